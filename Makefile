@@ -1,0 +1,36 @@
+# One entry for every chore. `make` lists them.
+.PHONY: help check test slow golden docs bench format build
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+check: ## linters, types, the direction of imports, and every spec under --strict
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	archspec check --strict specs/*.yaml
+
+test: ## the tests of the README: some minutes
+	pytest
+
+slow: ## the tests that train, build a wheel or sweep the operators widely
+	pytest -m slow
+
+golden: ## refresh the golden files under tests/golden; then read `git diff tests/golden`
+	ARCHSPEC_GOLDEN=refresh pytest -q -k golden
+
+docs: ## regenerate docs/language and the pictures of the README
+	python docs/generate.py
+
+bench: ## the benchmarks, each against what it measures itself by
+	python benchmarks/coldstart.py
+	python benchmarks/linear.py
+	python benchmarks/compile_speed.py
+
+format: ## format the code
+	ruff check --fix .
+	ruff format .
+
+build: ## sdist and wheel under dist/
+	python -m hatchling build

@@ -1,0 +1,56 @@
+"""archspec: convolutional networks written once, as YAML; checked, counted, drawn, compiled, trained.
+
+>>> import archspec
+>>> graph = archspec.load("resnet50", classes=10)
+>>> archspec.summarize(graph).totals["params"]
+23528522
+
+Names are resolved when first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from archspec.analysis.summary import summarize as summarize
+    from archspec.backend import compile as compile
+    from archspec.backend import evaluate as evaluate
+    from archspec.backend import import_weights as import_weights
+    from archspec.backend import predict as predict
+    from archspec.backend import train as train
+    from archspec.errors import Diagnostic as Diagnostic
+    from archspec.errors import SpecError as SpecError
+    from archspec.graph import TypedGraph as TypedGraph
+    from archspec.loading import check as check
+    from archspec.loading import load as load
+    from archspec.render.dot import draw as draw
+
+_HOME = {
+    "Diagnostic": "archspec.errors",
+    "SpecError": "archspec.errors",
+    "TypedGraph": "archspec.graph",
+    "check": "archspec.loading",
+    "load": "archspec.loading",
+    "summarize": "archspec.analysis.summary",
+    "draw": "archspec.render.dot",
+    "compile": "archspec.backend",
+    "train": "archspec.backend",
+    "evaluate": "archspec.backend",
+    "predict": "archspec.backend",
+    "import_weights": "archspec.backend",
+}
+__all__ = [*_HOME, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'archspec' has no attribute '{name}'")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

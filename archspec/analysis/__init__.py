@@ -1,0 +1,1 @@
+"""Facts about a typed graph, one kind a file."""

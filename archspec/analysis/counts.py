@@ -1,0 +1,124 @@
+"""What a network costs: parameters, buffers, multiply-accumulates, element-wise work, activation memory.
+
+Everything is counted from the operators' own rules, per example and scaled by the batch. The
+definitions: a multiply-accumulate is one multiplication in a convolution or matrix product (taps on
+padding included; no bias, normalisation, activation or pooling); FLOPs are twice that, always; what
+is left over (norms, activations, pools, sums) is `elementwise_ops`, never mixed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from archspec.analysis.storage import in_place
+from archspec.graph import Node, TypedGraph
+from archspec.tensor import BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Figures of one layer, or of several: they add up.
+
+    `params` are elements of learned tensors, frozen ones included (`trainable_params` without them);
+    `buffers` elements stored but not learned; `weight_bytes` the size of both. `activation_bytes` are
+    those of outputs that need memory of their own: views and results in place need none.
+    """
+
+    params: int = 0
+    trainable_params: int = 0
+    buffers: int = 0
+    weight_bytes: int = 0
+    macs: int = 0
+    elementwise_ops: int = 0
+    activation_bytes: int = 0
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations: 2 · MACs."""
+        return 2 * self.macs
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.params + other.params,
+            self.trainable_params + other.trainable_params,
+            self.buffers + other.buffers,
+            self.weight_bytes + other.weight_bytes,
+            self.macs + other.macs,
+            self.elementwise_ops + other.elementwise_ops,
+            self.activation_bytes + other.activation_bytes,
+        )
+
+
+def count(graph: TypedGraph, batch: int = 1) -> dict[str, Counts]:
+    """Counts of every node, inputs included, by name, in execution order.
+
+    Weights that several nodes share are counted at the first of them to run. `batch` multiplies
+    costs and activations, never parameters.
+    """
+    overwriting = in_place(graph)
+    owners: set[str] = set()
+    found: dict[str, Counts] = {}
+    for node in graph.nodes.values():
+        owner = node.shares or node.name
+        found[node.name] = _count_node(
+            graph, node, batch, fresh=owner not in owners, own_memory=node.name not in overwriting
+        )
+        owners.add(owner)
+    return found
+
+
+def total(counts: Iterable[Counts]) -> Counts:
+    """The sum of several counts."""
+    return sum(counts, start=Counts())
+
+
+def count_params(graph: TypedGraph) -> int:
+    """Elements of all learned tensors of a graph, each once: heads that exist only in training included."""
+    owners: dict[str, Node] = {}
+    for node in graph.nodes.values():
+        owners.setdefault(node.shares or node.name, node)
+    return sum(
+        weight.numel
+        for node in owners.values()
+        for weight in node.op.weights(graph.input_types(node)).values()
+        if weight.kind != "buffer"
+    )
+
+
+def depth(graph: TypedGraph) -> int:
+    """Most convolutions and linear layers on any path through the graph: the 50 of ResNet-50."""
+    longest: dict[str, int] = {}
+    for node in graph.nodes.values():
+        before = max((longest[tap.node] for tap in node.inputs), default=0)
+        longest[node.name] = before + (node.op.category in ("conv", "linear"))
+    return max(longest.values(), default=0)
+
+
+def dominant(counts: Mapping[str, Counts], figure: str, most: int = 3) -> list[tuple[str, int]]:
+    """The names with most of one figure (`params`, `macs`, …), largest first, none of them zero."""
+    ranked = sorted(((name, getattr(c, figure)) for name, c in counts.items()), key=lambda pair: -pair[1])
+    return [pair for pair in ranked[:most] if pair[1]]
+
+
+def _count_node(graph: TypedGraph, node: Node, batch: int, fresh: bool, own_memory: bool) -> Counts:
+    op, inputs, outputs = node.op, graph.input_types(node), graph.types[node.name]
+    params = trainable = buffers = weight_bytes = 0
+    if fresh:
+        for weight in op.weights(inputs).values():
+            size = weight.numel
+            weight_bytes += size * BYTES[weight.dtype]
+            if weight.kind == "buffer":
+                buffers += size
+            else:
+                params += size
+                trainable += size if weight.kind == "parameter" else 0
+    return Counts(
+        params=params,
+        trainable_params=trainable,
+        buffers=buffers,
+        weight_bytes=weight_bytes,
+        macs=batch * op.macs(inputs, outputs),
+        elementwise_ops=batch * op.elementwise_ops(inputs, outputs),
+        activation_bytes=batch * sum(t.nbytes for t in outputs) if own_memory and op.storage != "view" else 0,
+    )

@@ -1,0 +1,57 @@
+"""Where compile targets plug in: installed packages that register under `archspec.backends`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any, cast
+
+from archspec.errors import fail
+
+INSTALL = {"torch": "pip install 'archspec-nn[torch]'"}
+
+
+def backend(name: str) -> ModuleType:
+    """The backend package called `name`. Raises SpecError E590 where it or what it needs is not installed."""
+    found = {point.name: point for point in entry_points(group="archspec.backends")}
+    if name not in found:
+        known = ", ".join(sorted(found)) or "none"
+        raise fail("E590", f"there is no backend '{name}'", hint=f"installed backends: {known}")
+    try:
+        return cast(ModuleType, found[name].load())
+    except ModuleNotFoundError as error:
+        raise fail(
+            "E590",
+            f"the {name} backend needs the package '{error.name}', which is not installed",
+            hint=INSTALL.get(name, f"install what the {name} backend needs"),
+        ) from error
+
+
+def compile(graph: Any, target: str = "torch") -> Any:
+    """The network as a module of the backend: for torch an `nn.Module` whose state-dict keys are layer names.
+
+    `graph` is a typed graph, a path or a zoo name. The module returns a tensor where the network has one
+    output and a dict by name where it has several.
+    """
+    return backend(target).compile(graph)
+
+
+def train(run: Any, out: Any = None, overrides: Sequence[str] = ()) -> Any:
+    """Train what a run file says; returns what was reached and where it lies. See `archspec train`."""
+    return backend("torch").train(run, out=out, overrides=overrides)
+
+
+def evaluate(rundir: Any, **options: Any) -> Any:
+    """Measure a finished run on one of its data splits. See `archspec evaluate`."""
+    return backend("torch").evaluate(rundir, **options)
+
+
+def predict(rundir: Any, images: Sequence[Any], **options: Any) -> Any:
+    """The classes a finished run gives to images. See `archspec predict`."""
+    return backend("torch").predict(rundir, images, **options)
+
+
+def import_weights(spec: Any, source: Any, map: str, out: Any, **options: Any) -> Any:
+    """Weights of another implementation under this spec's layer names. See `archspec weights import`."""
+    return backend("torch").import_weights(spec, source, map, out, **options)

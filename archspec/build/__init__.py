@@ -1,0 +1,184 @@
+"""Spec → Graph: variables, blocks, loops and conditions expanded, one node a layer, every layer named.
+
+Names are the keys of weights, so how they derive is fixed: see docs/names.md.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from archspec.build.bind import arguments, check_defaults
+from archspec.build.expand import Expansion, unknown_word
+from archspec.build.flow import BROKEN, Broken, Flow, Named, Names, Port
+from archspec.build.place import Place
+from archspec.errors import Diagnostic, SpecError
+from archspec.expressions import plain
+from archspec.graph import Graph, Head, Node, Phase, Scope, Tap
+from archspec.ops import REGISTRY
+from archspec.ops.base import OperatorError
+from archspec.ops.shape import Input
+from archspec.source import Value
+from archspec.spec import STRUCTURAL, Layer, Spec, walk
+
+__all__ = ["build"]
+
+_ONE = Fraction(1)
+
+
+def build(spec: Spec) -> Graph:
+    """The graph of a spec. Raises SpecError with every error found, each with its place and trail."""
+    expansion = Expansion(spec)
+    top = Place("", Names(), {}, Flow(()))
+    _keep(expansion, check_words(spec) + check_defaults(spec.defaults, spec.tree))
+    _variables(expansion, top)
+    flow = _inputs(expansion, top)
+    top.inside = flow
+    out = expansion.run(spec.layers, flow, top)
+    outputs = _outputs(expansion, top, out)
+    heads = {head.name: _head(expansion, top, head.name, outputs) for head in spec.heads}
+    if expansion.diagnostics:
+        raise SpecError(expansion.diagnostics.values())
+    return Graph(
+        name=spec.name,
+        nodes=expansion.nodes,
+        inputs=tuple(spec.inputs),
+        outputs=outputs,
+        heads=heads,
+        scopes=_scopes(expansion),
+        task=spec.task,
+        notes=spec.notes,
+    )
+
+
+def _keep(expansion: Expansion, diagnostics: list[Diagnostic]) -> None:
+    for d in diagnostics:
+        expansion.diagnostics.setdefault((d.code, str(d.span)), d)
+
+
+def check_words(spec: Spec) -> list[Diagnostic]:
+    """Unknown layers and arguments anywhere in the file, also in blocks that nothing calls."""
+    found: list[Diagnostic] = []
+    stretches = [spec.layers, *(h.layers for h in spec.heads), *(b.layers for b in spec.blocks.values())]
+    for layer in (layer for stretch in stretches for layer in walk(stretch)):
+        if layer.word in STRUCTURAL or layer.word.startswith("$"):
+            continue
+        try:
+            _check_call(layer, spec)
+        except SpecError as error:
+            found += error.diagnostics
+    return found
+
+
+def _check_call(layer: Layer, spec: Spec) -> None:
+    if layer.word in spec.blocks:
+        block = spec.blocks[layer.word]
+        arguments(block.name, block.main, list(block.params), layer.args, layer.span)
+    elif layer.word in REGISTRY:
+        cls = REGISTRY[layer.word]
+        arguments(cls.word, cls.main, list(cls.model_fields), layer.args, layer.span)
+    else:
+        raise unknown_word(layer.word, layer.span, spec)
+
+
+def _variables(expansion: Expansion, top: Place) -> None:
+    """The file's `vars`, each seeing those written before it."""
+    for name, value in expansion.spec.variables.items():
+        try:
+            top.variables[name] = top.evaluate(value, Flow(()))
+        except SpecError as error:
+            expansion.report(error, top)
+
+
+def _inputs(expansion: Expansion, top: Place) -> Flow:
+    """Input nodes; the first input flows into the first layer."""
+    flows = []
+    for name, sizes in expansion.spec.inputs.items():
+        try:
+            shape = tuple(_size(item, top) for item in sizes.items)
+            op = Input(shape=shape)
+            expansion.nodes[name] = Node(name, op, (), sizes.span)
+            expansion.types[name] = op.infer(())
+            port = Port(Tap(name), expansion.types[name][0], (_ONE,) * (len(shape) - 1))
+            flow = Flow((port,))
+        except SpecError as error:
+            expansion.report(error, top)
+            flow = BROKEN
+        except OperatorError as error:
+            expansion.report(SpecError(Diagnostic("E310", error.message, sizes.span, error.hint)), top)
+            flow = BROKEN
+        top.names.own[name] = Named(flow)
+        flows.append(flow)
+    return flows[0] if flows else BROKEN
+
+
+def _size(item: Value, top: Place) -> int:
+    value = plain(top.evaluate(item, Flow(())))
+    if isinstance(value, str):
+        message = f"the size '{value}' is open"
+        raise SpecError(Diagnostic("E150", message, item.span, "give a number here, or `--input 3x224x224`"))
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise SpecError(Diagnostic("E151", f"an input size is a whole number above 0, got {value!r}", item.span))
+    return value
+
+
+def _outputs(expansion: Expansion, top: Place, out: Flow) -> dict[str, Tap]:
+    """The network's outputs by name: the last layer under its own name, or what `outputs` says."""
+    spec = expansion.spec
+    if spec.outputs is None:
+        if len(out) == 1:
+            return {top_name(out.ports[0].tap.node): out.ports[0].tap}
+        names = out.names or tuple(str(port.tap) for port in out.ports)
+        return {name: port.tap for name, port in zip(names, out.ports, strict=True)}
+    found: dict[str, Tap] = {}
+    for name, value in spec.outputs.items():
+        try:
+            flow = top.reference(value, out)
+        except Broken:
+            continue
+        except SpecError as error:
+            expansion.report(error, top)
+            continue
+        if len(flow) == 1:
+            found[name] = flow.ports[0].tap
+        else:
+            found |= {f"{name}.{i}": port.tap for i, port in enumerate(flow.ports)}
+    return found
+
+
+def top_name(node: str) -> str:
+    """What the top list calls a node: the first segment of its name."""
+    return node.split(".")[0]
+
+
+def _head(expansion: Expansion, top: Place, name: str, outputs: dict[str, Tap]) -> Head:
+    """A head's layers run behind the layer it takes, under the head's name."""
+    head = next(h for h in expansion.spec.heads if h.name == name)
+    phase: Phase = "train" if head.only_train else "always"
+    try:
+        flow = top.reference(head.origin, BROKEN)
+        place = expansion.enter(name, head.span, "head", top)
+        place.phase = phase
+        out = expansion.run(head.layers, flow, place)
+        if len(out) == 1:
+            outputs[name] = out.ports[0].tap
+        else:
+            message = f"a head gives one tensor, '{name}' gives {len(out)}"
+            expansion.report(SpecError(Diagnostic("E160", message, head.span)), place)
+        top.names.own[name] = Named(out, place.names.own)
+    except Broken:
+        pass
+    except SpecError as error:
+        expansion.report(error, top)
+    return Head(name, phase, head.weight)
+
+
+def _scopes(expansion: Expansion) -> dict[str, Scope]:
+    """The scopes that hold at least one node, in the order of their first."""
+    held: dict[str, Scope] = {}
+    for name in expansion.nodes:
+        parts = name.split(".")
+        for i in range(1, len(parts)):
+            path = ".".join(parts[:i])
+            if path not in held and path in expansion.scopes:
+                held[path] = expansion.scopes[path]
+    return held

@@ -1,0 +1,129 @@
+"""Arguments, as written, to an operator: keys checked, values validated, errors placed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from archspec import source
+from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
+from archspec.expressions import plain
+from archspec.ops import REGISTRY
+from archspec.ops.base import Operator, OperatorError
+from archspec.source import Scalar, Value
+
+_made: dict[tuple[str, str], Operator] = {}
+
+
+def arguments(word: str, main: str | None, known: list[str], args: Value | None, span: Span) -> dict[str, Value]:
+    """The arguments of a call by name; the main one may stand alone. Raises SpecError E301 for unknown keys."""
+    if args is None:
+        return {}
+    if not isinstance(args, source.Mapping):
+        if main is None:
+            takes = f"it takes {', '.join(known)}" if known else "it takes no arguments"
+            hint = f"`{word}: {{}}`; {takes}"
+            raise SpecError(Diagnostic("E301", f"'{word}' has no argument that may stand alone", args.span, hint))
+        return {main: args}
+    wrong = [
+        Diagnostic(
+            "E301", f"'{word}' has no argument '{key.text}'", key.span, did_you_mean(key.text, known, "arguments")
+        )
+        for key, _ in args.entries
+        if key.text not in known
+    ]
+    if wrong:
+        raise SpecError(wrong)
+    return {key.text: value for key, value in args.entries}
+
+
+def check_defaults(defaults: Mapping[str, source.Mapping], tree: source.Mapping) -> list[Diagnostic]:
+    """What is wrong with `defaults:`: only arguments that do not change the structure may be filled."""
+    found = []
+    where = tree.get("defaults")
+    for word, values in defaults.items():
+        cls = REGISTRY.get(word)
+        if cls is None:
+            key = where.key(word) if isinstance(where, source.Mapping) else None
+            hint = did_you_mean(word, list(REGISTRY), "operators")
+            span = key.span if key else values.span
+            found.append(Diagnostic("E302", f"defaults are for operators; '{word}' is none", span, hint))
+            continue
+        for key, _ in values.entries:
+            if key.text not in cls.tunable:
+                may = ", ".join(sorted(cls.tunable)) or "none of its arguments"
+                message = f"`defaults` may not fill '{key.text}' of '{word}'"
+                hint = f"it would change the structure; defaults may fill {may}"
+                if key.text not in cls.model_fields:
+                    message = f"'{word}' has no argument '{key.text}'"
+                    hint = did_you_mean(key.text, sorted(cls.tunable), "arguments that defaults may fill")
+                found.append(Diagnostic("E302", message, key.span, hint))
+    return found
+
+
+def make(cls: type[Operator], values: Mapping[str, object], written: Mapping[str, Value], span: Span) -> Operator:
+    """The operator with evaluated arguments. Raises SpecError E303, one diagnostic an argument."""
+    data = {name: plain(value) for name, value in values.items()}
+    key = (cls.word, repr(data))
+    if key not in _made:
+        try:
+            operator = cls.model_validate(data)
+        except ValidationError as error:
+            raise SpecError(_explain(cls, error, data, written, span)) from None
+        if len(_made) > 10_000:
+            _made.clear()
+        _made[key] = operator
+    return _made[key]
+
+
+def _explain(
+    cls: type[Operator], error: ValidationError, data: Mapping[str, object], written: Mapping[str, Value], span: Span
+) -> list[Diagnostic]:
+    """One diagnostic an argument, however many members of a union refused it."""
+    by_argument: dict[str, list[str]] = {}
+    hints: dict[str, str | None] = {}
+    for item in error.errors(include_url=False):
+        raised = item.get("ctx", {}).get("error")
+        argument = str(item["loc"][0]) if item["loc"] else ""
+        if item["type"].startswith("argument_"):  # a whole sentence of the operator's own
+            hints.setdefault(argument, None)
+            text = f"'{argument}': {item['msg']}"
+        elif isinstance(raised, OperatorError):
+            argument = raised.argument or argument
+            hints[argument] = raised.hint
+            text = raised.message
+        elif item["type"] == "missing":
+            text = "is missing"
+        else:
+            text = str(raised) if raised is not None else item["msg"][:1].lower() + item["msg"][1:]
+        by_argument.setdefault(argument, []).append(text)
+    found = []
+    for argument, texts in by_argument.items():
+        where = written[argument].span if argument in written else span
+        reasons = list(dict.fromkeys(texts))
+        if reasons == ["is missing"]:
+            message = f"{cls.word}: '{argument}' is missing"
+        elif argument in hints or not argument:
+            message = f"{cls.word}: {reasons[0]}"
+        else:
+            message = f"{cls.word}: '{argument}' {_sentence(reasons)}, got {_shown(data.get(argument))}"
+        value = written.get(argument)
+        hint = hints.get(argument)
+        if hint is None and isinstance(value, Scalar) and "$" in value.text:
+            hint = f"`{value.text}` is {_shown(data.get(argument))} here"
+        found.append(Diagnostic("E303", message, where, hint))
+    return found
+
+
+def _sentence(reasons: list[str]) -> str:
+    cleaned = [
+        reason.removeprefix("input should be ").replace("a valid integer", "a whole number") for reason in reasons
+    ]
+    short = list(dict.fromkeys(cleaned))[:4]
+    return "should be " + " or ".join(short)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,357 @@
+"""Expansion: layers as written become nodes, typed as they are appended.
+
+Errors are collected. A layer in error gives a broken flow, about which nothing more is said, so that
+one mistake is one message and every other mistake of the file is still found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from archspec import source
+from archspec.build import bind, joins, loops
+from archspec.build.flow import BROKEN, Broken, Flow, Named, Port, bundle, moved
+from archspec.build.place import Passed, Place
+from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
+from archspec.expressions import plain
+from archspec.graph import Node, Scope, Tap
+from archspec.ops import REGISTRY
+from archspec.ops.act import ACTIVATIONS
+from archspec.ops.base import Operator, OperatorError
+from archspec.parse import Parser
+from archspec.source import Scalar, Value
+from archspec.spec import PARAMETER_TYPES, STRUCTURAL, Block, Layer, Spec
+from archspec.tensor import TensorType
+
+MAX_NODES = 200_000
+MAX_DIAGNOSTICS = 100
+
+
+class Expansion:
+    """The state of one expansion: nodes so far, their types, and what was found wrong."""
+
+    def __init__(self, spec: Spec):
+        self.spec = spec
+        self.nodes: dict[str, Node] = {}
+        self.types: dict[str, tuple[TensorType, ...]] = {}
+        self.scopes: dict[str, Scope] = {}
+        self.diagnostics: dict[tuple[str, str], Diagnostic] = {}
+        self.instances = 0
+
+    # errors
+
+    def report(self, error: SpecError, place: Place) -> None:
+        """Keep what went wrong, with the trail to it, once for each place in the text."""
+        for d in error.diagnostics:
+            if d.severity == "error":
+                kept = Diagnostic(d.code, d.message, d.span, d.hint, d.trail or place.trail)
+                self.diagnostics.setdefault((d.code, str(d.span)), kept)
+        if len(self.diagnostics) >= MAX_DIAGNOSTICS:
+            raise SpecError(self.diagnostics.values())
+
+    # lists and entries
+
+    def run(self, layers: tuple[Layer, ...], flow: Flow, place: Place) -> Flow:
+        """The output of a list of layers: each takes what the one before it gives."""
+        for layer in layers:
+            try:
+                flow = self.entry(layer, flow, place)
+            except Broken:
+                flow = BROKEN
+            except Overflow:
+                raise
+            except SpecError as error:
+                self.report(error, place)
+                flow = BROKEN
+        return flow
+
+    def entry(self, layer: Layer, flow: Flow, place: Place) -> Flow:
+        """One entry of a list, its loop if it has one."""
+        word = layer.word
+        if word.startswith("$"):
+            held = self.held(layer, flow, place)
+            if isinstance(held, Passed):
+                return self.splice(held, flow, place)
+            word = held
+        place.counts[word] += 1
+        looped = layer.repeat is not None or layer.each is not None
+        derived = f"{word}{place.counts[word]}" if looped or word not in ("branches", "residual") else ""
+        if looped:
+            return loops.chain(self, layer, word, derived, flow, place)
+        name = place.text(layer.name, flow) if layer.name is not None else derived
+        if layer.name is not None:
+            self.check_name(name, layer.name.span, place)
+        taken, entered = self.entering(layer, flow, place)
+        if not taken:
+            return flow
+        named = self.instance(layer, word, name, entered, place)
+        if name:
+            self.register(name, named, layer, place)
+        return named.flow
+
+    def entering(self, layer: Layer, flow: Flow, place: Place) -> tuple[bool, Flow]:
+        """Whether an entry exists (`when`), and what flows into it (`from`)."""
+        entered = place.reference(layer.origin, flow) if layer.origin is not None else flow
+        if layer.when is not None:
+            value = place.evaluate(layer.when, entered)
+            if not isinstance(value, bool):
+                message = f"`when` is true or false, here it is {value!r}"
+                raise SpecError(Diagnostic("E111", message, layer.when.span, "compare: $x > 0, $act == 'relu'"))
+            if not value:
+                return False, flow
+        return True, entered
+
+    def instance(self, layer: Layer, word: str, name: str, flow: Flow, place: Place) -> Named:
+        """One layer under its name (empty: adds no segment)."""
+        if word == "layers":
+            inner = self.enter(name, layer.span, "group", place)
+            return Named(self.run(layer.body, flow, inner), inner.names.own)
+        if word in ("branches", "residual"):
+            inner = self.enter(name, layer.span, word, place) if name else place
+            work = joins.branches if word == "branches" else joins.residual
+            out = work(self, layer, flow, inner)
+            return Named(out, inner.names.own if name else {})
+        if word == "act":
+            return self.activation(layer, name, flow, place)
+        if word in self.spec.blocks:
+            return self.block(self.spec.blocks[word], layer, name, flow, place)
+        if word in REGISTRY:
+            return Named(self.operator(REGISTRY[word], layer, layer.args, name, flow, place))
+        raise unknown_word(word, layer.span, self.spec)
+
+    def enter(
+        self, name: str, span: Span, word: str, place: Place, variables: Mapping[str, object] | None = None
+    ) -> Place:
+        """The place inside a named group, recorded as a scope."""
+        inner = place.inner(name, span, word, variables)
+        index = variables.get("index") if variables else None
+        self.scopes[inner.path] = Scope(inner.path, word, span, index if isinstance(index, int) else None)
+        return inner
+
+    # names
+
+    def check_name(self, name: str, span: Span, place: Place) -> None:
+        ok = name.replace("_", "a").isalnum() and name.isascii()
+        if not ok:
+            hint = "names are letters, digits and _; `$l` and `${…}` are replaced"
+            raise SpecError(Diagnostic("E112", f"'{name}' is not a name", span, hint))
+        if name in place.names.own:
+            message = f"two layers of this list are called '{name}'"
+            raise SpecError(Diagnostic("E113", message, span, "a loop variable in the name makes it unique"))
+
+    def register(self, name: str, named: Named, layer: Layer, place: Place) -> None:
+        if name in place.names.own:
+            span = layer.name.span if layer.name else layer.span
+            raise SpecError(Diagnostic("E113", f"two layers of this list are called '{name}'", span))
+        place.names.own[name] = named
+
+    # words held in variables
+
+    def held(self, layer: Layer, flow: Flow, place: Place) -> str | Passed:
+        """What a word that is a variable stands for: a block's name, or layers to splice in."""
+        value = place.evaluate(Scalar(layer.word, layer.word, layer.span, False), flow)
+        if isinstance(value, Passed | str):
+            return value
+        raise SpecError(
+            Diagnostic("E114", f"'{layer.word}' is {value!r}: neither layers nor the name of a layer", layer.span)
+        )
+
+    def splice(self, passed: Passed, flow: Flow, place: Place) -> Flow:
+        """Layers that a caller passed: its variables, this list's names and numbering."""
+        spliced = Place(
+            place.path, place.names, dict(passed.place.variables), passed.place.inside,
+            place.phase, place.trail, place.depth, place.counts,
+        )  # fmt: skip
+        return self.run(passed.layers, flow, spliced)
+
+    # blocks
+
+    def block(self, block: Block, layer: Layer, name: str, flow: Flow, place: Place) -> Named:
+        """A block called with arguments: a list of its own that sees its parameters alone."""
+        values = self.parameters(block, layer, flow, place)
+        ports = self.block_inputs(block, layer, flow)
+        inner = place.block(name, layer.span, block.name, values, flow)
+        self.scopes[inner.path] = Scope(inner.path, block.name, layer.span)
+        for key, one in ports.items():
+            inner.names.own[key] = Named(one)
+        out = self.run(block.layers, flow, inner)
+        if block.outputs is not None:
+            try:
+                taken = [inner.reference(value, out) for value in block.outputs.values()]
+            except SpecError as error:
+                self.report(error, inner)
+                return Named(BROKEN)
+            out = bundle(taken, tuple(block.outputs))
+        return Named(out, inner.names.own)
+
+    def block_inputs(self, block: Block, layer: Layer, flow: Flow) -> dict[str, Flow]:
+        """The names a block gives to what flows in; a bundle with the same names connects by name."""
+        if flow.broken or block.inputs == "many":
+            return {}
+        if block.inputs is None:
+            if len(flow) != 1:
+                message = f"block '{block.name}' takes one tensor, here is a bundle of {len(flow)}"
+                raise SpecError(
+                    Diagnostic("E115", message, layer.span, "pick one (`from: name:0`), or join them first")
+                )
+            return {}
+        if len(flow) != len(block.inputs):
+            wanted = ", ".join(block.inputs)
+            message = f"block '{block.name}' takes {len(block.inputs)} tensors ({wanted}), here are {len(flow)}"
+            raise SpecError(Diagnostic("E115", message, layer.span))
+        by_name = set(flow.names) == set(block.inputs)
+        ports = [flow.port(key if by_name else i) for i, key in enumerate(block.inputs)]
+        return {key: port for key, port in zip(block.inputs, ports, strict=True) if port is not None}
+
+    def parameters(self, block: Block, layer: Layer, flow: Flow, place: Place) -> dict[str, object]:
+        """Values of a block's parameters: the caller's arguments, then defaults in the order written."""
+        known = list(block.params)
+        written = bind.arguments(block.name, block.main, known, layer.args, layer.span)
+        values: dict[str, object] = {}
+        missing = []
+        for name, default in block.params.items():
+            kind = default.value if isinstance(default, Scalar) and default.value in PARAMETER_TYPES else None
+            if name in written:
+                values[name] = self.argument(written[name], kind, flow, place)
+                problem = _type_problem(kind, values[name])
+                if problem:
+                    message = f"{block.name}: '{name}' should be {problem}, got {values[name]!r}"
+                    raise SpecError(Diagnostic("E303", message, written[name].span))
+            elif kind is not None:
+                missing.append(f"'{name}' ({kind})")
+            else:
+                inner = Place("", place.names, values, flow)
+                values[name] = inner.evaluate(default, flow)
+        if missing:
+            message = f"block '{block.name}' needs {', '.join(missing)}"
+            raise SpecError(Diagnostic("E304", message, layer.span))
+        return values
+
+    def argument(self, value: Value, kind: object, flow: Flow, place: Place) -> object:
+        """One argument of a block: a value, a name left as text, or layers left for the block to run."""
+        if kind == "layers":
+            if isinstance(value, Scalar) and str(value.value).startswith("$"):
+                return place.evaluate(value, flow)
+            parser = Parser()
+            layers = parser.layers(value)
+            if parser.diagnostics:
+                raise SpecError(parser.diagnostics)
+            return Passed(layers, place)
+        return place.evaluate(value, flow)
+
+    # operators
+
+    def activation(self, layer: Layer, name: str, flow: Flow, place: Place) -> Named:
+        """`act: relu`, `act: none` (no layer), `act: {leaky_relu: {slope: 0.1}}`."""
+        assert layer.args is not None
+        value = place.evaluate(layer.args, flow)
+        word, inner = value, None
+        if isinstance(value, dict) and len(value) == 1:
+            word, inner = next(iter(value.items()))
+        if word == "none":
+            return Named(flow)
+        if not isinstance(word, str) or word not in ACTIVATIONS:
+            hint = did_you_mean(str(word), [*ACTIVATIONS, "none"], "activations")
+            raise SpecError(Diagnostic("E305", f"'{word}' is not an activation", layer.args.span, hint))
+        args = source.from_plain(plain(inner), layer.args.span) if inner is not None else None
+        return Named(self.operator(REGISTRY[word], layer, args, name, flow, place))
+
+    def operator(
+        self, cls: type[Operator], layer: Layer, args: Value | None, name: str, flow: Flow, place: Place
+    ) -> Flow:
+        """A node: arguments evaluated and validated, references turned into edges, output typed."""
+        written = bind.arguments(cls.word, cls.main, list(cls.model_fields), args, layer.span)
+        values: dict[str, object] = {}
+        flow_in, extra, broken = flow, [], flow.broken
+        for key, value in written.items():
+            try:
+                if key not in cls.references:
+                    values[key] = place.evaluate(value, flow)
+                elif cls.references[key] == "inputs":
+                    flow_in = place.reference(value, flow)
+                    broken = flow_in.broken
+                else:
+                    extra.append(place.reference(value, flow))
+            except Broken:
+                broken = True
+        for key, default in self.spec.defaults.get(cls.word, source.Mapping((), layer.span)).items():
+            if key not in written:
+                values[key] = place.evaluate(default, flow)
+                written[key] = default
+        if broken and len(values) < len([key for key in written if key not in cls.references]):
+            raise Broken  # an argument is unknown: nothing to validate
+        op = bind.make(cls, values, written, layer.span)
+        if broken:
+            raise Broken
+        return self.append(op, name, bundle([flow_in, *extra]), layer.span, place, written)
+
+    def append(
+        self, op: Operator, name: str, flow: Flow, span: Span, place: Place, written: Mapping[str, Value] | None = None
+    ) -> Flow:
+        """A node at the end of the graph. Raises SpecError where the operator refuses its inputs."""
+        if flow.broken:
+            raise Broken
+        fewest, most = op.arity
+        if len(flow) < fewest or (most is not None and len(flow) > most):
+            if len(flow) > 1 and most == 1:
+                message = f"'{op.word}' takes one tensor, here is a bundle of {len(flow)}"
+                raise SpecError(Diagnostic("E306", message, span, "pick one (`from: name:0`), or join them first"))
+            count = f"{fewest}" if fewest == most else f"at least {fewest}" if most is None else f"{fewest} to {most}"
+            message = f"'{op.word}' takes {count} tensors, here {'is' if len(flow) == 1 else 'are'} {len(flow)}"
+            raise SpecError(Diagnostic("E306", message, span))
+        path = place.join(name)
+        if path in self.nodes:
+            raise SpecError(Diagnostic("E113", f"two layers are called '{path}'", span, None, place.trail))
+        if len(self.nodes) >= MAX_NODES:
+            message = f"this network has more than {MAX_NODES:,} layers"
+            raise Overflow(Diagnostic("E116", message, span, "smaller repeats", place.trail))
+        types = tuple(port.type for port in flow.ports if port.type is not None)
+        try:
+            outputs = op.infer(types)
+            window = op.window(types)
+        except OperatorError as error:
+            value = (written or {}).get(error.argument or "")
+            where = value.span if value is not None else span
+            message = f"{op.word}: {error.message}" + (f", at {path}" if place.trail else "")
+            raise SpecError(Diagnostic("E310", message, where, error.hint, place.trail)) from None
+        taps = tuple(port.tap for port in flow.ports)
+        self.nodes[path] = Node(path, op, taps, span, place.trail, place.phase)
+        self.types[path] = outputs
+        jump = max((port.jump for port in flow.ports), key=lambda j: (len(j), j), default=())
+        strides = window.stride if window is not None else None
+        ports = (Port(Tap(path, i), t, moved(jump, t.rank, strides)) for i, t in enumerate(outputs))
+        return Flow(tuple(ports))
+
+
+class Overflow(SpecError):
+    """The network is too large: expansion stops at once."""
+
+
+def _type_problem(kind: object, value: object) -> str | None:
+    """What a parameter's declared type asks for, where the value does not have it."""
+    number = isinstance(value, int | Fraction) and not isinstance(value, bool)
+    fits = {
+        "int": ("a whole number", number and not isinstance(value, Fraction)),
+        "float": ("a number", number),
+        "number": ("a number", number),
+        "str": ("text", isinstance(value, str)),
+        "bool": ("true or false", isinstance(value, bool)),
+        "list": ("a list", isinstance(value, list | Flow)),
+        "layers": ("a list of layers", isinstance(value, Passed)),
+        "name": ("a name", isinstance(value, str | Flow)),
+    }
+    wanted, ok = fits.get(str(kind), ("", True))
+    return None if ok else wanted
+
+
+def unknown_word(word: str, span: Span, spec: Spec) -> SpecError:
+    """No layer is called that: with the nearest word, or the `use: std` that would bring it."""
+    from archspec.build.uses import standard
+
+    if word in standard():
+        return SpecError(
+            Diagnostic("E130", f"unknown layer '{word}'", span, f"'{word}' is a standard block: add `use: std`")
+        )
+    known = [*REGISTRY, *spec.blocks, *STRUCTURAL]
+    return SpecError(Diagnostic("E130", f"unknown layer '{word}'", span, did_you_mean(word, known, "layers")))

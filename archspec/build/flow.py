@@ -1,0 +1,131 @@
+"""What moves through a spec while it is expanded: typed ports, bundles of them, and the names that tap them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from archspec.graph import Tap
+from archspec.tensor import TensorType
+
+Jump = tuple[Fraction, ...]
+
+
+class Broken(Exception):
+    """A value depends on a layer that is already in error: say nothing more about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One tensor: where it comes from and its type (None where the layer that makes it is in error).
+
+    `jump` is how many input pixels one step takes along each spatial axis.
+    """
+
+    tap: Tap
+    type: TensorType | None
+    jump: Jump = ()
+
+
+NOWHERE = Port(Tap("?"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What leaves a layer: one tensor or a bundle, whose ports may have names."""
+
+    ports: tuple[Port, ...]
+    names: tuple[str, ...] = ()
+
+    @property
+    def broken(self) -> bool:
+        return any(port.type is None for port in self.ports)
+
+    def __len__(self) -> int:
+        return len(self.ports)
+
+    def __iter__(self) -> Iterator[Flow]:
+        return (Flow((port,)) for port in self.ports)
+
+    def __str__(self) -> str:
+        return "[" + ", ".join(f"{p.tap}: {p.type}" for p in self.ports) + "]"
+
+    def field(self, name: str) -> object | None:
+        """`.channels`, `.rank` and `.stride` of a single tensor; conditions may see no more of it."""
+        if name not in ("channels", "rank", "stride") or len(self.ports) != 1:
+            return None
+        kind = self.ports[0].type
+        if kind is None:
+            raise Broken
+        if name == "channels":
+            return kind.channels
+        return kind.rank if name == "rank" else max(self.ports[0].jump, default=Fraction(1))
+
+    def port(self, which: int | str) -> Flow | None:
+        """One tensor of a bundle, by number or by name."""
+        if isinstance(which, str):
+            if which not in self.names:
+                return None
+            which = self.names.index(which)
+        return Flow((self.ports[which],)) if 0 <= which < len(self.ports) else None
+
+
+BROKEN = Flow((NOWHERE,))
+
+
+def bundle(flows: list[Flow], names: tuple[str, ...] = ()) -> Flow:
+    """All ports of several flows, one after another."""
+    return Flow(tuple(port for flow in flows for port in flow.ports), names)
+
+
+@dataclass(slots=True)
+class Named:
+    """What a name stands for: a layer's output, and the names inside it for paths."""
+
+    flow: Flow
+    inside: dict[str, Named] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Names:
+    """Names of one list of layers; those of the lists around it are seen, a block's caller's are not."""
+
+    own: dict[str, Named] = field(default_factory=dict)
+    around: Names | None = None
+
+    def find(self, name: str) -> Named | None:
+        scope: Names | None = self
+        while scope is not None:
+            if name in scope.own:
+                return scope.own[name]
+            scope = scope.around
+        return None
+
+    def known(self) -> list[str]:
+        return [*self.own, *(self.around.known() if self.around else [])]
+
+    def resolve(self, path: str) -> Flow | None:
+        """The tensors of a path: `enc`, `enc.0.skip`, `enc.*.skip` (a bundle), `bifpn:p4`, `stage3:0`."""
+        path, _, pick = path.partition(":")
+        first, *rest = path.split(".")
+        start = self.find(first)
+        found = [start] if start else []
+        for part in rest:
+            if part == "*":
+                found = [one for named in found for key, one in named.inside.items() if key.isdecimal()]
+            else:
+                found = [named.inside[part] for named in found if part in named.inside]
+        if not found:
+            return None
+        flow = found[0].flow if len(found) == 1 else bundle([named.flow for named in found])
+        if not pick:
+            return flow
+        return flow.port(int(pick) if pick.isdecimal() else pick)
+
+
+def moved(jump: Jump, rank: int, strides: tuple[int, ...] | None) -> Jump:
+    """The jump behind a layer with those strides; none where the spatial axes are gone."""
+    if len(jump) != rank:
+        return (Fraction(1),) * rank if not jump else jump[:rank]
+    return jump if strides is None else tuple(j * s for j, s in zip(jump, strides, strict=True))

@@ -1,0 +1,180 @@
+"""Forks and joins: `branches` with their `join`, `residual` with its shortcut."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from archspec.build import loops
+from archspec.build.flow import Broken, Flow, Named, bundle
+from archspec.build.place import Place
+from archspec.errors import Diagnostic, SpecError, did_you_mean
+from archspec.ops import REGISTRY
+from archspec.source import Mapping, Scalar, Sequence, Value
+from archspec.spec import JOINS, SHORTCUTS, Layer
+
+if TYPE_CHECKING:
+    from archspec.build.expand import Expansion
+
+
+def branches(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> Flow:
+    """Every branch gets all that came in; what they give is joined, or leaves as a bundle."""
+    results: list[Flow] = []
+    names: list[str] = []
+    for branch in layer.branches:
+        for name, out in _branch(expansion, branch, flow, place):
+            results.append(out)
+            names.append(name)
+    joined = bundle(results)
+    if layer.join is None or joined.broken:
+        raise Broken
+    word, args = _join_word(layer.join, flow, place)
+    if word == "none":
+        one_each = all(len(out) == 1 for out in results)
+        return replace(joined, names=tuple(names) if one_each else ())
+    place.counts[word] += 1
+    if len(joined) == 1:
+        return joined
+    written = replace(layer, args=args, span=layer.join.span)
+    return expansion.operator(REGISTRY[word], written, args, f"{word}{place.counts[word]}", joined, place)
+
+
+def _branch(expansion: Expansion, branch: Layer, flow: Flow, place: Place) -> list[tuple[str, Flow]]:
+    """The outputs of one written branch by name: several where it is a loop, none where `when` is false."""
+    one = replace(branch, name=None, repeat=None, each=None)
+    if branch.repeat is None and branch.each is None:
+        place.counts["branch"] += 1
+        name = place.text(branch.name, flow) if branch.name else f"branch{place.counts['branch']}"
+        if branch.name is not None:
+            expansion.check_name(name, branch.name.span, place)
+        return _built(expansion, one, name, flow, place, place)
+    found = []
+    base = place.text(branch.name, flow) if branch.name and not _per_row(branch) else ""
+    for name, own, here in loops.instances(expansion, branch, base, flow, place):
+        if own or not base:
+            place.counts["branch"] += 0 if own else 1
+            segment = name if own else f"branch{place.counts['branch']}"
+            found += _built(expansion, one, segment, flow, here, place)
+        else:
+            found += _built(expansion, one, f"{base}_{name}", flow, here, place)
+    return found
+
+
+def _per_row(branch: Layer) -> bool:
+    return loops._templated(branch)
+
+
+def _built(
+    expansion: Expansion, branch: Layer, name: str, flow: Flow, here: Place, place: Place
+) -> list[tuple[str, Flow]]:
+    taken, entered = expansion.entering(branch, flow, here)
+    if not taken:
+        return []
+    index = here.variables.get("index") if here is not place else None
+    inner = expansion.enter(name, branch.span, "branch", here, {"index": index} if index is not None else None)
+    named = Named(expansion.run(branch.body, entered, inner), inner.names.own)
+    expansion.register(name, named, branch, place)
+    return [(name, named.flow)]
+
+
+def _join_word(join: Value, flow: Flow, place: Place) -> tuple[str, Value | None]:
+    """The operator that joins, and its arguments: `join: concat`, `join: {concat: {crop: center}}`."""
+    args: Value | None = None
+    value: object
+    if isinstance(join, Mapping) and len(join.entries) == 1:
+        key, args = join.entries[0]
+        value = key.text
+    else:
+        value = place.evaluate(join, flow)
+    if not isinstance(value, str) or value not in JOINS:
+        hint = did_you_mean(str(value), JOINS, "joins")
+        raise SpecError(Diagnostic("E105", f"'{value}' does not join branches", join.span, hint))
+    return value, args
+
+
+def residual(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> Flow:
+    """The body's output added to its input, or to what the shortcut makes of it."""
+    kind = _shortcut_kind(layer, flow, place)
+    out = expansion.run(layer.body, flow, place)
+    place.counts["add"] += 1
+    place.counts["shortcut"] += 1
+    number, shortcuts = place.counts["add"], place.counts["shortcut"]
+    if out.broken or flow.broken:
+        raise Broken
+    if len(out) != 1 or len(flow) != 1:
+        message = f"a residual adds one tensor to one, here {len(out)} to {len(flow)}"
+        raise SpecError(Diagnostic("E107", message, layer.span))
+    differs = _differs(flow, out)
+    if differs and kind == "when_same":
+        return out
+    through = flow
+    if differs and kind in ("project", "layers"):
+        name = "shortcut" if shortcuts == 1 else f"shortcut{shortcuts}"
+        inner = expansion.enter(name, layer.span, "shortcut", place)
+        if kind == "layers":
+            through = expansion.run(layer.shortcut_layers, flow, inner)
+        else:
+            through = _projection(expansion, layer, flow, out, inner)
+        place.names.own.setdefault(name, Named(through, inner.names.own))
+    try:
+        return expansion.append(REGISTRY["add"](), f"add{number}", bundle([out, through]), layer.span, place)
+    except SpecError as error:
+        raise SpecError(_residual_hint(d, kind, flow, out) for d in error.diagnostics) from None
+
+
+def _shortcut_kind(layer: Layer, flow: Flow, place: Place) -> str:
+    if layer.shortcut is None:
+        return "identity"
+    if isinstance(layer.shortcut, Sequence):
+        return "layers"
+    value = place.evaluate(layer.shortcut, flow) if isinstance(layer.shortcut, Scalar) else None
+    if not isinstance(value, str) or value not in SHORTCUTS:
+        shown = layer.shortcut.text if isinstance(layer.shortcut, Scalar) else "this"
+        hint = f"{did_you_mean(shown, SHORTCUTS, 'shortcuts')}; or a list of layers"
+        raise SpecError(Diagnostic("E106", f"'{shown}' is not a shortcut", layer.shortcut.span, hint))
+    return value
+
+
+def _differs(flow: Flow, out: Flow) -> bool:
+    """Whether channels or stride changed on the way through the body: what a shortcut may look at."""
+    before, after = flow.ports[0], out.ports[0]
+    assert before.type is not None and after.type is not None
+    return before.type.channels != after.type.channels or before.jump != after.jump
+
+
+def _projection(expansion: Expansion, layer: Layer, flow: Flow, out: Flow, inner: Place) -> Flow:
+    """A 1×1 convolution with the body's stride, without bias, and batch norm (He et al. 2015, eq. 2)."""
+    before, after = flow.ports[0], out.ports[0]
+    assert after.type is not None
+    steps = [a / b for a, b in zip(after.jump, before.jump, strict=False)]
+    if any(step.denominator != 1 for step in steps):
+        message = "the body makes its input larger: a projection cannot follow it"
+        raise SpecError(Diagnostic("E107", message, layer.span, "write the shortcut's layers"))
+    stride: object = [int(step) for step in steps] if len(set(steps)) > 1 else int(steps[0]) if steps else 1
+    conv_values = {"out": after.type.channels, "kernel": 1, "stride": stride, "bias": False}
+    conv_values |= _defaults(expansion, "conv", flow, inner)
+    conv = expansion.append(REGISTRY["conv"].model_validate(conv_values), "conv", flow, layer.span, inner)
+    norm_values = _defaults(expansion, "batch_norm", flow, inner)
+    norm = expansion.append(REGISTRY["batch_norm"].model_validate(norm_values), "norm", conv, layer.span, inner)
+    inner.names.own.update(conv=Named(conv), norm=Named(norm))
+    return norm
+
+
+def _defaults(expansion: Expansion, word: str, flow: Flow, place: Place) -> dict[str, object]:
+    from archspec.expressions import plain
+
+    found = expansion.spec.defaults.get(word)
+    return {key: plain(place.evaluate(value, flow)) for key, value in (found.items() if found else ())}
+
+
+def _residual_hint(diagnostic: Diagnostic, kind: str, flow: Flow, out: Flow) -> Diagnostic:
+    """What would make the body and its input meet."""
+    before, after = flow.ports[0].type, out.ports[0].type
+    assert before is not None and after is not None
+    hint = diagnostic.hint
+    if kind == "identity" and before.channels != after.channels:
+        hint = "`shortcut: project` where channels or stride change, or `shortcut: when_same` for no addition there"
+    elif before.spatial != after.spatial:
+        hint = f"the body turns {before} into {after}: `padding: same` in its convolutions keeps the size"
+    message = f"residual: the body gives {after}, the shortcut cannot be added to it ({diagnostic.message})"
+    return replace(diagnostic, message=message, hint=hint)

@@ -1,0 +1,244 @@
+"""`repeat` and `each`: one written layer, many instances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from archspec import source
+from archspec.build.flow import BROKEN, Broken, Flow, Named
+from archspec.build.place import RESERVED, Place
+from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
+from archspec.graph import Scope
+from archspec.source import Scalar, Value
+from archspec.spec import Layer
+
+if TYPE_CHECKING:
+    from archspec.build.expand import Expansion
+
+MAX_INSTANCES = 1_000_000
+TABLE_KEYS = ("columns", "rows", "as")
+
+Row = dict[str, object]
+
+
+def rows(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> list[Row]:
+    """The variables of each instance, `index` among them. Raises SpecError for what cannot be walked."""
+    if layer.repeat is not None:
+        count = place.evaluate(layer.repeat, flow)
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            message = f"`repeat` is a whole number of times, here {count!s}"
+            raise SpecError(Diagnostic("E140", message, layer.repeat.span))
+        room(expansion, count, layer.repeat.span)
+        return [{"index": i} for i in range(count)]
+    assert layer.each is not None
+    named = table(layer.each, flow, place) if layer.each.get("rows") else lists(layer.each, flow, place)
+    room(expansion, len(named), layer.each.span)
+    return [{**row, "index": i} for i, row in enumerate(named)]
+
+
+def room(expansion: Expansion, count: int, span: Span) -> None:
+    """Count instances against the bound on a whole spec, before any is made."""
+    from archspec.build.expand import Overflow
+
+    expansion.instances += count
+    if expansion.instances > MAX_INSTANCES:
+        message = f"{count:,} instances here: loops of one spec may make {MAX_INSTANCES:,} in all"
+        raise Overflow(Diagnostic("E116", message, span, "smaller repeats", None))
+
+
+def lists(each: source.Mapping, flow: Flow, place: Place) -> list[Row]:
+    """`each: {width: [64, 128], stride: [1, 2]}`: lists walked together."""
+    columns: dict[str, list[object]] = {}
+    for key, value in each.entries:
+        check_variable(key, place)
+        held = place.evaluate(value, flow)
+        if not isinstance(held, list | Flow):
+            message = f"`each` walks lists; '{key.text}' is {held!s}"
+            raise SpecError(Diagnostic("E141", message, value.span, f"for a range write `{key.text}: 1..{held!s}`"))
+        columns[key.text] = list(held)
+    if not columns:
+        raise SpecError(Diagnostic("E141", "`each` has no lists to walk", each.span))
+    lengths = {name: len(items) for name, items in columns.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        raise SpecError(Diagnostic("E142", f"the lists of `each` differ in length: {told}", each.span))
+    return [dict(zip(columns, items, strict=True)) for items in zip(*columns.values(), strict=True)]
+
+
+def table(each: source.Mapping, flow: Flow, place: Place) -> list[Row]:
+    """`each: {columns: [c, n], rows: [[16, 1], …]}`; with `as: row` each row is one variable."""
+    for key, _ in each.entries:
+        if key.text not in TABLE_KEYS:
+            hint = did_you_mean(key.text, TABLE_KEYS)
+            raise SpecError(Diagnostic("E141", f"a table has `columns` and `rows`, not '{key.text}'", key.span, hint))
+    columns, body, whole = each.get("columns"), each.get("rows"), each.get("as")
+    names = [c for c in columns.items if isinstance(c, Scalar)] if isinstance(columns, source.Sequence) else []
+    if not names:
+        raise SpecError(Diagnostic("E141", "a table needs `columns: [name, …]`", each.span))
+    if isinstance(body, Scalar):
+        return [dict(zip([n.text for n in names], row, strict=True)) for row in _held_rows(body, names, flow, place)]
+    assert isinstance(body, source.Sequence)
+    found: list[Row] = []
+    for line in body.items:
+        if not isinstance(line, source.Sequence) or len(line.items) != len(names):
+            count = len(line.items) if isinstance(line, source.Sequence) else 1
+            told = ", ".join(n.text for n in names)
+            message = f"this row has {count} values for {len(names)} columns ({told})"
+            raise SpecError(Diagnostic("E142", message, line.span))
+        cells = (place.evaluate(cell, flow) for cell in line.items)
+        found.append(dict(zip((n.text for n in names), cells, strict=True)))
+    if isinstance(whole, Scalar):
+        check_variable(whole, place)
+        return [{whole.text: row} for row in found]
+    for name in names:
+        check_variable(name, place)
+    return found
+
+
+def _held_rows(body: Scalar, names: list[Scalar], flow: Flow, place: Place) -> list[list[object]]:
+    """Rows held in a variable: `rows: $table`."""
+    held = place.evaluate(body, flow)
+    if not isinstance(held, list) or not all(isinstance(r, list) and len(r) == len(names) for r in held):
+        told = ", ".join(n.text for n in names)
+        message = f"`rows` is a list of rows with {len(names)} values each ({told})"
+        raise SpecError(Diagnostic("E142", message, body.span))
+    for name in names:
+        check_variable(name, place)
+    return held
+
+
+def check_variable(key: Scalar, place: Place) -> None:
+    """A loop's variable hides nothing and is not one of the language's own."""
+    if not key.text.isidentifier():
+        raise SpecError(Diagnostic("E112", f"'{key.text}' is not the name of a variable", key.span))
+    if key.text in RESERVED or key.text in place.variables:
+        why = "is the language's own" if key.text in RESERVED else "is a variable already: this one would hide it"
+        raise SpecError(Diagnostic("E143", f"'{key.text}' {why}", key.span, "choose another name"))
+
+
+def uses(value: Value | None, names: set[str]) -> bool:
+    """Whether a value written in a spec mentions one of these variables."""
+    if isinstance(value, Scalar):
+        text = str(value.text)
+        return any(f"${name}" in text or f"${{{name}" in text for name in names) and bool(_mentioned(text) & names)
+    if isinstance(value, source.Sequence):
+        return any(uses(item, names) for item in value.items)
+    return isinstance(value, source.Mapping) and any(uses(item, names) for _, item in value.entries)
+
+
+def _mentioned(text: str) -> set[str]:
+    """Names behind a `$` in text."""
+    import re
+
+    return set(re.findall(r"\$\{?\s*\$?([A-Za-z_][A-Za-z0-9_]*)", text)) | set(re.findall(r"\$([A-Za-z_]\w*)", text))
+
+
+def instances(
+    expansion: Expansion, layer: Layer, base: str, flow: Flow, place: Place
+) -> Iterator[tuple[str, bool, Place]]:
+    """Name of each instance, whether it is the layer's own (a loop variable in it), and its place."""
+    for row in rows(expansion, layer, flow, place):
+        frame = Frame(f"{base or layer.word} (instance {row['index']})", layer.span, place.trail)
+        here = Place(
+            place.path, place.names, {**place.variables, **row}, place.inside,
+            place.phase, frame, place.depth, place.counts,
+        )  # fmt: skip
+        own = layer.name is not None and uses(layer.name, set(row))
+        name = here.text(layer.name, flow) if layer.name is not None and own else str(row["index"])
+        yield name, own, here
+
+
+def chain(expansion: Expansion, layer: Layer, word: str, derived: str, flow: Flow, place: Place) -> Flow:
+    """A loop in a list: each instance takes what the one before it gives, the first what `from` names."""
+    base = place.text(layer.name, flow) if layer.name is not None and not _templated(layer) else derived
+    if layer.name is not None and not _templated(layer):
+        expansion.check_name(base, layer.name.span, place)
+    each_enters = uses(layer.origin, set(_loop_names(layer)))
+    if layer.origin is not None and not each_enters:
+        flow = place.reference(layer.origin, flow)
+    own_source = layer.origin if each_enters else None
+    outer = Named(flow)
+    group: Place | None = None
+    for name, own, here in instances(expansion, layer, base, flow, place):
+        if own:
+            assert layer.name is not None
+            expansion.check_name(name, layer.name.span, place)
+            target, segment = here, name
+        else:
+            group = group or _group(expansion, base, layer, word, place)
+            target = Place(
+                group.path, here.names, here.variables, here.inside,
+                here.phase, here.trail, group.depth, here.counts,
+            )  # fmt: skip
+            segment = name
+        one = _one(layer, own_source)
+        try:
+            taken, entered = expansion.entering(one, flow, target)
+            if not taken:
+                continue
+            named = expansion.instance(one, word, segment, entered, target)
+        except Broken:
+            named = Named(BROKEN)
+        except SpecError as error:
+            from archspec.build.expand import Overflow
+
+            if isinstance(error, Overflow):
+                raise
+            expansion.report(error, target)
+            named = Named(BROKEN)
+        if segment in expansion.scopes or target.join(segment) in expansion.scopes:
+            _index(expansion, target.join(segment), here)
+        flow = named.flow
+        if own:
+            expansion.register(segment, named, layer, place)
+        else:
+            outer.inside[segment] = named
+            outer.flow = flow
+    if group is not None:
+        expansion.register(base, outer, layer, place)
+    return flow
+
+
+def _group(expansion: Expansion, base: str, layer: Layer, word: str, place: Place) -> Place:
+    """The place of a loop's instances, recorded as the scope `base`."""
+    inner = place.inner(base, layer.span, "loop")
+    expansion.scopes[inner.path] = Scope(inner.path, word, layer.span)
+    return inner
+
+
+def _index(expansion: Expansion, path: str, here: Place) -> None:
+    """Note in an instance's scope which number it has."""
+    scope = expansion.scopes[path]
+    index = here.variables["index"]
+    assert isinstance(index, int)
+    expansion.scopes[path] = Scope(scope.path, scope.word, scope.span, index)
+
+
+def _templated(layer: Layer) -> bool:
+    return uses(layer.name, set(_loop_names(layer)))
+
+
+def _loop_names(layer: Layer) -> list[str]:
+    """The variables a layer's own loop gives, as far as its text tells."""
+    names = ["index"]
+    if layer.each is None:
+        return names
+    columns, whole = layer.each.get("columns"), layer.each.get("as")
+    if layer.each.get("rows") is not None and isinstance(columns, source.Sequence):
+        return (
+            [*names, *(c.text for c in columns.items if isinstance(c, Scalar))]
+            if whole is None
+            else [
+                *names,
+                whole.text if isinstance(whole, Scalar) else "",
+            ]
+        )
+    return [*names, *layer.each.keys()]
+
+
+def _one(layer: Layer, origin: Value | None) -> Layer:
+    """The layer without its loop."""
+    from dataclasses import replace
+
+    return replace(layer, name=None, repeat=None, each=None, origin=origin)

@@ -1,0 +1,136 @@
+"""Where in a spec the expansion stands: path, names in sight, variables, trail."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from archspec.build.flow import Broken, Flow, Names
+from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
+from archspec.expressions import interpolate, parse_expression
+from archspec.graph import Phase
+from archspec.source import Scalar, Sequence, Value
+from archspec.spec import Layer
+
+MAX_DEPTH = 64
+RESERVED = ("in", "prev", "index")
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Layers handed to a block as an argument, with the variables of the place that wrote them."""
+
+    layers: tuple[Layer, ...]
+    place: Place
+
+
+@dataclass(slots=True)
+class Place:
+    """One list of layers being expanded. `counts` numbers its unnamed layers, by word, as written."""
+
+    path: str
+    names: Names
+    variables: dict[str, object]
+    inside: Flow
+    phase: Phase = "always"
+    trail: Frame | None = None
+    depth: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def join(self, segment: str) -> str:
+        return f"{self.path}.{segment}" if self.path else segment
+
+    def inner(self, segment: str, span: Span, what: str, variables: Mapping[str, object] | None = None) -> Place:
+        """The list inside a group or instance: sees this one's names and variables."""
+        path = self.join(segment)
+        seen = self.variables if variables is None else {**self.variables, **variables}
+        frame = Frame(f"{what} {path}", span, self.trail)
+        return self._deeper(Place(path, Names(around=self.names), dict(seen), self.inside, self.phase, frame), span)
+
+    def block(self, segment: str, span: Span, word: str, variables: dict[str, object], flow: Flow) -> Place:
+        """The list inside a block: sees its parameters alone."""
+        path = self.join(segment)
+        frame = Frame(f"block '{word}' as {path}", span, self.trail)
+        return self._deeper(Place(path, Names(), variables, flow, self.phase, frame), span)
+
+    def _deeper(self, place: Place, span: Span) -> Place:
+        place.depth = self.depth + 1
+        if place.depth > MAX_DEPTH:
+            message = f"blocks and groups are nested {MAX_DEPTH} deep here: does a block contain itself?"
+            raise SpecError(Diagnostic("E110", message, span, None, self.trail))
+        return place
+
+    def scope(self, flow: Flow) -> dict[str, object]:
+        """The variables an expression may use, `$in` and `$prev` among them."""
+        variables = self.variables
+        variables["in"] = self.inside
+        variables["prev"] = flow
+        variables["?"] = self._tapped
+        return variables
+
+    def _tapped(self, path: str) -> Flow | list[Flow] | None:
+        """The tensors a path in an expression names: a list of them behind `enc.*.skip`."""
+        flow = self.names.resolve(path)
+        return list(flow) if flow is not None and "*" in path else flow
+
+    def evaluate(self, value: Value, flow: Flow) -> object:
+        """What a value means here: text is an expression, collections item by item."""
+        if isinstance(value, Scalar):
+            if not isinstance(value.value, str):
+                return value.value if not isinstance(value.value, float) else _exact(value, self.scope(flow))
+            return parse_expression(value.value, value.span).evaluate(self.scope(flow))
+        if isinstance(value, Sequence):
+            return [self.evaluate(item, flow) for item in value.items]
+        return {key.text: self.evaluate(item, flow) for key, item in value.entries}
+
+    def text(self, value: Scalar, flow: Flow) -> str:
+        """A name with its `$l` and `${…}` replaced."""
+        return interpolate(str(value.text), value.span, self.scope(flow))
+
+    def reference(self, value: Value, flow: Flow) -> Flow:
+        """The tensors that a reference names: a word is a layer, `$skip` a variable that holds one."""
+        if isinstance(value, Sequence):
+            flows = [self.reference(item, flow) for item in value.items]
+            return Flow(tuple(port for one in flows for port in one.ports))
+        if not isinstance(value, Scalar):
+            raise SpecError(Diagnostic("E120", "a reference is the name of a layer, or a list of names", value.span))
+        text = str(value.text)
+        try:
+            found: object = self.evaluate(value, flow) if text.startswith("$") else None
+        except SpecError as error:
+            if "$" not in text[1:] or any(d.code != "E201" for d in error.diagnostics):
+                raise
+            found = None  # a template such as `$kind$l`
+        if found is None:
+            found = self.text(value, flow)
+        return self.named(found, value.span)
+
+    def named(self, found: object, span: Span) -> Flow:
+        """The tensors behind an evaluated reference. Raises SpecError E121 where no layer has the name."""
+        if isinstance(found, Flow):
+            return found
+        if isinstance(found, list):
+            return Flow(tuple(port for item in found for port in self.named(item, span).ports))
+        if not isinstance(found, str):
+            raise SpecError(Diagnostic("E120", f"{found!r} is not the name of a layer", span, None, self.trail))
+        flow = self.names.resolve(found)
+        if flow is None:
+            first = found.split(".")[0].split(":")[0]
+            start = self.names.find(first)
+            if start is None:
+                hint = (
+                    did_you_mean(first, self.names.known(), "names in sight") + "; a layer is named before it is used"
+                )
+            else:
+                hint = f"inside '{first}': {', '.join(list(start.inside)[:12]) or 'no names'}"
+            message = f"no layer here is called '{found}'"
+            raise SpecError(Diagnostic("E121", message, span, hint, self.trail))
+        if flow.broken:
+            raise Broken
+        return flow
+
+
+def _exact(value: Scalar, scope: dict[str, object]) -> object:
+    """A decimal as the exact fraction it was written as."""
+    return parse_expression(value.text, value.span).evaluate(scope)

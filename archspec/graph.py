@@ -1,0 +1,127 @@
+"""The network as a graph: named nodes in execution order, taps on their outputs, and tensor types.
+
+Nodes keep their inputs in order and with repetition (x + x is two edges). networkx is the view
+that graph algorithms run on; it is made when asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from archspec.errors import Frame, Span
+from archspec.ops.base import Operator
+from archspec.tensor import TensorType
+
+if TYPE_CHECKING:
+    import networkx
+
+Phase = Literal["always", "train"]
+
+
+class Tap(NamedTuple):
+    """One output tensor of a node."""
+
+    node: str
+    port: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.port}" if self.port else self.node
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One layer: a unique dotted name, its operator, the tensors it takes, where it was written."""
+
+    name: str
+    op: Operator
+    inputs: tuple[Tap, ...]
+    span: Span
+    trail: Frame | None = None
+    phase: Phase = "always"
+    """`train`: part of a head that exists only in training."""
+    shares: str | None = None
+    """Name of the node whose weights this one uses, where it has none of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A stretch of the graph that was written as one layer: a block, a group, a branch or an instance.
+
+    `path` is the prefix of its nodes' names; `word` what the spec wrote ('bottleneck', 'layers', 'branch');
+    `index` its number in a loop, or None.
+    """
+
+    path: str
+    word: str
+    span: Span
+    index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """An output beside the main one. `weight` multiplies its loss."""
+
+    name: str
+    phase: Phase = "always"
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in execution order (each after its inputs), inputs, outputs, heads and scopes."""
+
+    name: str
+    nodes: Mapping[str, Node]
+    inputs: tuple[str, ...]
+    """Names of the input nodes, whose operator is `ops.shape.Input`."""
+    outputs: Mapping[str, Tap]
+    """Output name to tensor, heads included, in the order the spec gives them."""
+    heads: Mapping[str, Head] = field(default_factory=dict)
+    scopes: Mapping[str, Scope] = field(default_factory=dict)
+    task: str = "classify"
+    resolved: Mapping[str, Any] = field(default_factory=dict)
+    """The spec as it was built: variant, overrides and used blocks written in, as plain data."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of how the graph came about (asserts that an override skipped)."""
+
+    @cached_property
+    def consumers(self) -> Mapping[str, tuple[str, ...]]:
+        """Node name to the names of the nodes that read it, one entry an edge."""
+        found: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for node in self.nodes.values():
+            for tap in node.inputs:
+                found[tap.node].append(node.name)
+        return {name: tuple(readers) for name, readers in found.items()}
+
+    def networkx(self) -> networkx.MultiDiGraph:
+        """The same graph for networkx: node attribute `node`, edge attributes `port` and `position`."""
+        import networkx
+
+        view: networkx.MultiDiGraph = networkx.MultiDiGraph(name=self.name)
+        for node in self.nodes.values():
+            view.add_node(node.name, node=node)
+            for position, tap in enumerate(node.inputs):
+                view.add_edge(tap.node, node.name, port=tap.port, position=position)
+        return view
+
+
+@dataclass(frozen=True)
+class TypedGraph(Graph):
+    """A graph whose every tensor has a type: what can be counted, drawn and compiled."""
+
+    types: Mapping[str, tuple[TensorType, ...]] = field(default_factory=dict)
+
+    def type_of(self, tap: Tap) -> TensorType:
+        """Type of one tensor."""
+        return self.types[tap.node][tap.port]
+
+    def input_types(self, node: Node) -> tuple[TensorType, ...]:
+        """Types of the tensors a node takes, in order."""
+        return tuple(self.types[tap.node][tap.port] for tap in node.inputs)
+
+    def layers(self) -> Iterable[Node]:
+        """The nodes that are layers: all but the inputs."""
+        return (node for name, node in self.nodes.items() if name not in self.inputs)

@@ -1,0 +1,185 @@
+"""From the name of a spec to its typed graph: the stages in a row, and the checks on their result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from archspec import overrides as edits
+from archspec import source, zoo
+from archspec.build import build, check_words
+from archspec.build.uses import used_blocks
+from archspec.errors import Diagnostic, SpecError, fail
+from archspec.expressions import parse_expression
+from archspec.graph import TypedGraph
+from archspec.infer import infer
+from archspec.parse import Parser, parse, parse_blocks, validate
+from archspec.source import Scalar, Value
+from archspec.spec import Spec, walk
+
+
+def load(
+    spec: str | Path,
+    variant: str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    input: str | Sequence[int] | None = None,
+    **variables: object,
+) -> TypedGraph:
+    """The typed graph of a spec: `load("resnet50", classes=10)`.
+
+    `spec` is a path or the name of a zoo network, `variant` one of the spec's variants (also written
+    `SPEC@VARIANT`), `overrides` edits as `--set` takes them ("vars.depths=[2,2,2,2]"), `input` another input
+    size ("3x256x256" or [3, 256, 256]), and keywords set the spec's variables. Raises SpecError with all
+    that is wrong; the spec's own assertions among it, except those on counts where something is overridden.
+    """
+    parsed = read(spec, variant, overrides=overrides, input=input, variables=variables)
+    changed = bool(overrides or variables or input is not None)
+    graph = infer(build(parsed))
+    graph = replace(graph, resolved=resolve(parsed))
+    skipped, wrong = check_asserts(parsed, graph, changed)
+    if wrong:
+        raise SpecError(wrong)
+    if skipped:
+        note = f"{skipped} assertion{'s' if skipped > 1 else ''} of the spec skipped: they hold for it as written"
+        graph = replace(graph, notes=(*graph.notes, note))
+    return graph
+
+
+def read(
+    spec: str | Path,
+    variant: str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    input: str | Sequence[int] | None = None,
+    variables: Mapping[str, object] | None = None,
+) -> Spec:
+    """The parsed spec with variant and overrides written in, not yet built."""
+    path, found = zoo.locate(spec)
+    _, tree = validate(source.read(path))
+    chosen = variant or found
+    if chosen is not None:
+        tree = edits.with_variant(tree, chosen)
+    tree = edits.with_settings(tree, overrides)
+    tree = edits.with_variables(tree, variables or {})
+    if input is not None:
+        tree = edits.with_input(tree, input)
+    document, tree = validate(tree)
+    parser = Parser()
+    blocks, texts = used_blocks(tree, path, parser)
+    own = parse_blocks(tree, document, parser)
+    for name in own.keys() & blocks.keys():
+        hint = f"it comes from {blocks[name].span.file}: choose another name"
+        parser.error("E522", f"block '{name}' hides a block that `use` brings in", own[name].span, hint)
+    for name in own.keys() & _words():
+        hint = "choose another name"
+        parser.error("E522", f"block '{name}' hides the layer of that name", own[name].span, hint)
+    parsed = parse(tree, document, {**blocks, **own}, parser, texts)
+    if parser.diagnostics:
+        raise SpecError(parser.diagnostics + [d for d in check_words(parsed) if d not in parser.diagnostics])
+    if not parsed.layers:
+        raise fail("E502", f"'{path}' has no layers: it only holds blocks, to be brought in by `use`", tree.span)
+    return parsed
+
+
+def _words() -> set[str]:
+    from archspec.ops import REGISTRY
+    from archspec.spec import STRUCTURAL
+
+    return {*REGISTRY, *STRUCTURAL}
+
+
+def resolve(spec: Spec) -> dict[str, object]:
+    """The spec as plain data that stands alone: used blocks written in, variants and `use` gone."""
+    needed: list[str] = []
+    pending = [spec.layers, *(head.layers for head in spec.heads)]
+    dynamic = any(layer.word.startswith("$") for s in pending for layer in walk(s))
+    while pending:
+        for layer in walk(pending.pop()):
+            if layer.word in spec.blocks and layer.word not in needed:
+                needed.append(layer.word)
+                pending.append(spec.blocks[layer.word].layers)
+            dynamic = dynamic or layer.word.startswith("$")
+    plain = source.to_plain(spec.tree)
+    assert isinstance(plain, dict)
+    kept = {key: value for key, value in plain.items() if key not in ("use", "variants")}
+    names = list(spec.blocks) if dynamic else needed
+    if names:
+        kept["blocks"] = {name: _block_text(spec, name) for name in sorted(names)}
+    order = ("archspec", "name", "cite", "task", "input", "inputs", "vars", "defaults", "blocks", "layers")
+    return {key: kept[key] for key in (*order, *(k for k in kept if k not in order)) if key in kept}
+
+
+def _block_text(spec: Spec, name: str) -> object:
+    blocks = spec.tree.get("blocks")
+    own = blocks.get(name) if isinstance(blocks, source.Mapping) else None
+    return source.to_plain(own if own is not None else spec.block_texts[name])
+
+
+def check_asserts(spec: Spec, graph: TypedGraph, changed: bool) -> tuple[int, list[Diagnostic]]:
+    """How many assertions were skipped, and a diagnostic (E401) for each that does not hold."""
+    if not spec.asserts:
+        return 0, []
+    from archspec.analysis.summary import summarize
+
+    facts = summarize(graph).facts()
+    skipped, wrong = 0, []
+    for value, always in spec.asserts:
+        if changed and not always:
+            skipped += 1
+            continue
+        try:
+            wrong += _assertion(value, facts)
+        except SpecError as error:
+            wrong += error.diagnostics
+    return skipped, wrong
+
+
+def _assertion(value: Value, facts: Mapping[str, object]) -> list[Diagnostic]:
+    text = str(value.value) if isinstance(value, Scalar) else ""
+    expression = parse_expression(text, value.span)
+    result = expression.evaluate({}, facts)
+    if result is True:
+        return []
+    if not isinstance(result, bool):
+        hint = "compare a fact with a number: params < 5_000_000"
+        return [Diagnostic("E402", f"'{text}' is neither true nor false", value.span, hint)]
+    told = ", ".join(f"{name} is {facts[name]:,}" for name in sorted(facts) if name in text.replace("=", " ").split())
+    return [Diagnostic("E401", f"assertion does not hold: {text}", value.span, told or None)]
+
+
+def check(spec: str | Path, strict: bool = False) -> list[Diagnostic]:
+    """Everything wrong or doubtful in a spec, without raising: the file as written and each of its variants.
+
+    With `strict` warnings count as errors.
+    """
+    found: dict[tuple[str, str, str], Diagnostic] = {}
+    try:
+        path, variant = zoo.locate(spec)
+        tree = source.read(path)
+        variants = tree.get("variants") if isinstance(tree, source.Mapping) else None
+        names: list[str | None] = [variant]
+        by_path = Path(str(spec)).is_file()
+        if by_path and variant is None and isinstance(variants, source.Mapping):
+            names += variants.keys()
+    except SpecError as error:
+        return list(error.diagnostics)
+    for name in names:
+        for d in _check_one(path, name):
+            found.setdefault((d.code, str(d.span), d.message if name is None else ""), d)
+    if strict:
+        return [replace(d, severity="error") for d in found.values()]
+    return list(found.values())
+
+
+def _check_one(path: Path, variant: str | None) -> list[Diagnostic]:
+    from archspec.rules import lint
+
+    try:
+        graph = load(path, variant)
+    except SpecError as error:
+        if [d.code for d in error.diagnostics] == ["E502"] and variant is None:
+            return []  # a file of blocks
+        return list(error.diagnostics)
+    return lint(graph)

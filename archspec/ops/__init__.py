@@ -1,0 +1,21 @@
+"""The vocabulary of the language: importing this package fills the registry, one module a family."""
+
+from archspec.ops import act, conv, linear, merge, norm, pool, regularize, shape
+from archspec.ops.base import REGISTRY, Operator, OperatorError, Sample, Weight, Window
+
+__all__ = [
+    "REGISTRY",
+    "Operator",
+    "OperatorError",
+    "Sample",
+    "Weight",
+    "Window",
+    "act",
+    "conv",
+    "linear",
+    "merge",
+    "norm",
+    "pool",
+    "regularize",
+    "shape",
+]

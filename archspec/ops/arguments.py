@@ -1,0 +1,143 @@
+"""Types of arguments that operators share: whole numbers, one number an axis, padding, initial weights.
+
+They are strict: `3.5` or `true` where a whole number belongs is refused, not rounded. Where an
+argument has several forms one function checks it, so that a mistake gets one message, not one a form.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator
+from pydantic_core import PydanticCustomError
+
+LARGEST = 2**31 - 1
+"""Frameworks keep sizes of windows and layers in 32 bits."""
+
+Count = Annotated[int, Field(strict=True, ge=1, le=LARGEST)]
+Flag = Annotated[bool, Field(strict=True)]
+Real = Annotated[float, Field(strict=True)]
+Positive = Annotated[float, Field(strict=True, gt=0)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+
+_WORDS = ("valid", "same", "full", "same_upper")
+_INITS = ("default", "he", "he_fan_out", "xavier", "zeros")
+_SPREADS = {"normal": 0.0, "trunc_normal": 0.0, "uniform": 0.0, "constant": -float("inf")}
+
+
+def _whole(value: Any, least: int) -> bool:
+    return type(value) is int and least <= value <= LARGEST
+
+
+def _refusal(kind: str, expected: str, value: Any) -> PydanticCustomError:
+    # what the user wrote goes in as a value because it may hold braces
+    context = {"expected": expected, "shown": _as_written(value)}
+    return PydanticCustomError("argument_" + kind, "{expected}, not {shown}", context)
+
+
+def _as_written(value: Any) -> str:
+    """A value as the spec has it (`true`, `[1, 2]`, `{normal: -1}`), cut to a line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        shown = f"[{', '.join(_as_written(item) for item in value[:12])}]"
+    elif isinstance(value, dict):
+        shown = f"{{{', '.join(f'{key}: {_as_written(item)}' for key, item in list(value.items())[:12])}}}"
+    else:
+        shown = "nothing" if value is None else str(value)
+    return shown if len(shown) <= 60 else shown[:57] + "…"
+
+
+def _axes(value: Any, least: int) -> Any:
+    if _whole(value, least):
+        return value
+    if isinstance(value, list | tuple) and 1 <= len(value) <= 3 and all(_whole(n, least) for n in value):
+        return list(value)
+    expected = f"a whole number of at least {least} is expected, or a list of one for each axis"
+    raise _refusal("axes", expected, value)
+
+
+def _from_one(value: Any) -> Any:
+    return _axes(value, 1)
+
+
+def _from_zero(value: Any) -> Any:
+    return _axes(value, 0)
+
+
+def _one_or_none(value: Any) -> Any:
+    return None if value is None else _axes(value, 1)
+
+
+def _is_side(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return len(value) == 2 and all(_whole(n, 0) for n in value)
+    return _whole(value, 0)
+
+
+def _padding(value: Any) -> Any:
+    if _whole(value, 0) or (isinstance(value, str) and value in _WORDS):
+        return value
+    if isinstance(value, list | tuple) and 1 <= len(value) <= 3 and all(_is_side(side) for side in value):
+        return [list(side) if isinstance(side, tuple) else side for side in value]
+    raise _refusal(
+        "padding",
+        "a whole number of at least 0 is expected, or one for each axis, or [before, after] for each axis, "
+        "or one of valid, same, full, same_upper",
+        value,
+    )
+
+
+def _init(value: Any) -> Any:
+    if isinstance(value, str) and value in _INITS:
+        return value
+    if isinstance(value, dict) and len(value) == 1:
+        ((kind, number),) = value.items()
+        finite = type(number) in (int, float) and abs(number) < float("inf")
+        if kind in _SPREADS and finite and number >= _SPREADS[kind]:
+            return {kind: float(number)}
+    raise _refusal(
+        "init",
+        "one of default, he, he_fan_out, xavier, zeros is expected, or {normal: std}, {trunc_normal: std}, "
+        "{uniform: bound} or {constant: number}",
+        value,
+    )
+
+
+# What the schema of the language says of these arguments; the functions above do the checking.
+_AtLeast0 = Annotated[int, Field(ge=0)]
+_AtLeast1 = Annotated[int, Field(ge=1)]
+_Ones = _AtLeast1 | list[_AtLeast1]
+_Zeros = _AtLeast0 | list[_AtLeast0]
+
+Axes = Annotated[int | list[int], PlainValidator(_from_one, json_schema_input_type=_Ones)]
+"""One number for all spatial axes, or a list of one an axis."""
+AxesOrNone = Annotated[
+    int | list[int] | None, PlainValidator(_one_or_none, json_schema_input_type=_Ones | None)
+]
+AxesFromZero = Annotated[int | list[int], PlainValidator(_from_zero, json_schema_input_type=_Zeros)]
+Padding = Annotated[
+    int | str | list[int | list[int]],
+    PlainValidator(
+        _padding,
+        json_schema_input_type=_AtLeast0
+        | Literal["valid", "same", "full", "same_upper"]
+        | list[_AtLeast0 | list[_AtLeast0]],
+    ),
+]
+"""A number, one an axis, [before, after] an axis, or a word of `archspec.tensor.PaddingWord`."""
+Init = Annotated[
+    str | dict[str, float],
+    PlainValidator(
+        _init,
+        json_schema_input_type=Literal["default", "he", "he_fan_out", "xavier", "zeros"]
+        | dict[Literal["normal", "trunc_normal", "uniform", "constant"], float],
+    ),
+]
+"""Initial weights: a name, or one number with the distribution it belongs to.
+
+With fan_in = (Cin / groups)·taps and fan_out = (Cout / groups)·taps: `he` is normal with variance
+2 / fan_in (He et al. 2015), `he_fan_out` with 2 / fan_out, `xavier` uniform in ±√(6 / (fan_in + fan_out))
+(Glorot and Bengio 2010), `trunc_normal` normal cut at two standard deviations. Biases start at zero,
+save under `default`, which is what the backend's own layer does.
+"""

@@ -1,0 +1,135 @@
+"""What an operator is: arguments as fields, rules as methods, its page in the docstring.
+
+Everything else (schema, reference page, conformance tests, diagram style, defaults) follows from
+the registry, so adding an operator touches its family's file here and the same-named file in each
+backend's `lowering/`, and nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from archspec.tensor import TensorType
+
+Category = Literal[
+    "input", "conv", "linear", "pool", "norm", "activation", "merge", "shape", "regularize", "attention"
+]
+Storage = Literal["new", "view", "activation"]
+Types = tuple[TensorType, ...]
+
+
+class OperatorError(ValueError):
+    """An operator refuses its arguments or inputs: the numbers, the argument at fault, what would fit."""
+
+    def __init__(self, message: str, argument: str | None = None, hint: str | None = None):
+        self.message, self.argument, self.hint = message, argument, hint
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A stored tensor of an operator: a learned parameter, a frozen one, or a buffer."""
+
+    shape: tuple[int, ...]
+    kind: Literal["parameter", "frozen", "buffer"] = "parameter"
+    dtype: str = "float32"
+
+    @property
+    def numel(self) -> int:
+        n = 1
+        for size in self.shape:
+            n *= size
+        return n
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window slid over the spatial axes, one number an axis (`before`: padding at the low end)."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    dilation: tuple[int, ...]
+    ceil: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A case worked by hand: arguments and input shapes, and what must come out of them."""
+
+    args: Mapping[str, Any]
+    inputs: tuple[tuple[int, ...], ...]
+    outputs: tuple[tuple[int, ...], ...]
+    params: int = 0
+    macs: int = 0
+
+
+class Operator(BaseModel):
+    """Base of all operators. Fields are the arguments a spec may write; instances are immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, allow_inf_nan=False)
+
+    word: ClassVar[str]
+    main: ClassVar[str | None] = None
+    """The argument that may stand alone: `- linear: 10`."""
+    category: ClassVar[Category] = "shape"
+    arity: ClassVar[tuple[int, int | None]] = (1, 1)
+    """Fewest and most input tensors; None where there is no bound."""
+    references: ClassVar[Mapping[str, Literal["inputs", "extra"]]] = {}
+    """Arguments that name layers: `inputs` replaces what flows in, `extra` is appended to it.
+    They are fields of type `Reference`, resolved to edges before the operator is made: always None here."""
+    tunable: ClassVar[frozenset[str]] = frozenset()
+    """Arguments that `defaults:` may fill, because they do not change the structure."""
+    storage: ClassVar[Storage] = "new"
+    """Whether the output needs memory of its own at inference: `view` never, `activation` not
+    where it can run in place on the output of a weighted or normalising layer."""
+    samples: ClassVar[tuple[Sample, ...]] = ()
+
+    def infer(self, inputs: Types) -> Types:
+        """Output types from input types. Raises OperatorError with the numbers and what would fit."""
+        raise NotImplementedError
+
+    def weights(self, inputs: Types) -> dict[str, Weight]:
+        """Stored tensors by the name they have in a checkpoint (`weight`, `bias`, `running_mean` …)."""
+        return {}
+
+    def macs(self, inputs: Types, outputs: Types) -> int:
+        """Multiply-accumulates per example: convolutions and matrix products alone, no bias."""
+        return 0
+
+    def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
+        """Scalar operations per example that `macs` leaves out, deployed (evaluation mode)."""
+        return 0
+
+    def window(self, inputs: Types) -> Window | None:
+        """The window slid over the input, or None where a cell sees its own position (or everything)."""
+        return None
+
+    def label(self) -> str:
+        """A few characters for a diagram: `3×3, 64, /2`."""
+        return ""
+
+
+Reference = str | list[str] | None
+"""Type of an argument that names layers."""
+
+REGISTRY: dict[str, type[Operator]] = {}
+Op = TypeVar("Op", bound=type[Operator])
+
+
+def operator(word: str, main: str | None = None) -> Callable[[Op], Op]:
+    """Class decorator: enter an operator into the registry under the word a spec writes."""
+
+    def enter(cls: Op) -> Op:
+        if word in REGISTRY:
+            raise ValueError(f"two operators are called '{word}': {REGISTRY[word].__name__} and {cls.__name__}")
+        cls.word, cls.main = word, main
+        REGISTRY[word] = cls
+        return cls
+
+    return enter

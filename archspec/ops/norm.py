@@ -1,0 +1,221 @@
+"""Normalisation: over the batch, the channels, groups of them, each image, and the neighbouring channels."""
+
+from __future__ import annotations
+
+from archspec.ops.arguments import Count, Flag, Positive, Real, Share
+from archspec.ops.base import Operator, OperatorError, Sample, Types, Weight, operator
+from archspec.ops.windows import refuse_undivided
+
+
+@operator("batch_norm")
+class BatchNorm(Operator):
+    """Batch normalisation: each channel to mean 0 and variance 1 over the batch, then scaled and shifted.
+
+    Output: as the input, (C,) or (C, *spatial). Parameters: 2·C (γ `weight`, β `bias`; none without
+    `affine`); buffers: 2·C running statistics and a step counter. In evaluation the statistics are
+    constants, folded into scale and shift: 2 operations per element. `momentum` is the share of the
+    new batch in the running statistics. `frozen: true` keeps everything as it was loaded: γ and β
+    become buffers too, and there is no counter.
+
+    Ioffe and Szegedy 2015, arXiv:1502.03167.
+
+        - batch_norm
+        - batch_norm: {eps: 1e-3, momentum: 0.01}
+    """
+
+    category = "norm"
+    tunable = frozenset({"eps", "momentum", "frozen"})
+    samples = (
+        Sample({}, ((64, 112, 112),), ((64, 112, 112),), params=128),
+        Sample({"affine": False}, ((120,),), ((120,),), params=0),
+        Sample({"frozen": True}, ((64, 8, 8),), ((64, 8, 8),), params=0),
+    )
+
+    eps: Positive = 1e-5
+    momentum: Share = 0.1
+    affine: Flag = True
+    frozen: Flag = False
+
+    def infer(self, inputs: Types) -> Types:
+        if inputs[0].rank > 3:
+            raise OperatorError(f"batch_norm takes at most 3 spatial axes, and its input is {inputs[0]}")
+        return inputs
+
+    def weights(self, inputs: Types) -> dict[str, Weight]:
+        each = (inputs[0].channels,)
+        learned = Weight(each, "buffer" if self.frozen else "parameter")
+        found = {"weight": learned, "bias": learned} if self.affine else {}
+        found |= {"running_mean": Weight(each, "buffer"), "running_var": Weight(each, "buffer")}
+        if not self.frozen:
+            found["num_batches_tracked"] = Weight((), "buffer", "int64")
+        return found
+
+    def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
+        return 2 * inputs[0].numel
+
+
+@operator("layer_norm")
+class LayerNorm(Operator):
+    """Layer normalisation over the channels, at each position apart.
+
+    Output: as the input. Parameters: 2·C (`weight`, `bias`; none without `affine`). Elementwise, the
+    statistics being computed anew: 5 operations per element (sum, difference, square and sum,
+    scaling), 2 more with `affine`.
+
+    Ba, Kiros and Hinton 2016, arXiv:1607.06450; over the channels of an image: Liu et al. 2022,
+    arXiv:2201.03545.
+
+        - layer_norm: {eps: 1e-6}
+    """
+
+    category = "norm"
+    tunable = frozenset({"eps"})
+    samples = (
+        Sample({}, ((96, 56, 56),), ((96, 56, 56),), params=192),
+        Sample({}, ((768,),), ((768,),), params=1536),
+    )
+
+    eps: Positive = 1e-5
+    affine: Flag = True
+
+    def infer(self, inputs: Types) -> Types:
+        return inputs
+
+    def weights(self, inputs: Types) -> dict[str, Weight]:
+        return _scale_and_shift(inputs, self.affine)
+
+    def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
+        return _statistics_ops(inputs, self.affine)
+
+
+@operator("group_norm", main="groups")
+class GroupNorm(Operator):
+    """Group normalisation: over the positions and channels of each group, for each image apart.
+
+    Output: as the input. Parameters: 2·C (`weight`, `bias`; none without `affine`). `groups` divides
+    the channels, and a group holds more than one value. Elementwise: 5 operations per element, 2 more
+    with `affine`.
+
+    Wu and He 2018, arXiv:1803.08494.
+
+        - group_norm: 32
+    """
+
+    category = "norm"
+    tunable = frozenset({"eps"})
+    samples = (
+        Sample({}, ((64, 56, 56),), ((64, 56, 56),), params=128),
+        Sample({"groups": 1, "affine": False}, ((6, 10),), ((6, 10),), params=0),
+    )
+
+    groups: Count = 32
+    eps: Positive = 1e-5
+    affine: Flag = True
+
+    def infer(self, inputs: Types) -> Types:
+        x = inputs[0]
+        refuse_undivided(self.groups, x.channels, "channels")
+        if x.numel == self.groups:
+            raise OperatorError(
+                f"groups {self.groups} of {x} hold one value each, and one value minus its mean is 0",
+                "groups",
+                "fewer groups, or group_norm before the spatial axes are gone",
+            )
+        return inputs
+
+    def weights(self, inputs: Types) -> dict[str, Weight]:
+        return _scale_and_shift(inputs, self.affine)
+
+    def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
+        return _statistics_ops(inputs, self.affine)
+
+    def label(self) -> str:
+        return f"{self.groups} groups"
+
+
+@operator("instance_norm")
+class InstanceNorm(Operator):
+    """Instance normalisation: each channel of each image over its positions.
+
+    Output: as the input, which has more than one position. It does the same in training and in
+    evaluation. Parameters: none, or 2·C (`weight`, `bias`) with `affine`. Elementwise: 5 operations
+    per element, 2 more with `affine`.
+
+    Ulyanov, Vedaldi and Lempitsky 2016, arXiv:1607.08022.
+
+        - instance_norm: {affine: true}
+    """
+
+    category = "norm"
+    tunable = frozenset({"eps"})
+    samples = (
+        Sample({}, ((32, 64, 64),), ((32, 64, 64),), params=0),
+        Sample({"affine": True}, ((32, 100),), ((32, 100),), params=64),
+    )
+
+    eps: Positive = 1e-5
+    affine: Flag = False
+
+    def infer(self, inputs: Types) -> Types:
+        x = inputs[0]
+        if not 1 <= x.rank <= 3:
+            raise OperatorError(f"instance_norm takes 1 to 3 spatial axes, and its input is {x}")
+        if x.numel == x.channels:
+            raise OperatorError(
+                f"instance_norm of {x} sees one value a channel, and one value minus its mean is 0",
+                hint="use it where the image still has an extent",
+            )
+        return inputs
+
+    def weights(self, inputs: Types) -> dict[str, Weight]:
+        return _scale_and_shift(inputs, self.affine)
+
+    def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
+        return _statistics_ops(inputs, self.affine)
+
+
+@operator("lrn")
+class LocalResponseNorm(Operator):
+    """Local response normalisation: each value divided by a power of the energy of its neighbouring channels.
+
+    Output: as the input; y_c = x_c / (k + alpha / size · Σ x²)^beta, the sum over `size` channels
+    around c (floor(size / 2) before it). The paper's formula has no division of α by the
+    size: its α = 1e-4 with n = 5 is `alpha: 5e-4` here. No parameters. Elementwise: 2·size + 3 per
+    element (size squares, size − 1 additions, α, k, the power, the division).
+
+    Krizhevsky et al. 2012, "ImageNet classification with deep convolutional neural networks", section 3.3.
+
+        - lrn: {size: 5, alpha: 1e-4, beta: 0.75, k: 2}
+    """
+
+    category = "norm"
+    tunable = frozenset({"alpha", "beta", "k"})
+    samples = (Sample({}, ((96, 55, 55),), ((96, 55, 55),)),)
+
+    size: Count = 5
+    alpha: Real = 1e-4
+    beta: Real = 0.75
+    k: Real = 1.0
+
+    def infer(self, inputs: Types) -> Types:
+        if inputs[0].rank == 0:
+            raise OperatorError(
+                f"lrn takes channels with spatial axes, and its input is {inputs[0]} features",
+                hint="use it before flatten",
+            )
+        return inputs
+
+    def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
+        return (2 * self.size + 3) * inputs[0].numel
+
+    def label(self) -> str:
+        return f"n={self.size}"
+
+
+def _scale_and_shift(inputs: Types, affine: bool) -> dict[str, Weight]:
+    each = Weight((inputs[0].channels,))
+    return {"weight": each, "bias": each} if affine else {}
+
+
+def _statistics_ops(inputs: Types, affine: bool) -> int:
+    return (7 if affine else 5) * inputs[0].numel

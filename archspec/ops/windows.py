@@ -1,0 +1,127 @@
+"""From the arguments of a sliding operator to its window and output sizes, refusing what does not fit."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+from archspec.ops.base import OperatorError, Window
+from archspec.tensor import PaddingWord, TensorType, extent, pad_word, window_output
+
+AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+"""Names of the spatial axes by their number."""
+
+
+def spatial_rank(word: str, x: TensorType) -> int:
+    """Number of spatial axes of an input, refused where it is not 1, 2 or 3."""
+    if x.rank not in AXES:
+        what = f"{x.shape[0]} features without spatial axes" if x.rank == 0 else f"{x}, {x.rank} spatial axes"
+        hint = "use it before flatten or global_avg_pool" if x.rank == 0 else None
+        raise OperatorError(f"{word} slides over 1 to 3 spatial axes, and its input is {what}", hint=hint)
+    return x.rank
+
+
+def per_axis(name: str, value: int | list[int], x: TensorType) -> tuple[int, ...]:
+    """One number an axis, from one for all or from a list of the right length."""
+    if isinstance(value, int):
+        return (value,) * x.rank
+    _same_length(name, value, x)
+    return tuple(value)
+
+
+def _same_length(name: str, value: list[int] | list[int | list[int]], x: TensorType) -> None:
+    if len(value) != x.rank:
+        axes = AXES[x.rank]
+        raise OperatorError(
+            f"{name} {value} has {len(value)} number{'s' * (len(value) != 1)}, but the input {x} has "
+            f"{len(axes)} spatial {'axis' if len(axes) == 1 else 'axes'}",
+            name,
+            f"write one number for all axes, or {len(axes)}: {', '.join(axes)}",
+        )
+
+
+def window_over(
+    word: str,
+    x: TensorType,
+    kernel: int | list[int],
+    stride: int | list[int],
+    padding: int | str | list[int | list[int]],
+    dilation: int | list[int] = 1,
+    ceil: bool = False,
+) -> Window:
+    """The window over an input, its padding in numbers. Whether it fits is asked by `output_sizes`."""
+    spatial_rank(word, x)
+    kernels, strides = per_axis("kernel", kernel, x), per_axis("stride", stride, x)
+    dilations = per_axis("dilation", dilation, x)
+    if isinstance(padding, str):
+        sides = [
+            pad_word(cast(PaddingWord, padding), *axis)
+            for axis in zip(x.spatial, kernels, strides, dilations, strict=True)
+        ]
+    elif isinstance(padding, int):
+        sides = [(padding, padding)] * x.rank
+    else:
+        _same_length("padding", padding, x)
+        sides = [(side, side) if isinstance(side, int) else (side[0], side[1]) for side in padding]
+    before, after = (tuple(side[end] for side in sides) for end in (0, 1))
+    return Window(kernels, strides, before, after, dilations, ceil)
+
+
+def output_sizes(x: TensorType, window: Window) -> tuple[int, ...]:
+    """Sizes of the spatial axes after the window has slid over them, each at least 1."""
+    found = []
+    for axis, name in enumerate(AXES[x.rank]):
+        k, s, d = window.kernel[axis], window.stride[axis], window.dilation[axis]
+        lo, hi, size = window.before[axis], window.after[axis], x.spatial[axis]
+        positions = window_output(size, k, s, lo, hi, d, window.ceil)
+        if positions < 1:
+            span = extent(k, d)
+            taps = f"kernel {k}" if d == 1 else f"kernel {k} with dilation {d} spans {span} and"
+            sides = f"{lo}" if lo == hi else f"{lo} before and {hi} after"
+            least = span - (s - 1 if window.ceil else 0)
+            raise OperatorError(
+                f"{taps} does not fit {name} {size} with padding {sides}; "
+                f"needs padding ≥ {-(-(least - size) // 2)} or an input of at least {least - lo - hi}",
+                "kernel",
+                f"input {x}",
+            )
+        found.append(positions)
+    return tuple(found)
+
+
+def refuse_wide_padding(x: TensorType, window: Window) -> None:
+    """Pooling takes at most half a window of padding, so that no window lies in padding alone."""
+    for axis, name in enumerate(AXES[x.rank]):
+        span = extent(window.kernel[axis], window.dilation[axis])
+        widest = max(window.before[axis], window.after[axis])
+        if widest > span // 2:
+            raise OperatorError(
+                f"padding {widest} is more than half of a window of {span} along {name}: "
+                f"a window could lie in padding alone; at most {span // 2} fits",
+                "padding",
+            )
+
+
+def refuse_undivided(groups: int, channels: int, what: str) -> None:
+    """Groups must divide the channels; the message lists the nearest numbers that do."""
+    if channels % groups:
+        low = [n for n in range(1, math.isqrt(channels) + 1) if channels % n == 0]
+        near = sorted(sorted({*low, *(channels // n for n in low)}, key=lambda n: abs(n - groups))[:4])
+        raise OperatorError(
+            f"groups {groups} does not divide {channels} {what}",
+            "groups",
+            f"nearest that do: {', '.join(str(n) for n in near)}",
+        )
+
+
+def axes_label(value: int | list[int], all_axes: int = 2) -> str:
+    """`3×3`: an argument of one number an axis, for a diagram. A lone number stands for a plane's two."""
+    return "×".join(str(n) for n in (value if isinstance(value, list) else [value] * all_axes))
+
+
+def stride_label(stride: int | list[int]) -> str:
+    """`, /2` where a window steps by more than one, else nothing."""
+    sizes = stride if isinstance(stride, list) else [stride]
+    if max(sizes) == 1:
+        return ""
+    return f", /{sizes[0]}" if len(set(sizes)) == 1 else f", /{axes_label(sizes)}"

@@ -1,0 +1,164 @@
+"""Edits of a spec before it is built: variants, `--set path=value`, `--input CxHxW`, keyword variables.
+
+Each edit replaces a value that is there. A path that leads nowhere is an error with a suggestion, so a
+misspelt override never passes in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as PyMapping
+from collections.abc import Sequence as PySequence
+
+from archspec import source
+from archspec.errors import Span, SpecError, did_you_mean, fail
+from archspec.source import Mapping, Scalar, Sequence, Value
+
+VARIANT_KEYS = ("name", "cite", "input", "inputs", "defaults", "assert", "outputs")
+
+
+def with_variant(tree: Mapping, variant: str) -> Mapping:
+    """The spec with one of its variants written in. A variant states its own asserts or has none.
+
+    Raises SpecError E510 for a variant the spec does not have, E511 for a variable it does not have.
+    """
+    variants = tree.get("variants")
+    known = variants.keys() if isinstance(variants, Mapping) else []
+    chosen = variants.get(variant) if isinstance(variants, Mapping) else None
+    if chosen is None:
+        raise fail("E510", f"there is no variant '{variant}'", tree.span, did_you_mean(variant, known, "variants"))
+    if not isinstance(chosen, Mapping):
+        raise fail("E101", f"variant '{variant}' is a mapping of variables", chosen.span)
+    result = _without(tree, "variants", "assert")
+    variables = tree.get("vars")
+    names = variables.keys() if isinstance(variables, Mapping) else []
+    wrong = []
+    for key, value in chosen.entries:
+        if key.text == "defaults" and isinstance(result.get("defaults"), Mapping):
+            result = _set(result, ("defaults",), _merged(result.get("defaults"), value))
+        elif key.text in VARIANT_KEYS:
+            if key.text in ("input", "inputs"):
+                result = _without(result, "input", "inputs")
+            result = _put(result, key, value)
+        elif key.text in names:
+            result = _set(result, ("vars", key.text), value)
+        else:
+            hint = did_you_mean(key.text, [*names, *VARIANT_KEYS], "variables")
+            wrong.append(fail("E511", f"variant '{variant}' sets '{key.text}', which is no variable", key.span, hint))
+    if wrong:
+        raise SpecError(d for error in wrong for d in error.diagnostics)
+    return result
+
+
+def with_settings(tree: Mapping, settings: PySequence[str]) -> Mapping:
+    """The tree with each `path=value` applied: `vars.depths=[2,2,2,2]`, `blocks.bottleneck.act=silu`.
+
+    A block's parameter is `blocks.NAME.PARAM`; a path whose first word is no key of the file may be a
+    variable (`classes=10`). Raises SpecError E512 for a path that leads nowhere, E513 for one without a value.
+    """
+    for setting in settings:
+        path, sign, text = setting.partition("=")
+        name = f"--set {setting}"
+        if not sign or not path.strip() or not text.strip():
+            span = Span(name, 1, 1, len(setting), setting)
+            raise fail("E513", f"'{setting}' sets nothing", span, "write path=value, as in vars.classes=10")
+        pad = len(path) + 1
+        value = _shift(source.parse(text, name), pad, setting)
+        tree = _apply(tree, tuple(path.strip().split(".")), value, Span(name, 1, 1, len(path), setting))
+    return tree
+
+
+def with_variables(tree: Mapping, variables: PyMapping[str, object]) -> Mapping:
+    """The tree with variables given by keyword: `load("resnet50", classes=10)`."""
+    for name, data in variables.items():
+        span = Span(f"{name}=…", 1, 1, len(name), f"{name}={data!r}")
+        tree = _apply(tree, ("vars", name), source.from_plain(data, span), span)
+    return tree
+
+
+def with_input(tree: Mapping, size: str | PySequence[int]) -> Mapping:
+    """The tree with another input: '3x224x224', [3, 224, 224], or 'left=3x66x200' where there are several."""
+    name, sign, text = size.partition("=") if isinstance(size, str) else ("", "", "x".join(map(str, size)))
+    text = text if sign or not isinstance(size, str) else name
+    shown = size if isinstance(size, str) else text
+    span = Span(f"--input {shown}", 1, 1, max(1, len(shown)), shown)
+    numbers = re.split(r"[x×,]", text.strip().lower())
+    if not all(n.isdecimal() and n.isascii() and int(n) > 0 for n in numbers if len(n) < 12) or len(numbers) > 4:
+        raise fail("E514", f"'{text}' is not an input size", span, "write channels x height x width: 3x224x224")
+    if any(len(n) >= 12 for n in numbers):
+        raise fail("E514", f"an axis of '{text}' is too large", span)
+    value = source.from_plain([int(n) for n in numbers], span)
+    several = tree.get("inputs")
+    if isinstance(several, Mapping):
+        if not sign or several.get(name) is None:
+            hint = did_you_mean(name if sign else "", several.keys(), "inputs")
+            raise fail("E514", "this network has several inputs: say which", span, f"--input NAME={text}; {hint}")
+        return _set(tree, ("inputs", name), value)
+    if sign and name != "input":
+        raise fail("E514", f"there is no input '{name}'", span, f"this network has one: --input {text}")
+    return _put(tree, _key("input", span), value)
+
+
+def _apply(tree: Mapping, path: tuple[str, ...], value: Value, span: Span) -> Mapping:
+    variables = tree.get("vars")
+    if tree.get(path[0]) is None and isinstance(variables, Mapping) and variables.get(path[0]) is not None:
+        path = ("vars", *path)
+    if path[0] == "blocks" and len(path) == 3 and path[2] not in ("params", "inputs", "outputs", "layers"):
+        path = ("blocks", path[1], "params", path[2])
+    return _set(tree, path, value, span)
+
+
+def _set(tree: Value, path: tuple[str, ...], value: Value, span: Span | None = None, walked: str = "") -> Mapping:
+    """The tree with the value at a path replaced."""
+    head, rest = path[0], path[1:]
+    where = span or value.span
+    if isinstance(tree, Sequence):
+        if not head.isdecimal() or int(head) >= len(tree.items):
+            hint = f"'{walked}' is a list of {len(tree.items)}: 0 … {len(tree.items) - 1}"
+            raise fail("E512", f"'{walked}' has no item {head}", where, hint)
+        i = int(head)
+        new = _set(tree.items[i], rest, value, span, f"{walked}.{head}") if rest else value
+        return Sequence((*tree.items[:i], new, *tree.items[i + 1 :]), tree.span)  # type: ignore[return-value]
+    if not isinstance(tree, Mapping):
+        raise fail("E512", f"'{walked}' is a single value: it has no '{head}' inside", where)
+    old = tree.get(head)
+    if old is None:
+        place = f" in '{walked}'" if walked else ""
+        raise fail("E512", f"there is no '{head}'{place}", where, did_you_mean(head, tree.keys(), "keys there"))
+    new = _set(old, rest, value, span, f"{walked}.{head}".lstrip(".")) if rest else value
+    return Mapping(tuple((k, new if k.text == head else v) for k, v in tree.entries), tree.span)
+
+
+def _put(tree: Mapping, key: Scalar, value: Value) -> Mapping:
+    """The mapping with a key set, added where it was not there."""
+    kept = tuple((k, v) for k, v in tree.entries if k.text != key.text)
+    return Mapping((*kept, (key, value)), tree.span)
+
+
+def _without(tree: Mapping, *keys: str) -> Mapping:
+    return Mapping(tuple((k, v) for k, v in tree.entries if k.text not in keys), tree.span)
+
+
+def _merged(old: Value | None, new: Value) -> Value:
+    """Mappings merged key by key, the new one winning."""
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return new
+    result = old
+    for key, value in new.entries:
+        result = _put(result, key, _merged(old.get(key.text), value))
+    return result
+
+
+def _key(text: str, span: Span) -> Scalar:
+    return Scalar(text, text, span, False)
+
+
+def _shift(value: Value, columns: int, text: str) -> Value:
+    """The value with its spans moved right: it was parsed from the part behind `path=`."""
+    span = Span(value.span.file, value.span.line, value.span.column + columns, value.span.length, text)
+    if isinstance(value, Scalar):
+        return Scalar(value.value, value.text, span, value.quoted)
+    if isinstance(value, Sequence):
+        return Sequence(tuple(_shift(item, columns, text) for item in value.items), span)
+    pairs = ((_shift(k, columns, text), _shift(v, columns, text)) for k, v in value.entries)
+    return Mapping(tuple((k, v) for k, v in pairs if isinstance(k, Scalar)), span)

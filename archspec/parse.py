@@ -1,0 +1,290 @@
+"""Source → Spec: the document validated, its layers parsed, everything wrong with their form collected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pydantic import BaseModel, ValidationError
+
+from archspec import source
+from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
+from archspec.source import Scalar, Value
+from archspec.spec import (
+    JOINS,
+    MODIFIERS,
+    STRUCTURAL,
+    Block,
+    BlockDocument,
+    Document,
+    HeadDocument,
+    HeadSpec,
+    Layer,
+    Spec,
+)
+
+
+def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: str = "E101") -> list[Diagnostic]:
+    """A pydantic error as diagnostics placed in the text that was validated."""
+    found = []
+    for item in error.errors(include_url=False):
+        loc = tuple(part for part in item["loc"] if not _is_machinery(part))
+        key = str(loc[-1]) if loc else ""
+        hint = None
+        if item["type"] == "extra_forbidden":
+            message = f"unknown key '{key}'"
+            hint = did_you_mean(key, _keys_beside(model, loc), "keys here")
+        elif item["type"] == "missing":
+            message = f"the key '{key}' is missing"
+            loc = loc[:-1]
+        elif item["type"] == "string_pattern_mismatch":
+            bad = key if key != "[key]" else str(item["input"])
+            message = f"'{bad if not isinstance(item['input'], str) else item['input']}' is not a name"
+            hint = "names are letters, digits and _, and do not begin with a digit"
+        elif item["type"] == "value_error":
+            message = str(item["ctx"]["error"])
+        else:
+            where = f"'{'.'.join(map(str, loc))}': " if loc else ""
+            message = f"{where}{_lower(item['msg'])}, got {_short(item['input'])}"
+        found.append(Diagnostic(code, message, _place(tree, _key_loc(loc), item["type"]), hint))
+    return list({(d.message, d.span): d for d in found}.values())
+
+
+def _place(tree: Value, loc: tuple[int | str, ...], kind: str) -> Span:
+    """The key where the key is at fault, else the value."""
+    if kind in ("extra_forbidden", "string_pattern_mismatch") and loc:
+        around = tree
+        for part in loc[:-1]:
+            if isinstance(around, source.Mapping) and around.get(str(part)) is not None:
+                around = around.get(str(part)) or around
+        key = around.key(str(loc[-1])) if isinstance(around, source.Mapping) else None
+        if key is not None:
+            return key.span
+    return source.at(tree, loc)
+
+
+def _is_machinery(part: int | str) -> bool:
+    """Names pydantic adds to a location for unions and keys: `list[any]`, `[key]`, `function-after[…]`."""
+    return isinstance(part, str) and bool(re.search(r"[\[\]]|^(str|int|float|bool|literal.*)$", part))
+
+
+def _key_loc(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    return tuple("assert" if part == "assert_" else "from" if part == "from_" else part for part in loc)
+
+
+def _keys_beside(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    if len(loc) >= 3 and loc[0] == "blocks":
+        model = BlockDocument
+    elif len(loc) >= 3 and loc[0] == "heads":
+        model = HeadDocument
+    return [f.alias or name for name, f in model.model_fields.items()]
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+class Parser:
+    """Turns lists of layers into `Layer`s, collecting what is wrong."""
+
+    def __init__(self) -> None:
+        self.diagnostics: list[Diagnostic] = []
+
+    def error(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
+        self.diagnostics.append(Diagnostic(code, message, span, hint))
+
+    def layers(self, value: Value) -> tuple[Layer, ...]:
+        """The layers of a list; a `$name` alone stands for a parameter that holds layers."""
+        if not isinstance(value, source.Sequence):
+            self.error("E102", "layers are a list: each begins with '- '", value.span)
+            return ()
+        found = (self.layer(item) for item in value.items)
+        return tuple(layer for layer in found if layer is not None)
+
+    def layer(self, value: Value) -> Layer | None:
+        if isinstance(value, Scalar):
+            if not isinstance(value.value, str):
+                self.error("E102", f"{value.text} is not a layer", value.span)
+                return None
+            return self._with_body(Layer(value.value, value.span), None)
+        if isinstance(value, source.Sequence):
+            self.error("E102", "a list within a list of layers", value.span, "write `- layers: […]` for a group")
+            return None
+        words = [key for key, _ in value.entries if key.text not in MODIFIERS]
+        if len(words) != 1:
+            if words:
+                named = ", ".join(f"'{word.text}'" for word in words)
+                typo = did_you_mean(words[1].text, MODIFIERS, "modifiers")
+                self.error("E102", f"a layer is one key, here are {len(words)}: {named}", words[1].span, typo)
+            else:
+                self.error("E102", "this entry names no layer, only modifiers", value.span)
+            return None
+        word = words[0]
+        name = value.get("name")
+        if name is not None and not isinstance(name, Scalar):
+            self.error("E103", "a name is text", name.span)
+            name = None
+        each = value.get("each")
+        if each is not None and not isinstance(each, source.Mapping):
+            self.error("E104", "`each` is a mapping of variables to lists", each.span, "each: {width: [64, 128]}")
+            each = None
+        if each is not None and value.get("repeat") is not None:
+            self.error("E104", "`repeat` and `each` on one layer", value.span, "nest them: loops cross by nesting")
+        join = value.get("join")
+        if join is not None and word.text != "branches":
+            key = value.key("join")
+            self.error("E102", f"`join` belongs to `branches`, not to '{word.text}'", key.span if key else join.span)
+        layer = Layer(
+            word.text, word.span, value.get(word.text), name, value.get("from"),
+            value.get("when"), value.get("repeat"), each, join,
+        )  # fmt: skip
+        return self._with_body(layer, layer.args)
+
+    def _with_body(self, layer: Layer, args: Value | None) -> Layer | None:
+        """The layer with what stands inside it parsed, where its word holds layers."""
+        if layer.word not in STRUCTURAL or layer.word == "act":
+            if layer.word == "act" and args is None:
+                self.error("E102", "`act` needs the name of an activation", layer.span, "- act: relu")
+                return None
+            return layer
+        if args is None:
+            self.error("E102", f"`{layer.word}` needs a list of layers", layer.span)
+            return None
+        if layer.word == "layers":
+            return replace(layer, body=self.layers(args))
+        if layer.word == "branches":
+            return self._branches(layer, args)
+        return self._residual(layer, args)
+
+    def _branches(self, layer: Layer, args: Value) -> Layer | None:
+        if not isinstance(args, source.Sequence) or not args.items:
+            self.error("E105", "`branches` is a list: each branch a list of layers or a group", args.span)
+            return None
+        if layer.join is None:
+            self.error("E105", "these branches have no `join`", layer.span, f"join: {', '.join(JOINS)}")
+        branches: list[Layer] = []
+        for item in args.items:
+            if isinstance(item, source.Sequence):
+                branches.append(Layer("layers", item.span, item, body=self.layers(item)))
+            elif (one := self.layer(item)) is not None:
+                is_group = one.word == "layers"
+                branches.append(one if is_group else Layer("layers", one.span, item, body=(one,)))
+        return replace(layer, branches=tuple(branches))
+
+    def _residual(self, layer: Layer, args: Value) -> Layer | None:
+        if isinstance(args, source.Sequence):
+            return replace(layer, body=self.layers(args))
+        if not isinstance(args, source.Mapping):
+            self.error("E106", "`residual` is a list of layers, or {body: […], shortcut: …}", args.span)
+            return None
+        for key, _ in args.entries:
+            if key.text not in ("body", "shortcut"):
+                hint = did_you_mean(key.text, ("body", "shortcut"))
+                self.error("E101", f"unknown key '{key.text}' in residual", key.span, hint)
+        body = args.get("body")
+        if body is None:
+            self.error("E106", "this residual has no `body`", layer.span)
+            return None
+        shortcut = args.get("shortcut")
+        inside = self.layers(shortcut) if isinstance(shortcut, source.Sequence) else ()
+        return replace(layer, body=self.layers(body), shortcut=shortcut, shortcut_layers=inside)
+
+
+def validate(tree: Value) -> tuple[Document, source.Mapping]:
+    """The document of a whole file. Raises SpecError with every structural mistake, placed."""
+    if not isinstance(tree, source.Mapping):
+        raise SpecError(Diagnostic("E101", "a spec is a mapping that begins with `archspec: 1`", tree.span))
+    try:
+        return Document.model_validate(source.to_plain(tree)), tree
+    except ValidationError as error:
+        raise SpecError(explain(error, tree, Document)) from None
+
+
+def parse_blocks(tree: source.Mapping, document: Document, parser: Parser) -> dict[str, Block]:
+    """The blocks of one file."""
+    found = {}
+    blocks = tree.get("blocks")
+    for key, value in blocks.entries if isinstance(blocks, source.Mapping) else ():
+        assert isinstance(value, source.Mapping)  # validated
+        inputs = document.blocks[key.text].inputs
+        params = value.get("params")
+        layers = value.get("layers")
+        assert layers is not None
+        found[key.text] = Block(
+            key.text,
+            key.span,
+            {k.text: v for k, v in params.entries} if isinstance(params, source.Mapping) else {},
+            tuple(inputs) if isinstance(inputs, list) else inputs,
+            _named(value.get("outputs")),
+            parser.layers(layers),
+        )
+    return found
+
+
+def _named(value: Value | None) -> dict[str, Value] | None:
+    """Outputs as name to reference: a list names each after what it refers to."""
+    if value is None:
+        return None
+    if isinstance(value, source.Mapping):
+        return {key.text: item for key, item in value.entries}
+    assert isinstance(value, source.Sequence)
+    return {item.text: item for item in value.items if isinstance(item, Scalar)}
+
+
+def parse(
+    tree: source.Mapping,
+    document: Document,
+    blocks: Mapping[str, Block],
+    parser: Parser,
+    block_texts: Mapping[str, Value] | None = None,
+) -> Spec:
+    """The spec of a validated file, with the blocks it uses. Raises SpecError with what the parser found."""
+    layers = tree.get("layers")
+    heads_tree = tree.get("heads")
+    heads = []
+    for key, value in heads_tree.entries if isinstance(heads_tree, source.Mapping) else ():
+        head = document.heads[key.text]
+        assert isinstance(value, source.Mapping)
+        origin, inside = value.get("from"), value.get("layers")
+        assert origin is not None and inside is not None
+        train = head.only == "train"
+        heads.append(HeadSpec(key.text, key.span, origin, train, head.weight, parser.layers(inside)))
+    variables = tree.get("vars")
+    defaults = tree.get("defaults")
+    asserts = tree.get("assert")
+    single, several = tree.get("input"), tree.get("inputs")
+    inputs: dict[str, source.Sequence] = {}
+    if isinstance(single, source.Sequence):
+        inputs = {"input": single}
+    elif isinstance(several, source.Mapping):
+        inputs = {k.text: v for k, v in several.entries if isinstance(v, source.Sequence)}
+    return Spec(
+        name=document.name,
+        task=document.task,
+        tree=tree,
+        inputs=inputs,
+        variables={k.text: v for k, v in variables.entries} if isinstance(variables, source.Mapping) else {},
+        blocks=blocks,
+        defaults={k.text: v for k, v in defaults.entries if isinstance(v, source.Mapping)}
+        if isinstance(defaults, source.Mapping)
+        else {},
+        layers=parser.layers(layers) if layers is not None else (),
+        heads=tuple(heads),
+        outputs=_named(tree.get("outputs")),
+        asserts=tuple(_assertion(item) for item in asserts.items) if isinstance(asserts, source.Sequence) else (),
+        block_texts=block_texts or {},
+    )
+
+
+def _assertion(item: Value) -> tuple[Value, bool]:
+    if isinstance(item, source.Mapping):
+        inner = item.get("always")
+        assert inner is not None  # validated
+        return inner, True
+    return item, False

@@ -1,0 +1,1 @@
+"""A typed graph as text and pictures."""

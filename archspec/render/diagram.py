@@ -1,0 +1,88 @@
+"""A graph as a picture that fits a page, before any layout: repeats once, chains in a box, blocks folded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from archspec.graph import Tap, TypedGraph
+from archspec.render.chains import Collapsed, chains, collapse
+from archspec.render.fold import deepest, levels
+from archspec.render.panel import ELIDED, panel
+from archspec.render.picture import Box, Diagram, Panel
+
+MOST_BOXES = 60
+LONGEST = 26
+"""A page by default: no more boxes than this, and no more of them one under another."""
+GUARD = 400
+"""An explicit depth is lowered where it would draw more boxes than this."""
+MOST_INSETS = 6
+MOST_IN_INSET = 24
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def diagram(graph: TypedGraph, depth: int | None = None) -> Diagram:
+    """The picture of a graph, scopes deeper than `depth` levels folded; as much as fits a page where None."""
+    reduced = collapse(graph)
+    fused = chains(reduced.graph)
+    limit = deepest(reduced.graph)
+    chosen = limit if depth is None else max(1, min(depth, limit))
+    while True:
+        main = panel(reduced, fused, chosen, graph.name)
+        if chosen == 1 or _fits(main, by_default=depth is None):
+            break
+        chosen -= 1
+    if len(main.boxes) > GUARD:  # nothing left to fold
+        main = panel(reduced, fused, chosen, graph.name, most=MOST_BOXES)
+    kinds = _kinds(main)
+    letters = {box.key: f" {letter}" for letter, boxes in kinds if letter for box in boxes}
+    named = tuple(replace(box, title=box.title + letters.get(box.key, "")) for box in main.boxes)
+    insets = (_inset(reduced, fused, boxes[0], f"{boxes[0].title} {letter}".rstrip()) for letter, boxes in kinds)
+    opened = [inset for inset in insets if inset is not None]
+    return Diagram(replace(main, boxes=named), tuple(opened[:MOST_INSETS]), chosen)
+
+
+def _fits(main: Panel, by_default: bool) -> bool:
+    if by_default:
+        return len(main.boxes) <= MOST_BOXES and main.length <= LONGEST
+    return len(main.boxes) <= GUARD
+
+
+def _kinds(main: Panel) -> list[tuple[str, list[Box]]]:
+    """Folded blocks of the same make, in order of appearance; a letter where several kinds have one name."""
+    kinds: dict[tuple[object, ...], list[Box]] = {}
+    for box in main.boxes:
+        if box.kind == "block" and box.path != ELIDED:
+            inside = tuple((node.name.removeprefix(box.path), node.op.word) for node in box.nodes)
+            kinds.setdefault((box.title, inside), []).append(box)
+    words = [str(word) for word, *_ in kinds]
+    return [
+        (LETTERS[words[:i].count(word) % len(LETTERS)] if words.count(word) > 1 else "", boxes)
+        for i, (word, boxes) in enumerate(zip(words, kinds.values(), strict=True))
+    ]
+
+
+def _inset(reduced: Collapsed, fused: Mapping[str, str], block: Box, title: str) -> Panel | None:
+    """The inside of a block, opened as far as it stays small; None where even its own layers are many."""
+    graph = reduced.graph
+    inside = {node.name: node for node in block.nodes}
+    wanted = {tap.node for tap in graph.outputs.values()}
+    results = [
+        name for name in inside if name in wanted or any(reader not in inside for reader in graph.consumers[name])
+    ]
+    part = Collapsed(
+        replace(
+            graph,
+            nodes=inside,
+            inputs=(),
+            outputs={name: Tap(name) for name in results},
+            heads={},
+        ),
+        reduced.counts,
+        reduced.whole,
+    )
+    for depth in range(deepest(part.graph), len(levels(block.path)), -1):
+        opened = panel(part, fused, depth, title, block.path)
+        if len(opened.boxes) <= MOST_IN_INSET:
+            return opened
+    return None

@@ -1,0 +1,160 @@
+"""Folding: the layers of a scope as one unit, and a run of identical repeats as one unit ×N.
+
+Tables and diagrams fold before they lay anything out, so that ten thousand layers cost no more than
+one walk over them. A level is a segment of a dotted name with the loop number after it:
+`stage.0.block.2.conv` has three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from archspec.graph import Graph, Node, Tap
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Layers shown as one: a single layer, a folded scope, or `count` identical ones in a chain."""
+
+    path: str
+    """Name of the layer, or path of the scope; of the first where there are several."""
+    word: str
+    nodes: tuple[Node, ...]
+    """All layers of all repeats, in execution order."""
+    folded: bool
+    count: int = 1
+    last: str = ""
+    """Path of the last repeat, where there are several."""
+
+    @property
+    def name(self) -> str:
+        """`stage.0.block.1–3` for repeats 1 to 3 of a loop."""
+        return f"{self.path}–{self.last.rpartition('.')[2]}" if self.count > 1 else self.path
+
+    @property
+    def first(self) -> tuple[Node, ...]:
+        """The layers of the first repeat."""
+        return self.nodes[: len(self.nodes) // self.count]
+
+
+@lru_cache(maxsize=1 << 16)
+def levels(name: str) -> tuple[str, ...]:
+    """The levels of a dotted name: `stage.0.block.2.conv` → ('stage.0', 'block.2', 'conv')."""
+    found: list[str] = []
+    for part in name.split("."):
+        if found and part[:1].isdigit():  # `1`, or `1–3` for a run of repeats
+            found[-1] += "." + part
+        else:
+            found.append(part)
+    return tuple(found)
+
+
+def deepest(graph: Graph) -> int:
+    """Levels of the most deeply nested layer."""
+    return max((len(levels(name)) for name in graph.nodes), default=1)
+
+
+def fold(
+    graph: Graph, depth: int, merge: bool = True, leaves: bool = False, closed: frozenset[str] = frozenset()
+) -> list[Unit]:
+    """The layers of a graph in execution order, scopes deeper than `depth` levels as one unit each.
+
+    `merge` joins consecutive repeats of a loop that are the same layer for layer, each fed by the one
+    before; `leaves` does so for single layers too. Scopes in `closed` are one unit at any depth.
+    Inputs are not units.
+    """
+    units = list(_group(graph, depth, closed))
+    if not merge:
+        return units
+    runs: list[list[Unit]] = []
+    previous: Unit | None = None
+    wiring: tuple[object, ...] = ()
+    for unit in units:
+        before, wiring = wiring, _wiring(unit, previous)
+        if previous and (unit.folded or leaves) and _follows(previous, unit) and wiring == before:
+            runs[-1].append(unit)
+        else:
+            runs.append([unit])
+        previous = unit
+    return [_joined(run) for run in runs]
+
+
+def fit(graph: Graph, most: int, closed: frozenset[str] = frozenset()) -> list[Unit]:
+    """All layers where they are at most `most`; else the greatest depth, or the shallowest, that makes so few."""
+    layers = len(graph.nodes) - len(graph.inputs)
+    limit = deepest(graph)
+    if layers <= most:
+        return fold(graph, limit, merge=False)
+    units: list[Unit] = []
+    for depth in range(limit, 0, -1):
+        units = fold(graph, depth, leaves=True, closed=closed)
+        if len(units) <= most:
+            break
+    return units
+
+
+def _group(graph: Graph, depth: int, closed: frozenset[str]) -> Iterator[Unit]:
+    """Stretches of execution order under one path: grouping stretches keeps the quotient acyclic."""
+    current: str | None = None
+    gathered: list[Node] = []
+    inputs = set(graph.inputs)
+    for node in graph.nodes.values():
+        if node.name in inputs:
+            continue
+        parts = levels(node.name)
+        end = next((i for i in range(1, len(parts)) if ".".join(parts[:i]) in closed), depth) if closed else depth
+        path = ".".join(parts[: min(end, depth)])
+        folded = len(parts) > min(end, depth)
+        if folded and path == current:
+            gathered.append(node)
+            continue
+        if current is not None:
+            yield _scope_unit(graph, current, gathered)
+        current, gathered = (path, [node]) if folded else (None, [])
+        if not folded:
+            yield Unit(node.name, node.op.word, (node,), folded=False)
+    if current is not None:
+        yield _scope_unit(graph, current, gathered)
+
+
+def _scope_unit(graph: Graph, path: str, nodes: list[Node]) -> Unit:
+    scope = graph.scopes.get(path)
+    return Unit(path, scope.word if scope else "layers", tuple(nodes), folded=True)
+
+
+def _wiring(unit: Unit, previous: Unit | None) -> tuple[object, ...]:
+    """Each layer of a unit and where its inputs come from, in terms that repeats of it share."""
+    positions = {node.name: i for i, node in enumerate(unit.nodes)}
+    before = {node.name: i for i, node in enumerate(previous.nodes)} if previous else {}
+    last = previous.nodes[-1].name if previous else None
+
+    def origin(tap: Tap) -> tuple[object, ...]:
+        if tap.node in positions:
+            return ("here", positions[tap.node], tap.port)
+        if tap.node == last:
+            return ("previous", tap.port)
+        if tap.node in before:
+            return ("inside previous", before[tap.node], tap.port)
+        return ("outside", tap)
+
+    return tuple(
+        (node.name[len(unit.path) :], node.op, node.phase, node.shares, tuple(origin(t) for t in node.inputs))
+        for node in unit.nodes
+    )
+
+
+def _follows(unit: Unit, following: Unit) -> bool:
+    """Whether one unit is the next number of the other's loop."""
+    base, _, number = unit.path.rpartition(".")
+    next_base, _, next_number = following.path.rpartition(".")
+    if base != next_base or not number.isdigit() or not next_number.isdigit():
+        return False
+    return unit.word == following.word and int(next_number) == int(number) + 1
+
+
+def _joined(run: list[Unit]) -> Unit:
+    head = run[0]
+    nodes = tuple(node for unit in run for node in unit.nodes)
+    return Unit(head.path, head.word, nodes, head.folded, len(run), run[-1].path)

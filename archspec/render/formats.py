@@ -1,0 +1,95 @@
+"""A summary for other programs and documents: JSON, CSV and Markdown."""
+
+from __future__ import annotations
+
+from archspec.analysis.summary import Summary
+from archspec.render.rows import lines
+from archspec.render.units import binary, decimal, grouped, shape
+
+CSV_COLUMNS = (
+    "name",
+    "op",
+    "inputs",
+    "output",
+    "params",
+    "trainable_params",
+    "buffers",
+    "macs",
+    "flops",
+    "elementwise_ops",
+    "activation_bytes",
+    "file",
+    "line",
+    "column",
+)
+
+
+def json(summary: Summary) -> str:
+    """`Summary.to_json()` as text."""
+    import json
+
+    return json.dumps(summary.to_json(), indent=2, ensure_ascii=False)
+
+
+def csv(summary: Summary) -> str:
+    """Every layer of the deployed graph on a line, exact figures, never folded. Shapes are `64x112x112`."""
+    import csv
+    import io
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for row in summary.rows:
+        c, span = row.counts, row.node.span
+        writer.writerow(
+            (
+                row.name,
+                row.node.op.word,
+                " ".join(str(tap) for tap in row.node.inputs),
+                " ".join("x".join(map(str, t.shape)) for t in row.outputs),
+                c.params,
+                c.trainable_params,
+                c.buffers,
+                c.macs,
+                c.flops,
+                c.elementwise_ops,
+                c.activation_bytes,
+                span.file,
+                span.line,
+                span.column,
+            )
+        )
+    return text.getvalue().removesuffix("\n")
+
+
+def markdown(summary: Summary, depth: int | None = None) -> str:
+    """The table as GitHub-flavoured Markdown, with a line of totals."""
+    found = lines(summary, depth)
+    t = summary.totals
+    inputs = ", ".join(f"{name} {shape(x.shape)}" for name, x in summary.inputs.items())
+    header = ("layer", "operation", "output", "params", "MACs", "memory", "from")
+    body = [
+        (
+            line.name,
+            line.what,
+            line.output,
+            grouped(line.counts.params),
+            decimal(line.counts.macs),
+            line.memory or binary(line.counts.activation_bytes, 1),
+            line.sources,
+        )
+        for line in found
+    ]
+    sums = ("**total**", "", "", grouped(t.params), decimal(t.macs), binary(t.activation_bytes), "")
+    rows = [(inputs, "input", "", "", "", binary(_input_bytes(summary), 1), ""), *body, sums]
+    wanted = [i for i in range(len(header)) if i < 6 or any(row[i] for row in body)]
+    align = [":--", ":--", "--:", "--:", "--:", "--:", ":--"]
+    return "\n".join("| " + " | ".join(_cell(cells[i]) for i in wanted) + " |" for cells in (header, align, *rows))
+
+
+def _input_bytes(summary: Summary) -> int:
+    return summary.batch * sum(t.nbytes for t in summary.inputs.values())
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

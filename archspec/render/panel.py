@@ -1,0 +1,200 @@
+"""Layers to boxes: scopes folded, chains fused, arrows labelled with the shapes that change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from archspec.graph import Node, Tap, TypedGraph
+from archspec.render.captions import caption, chain_caption
+from archspec.render.chains import Collapsed
+from archspec.render.fold import Unit, fold, levels
+from archspec.render.picture import Arrow, Box, Frame, Panel, ranks
+from archspec.render.rows import PLAIN, describe
+from archspec.render.units import shape
+from archspec.tensor import TensorType
+
+JOINS = {"add": "+", "concat": "‖", "multiply": "×", "mean": "mean", "max": "max", "weighted_add": "w+"}
+"""What the joins of tensors are drawn as."""
+MOST_WIDTHS = 4
+MOST_CONCATENATED = 6
+ELIDED = "…"
+
+
+def panel(
+    view: Collapsed, fused: Mapping[str, str], depth: int, title: str, path: str = "", most: int | None = None
+) -> Panel:
+    """The boxes of a graph, or of a part of it (`path`), scopes deeper than `depth` levels folded.
+
+    `fused` maps layers to the first of their chain. What a part reads from outside enters at a port.
+    Of more than `most` units those in the middle become one.
+    """
+    graph = view.graph
+    boxes = {name: Box(name, "input", "input", _input_title(graph, name)) for name in graph.inputs}
+    home = {name: name for name in graph.inputs}
+    for tap in dict.fromkeys(tap for node in graph.nodes.values() for tap in node.inputs):
+        if tap.node not in graph.nodes:
+            home[tap.node] = f"port {tap.node}"
+            boxes[home[tap.node]] = Box(home[tap.node], "port", "input", _typed(graph.type_of(tap)))
+    gathered: dict[str, list[Node]] = {}
+    units: dict[str, Unit] = {}
+    for unit in _elided(fold(graph, depth, merge=False), most):
+        heads = {fused[node.name] for node in unit.nodes}
+        alone = unit.path in view.counts or len(heads) > 1
+        key = f"block {unit.path}" if alone else f"chain {heads.pop()}"
+        gathered.setdefault(key, []).extend(unit.nodes)
+        units.setdefault(key, unit)
+    for key, nodes in gathered.items():
+        boxes[key] = _box(view, key, units[key], tuple(nodes), fused)
+        home |= {node.name: key for node in nodes}
+    arrows = _arrows(view, boxes, home)
+    for name, tap in graph.outputs.items():
+        key = f"output {name}"
+        text = _typed(view.whole.type_of(view.whole.outputs.get(name, tap)))
+        train = name in graph.heads and graph.heads[name].phase == "train"
+        named = name if len(graph.outputs) > 1 and not path else ""
+        boxes[key] = Box(key, "output", "input", text, named, train=train)
+        arrows.append(Arrow(home[tap.node], key, train=train))
+    ordered = tuple(boxes.values())
+    frames = _frames(graph, ordered, view.counts, depth, len(levels(path)) if path else 0)
+    return Panel(title, ordered, _main_path(ordered, arrows), frames, path)
+
+
+def _elided(found: list[Unit], most: int | None) -> list[Unit]:
+    if most is None or len(found) <= most:
+        return found
+    start, end = most // 2, len(found) - most // 2
+    nodes = tuple(node for unit in found[start:end] for node in unit.nodes)
+    return [*found[:start], Unit(ELIDED, f"… {len(nodes):,} layers …", nodes, folded=True), *found[end:]]
+
+
+def _input_title(graph: TypedGraph, name: str) -> str:
+    text = _typed(graph.types[name][0])
+    return f"{name} {text}" if len(graph.inputs) > 1 else text
+
+
+def _typed(tensor: TensorType) -> str:
+    return shape(tensor.shape)
+
+
+def _box(view: Collapsed, key: str, unit: Unit, nodes: tuple[Node, ...], fused: Mapping[str, str]) -> Box:
+    graph = view.graph
+    count = view.counts.get(unit.path, 1) if key.startswith("block ") else 1
+    train = nodes[0].phase == "train"
+    if len({fused[node.name] for node in nodes}) > 1:
+        return Box(key, "block", "block", describe(graph, unit), _widths(graph, nodes), count, train, nodes)
+    lead = next((n for n in nodes if n.op.category in ("conv", "linear")), nodes[0])
+    title, detail = chain_caption(nodes)
+    if lead.op.word in JOINS and len(lead.inputs) > 1:
+        return Box(key, "join", "merge", JOINS[lead.op.word], detail, count, train, nodes)
+    return Box(key, "layer", lead.op.category, title or nodes[0].op.word, detail, count, train, nodes)
+
+
+def _widths(graph: TypedGraph, nodes: Sequence[Node]) -> str:
+    """The weighted layers along a block where they are few, `1×1, 64 – 3×3, 64`, or the channels it concatenates."""
+    if nodes[-1].op.word == "concat":
+        sizes = [str(graph.type_of(tap).channels) for tap in nodes[-1].inputs]
+        return " ‖ ".join(sizes) if len(sizes) <= MOST_CONCATENATED else ""
+    if any(node.op.word == "concat" for node in nodes):
+        return ""
+    reached: dict[str, tuple[int, Node | None]] = {}  # weighted layers so far, the last of them
+    before: dict[str, Node | None] = {}
+    for node in nodes:
+        arriving = (reached[tap.node] for tap in node.inputs if tap.node in reached)
+        number, last = max(arriving, key=lambda pair: pair[0], default=(0, None))
+        if node.op.category in ("conv", "linear"):
+            before[node.name] = last
+            number, last = number + 1, node
+        reached[node.name] = number, last
+    number, last = reached[nodes[-1].name]
+    labels: list[str] = []
+    while last is not None and number <= MOST_WIDTHS:
+        labels.append(caption(last.op) if last.op.category == "linear" else last.op.label())
+        last = before[last.name]
+    return " – ".join(reversed(labels))
+
+
+def _arrows(view: Collapsed, boxes: Mapping[str, Box], home: Mapping[str, str]) -> list[Arrow]:
+    entering: dict[str, str] = {}
+    labelled: set[tuple[str, int]] = set()
+    seen: set[tuple[str, str, Tap]] = set()
+    arrows: list[Arrow] = []
+    for node in view.graph.nodes.values():
+        for position, tap in enumerate(node.inputs):
+            start, end = home[tap.node], home[node.name]
+            if start == end:
+                continue
+            real = view.source(node, position)
+            text = _typed(view.whole.type_of(real))
+            entering.setdefault(end, text)
+            key = (start, end, tap)
+            if key in seen and boxes[end].kind != "join":
+                continue
+            seen.add(key)
+            changed = start in entering and entering[start] != text and (tap.node, tap.port) not in labelled
+            if changed:
+                labelled.add((tap.node, tap.port))
+            arrows.append(Arrow(start, end, text if changed else "", node.phase == "train"))
+    return arrows
+
+
+def _main_path(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[Arrow, ...]:
+    """The arrows, those that skip over boxes marked as leaving the main path."""
+    rank = ranks(boxes, arrows)
+    return tuple(replace(a, aside=rank[a.target] - rank[a.source] > 1) for a in arrows)
+
+
+def _frames(
+    graph: TypedGraph, boxes: Sequence[Box], counts: Mapping[str, int], depth: int, above: int
+) -> tuple[Frame, ...]:
+    """Borders around opened blocks and repeats that hold more than one box, nested as their scopes are.
+
+    `above` levels of the names are those of the part that is drawn: no borders for them.
+    """
+    holds: dict[str, list[str]] = {}
+    for box in boxes:
+        if not box.nodes:
+            continue
+        shared = _shared_path([levels(node.name)[:depth] for node in box.nodes])
+        for end in range(above + 1, len(shared) + 1):
+            path = ".".join(shared[:end])
+            if path != box.path:
+                holds.setdefault(path, []).append(box.key)
+    everything = sum(1 for box in boxes if box.nodes)
+
+    def blocky(path: str) -> bool:
+        return path in graph.scopes and graph.scopes[path].word not in PLAIN
+
+    worth = {
+        path: keys
+        for path, keys in holds.items()
+        if len(keys) > 1 and (path in counts or (blocky(path) and len(keys) < everything))
+    }
+    children: dict[str, list[str]] = {path: [] for path in ["", *worth]}
+    for path in worth:
+        parts = levels(path)
+        around = (".".join(parts[:end]) for end in range(len(parts) - 1, 0, -1))
+        children[next((p for p in around if p in worth), "")].append(path)
+
+    def frame(path: str) -> Frame:
+        inner = tuple(frame(child) for child in children[path])
+        taken = {key for child in children[path] for key in worth[child]}
+        scope = graph.scopes.get(path)
+        word = scope.word if scope and scope.word not in PLAIN else ""
+        times = f"×{counts[path]}" if path in counts else ""
+        return Frame(path, f"{word} {times}".strip(), tuple(k for k in worth[path] if k not in taken), inner)
+
+    return tuple(frame(path) for path in children[""])
+
+
+def _shared_path(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """What the places of several layers have in common, the layer's own name left out where there is one."""
+    if len(paths) == 1:
+        return paths[0][:-1]
+    shared = paths[0]
+    for path in paths[1:]:
+        same = 0
+        while same < min(len(shared), len(path)) and shared[same] == path[same]:
+            same += 1
+        shared = shared[:same]
+    return shared

@@ -1,0 +1,42 @@
+"""Numbers as people read them: parameters with separators, MACs in decimal units, memory in binary ones."""
+
+from __future__ import annotations
+
+NOTHING = "–"
+
+
+def grouped(number: int) -> str:
+    """`25,557,032`; a dash for none."""
+    return f"{number:,}" if number else NOTHING
+
+
+def decimal(number: int, places: int = 2) -> str:
+    """`4.09 G`: with the decimal unit that leaves fewer than four digits before the point; a dash for none."""
+    return _scaled(number, 1000, ("", "k", "M", "G", "T", "P"), places)
+
+
+def binary(number: int, places: int = 2) -> str:
+    """`58.13 MiB`: with the binary unit that fits; a dash for none."""
+    return _scaled(number, 1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB"), places)
+
+
+def share(part: int, whole: int) -> str:
+    """`74 %`, or `<1 %`."""
+    percent = 100 * part / whole if whole else 0.0
+    return f"{percent:.0f} %" if percent >= 1 else "<1 %"
+
+
+def shape(sizes: tuple[int, ...]) -> str:
+    """`64×112×112`."""
+    return "×".join(str(n) for n in sizes)
+
+
+def _scaled(number: int, base: int, names: tuple[str, ...], places: int) -> str:
+    if not number:
+        return NOTHING
+    value, step = float(number), 0
+    # 999.996 would print as 1000.00: the unit is chosen after rounding
+    while round(value, places) >= base and step < len(names) - 1:
+        value /= base
+        step += 1
+    return f"{value:.{places if step else 0}f} {names[step]}".rstrip()

@@ -1,0 +1,229 @@
+"""Reading a run file: YAML and `--set` overrides in, a checked `Run` out, every error in its place.
+
+Sections are checked one by one, each choice (`kind`) looked up before what stands in it is validated, so
+that an error has the place the user wrote it at, a suggestion from what is known there, and all come at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping as PyMapping
+from collections.abc import Sequence as PySequence
+from dataclasses import dataclass
+from inspect import isclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from archspec import source
+from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
+from archspec.run.sections import NAME_OR_PATH, PATH, Run, Section
+from archspec.source import Mapping, Scalar, Value
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """A run as it was read: the checked values, and the text's values with their places."""
+
+    run: Run
+    value: Value
+    name: str
+
+    def span(self, *loc: str) -> Span:
+        """The place of a key, or of the deepest section around it that was written."""
+        return source.at(self.value, loc)
+
+    def resolved(self) -> dict[str, Any]:
+        """The run with every default written and every path absolute, as plain data."""
+        plain = self.run.model_dump(exclude_none=True)
+        return {"name": self.name, **{k: v for k, v in plain.items() if k != "name"}}
+
+
+def load_run(run: str | Path | PyMapping[str, Any], overrides: PySequence[str] = ()) -> RunFile:
+    """A run file (or the same as plain data) with `path=value` overrides applied, checked.
+
+    Relative paths are relative to the run file; those in overrides or plain data, to the working directory.
+    Raises SpecError: E512, E513 for an override, E601 unknown key, E602 missing key, E603 wrong value,
+    E604 unknown kind; all that can be found at once.
+    """
+    if isinstance(run, PyMapping):
+        value, folder = source.from_plain(dict(run), Span("run", 1, 1)), Path.cwd()
+    else:
+        value, folder = source.read(Path(run)), Path(run).absolute().parent
+    if not isinstance(value, Mapping):
+        raise fail("E603", "a run is a mapping with the keys model, data and train", value.span)
+    found: list[Diagnostic] = []
+    for override in overrides:
+        try:
+            value = _override(value, override)
+        except SpecError as error:
+            found += error.diagnostics
+    checked = _read(Run, value, (), folder, found)
+    if found or not isinstance(checked, Run):
+        raise SpecError(found)
+    stem = Path(checked.model.spec).stem if isinstance(run, PyMapping) else Path(run).stem
+    return RunFile(checked, value, checked.name or stem)
+
+
+def _choices(field: FieldInfo) -> dict[str, type[Section]]:
+    """The sections a key may hold, by kind; a section without kinds goes by ''."""
+    options = get_args(field.annotation) or (field.annotation,)
+    sections = [c for c in options if isclass(c) and issubclass(c, Section)]
+    return {str(c.model_fields["kind"].default) if "kind" in c.model_fields else "": c for c in sections}
+
+
+def _read(
+    cls: type[Section], value: Value, loc: tuple[str, ...], folder: Path, found: list[Diagnostic]
+) -> Section | None:
+    """The section, or None where it has errors, which are appended to `found`."""
+    name = ".".join(loc) or "a run"
+    if isinstance(value, Scalar):
+        value = _lengthened(cls, value)
+    if not isinstance(value, Mapping):
+        keys = ", ".join(cls.model_fields)
+        found.append(Diagnostic("E603", f"{name} is a mapping, not a list", value.span, f"its keys: {keys}"))
+        return None
+    before, plain, broken = len(found), {}, set()
+    for key, inner in value.entries:
+        field = cls.model_fields.get(key.text)
+        if field is None:
+            hint = _hint_for_key(key.text, cls)
+            found.append(Diagnostic("E601", f"{name} has no key '{key.text}'", key.span, hint))
+        elif _choices(field):
+            section = _choose(field, inner, (*loc, key.text), folder, found)
+            plain[key.text] = section
+            broken |= {key.text} if section is None else set()
+        else:
+            plain[key.text] = _plain(field, inner, folder)
+    try:
+        checked = cls.model_validate(plain)
+    except ValidationError as error:
+        found += [_explain(e, value, loc) for e in error.errors() if str(e["loc"][0]) not in broken]
+        return None
+    return checked if len(found) == before else None
+
+
+def _choose(
+    field: FieldInfo, value: Value, loc: tuple[str, ...], folder: Path, found: list[Diagnostic]
+) -> Section | None:
+    """The section under a key; where it is a choice, of the kind it names, or else of the default's."""
+    choices, kind = _choices(field), _kind(field, value)
+    if kind not in choices:
+        written = value.get("kind") if isinstance(value, Mapping) else None
+        message = f"{'.'.join(loc)} has no kind '{kind}'"
+        hint = did_you_mean(kind, list(choices), "kinds")
+        found.append(Diagnostic("E604", message, (written or value).span, hint))
+        return None
+    return _read(choices[kind], value, loc, folder, found)
+
+
+def _lengthened(cls: type[Section], value: Scalar) -> Mapping:
+    """`adam` as `{kind: adam}`."""
+    return Mapping(((Scalar(cls.short, cls.short, value.span, False), value),), value.span)
+
+
+def _plain(field: FieldInfo, value: Value, folder: Path) -> Any:
+    """A key's value. Paths become absolute: relative to the run file, in `--set` to the working directory."""
+    plain = source.to_plain(value)
+    named = NAME_OR_PATH in field.metadata
+    if not isinstance(plain, str) or not plain or not (named or PATH in field.metadata):
+        return plain
+    if named and "/" not in plain and Path(plain.partition("@")[0]).suffix not in (".yaml", ".yml"):
+        return plain
+    return str((Path.cwd() if value.span.file.startswith("--set ") else folder) / Path(plain).expanduser())
+
+
+def _hint_for_key(word: str, cls: type[Section]) -> str:
+    """The nearest key there; or the place in a run file where a key of that very name belongs."""
+    keys = list(cls.model_fields)
+    if word not in keys:
+        for path, sections in _places(Run, ()):
+            having = [kind for kind, section in sections.items() if word in section.model_fields]
+            if having:
+                kind = f" of kind {' or '.join(having)}" if len(having) < len(sections) else ""
+                return f"'{word}' belongs in '{'.'.join(path)}'{kind}"
+    return did_you_mean(word, keys, "keys there")
+
+
+def _places(
+    cls: type[Section], path: tuple[str, ...]
+) -> list[tuple[tuple[str, ...], dict[str, type[Section]]]]:
+    """Every place of a run file that holds a section, and its possible sections by kind, outermost first."""
+    found = []
+    for name, field in cls.model_fields.items():
+        if choices := _choices(field):
+            found.append(((*path, name), choices))
+            for section in choices.values():
+                found += _places(section, (*path, name))
+    return found
+
+
+def _explain(error: ErrorDetails, value: Mapping, loc: tuple[str, ...]) -> Diagnostic:
+    """What pydantic found, in the run file's own terms and place."""
+    inner = tuple(error["loc"])
+    name = ".".join(str(part) for part in (*loc, *inner))
+    if error["type"] == "missing":
+        return Diagnostic("E602", f"'{name}' is missing", value.span, f"write {inner[-1]}: …")
+    message = error["msg"].removeprefix("Value error, ").replace("Input should", f"'{name}' should")
+    message = message.replace("String should", f"'{name}' should").replace("List should", f"'{name}' should")
+    given = json.dumps(error["input"], default=str)
+    shown = f"{message[0].lower()}{message[1:]}, not {given}"
+    expected = str(error.get("ctx", {}).get("expected", ""))
+    known = [word.strip("' ") for word in expected.replace(" or ", ", ").split(",")] if expected else []
+    word = error["input"] if isinstance(error["input"], str) else ""
+    hint = did_you_mean(word, known) if known and word else None
+    return Diagnostic("E603", shown, source.at(value, inner), hint)
+
+
+def _override(tree: Mapping, override: str) -> Mapping:
+    """The run with `path=value` set, whether or not the key was written. Raises SpecError E512, E513."""
+    path, sign, text = override.partition("=")
+    file = f"--set {override}"
+    if not sign or not path.strip() or not text.strip():
+        span = Span(file, 1, 1, len(override), override)
+        raise fail("E513", f"'{override}' sets nothing", span, "write path=value, as in train.epochs=3")
+    key_span = Span(file, 1, 1, len(path), override)
+    plain = source.to_plain(source.parse(text, file))
+    value = source.from_plain(plain, Span(file, 1, len(path) + 2, len(text), override))
+    return _put(tree, Run, path.strip().split("."), value, key_span, "a run")
+
+
+def _put(tree: Value, cls: type[Section], path: list[str], value: Value, span: Span, walked: str) -> Mapping:
+    """The section with the value at a path replaced or added; sections on the way are made where missing."""
+    mapping = _lengthened(cls, tree) if isinstance(tree, Scalar) else tree
+    head, rest = path[0], path[1:]
+    field = cls.model_fields.get(head)
+    if field is None or not isinstance(mapping, Mapping):
+        hint = _hint_for_key(head, cls)
+        raise fail("E512", f"{walked} has no key '{head}'", span, hint)
+    choices = _choices(field)
+    old = mapping.get(head)
+    if rest and choices:
+        inner = choices.get(_kind(field, old)) or next(iter(choices.values()))
+        value = _put(old or Mapping((), span), inner, rest, value, span, f"'{head}'")
+    elif rest and field.annotation == dict[str, Any]:
+        entries = old.entries if isinstance(old, Mapping) else ()
+        value = _with(Mapping(entries, span), ".".join(rest), value, span)
+    elif rest:
+        raise fail("E512", f"'{head}' is a single value: it has no '{rest[0]}' inside", span)
+    return _with(mapping, head, value, span)
+
+
+def _kind(field: FieldInfo, value: Value | None) -> str:
+    """The kind of section a value asks for, by its `kind`, by standing alone, or by default."""
+    if "" in _choices(field):
+        return ""
+    written = value.get("kind") if isinstance(value, Mapping) else value
+    if written is None:
+        return str(field.default.kind)
+    return written.text if isinstance(written, Scalar) else "?"
+
+
+def _with(mapping: Mapping, key: str, value: Value, span: Span) -> Mapping:
+    """The mapping with a key set: in its place, or at the end."""
+    if mapping.get(key) is None:
+        return Mapping((*mapping.entries, (Scalar(key, key, span, False), value)), mapping.span)
+    return Mapping(tuple((k, value if k.text == key else v) for k, v in mapping.entries), mapping.span)

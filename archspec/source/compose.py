@@ -1,0 +1,270 @@
+"""YAML events → values. The events come from libyaml one by one; the tree is put together here,
+without recursion, so that no input can exhaust the stack, and every error can be collected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from archspec.errors import Diagnostic, Span, SpecError, fail
+from archspec.source.scalars import NULLS, Trap, resolve, shorten
+from archspec.source.syntax import cut_expression, explain
+from archspec.source.text import MAX_BYTES, Text, check_characters
+from archspec.source.values import MAX_DEPTH, Mapping, Scalar, Sequence, Value
+
+MAX_VALUES = 250_000
+"""Values after aliases are expanded: what whoever walks the tree will meet."""
+MAX_ERRORS = 100
+
+_QUOTES = frozenset("'\"|>")
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def parse(text: str, file: str) -> Value:
+    """Text of one YAML document as a value. `file` is what messages call it.
+
+    Raises SpecError with everything found wrong, in order: E001 syntax, E002 duplicate key, E003 no value,
+    E004 leading zero, E005 base 60, E006 tag, E007 merge key, E008 anchor, E009 several documents, E010 too
+    large, E011 characters, E012 key that is no text, E013 too large or deep, E014 nothing in it.
+    """
+    if len(text) > MAX_BYTES:
+        raise fail("E013", f"{file} is larger than {MAX_BYTES:,} characters", Span(file, 1, 1))
+    text = text.removeprefix("\ufeff")
+    source = Text(text, file)
+    check_characters(text, source)
+    tree = _Tree(source)
+    try:
+        tree.take(yaml.parse(text, Loader=_LOADER))
+    except yaml.YAMLError as error:
+        tree.found.append(explain(error, source))
+    except _Enough:
+        pass
+    if tree.found:
+        raise SpecError(sorted(tree.found, key=lambda d: (d.span.line, d.span.column) if d.span else (0, 0)))
+    if tree.root is None:
+        raise fail(
+            "E014",
+            f"{file} is empty",
+            Span(file, 1, 1),
+            "the smallest spec: archspec: 1, name, input, layers",
+        )
+    return tree.root
+
+
+class _Enough(Exception):
+    """No point in reading on: the document is out of bounds, or has too many errors."""
+
+
+class _Null:
+    """Where a value should be."""
+
+    __slots__ = ("span",)
+
+    def __init__(self, span: Span):
+        self.span = span
+
+
+class _Open:
+    """A list or mapping being filled. A mapping's keys and values alternate in `parts`."""
+
+    __slots__ = ("anchor", "count", "flow", "height", "mapping", "parts", "span")
+
+    def __init__(self, mapping: bool, span: Span, flow: bool, anchor: str | None, count: int):
+        self.mapping, self.span, self.flow, self.anchor = mapping, span, flow, anchor
+        self.parts: list[Any] = []
+        self.count = count  # values in the document before this one
+        self.height = 0  # levels below
+
+
+class _Tree:
+    """What has been read so far: the open collections, the anchors, and everything found wrong."""
+
+    def __init__(self, source: Text):
+        self.source = source
+        self.root: Value | None = None
+        self.found: list[Diagnostic] = []
+        self.open: list[_Open] = []
+        self.anchors: dict[str, tuple[Value, int, int]] = {}  # value, expanded size, height
+        self.count = 0
+        self.documents = 0
+
+    def error(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
+        self.found.append(Diagnostic(code, message, span, hint))
+        if len(self.found) >= MAX_ERRORS:
+            raise _Enough
+
+    def stop(self, code: str, message: str, span: Span, hint: str | None = None) -> _Enough:
+        self.error(code, message, span, hint)
+        return _Enough()
+
+    def span(self, event: Any) -> Span:
+        start, end = event.start_mark, event.end_mark
+        return self.source.span(start.line, start.column, end.line, end.column)
+
+    def take(self, events: Iterator[Any]) -> None:
+        """Read all events."""
+        for event in events:
+            kind = type(event)
+            if kind is ScalarEvent:
+                self.scalar(event)
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                self.start(event, kind is MappingStartEvent)
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                self.end()
+            elif kind is AliasEvent:
+                self.alias(event)
+            elif kind is DocumentStartEvent:
+                self.documents += 1
+                if self.documents > 1:
+                    hint = "one file holds one spec: put the second one in its own file"
+                    raise self.stop("E009", "a second document starts here", self.span(event), hint)
+
+    def scalar(self, event: Any) -> None:
+        span, text = self.span(event), event.value
+        quoted = event.style in _QUOTES
+        self.tag(event, span)
+        self.grow(1, span)
+        if self.expects_key():
+            if text == "":
+                self.error("E012", "this key is empty", span)
+            elif text == "<<" and not quoted:
+                hint = "write the entries out; blocks, variables and variants are how a spec repeats itself"
+                self.error("E007", "merge keys (<<) are not part of the language", span, hint)
+            self.add(Scalar(text, text, span, quoted), event.anchor, 1, 0)
+            return
+        if quoted:
+            self.add(Scalar(text, text, span, True), event.anchor, 1, 0)
+            return
+        if text in NULLS:
+            self.add(_Null(span), None, 1, 0)
+            return
+        value = resolve(text)
+        if isinstance(value, Trap):
+            self.error(value.code, value.message, span, value.hint)
+            value = text
+        self.add(Scalar(value, text, span), event.anchor, 1, 0)
+
+    def start(self, event: Any, mapping: bool) -> None:
+        mark = event.start_mark
+        span = self.source.span(mark.line, mark.column, mark.line, mark.column + 1)
+        self.tag(event, span)
+        self.grow(1, span)
+        if len(self.open) >= MAX_DEPTH:
+            raise self.stop("E013", f"nested deeper than {MAX_DEPTH} levels", span)
+        self.open.append(_Open(mapping, span, bool(event.flow_style), event.anchor, self.count - 1))
+
+    def end(self) -> None:
+        done = self.open.pop()
+        value = self.mapping(done) if done.mapping else self.sequence(done)
+        self.add(value, done.anchor, self.count - done.count, done.height + 1)
+
+    def alias(self, event: Any) -> None:
+        span, name = self.span(event), event.anchor
+        if any(frame.anchor == name for frame in self.open):
+            raise self.stop("E008", f"*{shorten(name)} stands inside what it repeats", span)
+        if name not in self.anchors:
+            hint = (
+                "quote text that starts with *" if not self.anchors else f"anchors: {', '.join(list(self.anchors)[:8])}"
+            )
+            self.error("E008", f"there is no anchor &{shorten(name)} before this", span, hint)
+            self.anchors[name] = (Scalar(name, name, span, True), 1, 0)
+        value, size, height = self.anchors[name]
+        self.grow(size, span)
+        if len(self.open) + height > MAX_DEPTH:
+            raise self.stop("E013", f"nested deeper than {MAX_DEPTH} levels, aliases included", span)
+        self.add(value, None, size, height)
+
+    def tag(self, event: Any, span: Span) -> None:
+        if event.tag is not None:
+            name = event.tag.replace("tag:yaml.org,2002:", "!!")
+            hint = "a spec is plain data: delete the tag, or quote text that starts with !"
+            self.error("E006", f"the tag {shorten(name)} is not allowed", span, hint)
+
+    def grow(self, by: int, span: Span) -> None:
+        self.count += by
+        if self.count > MAX_VALUES:
+            hint = "aliases are counted as often as they are used; loops (repeat, each) have no such bound"
+            raise self.stop("E013", f"more than {MAX_VALUES:,} values", span, hint)
+
+    def expects_key(self) -> bool:
+        return bool(self.open) and self.open[-1].mapping and len(self.open[-1].parts) % 2 == 0
+
+    def add(self, value: Any, anchor: str | None, size: int, height: int) -> None:
+        """Put a finished value where it belongs. `size` and `height` are remembered for its aliases."""
+        if anchor is not None:
+            self.anchors[anchor] = (value, size, height)
+        if not self.open:
+            if isinstance(value, _Null):
+                raise self.stop("E014", f"{self.source.file} is empty", value.span)
+            self.root = value
+            return
+        frame = self.open[-1]
+        frame.height = max(frame.height, height)
+        if self.expects_key() and not isinstance(value, Scalar):
+            hint = "quote text with braces or brackets; names in $…, not {{…}}"
+            self.error("E012", "a list or mapping cannot be a key", value.span, hint)
+            value = Scalar("", "", value.span)
+        frame.parts.append(value)
+
+    def sequence(self, done: _Open) -> Sequence:
+        items: list[Value] = []
+        for item in cut_expression(done.parts, self.error) if done.flow else done.parts:
+            if isinstance(item, _Null):
+                self.error("E003", "this list item has no value", item.span, "write [] or {} for an empty one")
+            else:
+                items.append(item)
+        return Sequence(tuple(items), done.span)
+
+    def mapping(self, done: _Open) -> Mapping:
+        parts = done.parts
+        pairs = list(zip(parts[::2], parts[1::2], strict=True))
+        if done.flow and any(isinstance(value, _Null) for _, value in pairs):
+            pairs = self.rejoin(pairs)
+        seen: dict[str, Scalar] = {}
+        for key, value in pairs:
+            name = str(key.value)
+            if not name:
+                continue  # not a key, as has been said
+            first = seen.setdefault(name, key)
+            if first is not key:
+                hint = f"the first is at {first.span}; keep one of them"
+                message = f"the key '{shorten(name)}' stands twice: here and in line {first.span.line}"
+                self.error("E002", message, key.span, hint)
+            if isinstance(value, _Null):
+                self.error("E003", f"the key '{shorten(name)}' has no value", key.span, _fill(name, done.flow))
+        return Mapping(tuple((key, value) for key, value in pairs if not isinstance(value, _Null)), done.span)
+
+    def rejoin(self, pairs: list[tuple[Scalar, Any]]) -> list[tuple[Scalar, Any]]:
+        """`{out: round_to($c, 8)}`: the comma made a key `8)` of the rest. Say so once."""
+        kept: list[tuple[Scalar, Any]] = []
+        pieces: list[Any] = []
+        for key, value in [*pairs, (None, None)]:
+            if isinstance(value, _Null):
+                pieces.append(key)
+                continue
+            if kept and pieces:
+                whole = cut_expression([kept[-1][1], *pieces], self.error)
+                kept[-1] = (kept[-1][0], whole[0])
+                pieces = whole[1:]
+            kept.extend((piece, _Null(piece.span)) for piece in pieces)
+            pieces = []
+            if key is not None:
+                kept.append((key, value))
+        return kept
+
+
+def _fill(name: str, flow: bool) -> str:
+    if flow:
+        return f"write {shorten(name)}: {{}}, or [a, b] for a list; commas inside braces need quotes"
+    return f"write {shorten(name)}: {{}} where there is nothing to say, [] for an empty list"

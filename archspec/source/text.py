@@ -1,0 +1,117 @@
+"""A file's bytes → text, with its lines and a way to point into them."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from archspec.errors import Diagnostic, Span, SpecError, fail
+from archspec.source.values import Value
+
+MAX_BYTES = 2_000_000
+
+# What YAML calls printable; anything else would only confuse whoever reads the file.
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
+class Text:
+    """The lines of a source; spans share them."""
+
+    def __init__(self, text: str, file: str):
+        self.file = file
+        # YAML 1.1 breaks lines where str.splitlines does, once control characters are refused.
+        self.lines = text.splitlines()
+
+    def span(self, line: int, column: int, end_line: int, end_column: int) -> Span:
+        """From zero-based places to a span, cut at the end of its first line."""
+        text = self.lines[line] if line < len(self.lines) else ""
+        if end_line > line:
+            end_column = len(text.rstrip())
+        return Span(self.file, line + 1, column + 1, max(1, end_column - column), text)
+
+
+def read(path: str | os.PathLike[str]) -> Value:
+    """Read and parse a YAML file.
+
+    Raises SpecError: E501 no such file, E502 a directory, E503 unreadable, E011 not UTF-8; those of `parse`.
+    """
+    from archspec.source.compose import parse
+
+    file = os.fspath(path)
+    try:
+        with open(file, "rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise fail("E501", f"there is no file {file}", hint=_neighbour(file)) from None
+    except IsADirectoryError:
+        raise fail("E502", f"{file} is a directory", hint="name a .yaml file in it") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise fail("E503", f"cannot read {file}: {why}") from None
+    if len(data) > MAX_BYTES:
+        raise fail(
+            "E013",
+            f"{file} is larger than {MAX_BYTES:,} bytes",
+            hint="this is no spec, or one that needs loops",
+        )
+    return parse(decode(data, file), file)
+
+
+def decode(data: bytes, file: str) -> str:
+    """UTF-8 bytes, with or without a byte order mark, as text. Raises SpecError E011 with the place."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise fail("E011", f"{file} is UTF-16 text", Span(file, 1, 1), "save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        body = data.removeprefix(b"\xef\xbb\xbf")
+        before = body[: error.start].decode("utf-8", "replace").splitlines(keepends=True) or [""]
+        ended = before[-1] != before[-1].rstrip("\r\n")
+        line, column = (len(before) + 1, 1) if ended else (len(before), len(before[-1]) + 1)
+        shown = body.decode("utf-8", "replace").splitlines()[line - 1]
+        what = f"byte 0x{body[error.start]:02x} is not UTF-8 text"
+        span = Span(file, line, column, 1, shown)
+        raise fail("E011", what, span, "save the file as UTF-8 (it may be Latin-1 or a binary file)") from None
+
+
+def check_characters(text: str, source: Text) -> None:
+    """Refuse NUL and other control characters, which no editor shows. Raises SpecError E011."""
+    if _UNPRINTABLE.search(text) is None:
+        return
+    found: list[Diagnostic] = []
+    for number, line in enumerate(text.split("\n")):
+        match = _UNPRINTABLE.search(line)
+        if match:
+            char = match.group()
+            hint = (
+                "is this UTF-16 text, or a binary file?"
+                if char == "\0"
+                else "delete it, or write it as an escape in double quotes"
+            )
+            name = "NUL" if char == "\0" else f"control character U+{ord(char):04X}"
+            shown = line.encode("utf-8", "replace").decode()
+            found.append(
+                Diagnostic(
+                    "E011",
+                    f"{name} in the text",
+                    Span(source.file, number + 1, match.start() + 1, 1, shown),
+                    hint,
+                )
+            )
+            if len(found) == 20:
+                break
+    raise SpecError(found)
+
+
+def _neighbour(file: str) -> str | None:
+    """The file of nearly the same name beside a missing one."""
+    from archspec.errors import suggest
+
+    path = Path(file)
+    try:
+        names = [p.name for p in list(path.parent.iterdir())[:1000] if p.suffix in (".yaml", ".yml")]
+    except (OSError, ValueError):
+        return None
+    near = suggest(path.name, names)
+    return f"did you mean {path.parent / near}?" if near else None

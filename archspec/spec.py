@@ -1,0 +1,154 @@
+"""What a user may write: the document (pydantic) and its layers, parsed but not yet expanded.
+
+`Document` holds the shape of a spec file and is what its JSON Schema comes from. Layers keep the
+values as written, with their spans, since what they mean depends on variables known only in `build`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from archspec import source
+from archspec.errors import Span
+from archspec.source import Scalar, Value
+
+MODIFIERS = ("name", "from", "when", "repeat", "each", "join")
+STRUCTURAL = ("layers", "branches", "residual", "act")
+PARAMETER_TYPES = ("int", "float", "number", "str", "bool", "list", "layers", "name")
+JOINS = ("concat", "add", "multiply", "mean", "max", "none")
+SHORTCUTS = ("identity", "project", "when_same")
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class BlockDocument(_Part):
+    """A block: parameters (a type: required; else the default), what flows in and out, and its layers."""
+
+    params: dict[Identifier, Any] = {}
+    inputs: Literal["many"] | list[Identifier] | None = None
+    outputs: list[str] | dict[Identifier, str] | None = None
+    layers: list[Any]
+
+
+class HeadDocument(_Part):
+    """An output beside the main one; `only: train` leaves it out of the deployed network."""
+
+    from_: Any = Field(alias="from")
+    only: Literal["train"] | None = None
+    weight: Annotated[float, Field(ge=0)] = 1.0
+    layers: Annotated[list[Any], Field(min_length=1)]
+
+
+class Document(_Part):
+    """A spec file."""
+
+    archspec: Literal[1]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] = "network"
+    cite: Text | None = None
+    task: Literal["classify", "regress", "segment", "embed"] = "classify"
+    input: Annotated[list[Any], Field(min_length=1, max_length=4)] | None = None
+    inputs: dict[Identifier, Annotated[list[Any], Field(min_length=1, max_length=4)]] | None = None
+    use: Text | list[Text] = []
+    vars: dict[Identifier, Any] = {}
+    variants: dict[str, dict[Identifier, Any]] = {}
+    blocks: dict[Identifier, BlockDocument] = {}
+    defaults: dict[Identifier, dict[Identifier, Any]] = {}
+    layers: list[Any] | None = None
+    heads: dict[Identifier, HeadDocument] = {}
+    outputs: list[str] | dict[Identifier, str] | None = None
+    assert_: list[str | dict[Literal["always"], str]] = Field(default=[], alias="assert")
+
+    @model_validator(mode="after")
+    def _one_kind_of_input(self) -> Document:
+        if self.input is not None and self.inputs is not None:
+            raise ValueError("a spec has `input` or `inputs`, not both")
+        if self.layers is not None and self.input is None and self.inputs is None:
+            raise ValueError("a spec with layers needs `input: [channels, height, width]`")
+        if self.layers is not None and not self.layers:
+            raise ValueError("`layers` is empty: a network needs at least one layer")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One entry of a list of layers, as written. `body` holds the layers inside a group or residual,
+    `branches` those of a fork; `args` what stands behind the word."""
+
+    word: str
+    span: Span
+    args: Value | None = None
+    name: Scalar | None = None
+    origin: Value | None = None
+    when: Value | None = None
+    repeat: Value | None = None
+    each: source.Mapping | None = None
+    join: Value | None = None
+    body: tuple[Layer, ...] = ()
+    branches: tuple[Layer, ...] = ()
+    shortcut: Value | None = None
+    shortcut_layers: tuple[Layer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A named stretch of layers with parameters. The first parameter may stand alone in a call."""
+
+    name: str
+    span: Span
+    params: Mapping[str, Value]
+    inputs: Literal["many"] | tuple[str, ...] | None
+    outputs: Mapping[str, Value] | None
+    layers: tuple[Layer, ...]
+
+    @property
+    def main(self) -> str | None:
+        return next(iter(self.params), None)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSpec:
+    name: str
+    span: Span
+    origin: Value
+    only_train: bool
+    weight: float
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A whole spec: variant and overrides applied, used blocks brought in, nothing expanded yet."""
+
+    name: str
+    task: str
+    tree: source.Mapping
+    inputs: Mapping[str, source.Sequence]
+    variables: Mapping[str, Value]
+    blocks: Mapping[str, Block]
+    defaults: Mapping[str, source.Mapping]
+    layers: tuple[Layer, ...]
+    heads: tuple[HeadSpec, ...]
+    outputs: Mapping[str, Value] | None
+    asserts: tuple[tuple[Value, bool], ...]
+    """Each with True where it was written `always:` and so holds under overrides too."""
+    block_texts: Mapping[str, Value] = field(default_factory=dict)
+    """Used blocks as they were written, by name."""
+    notes: tuple[str, ...] = ()
+
+
+def walk(layers: tuple[Layer, ...]) -> Iterator[Layer]:
+    """Every layer of a list, those inside groups, branches and residuals too."""
+    for layer in layers:
+        yield layer
+        yield from walk(layer.body)
+        yield from walk(layer.branches)
+        yield from walk(layer.shortcut_layers)

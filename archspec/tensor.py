@@ -1,0 +1,117 @@
+"""The type of a tensor, and the arithmetic of sliding windows that every spatial operator shares."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "uint8": 1, "bool": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """Shape and dtype of a tensor without its batch axis: (channels, *spatial) or (features,)."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+    @property
+    def channels(self) -> int:
+        """Size of the first axis: channels of an image, features of a vector."""
+        return self.shape[0]
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """Sizes of the axes after channels: (), (L,), (H, W) or (D, H, W)."""
+        return self.shape[1:]
+
+    @property
+    def rank(self) -> int:
+        """Number of spatial axes."""
+        return len(self.shape) - 1
+
+    @property
+    def numel(self) -> int:
+        """Elements per example."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes per example."""
+        return self.numel * BYTES[self.dtype]
+
+    def __str__(self) -> str:
+        return "×".join(str(n) for n in self.shape)
+
+
+# Window arithmetic, one axis at a time. Sizes meet only +, -, *, // and max, so that a size may
+# also be a symbol. Nothing here refuses: a result below 1 means that the window does not fit.
+
+PaddingWord = Literal["valid", "same", "full", "same_upper"]
+
+
+def extent(kernel: int, dilation: int = 1) -> int:
+    """Cells from the first to the last tap of a dilated kernel: d(k − 1) + 1."""
+    return dilation * (kernel - 1) + 1
+
+
+def window_output(
+    size: int,
+    kernel: int,
+    stride: int = 1,
+    before: int = 0,
+    after: int = 0,
+    dilation: int = 1,
+    ceil: bool = False,
+) -> int:
+    """Positions of a window: floor((size + before + after − extent) / stride) + 1.
+
+    With `ceil` the quotient rounds up, but the last window must start inside the input or the
+    padding before it (torch's rule for pooling).
+    """
+    room = size + before + after - extent(kernel, dilation)
+    if not ceil:
+        return room // stride + 1
+    starts_inside = (size + before - 1) // stride + 1
+    return -max(-(-(-room // stride) + 1), -starts_inside)
+
+
+def transposed_output(
+    size: int,
+    kernel: int,
+    stride: int = 1,
+    before: int = 0,
+    after: int = 0,
+    output_padding: int = 0,
+    dilation: int = 1,
+) -> int:
+    """Output of a transposed convolution: (size − 1)·stride − before − after + extent + output_padding."""
+    return (size - 1) * stride - before - after + extent(kernel, dilation) + output_padding
+
+
+def pad_word(word: PaddingWord, size: int, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
+    """Padding (before, after) that a word stands for.
+
+    `valid` none; `same` the extent less one, halved, the odd cell after; `full` the extent less
+    one on both sides; `same_upper` what makes the output ceil(size / stride), the odd cell after
+    (TensorFlow's SAME): the only one that depends on the size of the input and on the stride.
+    """
+    reach = extent(kernel, dilation) - 1
+    if word == "valid":
+        return 0, 0
+    if word == "full":
+        return reach, reach
+    if word == "same":
+        return reach // 2, reach - reach // 2
+    positions = -(-size // stride)
+    total = max(0, (positions - 1) * stride + reach + 1 - size)
+    return total // 2, total - total // 2
+
+
+def adaptive_extent(size: int, output: int) -> int:
+    """Sum of the lengths of an adaptive pool's windows: size + output − gcd, as neighbours share a cell.
+
+    Window i covers the cells floor(i·size / output) to ceil((i + 1)·size / output) − 1.
+    """
+    return size + output - math.gcd(size, output)

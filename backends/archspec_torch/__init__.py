@@ -1,0 +1,59 @@
+"""The torch backend: compiles typed graphs to `nn.Module`s, trains them, and brings in trained weights.
+
+torch itself is imported when a function is first called, so that importing this package costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archspec.graph import TypedGraph
+    from archspec_torch.compiler import Network
+    from archspec_torch.weights import Report
+
+for _package in ("torch", "safetensors"):
+    if find_spec(_package) is None:  # told here, where whoever looks for a backend can say how to install it
+        raise ModuleNotFoundError(f"No module named '{_package}'", name=_package)
+
+__all__ = ["compile", "evaluate", "import_weights", "predict", "train"]
+
+
+def compile(network: str | Path | TypedGraph) -> Network:
+    """The `nn.Module` of a network, by name, path or typed graph: see `archspec_torch.compiler.compile`."""
+    from archspec_torch import compiler
+
+    return compiler.compile(network)
+
+
+def train(run: str | Path, out: str | Path | None = None, overrides: Sequence[str] = ()) -> Any:
+    """Train as a run file says, into a run directory: see `archspec_torch.runtime.train`."""
+    from archspec_torch import runtime
+
+    return runtime.train(run, out, overrides)
+
+
+def evaluate(rundir: str | Path, **options: Any) -> Any:
+    """Measure a trained run on its data: see `archspec_torch.runtime.evaluate`."""
+    from archspec_torch import runtime
+
+    return runtime.evaluate(rundir, **options)
+
+
+def predict(rundir: str | Path, images: Sequence[str | Path], **options: Any) -> Any:
+    """Name what images show: see `archspec_torch.runtime.predict`."""
+    from archspec_torch import runtime
+
+    return runtime.predict(rundir, images, **options)
+
+
+def import_weights(
+    spec: str | Path | TypedGraph, source: str | Path, map: str | Path, out: str | Path
+) -> Report:
+    """Bring a checkpoint's tensors to a spec's names: see `archspec_torch.weights.import_weights`."""
+    from archspec_torch import weights
+
+    return weights.import_weights(spec, source, map, out)

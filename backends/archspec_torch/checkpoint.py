@@ -1,0 +1,97 @@
+"""Files of weights, read without running anything that is in them."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from archspec.errors import fail
+
+NESTED = ("state_dict", "model_state_dict", "model", "net", "params")
+"""Keys under which training scripts keep the state dict beside the epoch, the optimiser and the like."""
+
+WRAPPERS = ("module.", "_orig_mod.")
+"""What DataParallel and torch.compile put before every name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The tensors of a file by name, and the names of what else it holds."""
+
+    tensors: Mapping[str, Tensor]
+    others: tuple[str, ...] = ()
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """The tensors of a .pth, .pt, .th, .ckpt, .bin or .safetensors file, on the CPU.
+
+    Takes a plain state dict or one kept under 'state_dict' and its kin; drops the 'module.' of DataParallel.
+    Raises SpecError E701 (no such file, or unreadable), E702 (of a kind that is not read), E703 (reading it
+    would run code) or E704 (no tensors in it).
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise fail(
+            "E701", f"'{path}' is a folder, not a file" if path.exists() else f"there is no file '{path}'"
+        )
+    if path.suffix == ".safetensors":
+        try:
+            return Checkpoint(_unwrapped(load_file(path)))
+        except (SafetensorError, OSError) as error:
+            raise fail("E701", f"'{path}' cannot be read as safetensors: {error}") from error
+    if path.suffix not in (".pth", ".pt", ".th", ".ckpt", ".bin", ".tar"):
+        hint = "files of weights end in .pth, .pt, .th or .safetensors"
+        raise fail("E702", f"'{path}' is of no kind that is read", hint=hint)
+    return _state_dict(_loaded(path), path)
+
+
+def _loaded(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        if found is None:
+            raise fail("E701", f"'{path}' is no torch file, or a damaged one") from error
+        raise fail(
+            "E703",
+            f"'{path}' holds a Python object ({found[1]}), not tensors alone: reading it would run code",
+            hint="where you trust it, save its tensors: torch.save(model.state_dict(), 'weights.pth')",
+        ) from error
+    except Exception as error:  # what torch raises for a damaged file differs by format and release
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise fail("E701", f"'{path}' cannot be read as a torch file: {reason}") from error
+
+
+def _state_dict(data: Any, path: Path) -> Checkpoint:
+    if not isinstance(data, Mapping):
+        raise fail("E704", f"'{path}' holds a {type(data).__name__}, not tensors by name")
+    for key in NESTED:
+        if isinstance(data.get(key), Mapping) and _tensors(data[key]):
+            return Checkpoint(
+                _unwrapped(_tensors(data[key])), tuple(str(name) for name in data if name != key)
+            )
+    tensors = _tensors(data)
+    if not tensors:
+        held = ", ".join(f"'{key}'" for key in list(data)[:8]) or "nothing"
+        raise fail("E704", f"'{path}' holds no tensors by name, only {held}")
+    return Checkpoint(_unwrapped(tensors), tuple(str(key) for key in data if key not in tensors))
+
+
+def _tensors(data: Mapping[Any, Any]) -> dict[str, Tensor]:
+    return {key: value for key, value in data.items() if isinstance(key, str) and isinstance(value, Tensor)}
+
+
+def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    for prefix in WRAPPERS * 2:  # either may stand around the other
+        if tensors and all(name.startswith(prefix) for name in tensors):
+            tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    return tensors

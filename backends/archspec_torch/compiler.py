@@ -1,0 +1,167 @@
+"""From a typed graph to an `nn.Module`: each layer a module under its name, and a generated forward pass."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import linecache
+import re
+from builtins import compile as compile_python
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from archspec.errors import Diagnostic, SpecError
+from archspec.graph import Graph, Node, TypedGraph
+from archspec_torch.forward import forward_source, owner
+from archspec_torch.lowering import Site, lower
+
+
+class Part(nn.Module):
+    """What stands under a prefix of the layers' names: `stage.0` of `stage.0.conv`.
+
+    It only holds them: the network's forward pass calls the layers themselves, so hooks belong on layers.
+    `part[0]` is the part's '0'.
+    """
+
+    def __getitem__(self, index: int) -> nn.Module:
+        found = self._modules.get(str(index))
+        if found is None:
+            raise IndexError(f"there is no part {index} here, only {', '.join(self._modules) or 'nothing'}")
+        return found
+
+
+class Network(nn.Module):
+    """A compiled network. Each is the one instance of a class of its own, whose forward pass was generated.
+
+    `network.code` is that source, `network.graph` the typed graph it was made from (unless a layer at the top
+    has that name). Calling it takes the inputs in order or by name, each (N, C, *spatial), and returns a
+    tensor, or where the network has several outputs a dict by name, in the order of `graph.outputs`; heads
+    that exist only in training are outputs in training alone.
+    """
+
+    _graph: TypedGraph
+    _code: str
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+        new = type(self).__new__(type(self))
+        memo[id(self)] = new
+        new.__dict__.update(copy.deepcopy(self.__getstate__(), memo))
+        return new
+
+    def __reduce__(self) -> tuple[Callable[[TypedGraph], Network], tuple[TypedGraph], Any]:
+        return _unpickled, (self._graph,), self.__getstate__()
+
+
+def compile(network: str | Path | TypedGraph) -> Network:
+    """The `nn.Module` of a network, given by name, path or typed graph, with fresh weights.
+
+    Its state-dict keys are '<layer>.<weight>' and `get_submodule('<layer>')` is the layer, except that a
+    layer which shares another's weights runs the other's module and has none of its own. Weights are drawn
+    from torch's random generator. Activations overwrite their input where nothing else needs it.
+
+    Raises SpecError: of the spec; E710 for layers whose name torch needs for itself; E711 for operators that
+    the backend cannot build.
+    """
+    if isinstance(network, Graph) and not isinstance(network, TypedGraph):
+        raise TypeError("only a typed graph can be compiled: archspec.infer gives one")
+    graph = network if isinstance(network, TypedGraph) else _load(network)
+    model = network_class(graph)()
+    overwriting = in_place(graph)
+    found: list[Diagnostic] = []
+    for node in graph.layers():
+        if owner(graph, node) is not node:
+            continue
+        inputs, outputs = graph.input_types(node), graph.types[node.name]
+        try:
+            _register(model, node, lower(Site(node.op, inputs, outputs, node.name in overwriting)))
+        except SpecError as error:
+            found += [
+                d if d.span else replace(d, span=node.span, trail=node.trail) for d in error.diagnostics
+            ]
+    if found:
+        raise SpecError(found)
+    return model
+
+
+def network_class(graph: TypedGraph) -> type[Network]:
+    """The class of one network, its forward pass written, but no layers made."""
+    code = forward_source(graph)
+    # The same network has the same file name, so that compiling it again leaves nothing behind.
+    file = f"<archspec {graph.name} {hashlib.sha256(code.encode()).hexdigest()[:12]}>"
+    linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
+    body: dict[str, Any] = {"__name__": __name__}
+    exec(compile_python(code, file, "exec"), body)
+    members = {"forward": body["forward"], "_graph": graph, "_code": code, "__module__": __name__}
+    top = {name.partition(".")[0] for name in graph.nodes}
+    members |= {name: members[f"_{name}"] for name in ("graph", "code") if name not in top}
+    return type(_class_name(graph.name), (Network,), members)
+
+
+def in_place(graph: Graph) -> frozenset[str]:
+    """Names of the activations that overwrite their input: those the counts name, and sole readers of sums.
+
+    Safe for gradients: for the backward pass convolution, linear and normalisation keep their input, and
+    addition keeps nothing, so none needs the result that is overwritten.
+    """
+    from archspec.analysis import storage
+
+    wanted = {tap.node for tap in graph.outputs.values()}
+    found = set(storage.in_place(graph))
+    for node in graph.nodes.values():
+        if node.op.storage == "activation" and len(node.inputs) == 1:
+            source = graph.nodes[node.inputs[0].node]
+            fresh = source.op.word == "add" and len(source.inputs) > 1
+            if fresh and source.name not in wanted and len(graph.consumers[source.name]) == 1:
+                found.add(node.name)
+    return frozenset(found)
+
+
+def _load(network: str | Path) -> TypedGraph:
+    import archspec
+
+    graph: TypedGraph = archspec.load(network)
+    return graph
+
+
+def _register(model: Network, node: Node, module: nn.Module) -> None:
+    """Put a layer's module where its name says, making the parts on the way."""
+    holder: nn.Module = model
+    segments = node.name.split(".")
+    for depth, segment in enumerate(segments):
+        existing = holder._modules.get(segment)
+        if existing is None and hasattr(holder, segment):
+            raise SpecError(_taken(node, ".".join(segments[: depth + 1])))
+        if depth + 1 == len(segments):
+            for name, part in existing._modules.items() if existing is not None else ():
+                module.add_module(name, part)  # the layer comes after layers named within it
+            holder._modules[segment] = module
+        elif existing is None:
+            holder._modules[segment] = holder = Part()
+        else:
+            holder = existing
+
+
+def _taken(node: Node, name: str) -> Diagnostic:
+    segment = name.rpartition(".")[2]
+    return Diagnostic(
+        "E710",
+        f"the torch backend cannot name a layer '{name}': '{segment}' is a member of every torch module",
+        node.span,
+        f"give it another name, such as '{segment}_1'",
+        node.trail,
+    )
+
+
+def _class_name(name: str) -> str:
+    words = re.findall(r"[A-Za-z0-9]+", name)
+    joined = "".join(word[:1].upper() + word[1:] for word in words)
+    return joined if joined[:1].isalpha() else f"Network{joined}"
+
+
+def _unpickled(graph: TypedGraph) -> Network:
+    cls = network_class(graph)
+    return cls.__new__(cls)

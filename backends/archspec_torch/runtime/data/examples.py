@@ -1,0 +1,138 @@
+"""The examples of a split, wherever they lie, and the batches drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from archspec.errors import Diagnostic, Span
+from archspec_torch.runtime.images import Frame
+
+Report = Callable[[Diagnostic], None]
+Where = Callable[..., Span]
+"""The place of a key of the run file's `data` section."""
+
+
+class Examples(Protocol):
+    """Labelled images of one split."""
+
+    @property
+    def labels(self) -> Tensor:
+        """int64 (n,): class numbers."""
+
+    def histogram(self) -> Tensor:
+        """int64 (channels, 256): how often each value occurs."""
+
+    def to(self, device: torch.device) -> Examples:
+        """The examples where a device reads them fastest."""
+
+    def batches(
+        self, groups: Sequence[Tensor], device: torch.device, workers: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """For each group of positions: images uint8 (n, c, h, w) and labels (n,), on the device."""
+
+
+class Source(Protocol):
+    """Data that a run names: its classes and splits are known before any image is decoded."""
+
+    @property
+    def name(self) -> str:
+        """What the data is called on the terminal and in titles."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their numbers."""
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Examples in each split: `train`, `val` and, where there is one, `test`."""
+
+    def load(self, split: str, frame: Frame, report: Report) -> Examples:
+        """The examples of a split. What cannot be read is reported and left out."""
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """Images decoded once: uint8 (n, c, h, w). Batches are made by indexing, which no worker beats."""
+
+    images: Tensor
+    labels: Tensor
+
+    def histogram(self) -> Tensor:
+        return torch.stack([value_counts(self.images[:, c]) for c in range(self.images.shape[1])])
+
+    def to(self, device: torch.device) -> InMemory:
+        return InMemory(self.images.to(device), self.labels.to(device))
+
+    def batches(
+        self, groups: Sequence[Tensor], device: torch.device, workers: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        for group in groups:
+            index = group.to(self.images.device)
+            yield self.images[index].to(device), self.labels[index].to(device)
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """Images decoded each time they are needed, by worker processes."""
+
+    paths: tuple[Path, ...]
+    labels: Tensor
+    frame: Frame
+    counts: Tensor
+
+    def histogram(self) -> Tensor:
+        return self.counts
+
+    def to(self, device: torch.device) -> OnDisk:
+        return self
+
+    def batches(
+        self, groups: Sequence[Tensor], device: torch.device, workers: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        # The loader draws its base seed from its generator: its own, so that the run's draws stay countable.
+        loader = DataLoader(
+            _Files(self.paths, self.labels, self.frame),
+            batch_sampler=[group.tolist() for group in groups],
+            num_workers=workers,
+            generator=generator,
+            pin_memory=device.type == "cuda",
+        )
+        for images, labels in loader:
+            yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+
+
+@dataclass(frozen=True)
+class _Files(Dataset[tuple[Tensor, Tensor]]):
+    paths: tuple[Path, ...]
+    labels: Tensor
+    frame: Frame
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return self.frame.read(self.paths[index]), self.labels[index]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+def value_counts(images: Tensor) -> Tensor:
+    """int64 (256,): how often each value of a uint8 tensor occurs. Exact, whatever the order."""
+    flat = images.reshape(-1)
+    counts = torch.zeros(256, dtype=torch.int64)
+    for part in flat.split(1 << 24):  # bincount widens its input to 8 bytes: bounded here to 128 MiB
+        counts += torch.bincount(part, minlength=256).cpu()
+    return counts
+
+
+def grouped(order: Tensor, size: int) -> list[Tensor]:
+    """Positions in groups of `size`. A last group of one joins the one before it: batch norm needs two."""
+    groups = list(order.split(size))
+    if len(groups) > 1 and len(groups[-1]) == 1:
+        groups[-2:] = [torch.cat(groups[-2:])]
+    return groups

@@ -1,0 +1,176 @@
+"""From an image file to the numbers a network takes: the same way in training, evaluation and prediction."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from archspec.errors import fail
+from archspec.tensor import TensorType
+
+MAX_PIXELS = 100_000_000
+"""Images above this are refused by their header, before any memory is spent on decoding."""
+
+FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "JPEG2000")
+"""Formats that are read. Pillow knows more, among them some that start other programs (EPS)."""
+
+SUFFIXES = frozenset(
+    f".{end}"
+    for end in (
+        *("png", "apng", "jpg", "jpeg", "jpe", "jfif", "mpo", "gif", "bmp", "dib", "tif", "tiff"),
+        *("webp", "avif", "ppm", "pgm", "pbm", "pnm", "jp2", "j2k"),
+    )
+)
+
+
+class ImageProblem(Exception):
+    """A file that cannot be used as an image, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The images a network takes: channels (1 or 3), height, width, and how an image comes to that size."""
+
+    channels: int
+    height: int
+    width: int
+    fit: str = "stretch"
+
+    def read(self, path: Path) -> Tensor:
+        """An image file as uint8 (channels, height, width). Raises ImageProblem."""
+        return self.place(open_image(path, edge=max(self.height, self.width)))
+
+    def place(self, image: Image.Image) -> Tensor:
+        """An image as uint8 (channels, height, width).
+
+        Colour becomes grey by luminance (ITU-R 601), grey becomes colour by repetition, what is transparent
+        becomes white. Sizes change by bilinear interpolation, antialiased where they shrink.
+        """
+        image = _eight_bit(image)
+        image = image.convert("L" if self.channels == 1 else "RGB")
+        array = numpy.array(_fitted(image, self.width, self.height, self.fit))
+        return torch.from_numpy(array.reshape(self.height, self.width, self.channels)).permute(2, 0, 1)
+
+    def place_all(self, images: NDArray[numpy.uint8]) -> Tensor:
+        """Grey images (n, h, w) as uint8 (n, channels, height, width)."""
+        if images.shape[1:] == (self.height, self.width):
+            grey = torch.from_numpy(images).unsqueeze(1)
+            return grey.expand(-1, self.channels, -1, -1).contiguous()
+        out = torch.empty(len(images), self.channels, self.height, self.width, dtype=torch.uint8)
+        for i, image in enumerate(images):
+            out[i] = self.place(Image.fromarray(image))
+        return out
+
+    def __str__(self) -> str:
+        return f"{self.channels}×{self.height}×{self.width}"
+
+
+def frame_of(input_type: TensorType, fit: str, name: str) -> Frame:
+    """The frame for a network's input. Raises SpecError E611 where that is no image of 1 or 3 channels."""
+    if input_type.rank != 2 or input_type.channels not in (1, 3):
+        raise fail(
+            "E611",
+            f"images have 1 or 3 channels, height and width; the network '{name}' takes {input_type}",
+            hint="give the spec an image as input, as `input: [3, 32, 32]`; `flatten` makes it a vector",
+        )
+    return Frame(input_type.shape[0], input_type.shape[1], input_type.shape[2], fit)
+
+
+def open_image(path: Path, edge: int | None = None) -> Image.Image:
+    """The first picture of a file, decoded and turned upright as its EXIF orientation says.
+
+    `edge`: the longest side that will be needed; a JPEG much larger is decoded at an eighth, a quarter or
+    half of its size. Raises ImageProblem for what is missing, is no image, is damaged or has over 100 million
+    pixels.
+    """
+    if not path.exists():
+        raise ImageProblem("no such file")
+    if not path.is_file():
+        raise ImageProblem("is a folder, not an image" if path.is_dir() else "is not a regular file")
+    Image.init()
+    try:
+        with Image.open(path, formats=[f for f in FORMATS if f in Image.OPEN]) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise ImageProblem(f"is {width}×{height} pixels; the limit is {MAX_PIXELS:,}")
+            if edge is not None:
+                image.draft(None, (2 * edge, 2 * edge))
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except ImageProblem:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageProblem(f"has more pixels than the limit of {MAX_PIXELS:,}") from error
+    except UnidentifiedImageError as error:
+        raise ImageProblem("is not an image of a known format") from error
+    except MemoryError as error:
+        raise ImageProblem("does not fit into memory") from error
+    except Exception as error:
+        # Damaged files make the decoders raise nearly anything: OSError, SyntaxError, struct.error, …
+        raise ImageProblem(f"is damaged: {_one_line(error)}") from error
+
+
+@contextlib.contextmanager
+def large_images_allowed() -> Iterator[None]:
+    """Silences Pillow's own warning for images it finds large; ours is an error with a fixed limit."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """The image with 8 bits a channel and nothing transparent. Raises ImageProblem for unknown ranges."""
+    if image.mode.startswith("I"):
+        wide: NDArray[Any] = numpy.asarray(image).astype(numpy.int64)
+        if wide.min(initial=0) < 0 or wide.max(initial=0) > 65535:
+            raise ImageProblem("has values beyond 16 bits")
+        return Image.fromarray(((wide * 255 + 32767) // 65535).astype(numpy.uint8))
+    if image.mode == "F":
+        raise ImageProblem("holds decimal numbers of unknown range; save it with 8 or 16 bits")
+    if "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return image if image.mode in ("L", "RGB") else image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _fitted(image: Image.Image, width: int, height: int, fit: str) -> Image.Image:
+    """The image at the size asked for: see `Fit` in `archspec.run.sections`."""
+    if fit == "crop":
+        scale = max(width / image.width, height / image.height)
+        left, top = (image.width - width / scale) / 2, (image.height - height / scale) / 2
+        box = (
+            max(0.0, left),
+            max(0.0, top),
+            min(image.width, image.width - left),
+            image.height - max(0.0, top),
+        )
+        return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+    if fit in ("letterbox", "center"):
+        scale = min(width / image.width, height / image.height)
+        if fit == "center":
+            scale = min(1.0, scale)
+        size = (
+            min(width, max(1, round(image.width * scale))),
+            min(height, max(1, round(image.height * scale))),
+        )
+        inner = image if size == image.size else image.resize(size, Image.Resampling.BILINEAR)
+        framed = Image.new(image.mode, (width, height))
+        framed.paste(inner, ((width - size[0]) // 2, (height - size[1]) // 2))
+        return framed
+    if image.size == (width, height):
+        return image
+    return image.resize((width, height), Image.Resampling.BILINEAR)

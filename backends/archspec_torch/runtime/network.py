@@ -1,0 +1,58 @@
+"""The network of a run: its typed graph, with as many classes as the data has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from archspec.errors import Diagnostic, Span, SpecError, fail
+from archspec.graph import TypedGraph
+from archspec.loading import load
+from archspec.run import RunFile
+from archspec.tensor import TensorType
+from archspec_torch.runtime.tasks.classify import class_count
+
+
+def load_network(run: RunFile, **variables: Any) -> TypedGraph:
+    """The graph that the run's `model` section describes. Raises SpecError of the spec, at its places."""
+    model = run.run.model
+    with placed_at(run.span("model", "spec")):
+        return load(model.spec, model.variant, overrides=model.overrides(), input=model.input, **variables)
+
+
+def network_for(run: RunFile, graph: TypedGraph, classes: int) -> tuple[TypedGraph, str | None]:
+    """The graph with a score for each class, and a note where that was changed here.
+
+    A spec with the variable `classes` is given the data's number, unless the run sets it.
+    """
+    scores = class_count(graph)
+    written = any(o.startswith(("classes=", "vars.classes=")) for o in run.run.model.overrides())
+    variables = graph.resolved.get("vars")
+    if scores == classes or written or not (isinstance(variables, dict) and "classes" in variables):
+        return graph, None
+    return load_network(run, classes=classes), f"classes: {classes}, as the data has ({scores} in the spec)"
+
+
+def image_input(graph: TypedGraph) -> TensorType:
+    """Type of the network's only input. Raises SpecError E611 where there are several."""
+    if len(graph.inputs) != 1:
+        names = ", ".join(graph.inputs)
+        raise fail(
+            "E611", f"one image is one input; the network '{graph.name}' has {len(graph.inputs)} ({names})"
+        )
+    return graph.types[graph.inputs[0]][0]
+
+
+@contextmanager
+def placed_at(span: Span) -> Iterator[None]:
+    """Gives the diagnostics raised inside that place, where they have none of their own."""
+    try:
+        yield
+    except SpecError as error:
+        raise SpecError(_placed(d, span) for d in error.diagnostics) from error
+
+
+def _placed(diagnostic: Diagnostic, span: Span) -> Diagnostic:
+    return diagnostic if diagnostic.span is not None else replace(diagnostic, span=span)

@@ -1,0 +1,117 @@
+"""A run's directory: what it holds, and how it is begun and opened again.
+
+run.yaml            the run with every default written; `archspec train` takes it as it is
+spec.yaml           the network, with variant and overrides written in
+preprocessing.json  what happens to an image before the network sees it; the names of the classes
+metrics.jsonl       a line an epoch
+best.safetensors    the weights of the epoch with the best validation accuracy
+last.safetensors    the newest weights
+curves.png          loss and accuracy over the epochs
+test.json           how the best weights did on the test split, where there is one
+left_out.txt        what the data holds and could not be read, if anything
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from archspec import source
+from archspec.errors import did_you_mean, fail
+from archspec.graph import TypedGraph
+from archspec.loading import load
+from archspec.run import RunFile, load_run
+from archspec_torch.compiler import compile
+from archspec_torch.runtime.files import write_text
+from archspec_torch.runtime.preprocess import Preprocessing, read_preprocessing
+from archspec_torch.runtime.weights import load_weights
+
+RUN, SPEC, PREPROCESSING, METRICS = "run.yaml", "spec.yaml", "preprocessing.json", "metrics.jsonl"
+BEST, LAST, CURVES = "best.safetensors", "last.safetensors", "curves.png"
+TEST, LEFT_OUT = "test.json", "left_out.txt"
+WEIGHTS = {"best": BEST, "last": LAST}
+
+
+def check_unused(out: Path) -> None:
+    """Raises SpecError E605 where a run directory would fall on something that is there."""
+    if out.is_dir() and any(out.iterdir()):
+        raise fail("E605", f"{out} is not empty", hint="runs are never overwritten: choose another --out")
+    if out.exists() and not out.is_dir():
+        raise fail("E605", f"{out} is a file", hint="--out names the run directory")
+
+
+def make_directory(out: Path | None, name: str) -> Path:
+    """The directory asked for, or the first free of runs/NAME-1, … Raises SpecError E605, E505."""
+    try:
+        if out is not None:
+            check_unused(out)
+            out.mkdir(parents=True, exist_ok=True)
+            return out
+        number = 1
+        while True:
+            try:
+                directory = Path("runs", f"{name}-{number}")
+                directory.mkdir(parents=True)
+                return directory
+            except FileExistsError:
+                number += 1
+    except OSError as error:
+        raise fail("E505", f"{error.filename or out} cannot be made: {error.strerror or error}") from error
+
+
+def write_description(directory: Path, run: RunFile, graph: TypedGraph, preprocessing: Preprocessing) -> None:
+    """run.yaml, spec.yaml and preprocessing.json: all that using the weights needs. Raises SpecError E505."""
+    resolved = run.resolved()
+    resolved["model"] = {"spec": SPEC}
+    head = f"# {run.run.model.spec}, resolved by archspec. `archspec train` takes this file as it is.\n"
+    write_text(directory / RUN, head + source.dump(resolved))
+    write_text(directory / SPEC, source.dump(_without_counts(graph.resolved)))
+    preprocessing.write(directory / PREPROCESSING)
+
+
+def _without_counts(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec without the assertions that hold only for it as its author wrote it."""
+    kept = [a for a in spec.get("assert", []) if isinstance(a, dict)]
+    return {k: kept if k == "assert" else v for k, v in spec.items() if k != "assert" or kept}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run directory, opened."""
+
+    directory: Path
+    run: RunFile
+    graph: TypedGraph
+    preprocessing: Preprocessing
+
+    def model(self, weights: str, device: torch.device) -> tuple[nn.Module, int | None]:
+        """The network in evaluation mode with its `best` or `last` weights, and their epoch.
+
+        Raises SpecError E608 for other words, E701 and E708 of the file.
+        """
+        if weights not in WEIGHTS:
+            raise fail("E608", f"there are no '{weights}' weights", hint=did_you_mean(weights, list(WEIGHTS)))
+        model = compile(self.graph)
+        path = self.directory / WEIGHTS[weights]
+        if not path.is_file() and weights == "best":
+            hint = f"there are {LAST}" if (self.directory / LAST).is_file() else None
+            raise fail("E701", f"there is no file {path}: no epoch was finished", hint=hint)
+        epoch = load_weights(model, path)
+        return model.to(device).eval(), epoch
+
+
+def open_run(directory: str | Path, overrides: Sequence[str] = ()) -> Trained:
+    """A run directory. Raises SpecError E606 for what is none, E607 and others for damaged files."""
+    path = Path(directory)
+    if not (path / RUN).is_file():
+        what = (
+            f"it holds no {RUN}" if path.is_dir() else "it is a file" if path.exists() else "it is not there"
+        )
+        raise fail("E606", f"{path} is no run directory: {what}", hint="`archspec train` makes one")
+    run = load_run(path / RUN, overrides)
+    return Trained(path, run, load(path / SPEC), read_preprocessing(path / PREPROCESSING))

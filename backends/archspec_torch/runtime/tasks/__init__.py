@@ -1,0 +1,1 @@
+"""Tasks: targets, loss, metrics and decoding of each together, one file a task."""

@@ -1,0 +1,134 @@
+"""Classification: one class an image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from archspec.errors import fail
+from archspec.graph import TypedGraph
+
+Outputs = Tensor | Mapping[str, Tensor]
+SOFTMAXES = ("softmax", "log_softmax")
+
+
+@dataclass(frozen=True)
+class Classify:
+    """What to do with the scores (n, classes) of a network's main output, and those of its other heads.
+
+    `heads`: output name to the weight of its loss, for all outputs beside the main one.
+    """
+
+    main: str
+    heads: Mapping[str, float]
+    classes: tuple[str, ...]
+
+    def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        """Mean softmax cross-entropy of the main output, plus each head's times its weight: a scalar.
+
+        labels: int64 (n,).
+        """
+        total = functional.cross_entropy(self.scores(outputs), labels)
+        if not isinstance(outputs, Tensor):
+            for name, weight in self.heads.items():
+                if name in outputs:
+                    total = total + weight * functional.cross_entropy(outputs[name], labels)
+        return total
+
+    def scores(self, outputs: Outputs) -> Tensor:
+        """The main output (n, classes): the network's only one, or the one of that name."""
+        return outputs if isinstance(outputs, Tensor) else outputs[self.main]
+
+    def decode(self, scores: Tensor, top: int) -> list[tuple[tuple[str, float], ...]]:
+        """For each image the `top` most probable classes with their probabilities, best first.
+
+        scores: (n, classes).
+        """
+        probabilities, numbers = scores.double().softmax(1).topk(min(top, len(self.classes)), dim=1)
+        return [
+            tuple((self.classes[c], p) for c, p in zip(row, values, strict=True))
+            for row, values in zip(numbers.tolist(), probabilities.tolist(), strict=True)
+        ]
+
+
+class Tally:
+    """Loss and right answers summed over batches, on the device: nothing waits until a number is read."""
+
+    def __init__(self, classes: int, device: torch.device):
+        self.total = torch.zeros(
+            (), dtype=torch.float64 if device.type != "mps" else torch.float32, device=device
+        )
+        self.right = torch.zeros(classes, dtype=torch.int64, device=device)
+        self.seen = torch.zeros(classes, dtype=torch.int64, device=device)
+        self.examples = 0
+
+    @torch.no_grad()
+    def add(self, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
+        """One batch: its mean loss (), scores (n, classes), labels (n,)."""
+        self.total += loss.detach() * len(labels)
+        ones = torch.ones_like(labels)
+        self.seen.scatter_add_(0, labels, ones)
+        self.right.scatter_add_(0, labels, (scores.argmax(1) == labels).to(ones.dtype))
+        self.examples += len(labels)
+
+    @property
+    def loss(self) -> float:
+        """Mean loss of an example."""
+        return float(self.total) / self.examples
+
+    @property
+    def accuracy(self) -> float:
+        """Share of examples whose highest score is the label's."""
+        return int(self.right.sum()) / self.examples
+
+
+def classification_of(graph: TypedGraph, classes: tuple[str, ...]) -> Classify:
+    """The task for a network with that many scores. Raises SpecError E610 where they are not as many."""
+    main = main_output(graph)
+    scores = class_count(graph)
+    if scores != len(classes):
+        raise fail(
+            "E610",
+            f"the network '{graph.name}' gives {scores} scores, and the data has {len(classes)} classes",
+            hint=f"set the number in the run file: model: {{spec: …, set: {{vars.classes: {len(classes)}}}}}",
+        )
+    heads = {
+        name: head.weight for name, head in graph.heads.items() if name != main and name in graph.outputs
+    }
+    return Classify(main, heads, classes)
+
+
+def main_output(graph: TypedGraph) -> str:
+    """Name of the output that answers: the only one that is not a head beside it.
+
+    Raises SpecError E613 where there are several.
+    """
+    names = [name for name in graph.outputs if name not in graph.heads]
+    if len(names) != 1:
+        found = ", ".join(graph.outputs)
+        message = (
+            f"classification needs one main output; the network '{graph.name}' has {len(names)} ({found})"
+        )
+        raise fail("E613", message)
+    return names[0]
+
+
+def class_count(graph: TypedGraph) -> int:
+    """Scores an image gets. Raises SpecError E613 where the main output is no vector of raw scores."""
+    tap = graph.outputs[main_output(graph)]
+    node, found = graph.nodes[tap.node], graph.type_of(tap)
+    if found.rank != 0:
+        raise fail(
+            "E613",
+            f"classification needs a score for each class; '{node.name}' gives {found}",
+            node.span,
+            "end the network with `global_avg_pool` or `flatten`, then `linear: $classes`",
+        )
+    if node.op.word in SOFTMAXES:
+        message = f"the network ends in {node.op.word}, and the loss applies its own"
+        raise fail("E613", message, node.span, "remove it: `predict` gives probabilities all the same")
+    return found.channels

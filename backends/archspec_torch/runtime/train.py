@@ -1,0 +1,268 @@
+"""Training as a run file says: from the file to a directory of weights and figures."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from archspec.errors import Diagnostic, SpecError
+from archspec.graph import TypedGraph
+from archspec.run import RunFile, load_run
+from archspec_torch.compiler import compile
+from archspec_torch.runtime import rundir
+from archspec_torch.runtime.curves import write_curves
+from archspec_torch.runtime.data import Examples, Source, open_source
+from archspec_torch.runtime.device import choose_device, device_label
+from archspec_torch.runtime.evaluate import Evaluation, evaluation_of
+from archspec_torch.runtime.files import write_text
+from archspec_torch.runtime.images import frame_of
+from archspec_torch.runtime.loop import (
+    State,
+    check_finite,
+    fresh_state,
+    measure,
+    steps_per_epoch,
+    train_epoch,
+)
+from archspec_torch.runtime.network import image_input, load_network, network_for, placed_at
+from archspec_torch.runtime.preprocess import Normalize, Preprocessing, statistics
+from archspec_torch.runtime.progress import Progress, progress_for, table
+from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
+from archspec_torch.runtime.tasks.classify import Classify, classification_of
+from archspec_torch.runtime.weights import load_weights, save_weights
+
+CURVES_EVERY = 30.0
+"""Seconds between two drawings of the curves while training."""
+
+SHOWN = 10
+"""Left-out files that are listed on the terminal; all are in the run directory."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run reached, and where it lies."""
+
+    dir: Path
+    best_epoch: int
+    val_accuracy: float
+    val_loss: float
+    test: Evaluation | None
+    """The best weights on the test split, where there is one."""
+    epochs: tuple[Mapping[str, float], ...]
+    warnings: tuple[Diagnostic, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """dir, best_epoch, val_accuracy, val_loss, test (as `Evaluation.to_json`, or null)."""
+        return {
+            "dir": str(self.dir),
+            "best_epoch": self.best_epoch,
+            "val_accuracy": self.val_accuracy,
+            "val_loss": self.val_loss,
+            "test": self.test.to_json() if self.test else None,
+        }
+
+    def __str__(self) -> str:
+        rows = [
+            ("best epoch", f"{self.best_epoch} of {len(self.epochs)}"),
+            ("validation", f"accuracy {100 * self.val_accuracy:.2f} %, loss {self.val_loss:.4f}"),
+        ]
+        if self.test:
+            test = f"accuracy {100 * self.test.accuracy:.2f} %, loss {self.test.loss:.4f}"
+            rows.append(("test", f"{test}, {self.test.n:,} images"))
+        return table([*rows, ("directory", str(self.dir))])
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a run needs and training does not change."""
+
+    run: RunFile
+    graph: TypedGraph
+    task: Classify
+    source: Source
+    preprocessing: Preprocessing
+    train: Examples
+    val: Examples
+    device: torch.device
+    normalize: Normalize
+    notes: tuple[str, ...]
+    warnings: tuple[Diagnostic, ...]
+
+
+def train(
+    run: str | Path | Mapping[str, Any],
+    out: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    quiet: bool = False,
+) -> RunResult:
+    """Trains as a run file (or the same as plain data) says, into `out` or a new runs/NAME-N.
+
+    Ctrl-C and SIGTERM end it after the step that is running, with the newest weights saved:
+    KeyboardInterrupt and SystemExit 143.
+
+    Raises SpecError: of the run (E51x, E60x), the spec, the data (E62x);
+    E605 for an `out` that is used, E610 to E613 for a network that does not fit the data or the machine, E650
+    for a loss that is no finite number (the weights of the last good epoch are kept), E505 for files that
+    cannot be written.
+    """
+    target = Path(out) if out is not None else None
+    if target is not None:
+        rundir.check_unused(target)
+    with catching_signals() as stop:
+        job = prepare(load_run(run, overrides))
+        directory = rundir.make_directory(target, job.run.name)
+        rundir.write_description(directory, job.run, job.graph, job.preprocessing)
+        if job.warnings:
+            left_out = "".join(f"{w.message}\n" for w in job.warnings)
+            write_text(directory / rundir.LEFT_OUT, left_out)
+        plan = job.run.run.train
+        with seeded(plan.seed, job.device):
+            state = fresh_state(compile(job.graph).to(job.device), plan)
+            with progress_for(plan.epochs, steps_per_epoch(job.train, plan), quiet) as progress:
+                progress.say(introduction(job, state, directory))
+                stop.holding = True
+                fit(job, state, directory, progress, stop)
+            test = _test(job, state, directory)
+    accuracy, loss = state.best or (0.0, 0.0)
+    return RunResult(directory, state.best_epoch, accuracy, -loss, test, tuple(state.records), job.warnings)
+
+
+def prepare(run: RunFile) -> Job:
+    """Network and data, checked against each other, before anything is written."""
+    plan, data = run.run.train, run.run.data
+    device = choose_device(plan.device, run.span("train", "device"))
+    warnings: list[Diagnostic] = []
+    graph = load_network(run)
+    with placed_at(run.span("model", "spec")):
+        frame = frame_of(image_input(graph), data.fit, graph.name)
+        source = open_source(data, lambda *keys: run.span("data", *keys))
+        graph, note = network_for(run, graph, len(source.classes))
+        task = classification_of(graph, source.classes)
+    examples = source.load("train", frame, warnings.append)
+    held = source.load("val", frame, warnings.append)
+    preprocessing = Preprocessing(frame, *statistics(examples.histogram()), source.classes)
+    return Job(
+        run=run,
+        graph=graph,
+        task=task,
+        source=source,
+        preprocessing=preprocessing,
+        train=examples.to(device),
+        val=held.to(device),
+        device=device,
+        normalize=Normalize(preprocessing, device),
+        notes=(note,) if note else (),
+        warnings=tuple(warnings),
+    )
+
+
+def fit(job: Job, state: State, directory: Path, progress: Progress, stop: Stop) -> None:
+    """Epoch after epoch, until the last: weights, metrics and curves are in the directory after each."""
+    plan = job.run.run.train
+    title = f"{job.graph.name} on {job.source.name}"
+    save_weights(state.model, directory / rundir.LAST, state.epoch)
+    drawn = time.monotonic()
+    try:
+        while state.epoch < plan.epochs:
+            start = time.perf_counter()
+            trained = train_epoch(
+                state, job.task, job.train, job.normalize, plan, stop, job.device, progress.step
+            )
+            held = measure(
+                state.model, job.task, job.val, job.normalize, plan.batch, plan.workers, job.device, stop
+            )
+            rate = float(state.optimizer.param_groups[0]["lr"])
+            check_finite(held.loss, "validation loss", state, rate)
+            state.epoch += 1
+            better = state.best is None or (held.accuracy, -held.loss) > state.best
+            save_weights(state.model, directory / rundir.LAST, state.epoch)
+            if better:
+                state.best, state.best_epoch = (held.accuracy, -held.loss), state.epoch
+                save_weights(state.model, directory / rundir.BEST, state.epoch)
+            record = {
+                "epoch": state.epoch,
+                "train_loss": trained.loss,
+                "val_loss": held.loss,
+                "val_accuracy": held.accuracy,
+                "train_accuracy": trained.accuracy,
+                "lr": rate,
+                "seconds": round(time.perf_counter() - start, 3),
+            }
+            state.records.append(record)
+            with (directory / rundir.METRICS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+            progress.epoch(record, better)
+            if time.monotonic() - drawn > CURVES_EVERY:
+                write_curves(state.records, directory / rundir.CURVES, title)
+                drawn = time.monotonic()
+    except Stopped:
+        save_weights(state.model, directory / rundir.LAST, state.epoch)
+        write_curves(state.records, directory / rundir.CURVES, title)
+        progress.say(
+            f"stopped in epoch {state.epoch + 1} after step {state.step}; weights saved in {directory}"
+        )
+        stop.leave()
+    except SpecError:
+        write_curves(state.records, directory / rundir.CURVES, title)
+        progress.say(f"weights of epoch {state.epoch} kept in {directory}")
+        raise
+    write_curves(state.records, directory / rundir.CURVES, title)
+
+
+def _test(job: Job, state: State, directory: Path) -> Evaluation | None:
+    """The best weights on the test split, written to test.json."""
+    if "test" not in job.source.sizes:
+        return None
+    plan = job.run.run.train
+    epoch = load_weights(state.model, directory / rundir.BEST)
+    examples = job.source.load("test", job.preprocessing.frame, lambda _: None)
+    tally = measure(state.model, job.task, examples, job.normalize, plan.batch, plan.workers, job.device)
+    found = evaluation_of(tally, job.task.classes, "test", "best", epoch)
+    write_text(directory / rundir.TEST, json.dumps(found.to_json(), indent=2) + "\n")
+    return found
+
+
+def introduction(job: Job, state: State, directory: Path) -> str:
+    """What is about to be trained, on what, how and where."""
+    plan = job.run.run.train
+    parameters = sum(p.numel() for p in state.model.parameters() if p.requires_grad)
+    sizes = ", ".join(f"{n:,} {name}" for name, n in job.source.sizes.items())
+    steps = steps_per_epoch(job.train, plan)
+    how = f"{plan.epochs} epochs of {steps:,} steps of {plan.batch}"
+    by = f"{plan.optimizer.kind} lr {plan.optimizer.lr:g}, {plan.schedule.kind}"
+    rows = [
+        ("network", f"{job.graph.name}: {parameters:,} parameters, input {job.preprocessing.frame}"),
+        ("data", f"{job.source.name}: {sizes}; {len(job.task.classes)} classes"),
+        ("training", f"{how}, {by}, seed {plan.seed}, on {device_label(job.device)}"),
+        ("directory", str(directory)),
+        *(("note", note) for note in job.notes),
+    ]
+    listed = [str(w) for w in job.warnings[:SHOWN]]
+    if len(job.warnings) > SHOWN:
+        listed.append(f"… and {len(job.warnings) - SHOWN} more: see {directory / rundir.LEFT_OUT}")
+    return "\n".join([*listed, table(rows)])
+
+
+@contextlib.contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """torch's own generators seeded for the weights and dropout of a run, and given back as they were.
+
+    cuDNN keeps to algorithms that give the same sums each time.
+    """
+    cudnn = torch.backends.cudnn
+    former = cudnn.deterministic, cudnn.benchmark
+    devices = [device.index or 0] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        cudnn.deterministic, cudnn.benchmark = True, False
+        try:
+            yield
+        finally:
+            cudnn.deterministic, cudnn.benchmark = former

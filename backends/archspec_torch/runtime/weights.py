@@ -1,0 +1,48 @@
+"""Weights of a run: written whole, read back into the network they came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+from torch import nn
+
+from archspec.errors import fail
+from archspec_torch.runtime.files import write_bytes
+
+
+def save_weights(model: nn.Module, path: Path, epoch: int) -> None:
+    """The state dict as safetensors, under the layers' names; `epoch` (finished epochs) as its metadata.
+
+    One entry of metadata alone: several would be written in an order of chance, and equal weights would not
+    be equal files. Raises SpecError E505.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    write_bytes(path, safetensors.torch.save(tensors, {"epoch": str(epoch)}))
+
+
+def load_weights(model: nn.Module, path: Path) -> int | None:
+    """Puts the file's weights into the network; returns their epoch, where the file says it.
+
+    Raises SpecError E701 for a file that is missing or damaged, E708 for one of another network.
+    """
+    if not path.is_file():
+        raise fail("E701", f"there is no file {path}")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            epoch = (file.metadata() or {}).get("epoch", "")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise fail("E701", f"{path} cannot be read as safetensors: {error}") from error
+    own = model.state_dict()
+    for name in [*own, *tensors]:
+        here, there = own.get(name), tensors.get(name)
+        if here is None or there is None or here.shape != there.shape:
+            shown = [
+                "none" if t is None else "×".join(map(str, t.shape)) or "a number" for t in (here, there)
+            ]
+            message = f"{path} is of another network: '{name}' is {shown[0]} here and {shown[1]} there"
+            raise fail("E708", message)
+    model.load_state_dict(tensors)
+    return int(epoch) if epoch.isdecimal() else None

@@ -1,0 +1,216 @@
+"""Trained weights under a spec's own names: a checkpoint's tensors, renamed by a key map and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from archspec.errors import Diagnostic, SpecError, fail
+from archspec.graph import TypedGraph
+from archspec_torch.checkpoint import Checkpoint, read_checkpoint
+from archspec_torch.compiler import Network, compile
+from archspec_torch.keymap import KeyMap, key_map
+
+SHOWN = 8
+"""Names listed before the rest are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A tensor that found its place."""
+
+    theirs: str
+    ours: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an import did: tensors transferred, keys of the file left over, weights the file does not have.
+
+    `missing` names weights that may be missing, and why: they are written with their initial values.
+    """
+
+    network: str
+    source: str
+    map: str
+    out: str
+    transferred: tuple[Transfer, ...]
+    parameters: int
+    """Elements of the learned tensors that were transferred."""
+    total: int
+    """Tensors the network has."""
+    left_over: tuple[str, ...] = ()
+    missing: Mapping[str, str] | None = None
+    others: tuple[str, ...] = ()
+    """What the file holds besides tensors."""
+
+    def __str__(self) -> str:
+        missing = self.missing or {}
+        reasons = sorted(set(missing.values()))
+        lines = [
+            f"{self.source} → {self.out} ({self.network}, map {self.map})",
+            f"transferred  {len(self.transferred)} of {self.total} tensors, {self.parameters:,} parameters",
+            f"left over    {_listed(self.left_over)}",
+            f"missing      {'' if reasons else 'none'}",
+        ]
+        for reason in reasons:
+            lines.append(f"  {reason}: {_listed([name for name, why in missing.items() if why == reason])}")
+        if self.others:
+            lines.append(f"not tensors  {_listed(self.others)}")
+        return "\n".join(line.rstrip() for line in lines)
+
+
+def import_weights(
+    spec: str | Path | TypedGraph, source: str | Path, map: str | Path, out: str | Path
+) -> Report:
+    """Write the tensors of a checkpoint under the names of a spec, as safetensors, and report.
+
+    `map` is a shipped map ('torchvision'), 'identity' for a file that has the spec's own names, or a YAML
+    file of templates. The written file holds exactly the keys of the compiled network's state dict. Weights
+    of heads that exist only in training, kernels that the spec fixes and batch counters may be missing: they
+    are written with their initial values. Any other weight that is missing, and any of another shape, is an
+    error, and then nothing is written.
+
+    Raises SpecError: of the spec; E701 to E704 for the file; E705, E706 for the map; E707 a key that becomes
+    two weights, or two keys one; E708 shapes that differ; E709 weights missing; E712 `out` cannot be written.
+    """
+    import archspec
+
+    graph: TypedGraph = spec if isinstance(spec, TypedGraph) else archspec.load(spec)
+    source, out = Path(source), Path(out)
+    keys = key_map(map, graph.name)
+    checkpoint = read_checkpoint(source)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # so that what the file lacks is the same each time
+        model = compile(graph)
+    tensors = model.state_dict()
+    errors: list[Diagnostic] = []
+    places = _places(keys, checkpoint, tensors, errors)
+    for theirs, ours in places.items():
+        problem = _mismatch(checkpoint.tensors[theirs], tensors[ours])
+        if problem:
+            errors.append(Diagnostic("E708", f"'{theirs}' does not fit '{ours}': {problem}"))
+    missing = dict.fromkeys(tensors, "") | _optional(graph)
+    for ours in places.values():
+        del missing[ours]
+    left_over = tuple(key for key in checkpoint.tensors if key not in places)
+    if lacking := [name for name, why in missing.items() if not why]:
+        noun = "weight" if len(lacking) == 1 else "weights"
+        message = f"{len(lacking)} {noun} of '{graph.name}' not in '{source}': {_names(lacking)}"
+        errors.append(Diagnostic("E709", message, hint=f"left over in the file: {_listed(left_over)}"))
+    if errors:
+        raise SpecError(errors)
+    for theirs, ours in places.items():
+        tensors[ours] = checkpoint.tensors[theirs].to(tensors[ours].dtype)
+    origin = {"network": graph.name, "map": keys.name, "source": source.name, "sha256": _sha256(source)}
+    _write(tensors, out, origin)
+    return Report(
+        network=graph.name,
+        source=str(source),
+        map=keys.name,
+        out=str(out),
+        transferred=tuple(Transfer(t, o, tuple(tensors[o].shape)) for t, o in places.items()),
+        parameters=_learned(model, places.values()),
+        total=len(tensors),
+        left_over=left_over,
+        missing=missing,
+        others=checkpoint.others,
+    )
+
+
+def _places(
+    keys: KeyMap, checkpoint: Checkpoint, ours: Mapping[str, Tensor], errors: list[Diagnostic]
+) -> dict[str, str]:
+    """Their key to ours, for each that has a place."""
+    places: dict[str, str] = {}
+    taken: dict[str, str] = {}
+    for theirs in checkpoint.tensors:
+        found = keys.targets(theirs, ours.keys())
+        if len(found) > 1:
+            both = " and ".join(f"'{target}'" for target in found)
+            span = next((template.span for template in found.values() if template), None)
+            errors.append(Diagnostic("E707", f"'{theirs}' becomes {both}", span, "let one template match it"))
+            continue
+        for target, template in found.items():
+            if target in taken:
+                message = f"both '{taken[target]}' and '{theirs}' become '{target}'"
+                errors.append(Diagnostic("E707", message, template.span if template else None))
+                continue
+            taken[target] = theirs
+            places[theirs] = target
+    return places
+
+
+def _mismatch(theirs: Tensor, ours: Tensor) -> str | None:
+    """Why a tensor cannot stand for a weight, or None."""
+    if theirs.shape != ours.shape:
+        return f"{_shape(theirs)} in the file, {_shape(ours)} in the network"
+    if theirs.layout != torch.strided or theirs.is_quantized:
+        return "it is sparse or quantised"
+    if theirs.is_floating_point() != ours.is_floating_point():
+        return f"{theirs.dtype} in the file, {ours.dtype} in the network".replace("torch.", "")
+    return None
+
+
+def _optional(graph: TypedGraph) -> dict[str, str]:
+    """Weights that a checkpoint may lack, and why."""
+    found = {}
+    for node in graph.layers():
+        for key, weight in node.op.weights(graph.input_types(node)).items() if not node.shares else ():
+            if node.phase == "train":
+                found[f"{node.name}.{key}"] = "used only in training, left at their initial values"
+            elif weight.kind == "frozen":
+                found[f"{node.name}.{key}"] = "fixed by the spec"
+            elif key == "num_batches_tracked":
+                found[f"{node.name}.{key}"] = "counters of batches seen, set to 0"
+    return found
+
+
+def _learned(model: Network, names: Iterable[str]) -> int:
+    parameters = dict(model.named_parameters())
+    return sum(parameters[name].numel() for name in names if name in parameters)
+
+
+def _write(tensors: Mapping[str, Tensor], out: Path, origin: Mapping[str, str]) -> None:
+    """All of it or nothing: to a temporary name in the same folder, then renamed."""
+    if out.is_dir() or not out.parent.is_dir():
+        why = "it is a folder" if out.is_dir() else f"there is no folder '{out.parent}'"
+        raise fail("E712", f"cannot write '{out}': {why}")
+    temporary = out.with_name(f".{out.name}.{os.getpid()}")
+    metadata = {"format": "pt"} | {f"archspec.{key}": value for key, value in origin.items()}
+    try:
+        save_file({name: t.detach().clone().contiguous() for name, t in tensors.items()}, temporary, metadata)
+        os.replace(temporary, out)
+    except Exception as error:
+        raise fail("E712", f"cannot write '{out}': {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _shape(tensor: Tensor) -> str:
+    return "×".join(str(n) for n in tensor.shape) or "a single number"
+
+
+def _names(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = f", … and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return ", ".join(f"'{name}'" for name in listed[:SHOWN]) + more
+
+
+def _listed(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = f", … and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return f"{len(listed)}: {', '.join(listed[:SHOWN])}{more}" if listed else "none"

@@ -1,0 +1,120 @@
+"""The summary: its JSON, its facts, the deployed graph and the training graph."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+import archspec
+
+HEADS = "{aux: {from: a, only: train, weight: 0.3, layers: [global_avg_pool, linear: 2]}}"
+
+
+@pytest.fixture
+def with_head(write_spec):
+    layers = "- conv: {out: 4, kernel: 3}\n  name: a\n- relu\n- global_avg_pool\n- linear: 5"
+    return archspec.load(write_spec(layers, input="[3, 8, 8]", heads=HEADS))
+
+
+def test_json_of_one_layer_and_of_the_whole(write_spec):
+    path = write_spec("- conv: {out: 4, kernel: 3}\n- relu", input="[3, 8, 8]", name="tiny")
+    found = archspec.summarize(archspec.load(path)).to_json()
+    assert found["layers"][0] == {
+        "name": "conv1",
+        "op": "conv",
+        "inputs": ["input"],
+        "output": [4, 6, 6],
+        "params": 112,
+        "macs": 36 * 108,
+        "flops": 72 * 108,
+        "activation_bytes": 576,
+        "source": {"file": str(path), "line": 5, "column": 5},
+    }
+    assert found["layers"][1]["activation_bytes"] == 0
+    del found["layers"]
+    assert found == {
+        "name": "tiny",
+        "inputs": {"input": [3, 8, 8]},
+        "outputs": {"relu1": [4, 6, 6]},
+        "totals": {
+            "params": 112,
+            "trainable_params": 112,
+            "buffers": 0,
+            "macs": 3_888,
+            "flops": 7_776,
+            "elementwise_ops": 288,
+            "activation_bytes": 768 + 576,
+        },
+    }
+
+
+def test_heads_of_training_count_only_beside(with_head):
+    summary = archspec.summarize(with_head)
+    deployed = 4 * 28 + 25
+    assert summary.totals.params == deployed
+    assert summary.to_json()["totals"]["params_with_aux"] == deployed + 10
+    assert summary.facts()["params_with_aux"] == deployed + 10
+    assert [row.name for row in summary.rows] == ["a", "relu1", "global_avg_pool1", "linear1"]
+    assert list(summary.outputs) == ["linear1"]
+    # without the head the activation overwrites the convolution's output
+    assert next(row for row in summary.rows if row.name == "relu1").in_place
+
+
+def test_without_training_heads_the_key_is_absent_and_the_fact_equal():
+    summary = archspec.summarize(archspec.load("lenet5"))
+    assert "params_with_aux" not in summary.to_json()["totals"]
+    assert summary.facts()["params_with_aux"] == summary.totals.params == 61_706
+
+
+@pytest.mark.parametrize("name", ["lenet5", "googlenet", "resnet18", "mobilenet_v2", "inception_v3"])
+def test_layers_and_input_add_up_to_the_totals(name):
+    found = archspec.summarize(archspec.load(name), batch=3).to_json()
+    totals, layers = found["totals"], found["layers"]
+    inputs = sum(4 * shape[0] * shape[1] * shape[2] for shape in found["inputs"].values())
+    for figure in ("params", "macs", "flops"):
+        assert sum(layer[figure] for layer in layers) == totals[figure]
+    assert sum(layer["activation_bytes"] for layer in layers) + 3 * inputs == totals["activation_bytes"]
+    assert totals["flops"] == 2 * totals["macs"]
+
+
+def test_facts_of_resnet50():
+    facts = archspec.summarize(archspec.load("resnet50")).facts()
+    assert (facts["params"], facts["stride"], facts["depth"]) == (25_557_032, 32, 50)
+    # 53 batch norms: 2 statistics a channel and a step counter
+    assert facts["buffers"] == 53_173
+    assert facts["weight_bytes"] == 4 * 25_557_032 + 4 * 53_120 + 8 * 53
+
+
+def test_json_is_plain_data(with_head):
+    found = archspec.summarize(with_head).to_json()
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_a_batch_of_none_is_refused(with_head):
+    with pytest.raises(archspec.SpecError, match="batch of 0"):
+        archspec.summarize(with_head, batch=0)
+
+
+def chain(write_spec, layers):
+    return write_spec(
+        f"- layers: [conv: {{out: 4, kernel: 3, padding: same}}, relu]\n  repeat: {layers // 2}\n  name: c",
+        input="[4, 16, 16]",
+        name=f"chain{layers}",
+    )
+
+
+def test_time_grows_linearly_with_layers(write_spec):
+    graphs = {n: archspec.load(chain(write_spec, n)) for n in (1_000, 10_000)}
+    seconds = {}
+    for n, graph in graphs.items():
+        runs = []
+        for _ in range(3):
+            start = time.process_time()
+            archspec.summarize(graph).facts()
+            runs.append(time.process_time() - start)
+        seconds[n] = min(runs)
+    # ten times the layers in about ten times the time: a quadratic step would take a hundred
+    assert seconds[10_000] < 25 * seconds[1_000]
+    assert seconds[10_000] < 5

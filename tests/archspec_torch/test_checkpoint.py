@@ -1,0 +1,107 @@
+"""Reading files of weights: what is taken, what is refused, and that nothing in them runs."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from archspec.errors import SpecError
+from archspec_torch.checkpoint import read_checkpoint
+
+TENSORS = {"conv.weight": torch.arange(6.0).reshape(2, 3), "conv.bias": torch.ones(2)}
+
+
+def wrapped(prefix: str) -> dict[str, torch.Tensor]:
+    return {prefix + name: tensor for name, tensor in TENSORS.items()}
+
+
+@pytest.mark.parametrize(
+    ("data", "others"),
+    [
+        (TENSORS, ()),
+        (OrderedDict(TENSORS), ()),
+        ({"state_dict": TENSORS, "best_prec1": 91.7, "epoch": 3}, ("best_prec1", "epoch")),
+        ({"model": TENSORS, "best": torch.tensor(91.7)}, ("best",)),
+        ({**TENSORS, "epoch": 3}, ("epoch",)),
+        (wrapped("module."), ()),
+        ({"state_dict": wrapped("_orig_mod.module.")}, ()),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".th"])
+def test_state_dicts_are_found_where_scripts_put_them(
+    tmp_path: Path, data: Any, others: tuple[str, ...], suffix: str
+) -> None:
+    torch.save(data, tmp_path / f"w{suffix}")
+    found = read_checkpoint(tmp_path / f"w{suffix}")
+    assert found.others == others
+    assert found.tensors.keys() == TENSORS.keys()
+    torch.testing.assert_close(found.tensors, TENSORS)
+
+
+def test_old_files_and_safetensors_are_read(tmp_path: Path) -> None:
+    torch.save(TENSORS, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    save_file(TENSORS, tmp_path / "new.safetensors")
+    for name in ("old.pth", "new.safetensors"):
+        torch.testing.assert_close(read_checkpoint(tmp_path / name).tensors, TENSORS)
+
+
+class Trap:
+    """Makes a file where it is unpickled."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_a_file_that_would_run_code_is_refused_and_does_not(tmp_path: Path, new: bool) -> None:
+    data = {"state_dict": TENSORS, "args": Trap(tmp_path / "sprung")}
+    torch.save(data, tmp_path / "w.pth", _use_new_zipfile_serialization=new)
+    with pytest.raises(SpecError) as caught:
+        read_checkpoint(tmp_path / "w.pth")
+    (found,) = caught.value.diagnostics
+    assert found.code == "E703" and "run code" in found.message
+    assert "mkdir" in found.message and found.hint is not None and "state_dict()" in found.hint
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_whole_model_is_refused_by_the_name_of_its_class(tmp_path: Path) -> None:
+    torch.save(torch.nn.Linear(2, 3), tmp_path / "w.pth")
+    with pytest.raises(SpecError, match=r"torch\.nn\.modules\.linear\.Linear"):
+        read_checkpoint(tmp_path / "w.pth")
+
+
+def write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def test_what_holds_no_weights_is_told_apart(tmp_path: Path) -> None:
+    torch.save([1, 2], tmp_path / "list.pt")
+    torch.save({"epoch": 3, "lr": 0.1}, tmp_path / "none.pt")
+    torch.save(TENSORS, tmp_path / "cut.pth")
+    whole = (tmp_path / "cut.pth").read_bytes()
+    (tmp_path / "folder.pth").mkdir()
+    cases = {
+        tmp_path / "gone.pth": ("E701", "there is no file"),
+        tmp_path / "folder.pth": ("E701", "is a folder"),
+        write(tmp_path / "empty.pth", b""): ("E701", "cannot be read"),
+        write(tmp_path / "cut.pth", whole[: len(whole) // 2]): ("E701", "cannot be read"),
+        write(tmp_path / "text.pth", b"hello"): ("E701", "text.pth"),
+        write(tmp_path / "cut.safetensors", b"\x10\0\0\0\0\0\0\0{"): ("E701", "safetensors"),
+        write(tmp_path / "w.h5", b"x"): ("E702", "of no kind that is read"),
+        tmp_path / "list.pt": ("E704", "a list"),
+        tmp_path / "none.pt": ("E704", "only 'epoch', 'lr'"),
+    }
+    for path, (code, message) in cases.items():
+        with pytest.raises(SpecError) as caught:
+            read_checkpoint(path)
+        assert [(d.code, message in d.message) for d in caught.value.diagnostics] == [(code, True)], path

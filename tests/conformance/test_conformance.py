@@ -1,0 +1,231 @@
+"""Every operator of the registry against torch: samples worked by hand, many generated arguments and shapes.
+
+Three ways to the same answer: the operator's own rules (types, weights, costs); the module the backend makes
+of it, run on tensors without data and on small real ones; and an oracle of elementary torch functions that
+shares no code with either. A new operator needs an entry in one of the `strategies_…` files here, no more.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+from weights import Refused, Weights
+
+from archspec.ops import REGISTRY, Operator, OperatorError
+from archspec.tensor import TensorType
+from archspec_torch.lowering import LOWERINGS, Site, lower
+
+Shape = tuple[int, ...]
+
+STRATEGIES: dict[str, st.SearchStrategy[tuple[dict[str, Any], tuple[Shape, ...]]]] = {}
+ORACLES: dict[str, Callable[[Mapping[str, Any], Sequence[Tensor], Weights], Any]] = {}
+ELEMENTWISE: dict[str, Callable[[Mapping[str, Any], Sequence[Shape], Sequence[Shape]], int]] = {}
+for _path in sorted(Path(__file__).parent.glob("strategies_*.py")):
+    _module = importlib.import_module(_path.stem)
+    for _table, _found in ((STRATEGIES, _module.STRATEGIES), (ORACLES, _module.ORACLES)):
+        assert not set(_table) & set(_found), "two strategies for one word"
+        _table.update(_found)
+    ELEMENTWISE.update(_module.ELEMENTWISE)
+
+WORDS = sorted(REGISTRY)
+REFUSALS = (Refused, RuntimeError, ValueError, TypeError)
+"""What an oracle raises where the operator is to refuse: torch is not of one mind."""
+EXAMPLES = {
+    "conv": 300,
+    "conv_transpose": 300,
+    "max_pool": 300,
+    "avg_pool": 300,
+    "depthwise": 120,
+    "locally_connected": 80,
+}
+
+
+def types(shapes: Sequence[Shape]) -> tuple[TensorType, ...]:
+    return tuple(TensorType(tuple(shape)) for shape in shapes)
+
+
+def made(word: str, args: Mapping[str, Any]) -> Operator:
+    return REGISTRY[word](**args)
+
+
+def as_tuple(value: Any) -> tuple[Tensor, ...]:
+    return (value,) if isinstance(value, Tensor) else tuple(value)
+
+
+# ---- the registry
+
+
+def test_every_operator_has_a_lowering_a_strategy_and_an_oracle() -> None:
+    assert set(LOWERINGS) == set(REGISTRY.values())
+    assert set(STRATEGIES) == set(ORACLES) == set(ELEMENTWISE) == set(REGISTRY)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_its_page_says_what_it_is_and_shows_it(word: str) -> None:
+    page = REGISTRY[word].__doc__ or ""
+    first, _, rest = page.partition("\n")
+    assert 10 < len(first) <= 110 and first.endswith((".", ":")), first
+    assert f"- {word}" in rest, "no example"
+    assert REGISTRY[word].model_json_schema()["type"] == "object"
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_tunable_and_referring_arguments_are_arguments(word: str) -> None:
+    cls = REGISTRY[word]
+    assert cls.tunable <= set(cls.model_fields)
+    assert set(cls.references) <= set(cls.model_fields)
+    assert cls.main is None or cls.main in cls.model_fields
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_samples_hold(word: str) -> None:
+    assert REGISTRY[word].samples
+    for sample in REGISTRY[word].samples:
+        op, inputs = made(word, sample.args), types(sample.inputs)
+        outputs = op.infer(inputs)
+        assert tuple(y.shape for y in outputs) == sample.outputs
+        learned = [w for w in op.weights(inputs).values() if w.kind != "buffer"]
+        assert sum(w.numel for w in learned) == sample.params
+        assert op.macs(inputs, outputs) == sample.macs
+        assert op.label() == made(word, sample.args).label()
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_whole_numbers_and_truth_values_are_not_mixed_up(word: str) -> None:
+    cls = REGISTRY[word]
+    for sample in cls.samples:
+        for name, value in sample.args.items():
+            real = "float" in str(cls.model_fields[name].annotation)
+            wrong: list[Any] = []
+            if isinstance(value, bool):
+                wrong = [1, "yes", None]
+            elif isinstance(value, int):
+                wrong = [True, "3", -value - 10**10] if not real else [True, "3"]
+                wrong += [] if real else [value + 0.5, float(value)]
+            elif isinstance(value, float):
+                wrong = [True, "0.5", math.inf, math.nan]
+            for bad in wrong:
+                with pytest.raises(ValidationError):
+                    made(word, {**sample.args, name: bad})
+    with pytest.raises(ValidationError):
+        made(word, {**cls.samples[0].args, "no_such_argument": 1})
+
+
+# ---- the rules, the module and the oracle
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_rules_module_and_oracle_agree(word: str) -> None:
+    @settings(
+        max_examples=EXAMPLES.get(word, 40),
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    )
+    @given(STRATEGIES[word])
+    def compare(case: tuple[dict[str, Any], tuple[Shape, ...]]) -> None:
+        args, shapes = case
+        op, inputs = made(word, args), types(shapes)
+        try:
+            outputs = op.infer(inputs)
+        except OperatorError as error:
+            oracle_refuses(word, args, shapes)
+            assert error.argument is None or error.argument in REGISTRY[word].model_fields
+            assert error.hint or any(c.isdigit() for c in error.message), f"no help in: {error.message}"
+            return
+        agree_without_data(word, op, args, inputs, outputs)
+        agree_on_data(word, op, args, inputs, outputs)
+        count = ELEMENTWISE[word](args, shapes, [y.shape for y in outputs])
+        assert op.elementwise_ops(inputs, outputs) == count
+
+    compare()
+
+
+def oracle_refuses(word: str, args: Mapping[str, Any], shapes: Sequence[Shape]) -> None:
+    # a batch of one, for which torch refuses statistics of one value
+    tensors = [torch.zeros(1, *shape, dtype=torch.float64) for shape in shapes]
+    with torch.no_grad(), pytest.raises(REFUSALS):
+        ORACLES[word](args, tensors, Weights(None, dtype=torch.float64))
+
+
+def agree_without_data(
+    word: str,
+    op: Operator,
+    args: Mapping[str, Any],
+    inputs: tuple[TensorType, ...],
+    outputs: tuple[TensorType, ...],
+) -> None:
+    """Shapes, weights and multiplications of the module on the meta device."""
+    batch = 2
+    with torch.device("meta"), torch.no_grad():
+        module = lower(Site(op, inputs, outputs)).eval()
+        tensors = [torch.empty(batch, *x.shape) for x in inputs]
+        counter = FlopCounterMode(display=False)
+        with counter:
+            found = as_tuple(module(*tensors))
+    assert [tuple(y.shape) for y in found] == [(batch, *y.shape) for y in outputs]
+    assert counter.get_total_flops() == 2 * batch * op.macs(inputs, outputs)
+
+    weights = op.weights(inputs)
+    state = module.state_dict()
+    names = {torch.float32: "float32", torch.int64: "int64"}
+    assert {name: (tuple(t.shape), names[t.dtype]) for name, t in state.items()} == {
+        name: (w.shape, w.dtype) for name, w in weights.items()
+    }
+    learned = {name for name, p in module.named_parameters() if p.requires_grad}
+    assert learned == {name for name, w in weights.items() if w.kind == "parameter"}
+    buffers = {name for name, _ in module.named_buffers()}
+    assert buffers == {name for name, w in weights.items() if w.kind == "buffer"}
+
+
+def agree_on_data(
+    word: str,
+    op: Operator,
+    args: Mapping[str, Any],
+    inputs: tuple[TensorType, ...],
+    outputs: tuple[TensorType, ...],
+) -> None:
+    """Values of the module against the oracle's, and whether the output has memory of its own."""
+    torch.manual_seed(0)
+    module = lower(Site(op, inputs, outputs)).double().eval()
+    stir(module)
+    tensors = [torch.randn(2, *x.shape, dtype=torch.float64) for x in inputs]
+    weights = Weights(module.state_dict())
+    with torch.no_grad():
+        found = as_tuple(module(*tensors))
+        expected = as_tuple(ORACLES[word](args, tensors, weights))
+    assert [y.shape for y in found] == [y.shape for y in expected]
+    for y, z in zip(found, expected, strict=True):
+        torch.testing.assert_close(y, z, rtol=1e-9, atol=1e-9)
+    assert weights.asked >= set(module.state_dict()), "weights that the definition does not have"
+
+    given_ = {x.untyped_storage().data_ptr() for x in tensors}
+    if op.storage == "view":
+        assert all(y.untyped_storage().data_ptr() in given_ for y in found), "a copy, not a view"
+    if op.storage == "activation":
+        in_place = lower(Site(op, inputs, outputs, in_place=True)).double().eval()
+        in_place.load_state_dict(module.state_dict())
+        with torch.no_grad():
+            (again,) = as_tuple(in_place(tensors[0].clone()))
+        torch.testing.assert_close(again, found[0], rtol=1e-12, atol=1e-12)
+
+
+def stir(module: nn.Module) -> None:
+    """Random values everywhere, so that no weight hides behind a one or a zero."""
+    with torch.no_grad():
+        for tensor in module.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(torch.rand_like(tensor) + 0.5)

@@ -1,0 +1,116 @@
+"""Every network of the zoo against figures that were not made by archspec, and its names against its own past."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archspec
+from archspec import zoo
+from archspec.graph import Node, TypedGraph
+from archspec.passes.deploy import deploy
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+COUNTS: dict[str, Any] = json.loads((GOLDEN / "counts.json").read_text())
+LAYERS: dict[str, Any] = json.loads((GOLDEN / "layers.json").read_text())
+NAMES = [entry.name for entry in zoo.entries()]
+IN_TORCHVISION = [
+    *("alexnet", "vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"),
+    *("googlenet_bn", "inception_v3", "mobilenet_v2"),
+    *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"),
+]
+PROMISED = {*IN_TORCHVISION, *("mlp", "cifar_pattern", "lenet5", "alexnet_2012", "googlenet", "resnet20_cifar")}
+
+
+def figures(source: dict[str, Any]) -> list[str]:
+    return [name for name in source if not name.startswith("_")]
+
+
+def test_the_promised_networks_are_there_by_their_names() -> None:
+    assert set(NAMES) >= PROMISED
+    assert len(NAMES) == len(set(NAMES))
+
+
+@pytest.mark.parametrize("name", figures(COUNTS))
+def test_counts_are_the_reference_implementations(name: str) -> None:
+    expected = COUNTS[name]
+    made = archspec.summarize(archspec.load(name)).to_json()
+    assert list(made["inputs"].values()) == [expected["input"]]
+    assert list(made["outputs"].values()) == [expected["output"]]
+    compared = [key for key in ("params", "buffers", "macs", "params_with_aux") if key in expected]
+    assert {key: made["totals"][key] for key in compared} == {key: expected[key] for key in compared}
+
+
+@pytest.mark.parametrize("name", figures(LAYERS))
+def test_weighted_layers_are_the_reference_implementations_one_by_one(name: str) -> None:
+    graph = deploy(archspec.load(name))
+    made = [weighted_layer(graph, node) for node in graph.layers() if node.op.category in ("conv", "linear")]
+    assert made == LAYERS[name]["layers"]
+
+
+def weighted_layer(graph: TypedGraph, node: Node) -> list[Any]:
+    """A layer in the columns of layers.json."""
+    inputs, (output,) = graph.input_types(node), graph.types[node.name]
+    weights = node.op.weights(inputs)
+    shape, bias = weights["weight"].shape, "bias" in weights
+    channels, macs = inputs[0].channels, node.op.macs(inputs, (output,))
+    window = node.op.window(inputs)
+    if window is None:
+        return ["Linear", channels, shape[0], [], [], [], [], 1, bias, [*output.shape], macs]
+    assert window.before == window.after
+    sliding = [[*window.kernel], [*window.stride], [*window.before], [*window.dilation]]
+    return ["Conv2d", channels, shape[0], *sliding, channels // shape[1], bias, [*output.shape], macs]
+
+
+@pytest.mark.parametrize("name", IN_TORCHVISION)
+def test_every_weight_has_the_shape_it_has_in_torchvision(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    models = pytest.importorskip("torchvision").models
+    options = {"init_weights": False} if name in ("googlenet_bn", "inception_v3") else {}
+    with torch.device("meta"):
+        reference = getattr(models, "googlenet" if name == "googlenet_bn" else name)(weights=None, **options)
+    graph = archspec.load(name)
+    made = [weight.shape for node in graph.layers() for weight in node.op.weights(graph.input_types(node)).values()]
+    assert sorted(made) == sorted(tuple(tensor.shape) for tensor in reference.state_dict().values())
+
+
+@pytest.mark.parametrize("path", zoo._files(), ids=lambda path: path.stem)
+def test_every_spec_passes_strict_with_all_its_variants(path: Path) -> None:
+    assert [str(found) for found in archspec.check(path, strict=True)] == []
+
+
+def test_every_network_cites_its_paper_and_asserts_its_own_counts() -> None:
+    uncited = [entry.name for entry in zoo.entries() if entry.cite is None]
+    assert uncited == ["cifar_pattern", "mlp"]  # patterns of a lecture, not of a paper
+    for name in NAMES:
+        graph = archspec.load(name)
+        assert any(f"{text}".startswith("params ==") for text in graph.resolved["assert"]), name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_golden_names(name: str) -> None:
+    """Names are the keys of weights: one that changes leaves every checkpoint behind. `make golden` rewrites."""
+    path = GOLDEN / "names" / f"{name}.txt"
+    made = "".join(f"{line}\n" for line in golden_lines(archspec.load(name)))
+    if os.environ.get("ARCHSPEC_GOLDEN") == "refresh":
+        path.write_text(made, encoding="utf-8")
+    assert path.exists(), f"no golden names for {name}: `make golden`, then read them"
+    assert made == path.read_text(encoding="utf-8")
+
+
+def golden_lines(graph: TypedGraph) -> list[str]:
+    """Name, operator, output and weights of every layer, those of training heads too."""
+    lines = []
+    for node in graph.layers():
+        weights = " ".join(node.op.weights(graph.input_types(node)))
+        shapes = ", ".join(str(output) for output in graph.types[node.name])
+        lines.append(f"{node.name}  {node.op.word}  {shapes}  {weights}".rstrip())
+    return lines
+
+
+def test_no_golden_names_of_networks_that_are_gone() -> None:
+    assert sorted(path.stem for path in (GOLDEN / "names").glob("*.txt")) == sorted(NAMES)

@@ -2,7 +2,7 @@
 
 >>> import archspec
 >>> graph = archspec.load("resnet50", classes=10)
->>> archspec.summarize(graph).totals["params"]
+>>> archspec.summarize(graph).totals.params
 23528522
 
 Names are resolved when first used, so that importing the package costs next to nothing.

@@ -8,6 +8,7 @@ reader that went away (141). Each subcommand imports what it needs when it runs,
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -30,12 +31,13 @@ SPEC_HELP = "a YAML file, or a network that comes with archspec (see `archspec l
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status. `argv` defaults to the command line."""
     try:
-        signal.signal(signal.SIGTERM, _terminate)
+        with contextlib.suppress(ValueError):  # outside the main thread signals are not ours to handle
+            signal.signal(signal.SIGTERM, _terminate)
         _print_any_character()
         args = _parser().parse_args(argv)
         run: Callable[[argparse.Namespace], int] = args.run
         status = run(args)
-        sys.stdout.flush()
+        print(end="", flush=True)
         return status
     except SpecError as error:
         _report(error.diagnostics)
@@ -209,8 +211,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="archspec",
         description="Neural networks written in YAML: check, count, draw, compile and train them.",
-        epilog="Start with:  archspec summarize lenet5   then:  archspec train examples/digits.yaml",
+        epilog="Start with `archspec summarize lenet5`, then `archspec train examples/digits.yaml`.",
         allow_abbrev=False,
+        formatter_class=_Help,
     )
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -246,7 +249,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = command("evaluate", _evaluate, "measure a trained network on images it was not trained on")
     _trained(evaluate)
-    evaluate.add_argument("--split", choices=("train", "val", "test"), help="of the data (test, or val where there is no test)")
+    evaluate.add_argument("--split", choices=("train", "val", "test"), help="of the data (test, else val)")
     _settings(evaluate, "data.root=elsewhere")
     _format(evaluate, "text", "json")
 
@@ -291,6 +294,14 @@ def _settings(parser: argparse.ArgumentParser, example: str) -> None:
 
 def _format(parser: argparse.ArgumentParser, *formats: str) -> None:
     parser.add_argument("--format", choices=formats, default=formats[0], help=f"how to print it ({formats[0]})")
+
+
+class _Help(argparse.HelpFormatter):
+    """Leaves room for the longest command beside what it does; left alone, argparse breaks the line."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog)
+        self._action_max_length = 14
 
 
 class _Version(argparse.Action):

@@ -14,9 +14,10 @@ from archspec.errors import Diagnostic, SpecError, fail
 from archspec.expressions import parse_expression
 from archspec.graph import TypedGraph
 from archspec.infer import infer
-from archspec.parse import Parser, parse, parse_blocks, validate
+from archspec.ops import REGISTRY
+from archspec.parse import FormError, Parser, parse, parse_blocks, validate
 from archspec.source import Scalar, Value
-from archspec.spec import Spec, walk
+from archspec.spec import STRUCTURAL, Spec, walk
 
 
 def load(
@@ -57,7 +58,13 @@ def read(
 ) -> Spec:
     """The parsed spec with variant and overrides written in, not yet built."""
     path, found = zoo.locate(spec)
-    _, tree = validate(source.read(path))
+    tree = source.read(path)
+    try:
+        _, tree = validate(tree)
+    except FormError as error:
+        raise SpecError([*error.diagnostics, *_beyond(error, tree, path)]) from None
+    if wrong := edits.check_variants(tree):
+        raise SpecError(wrong)
     chosen = variant or found
     if chosen is not None:
         tree = edits.with_variant(tree, chosen)
@@ -65,6 +72,11 @@ def read(
     tree = edits.with_variables(tree, variables or {})
     if input is not None:
         tree = edits.with_input(tree, input)
+    return _parsed(tree, path)
+
+
+def _parsed(tree: source.Mapping, path: Path) -> Spec:
+    """The spec of a whole tree with the blocks it uses. Raises SpecError with all that is wrong in its form."""
     document, tree = validate(tree)
     parser = Parser()
     blocks, texts = used_blocks(tree, path, parser)
@@ -72,22 +84,30 @@ def read(
     for name in own.keys() & blocks.keys():
         hint = f"it comes from {blocks[name].span.file}: choose another name"
         parser.error("E522", f"block '{name}' hides a block that `use` brings in", own[name].span, hint)
-    for name in own.keys() & _words():
+    for name in own.keys() & {*REGISTRY, *STRUCTURAL}:
         hint = "choose another name"
         parser.error("E522", f"block '{name}' hides the layer of that name", own[name].span, hint)
     parsed = parse(tree, document, {**blocks, **own}, parser, texts)
     if parser.diagnostics:
         raise SpecError(parser.diagnostics + [d for d in check_words(parsed) if d not in parser.diagnostics])
     if not parsed.layers:
-        raise fail("E502", f"'{path}' has no layers: it only holds blocks, to be brought in by `use`", tree.span)
+        raise fail("E504", f"'{path}' has no layers: it only holds blocks, to be brought in by `use`", tree.span)
     return parsed
 
 
-def _words() -> set[str]:
-    from archspec.ops import REGISTRY
-    from archspec.spec import STRUCTURAL
-
-    return {*REGISTRY, *STRUCTURAL}
+def _beyond(error: FormError, tree: Value, path: Path) -> list[Diagnostic]:
+    """What else is wrong where the mistakes of form leave the layers readable."""
+    needed = {"", "archspec", "input", "inputs", "use", "vars", "blocks", "layers"}
+    if error.keys & needed or not isinstance(tree, source.Mapping):
+        return []
+    entries = tuple((key, value) for key, value in tree.entries if key.text not in error.keys)
+    if tree.get("layers") is None:
+        return []
+    try:
+        build(_parsed(source.Mapping(entries, tree.span), path))
+    except SpecError as more:
+        return list(more.diagnostics)
+    return []
 
 
 def resolve(spec: Spec) -> dict[str, object]:
@@ -179,7 +199,7 @@ def _check_one(path: Path, variant: str | None) -> list[Diagnostic]:
     try:
         graph = load(path, variant)
     except SpecError as error:
-        if [d.code for d in error.diagnostics] == ["E502"] and variant is None:
+        if [d.code for d in error.diagnostics] == ["E504"] and variant is None:
             return []  # a file of blocks
         return list(error.diagnostics)
     return lint(graph)

@@ -11,7 +11,7 @@ from collections.abc import Mapping as PyMapping
 from collections.abc import Sequence as PySequence
 
 from archspec import source
-from archspec.errors import Span, SpecError, did_you_mean, fail
+from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
 from archspec.source import Mapping, Scalar, Sequence, Value
 
 VARIANT_KEYS = ("name", "cite", "input", "inputs", "defaults", "assert", "outputs")
@@ -30,9 +30,8 @@ def with_variant(tree: Mapping, variant: str) -> Mapping:
     if not isinstance(chosen, Mapping):
         raise fail("E101", f"variant '{variant}' is a mapping of variables", chosen.span)
     result = _without(tree, "variants", "assert")
-    variables = tree.get("vars")
-    names = variables.keys() if isinstance(variables, Mapping) else []
-    wrong = []
+    if wrong := _unknown_keys(tree, variant, chosen):
+        raise SpecError(wrong)
     for key, value in chosen.entries:
         if key.text == "defaults" and isinstance(result.get("defaults"), Mapping):
             result = _set(result, ("defaults",), _merged(result.get("defaults"), value))
@@ -40,14 +39,34 @@ def with_variant(tree: Mapping, variant: str) -> Mapping:
             if key.text in ("input", "inputs"):
                 result = _without(result, "input", "inputs")
             result = _put(result, key, value)
-        elif key.text in names:
-            result = _set(result, ("vars", key.text), value)
         else:
-            hint = did_you_mean(key.text, [*names, *VARIANT_KEYS], "variables")
-            wrong.append(fail("E511", f"variant '{variant}' sets '{key.text}', which is no variable", key.span, hint))
-    if wrong:
-        raise SpecError(d for error in wrong for d in error.diagnostics)
+            result = _set(result, ("vars", key.text), value)
     return result
+
+
+def check_variants(tree: Mapping) -> list[Diagnostic]:
+    """Keys of variants, chosen or not, that are neither variables of the spec nor what a variant may state."""
+    variants = tree.get("variants")
+    found = []
+    for name, chosen in variants.items() if isinstance(variants, Mapping) else ():
+        if isinstance(chosen, Mapping):
+            found += _unknown_keys(tree, name, chosen)
+    return found
+
+
+def _unknown_keys(tree: Mapping, variant: str, chosen: Mapping) -> list[Diagnostic]:
+    variables = tree.get("vars")
+    names = variables.keys() if isinstance(variables, Mapping) else []
+    return [
+        Diagnostic(
+            "E511",
+            f"variant '{variant}' sets '{key.text}', which is no variable",
+            key.span,
+            did_you_mean(key.text, [*names, *VARIANT_KEYS], "variables"),
+        )
+        for key, _ in chosen.entries
+        if key.text not in names and key.text not in VARIANT_KEYS
+    ]
 
 
 def with_settings(tree: Mapping, settings: PySequence[str]) -> Mapping:

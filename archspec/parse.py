@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pydantic import BaseModel, ValidationError
@@ -53,15 +53,7 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
 
 def _place(tree: Value, loc: tuple[int | str, ...], kind: str) -> Span:
     """The key where the key is at fault, else the value."""
-    if kind in ("extra_forbidden", "string_pattern_mismatch") and loc:
-        around = tree
-        for part in loc[:-1]:
-            if isinstance(around, source.Mapping) and around.get(str(part)) is not None:
-                around = around.get(str(part)) or around
-        key = around.key(str(loc[-1])) if isinstance(around, source.Mapping) else None
-        if key is not None:
-            return key.span
-    return source.at(tree, loc)
+    return source.at(tree, loc, key=kind in ("extra_forbidden", "string_pattern_mismatch"))
 
 
 def _is_machinery(part: int | str) -> bool:
@@ -203,7 +195,16 @@ def validate(tree: Value) -> tuple[Document, source.Mapping]:
     try:
         return Document.model_validate(source.to_plain(tree)), tree
     except ValidationError as error:
-        raise SpecError(explain(error, tree, Document)) from None
+        keys = frozenset(str(item["loc"][0]) if item["loc"] else "" for item in error.errors(include_url=False))
+        raise FormError(explain(error, tree, Document), keys) from None
+
+
+class FormError(SpecError):
+    """A document whose form is wrong, and the top-level keys it is wrong in."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], keys: frozenset[str]):
+        super().__init__(diagnostics)
+        self.keys = keys
 
 
 def parse_blocks(tree: source.Mapping, document: Document, parser: Parser) -> dict[str, Block]:

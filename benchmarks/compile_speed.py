@@ -34,9 +34,9 @@ def main() -> None:
     torch.manual_seed(0)
     ours: nn.Module = archspec.compile(args.network)
     theirs = reference(args.network)
-    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
-        if mine.shape != other.shape:
-            raise SystemExit(f"the two {args.network} differ: {tuple(mine.shape)} and {tuple(other.shape)}")
+    mine, other = (sum(p.numel() for p in network.parameters()) for network in (ours, theirs))
+    if mine != other:
+        raise SystemExit(f"the two {args.network} differ: {mine:,} parameters and {other:,}")
     print(f"{args.network}, {args.size}×{args.size}, {args.threads} threads, torch {torch.__version__}")
     compare("forward", args.batch, args.pairs, forward(ours, args), forward(theirs, args))
     compare("training step", args.train_batch, args.pairs, step(ours, args), step(theirs, args))
@@ -69,7 +69,7 @@ def step(network: nn.Module, args: argparse.Namespace) -> Callable[[], None]:
     def run() -> None:
         network.train()
         found = network(x)
-        outputs = [found] if isinstance(found, Tensor) else list(found.values() if isinstance(found, dict) else found)
+        outputs = [found] if isinstance(found, Tensor) else found.values() if isinstance(found, dict) else found
         loss = sum(nn.functional.cross_entropy(output, y) for output in outputs)
         assert isinstance(loss, Tensor)
         optimizer.zero_grad()

@@ -15,6 +15,7 @@ from archspec.errors import Diagnostic, SpecError
 from archspec.expressions import plain
 from archspec.graph import Graph, Head, Node, Phase, Scope, Tap
 from archspec.ops import REGISTRY
+from archspec.ops.arguments import LARGEST
 from archspec.ops.base import OperatorError
 from archspec.ops.shape import Input
 from archspec.source import Value
@@ -116,8 +117,8 @@ def _size(item: Value, top: Place) -> int:
     if isinstance(value, str):
         message = f"the size '{value}' is open"
         raise SpecError(Diagnostic("E150", message, item.span, "give a number here, or `--input 3x224x224`"))
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise SpecError(Diagnostic("E151", f"an input size is a whole number above 0, got {value!r}", item.span))
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LARGEST:
+        raise SpecError(Diagnostic("E151", f"an input size is a whole number from 1 to {LARGEST:,}, got {value!r}", item.span))
     return value
 
 

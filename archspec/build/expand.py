@@ -58,13 +58,19 @@ class Expansion:
             try:
                 flow = self.entry(layer, flow, place)
             except Broken:
-                flow = BROKEN
+                flow = self.broken(layer, place)
             except Overflow:
                 raise
             except SpecError as error:
                 self.report(error, place)
-                flow = BROKEN
+                flow = self.broken(layer, place)
         return flow
+
+    def broken(self, layer: Layer, place: Place) -> Flow:
+        """The output of a layer in error; its name stays known, so that those who use it are not errors too."""
+        if layer.name is not None:
+            place.names.own.setdefault(layer.name.text, Named(BROKEN))
+        return BROKEN
 
     def entry(self, layer: Layer, flow: Flow, place: Place) -> Flow:
         """One entry of a list, its loop if it has one."""

@@ -112,6 +112,8 @@ class Names:
         start = self.find(first)
         found = [start] if start else []
         for part in rest:
+            if any(named.flow.broken for named in found):
+                return BROKEN
             if part == "*":
                 found = [one for named in found for key, one in named.inside.items() if key.isdecimal()]
             else:
@@ -119,7 +121,7 @@ class Names:
         if not found:
             return None
         flow = found[0].flow if len(found) == 1 else bundle([named.flow for named in found])
-        if not pick:
+        if not pick or flow.broken:
             return flow
         return flow.port(int(pick) if pick.isdecimal() else pick)
 

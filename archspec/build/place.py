@@ -95,16 +95,7 @@ class Place:
             return Flow(tuple(port for one in flows for port in one.ports))
         if not isinstance(value, Scalar):
             raise SpecError(Diagnostic("E120", "a reference is the name of a layer, or a list of names", value.span))
-        text = str(value.text)
-        try:
-            found: object = self.evaluate(value, flow) if text.startswith("$") else None
-        except SpecError as error:
-            if "$" not in text[1:] or any(d.code != "E201" for d in error.diagnostics):
-                raise
-            found = None  # a template such as `$kind$l`
-        if found is None:
-            found = self.text(value, flow)
-        return self.named(found, value.span)
+        return self.named(self.evaluate(value, flow), value.span)
 
     def named(self, found: object, span: Span) -> Flow:
         """The tensors behind an evaluated reference. Raises SpecError E121 where no layer has the name."""

@@ -87,9 +87,7 @@ class _Parser:
             if before and before.kind == "number" and token.kind == "word" and before.end == token.start:
                 hint = f"'{before.text}{token.text}' is no number; quote it for text"
             elif before and before.kind in values and token.kind in values:
-                hint = (
-                    "an operator is missing between the two; text with spaces needs quotes: \"'like this'\""
-                )
+                hint = "an operator is missing between the two; text with spaces needs quotes: \"'like this'\""
         raise Fault("E201", message, token.start, token.end, hint)
 
     def count(self, token: Token) -> None:
@@ -184,9 +182,7 @@ class _Parser:
             raise Fault("E203", f"there is no function {name.text}", name.start, name.end, hint)
         if len(args) < function.least or (function.most is not None and len(args) > function.most):
             wanted = str(function.least) if function.most else f"at least {function.least}"
-            message = (
-                f"{name.text} takes {wanted} argument{'s' * (function.least > 1)}, but here are {len(args)}"
-            )
+            message = f"{name.text} takes {wanted} argument{'s' * (function.least > 1)}, but here are {len(args)}"
             raise Fault("E203", message, name.start, last.end, function.doc)
         return Call(name.text, args, name.start, last.end)
 
@@ -247,11 +243,7 @@ def _number(token: Token) -> Constant:
         raise Fault("E207", "the number is out of range", token.start, token.end)
     place = Constant(None, token.start, token.end)
     try:
-        value = (
-            int(text)
-            if text.isdecimal()
-            else Fraction(mantissa.strip(".") if mantissa.endswith(".") else text)
-        )
+        value = int(text) if text.isdecimal() else Fraction(mantissa.strip(".") if mantissa.endswith(".") else text)
     except ValueError:
         raise Fault("E207", "the number has too many digits", token.start, token.end) from None
     if mantissa.endswith(".") and power:

@@ -132,9 +132,7 @@ class Port(Node):
     def evaluate(self, env: Env) -> Any:
         value, port = self.value.evaluate(env), self.port.evaluate(env)
         if not isinstance(port, str) and (type(port) is not int or port < 0):
-            raise self.port.fault(
-                "E204", f"a tensor is picked by number or name, but this is {describe(port)}"
-            )
+            raise self.port.fault("E204", f"a tensor is picked by number or name, but this is {describe(port)}")
         if isinstance(value, str):
             return f"{value}:{port}"
         pick = getattr(value, "port", None)

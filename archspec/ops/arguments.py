@@ -112,9 +112,7 @@ _Zeros = _AtLeast0 | list[_AtLeast0]
 
 Axes = Annotated[int | list[int], PlainValidator(_from_one, json_schema_input_type=_Ones)]
 """One number for all spatial axes, or a list of one an axis."""
-AxesOrNone = Annotated[
-    int | list[int] | None, PlainValidator(_one_or_none, json_schema_input_type=_Ones | None)
-]
+AxesOrNone = Annotated[int | list[int] | None, PlainValidator(_one_or_none, json_schema_input_type=_Ones | None)]
 AxesFromZero = Annotated[int | list[int], PlainValidator(_from_zero, json_schema_input_type=_Zeros)]
 Padding = Annotated[
     int | str | list[int | list[int]],

@@ -5,7 +5,7 @@ the registry, so adding an operator touches its family's file here and the same-
 backend's `lowering/`, and nothing more.
 """
 
-from __future__ import annotations
+# Annotations are evaluated here, once: as text, pydantic would compile those of `Operator` again for every operator.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,9 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from archspec.tensor import TensorType
 
-Category = Literal[
-    "input", "conv", "linear", "pool", "norm", "activation", "merge", "shape", "regularize", "attention"
-]
+Category = Literal["input", "conv", "linear", "pool", "norm", "activation", "merge", "shape", "regularize", "attention"]
 Storage = Literal["new", "view", "activation"]
 Types = tuple[TensorType, ...]
 

@@ -117,7 +117,8 @@ class Conv(Operator):
         return window_over("conv", inputs[0], self.kernel, self.stride, self.padding, self.dilation)
 
     def label(self) -> str:
-        return f"{axes_label(self.kernel)}, {self.out}{stride_label(self.stride)}"
+        groups = f", g={self.groups}" if self.groups > 1 else ""
+        return f"{axes_label(self.kernel)}, {self.out}{groups}{stride_label(self.stride)}"
 
 
 @operator("depthwise", main="kernel")

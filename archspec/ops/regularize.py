@@ -95,4 +95,4 @@ class DropPath(_Drop):
     p: Probability = 0.0
 
     def label(self) -> str:
-        return f"drop path {self.p:g}"
+        return f"drop path {self.p:g}" if self.p else ""

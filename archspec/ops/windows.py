@@ -32,8 +32,9 @@ def per_axis(name: str, value: int | list[int], x: TensorType) -> tuple[int, ...
 def _same_length(name: str, value: list[int] | list[int | list[int]], x: TensorType) -> None:
     if len(value) != x.rank:
         axes = AXES[x.rank]
+        one, more = ("number", "numbers") if all(isinstance(n, int) for n in value) else ("entry", "entries")
         raise OperatorError(
-            f"{name} {value} has {len(value)} number{'s' * (len(value) != 1)}, but the input {x} has "
+            f"{name} {value} has {len(value)} {one if len(value) == 1 else more}, but the input {x} has "
             f"{len(axes)} spatial {'axis' if len(axes) == 1 else 'axes'}",
             name,
             f"write one number for all axes, or {len(axes)}: {', '.join(axes)}",
@@ -125,3 +126,30 @@ def stride_label(stride: int | list[int]) -> str:
     if max(sizes) == 1:
         return ""
     return f", /{sizes[0]}" if len(set(sizes)) == 1 else f", /{axes_label(sizes)}"
+
+
+def refuse_without_axes(x: TensorType) -> None:
+    if x.rank not in AXES:
+        what = f"a vector of {x} features" if x.rank == 0 else f"{x}"
+        hint = "use it before flatten or global_avg_pool" if x.rank == 0 else None
+        raise OperatorError(f"needs 1 to 3 spatial axes, and its input is {what}", hint=hint)
+
+
+def ones(x: TensorType) -> tuple[int, ...]:
+    return (1,) * x.rank
+
+
+def wanted_size(size: int | list[int] | None, inputs: tuple[TensorType, ...]) -> tuple[int, ...] | None:
+    """The spatial size asked for by `size`, or by the second input that `to` brings, or None by neither."""
+    x = inputs[0]
+    refuse_without_axes(x)
+    if size is not None:
+        return per_axis("size", size, x)
+    if len(inputs) == 1:
+        return None
+    if inputs[1].rank != x.rank:
+        raise OperatorError(
+            f"the input {x} has {x.rank} spatial axes, the layer it is to match ({inputs[1]}) has {inputs[1].rank}",
+            "to",
+        )
+    return inputs[1].spatial

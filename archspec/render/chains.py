@@ -49,6 +49,8 @@ def single_chains(graph: TypedGraph, head: Mapping[str, str]) -> frozenset[str]:
 
 
 def _kind(node: Node) -> str:
+    if node.op.word == "flatten":
+        return "flatten"  # goes with the linear layer after it: the box before shows its own shape
     if node.op.word in SILENT or node.op.category == "regularize":
         return "silent"
     if node.op.category == "merge" and len(node.inputs) == 1:
@@ -65,9 +67,9 @@ def _joins(kind: str, chain: list[str]) -> bool:
     if kind == "norm":
         return chain[0] in WEIGHTED and "norm" not in chain
     if kind in ("activation", "scale"):
-        return chain[0] not in ("input", "shape")
+        return chain != ["flatten"] and chain[0] not in ("input", "shape")
     if kind in WEIGHTED:
-        return not weighted and chain[0] in ("norm", "activation")
+        return not weighted and chain[0] in ("norm", "activation", "flatten")
     return False
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from archspec.graph import Tap, TypedGraph
-from archspec.render.chains import Collapsed, chains, collapse
+from archspec.render.chains import Collapsed, chains, collapse, single_chains
 from archspec.render.fold import deepest, levels
 from archspec.render.panel import ELIDED, panel
 from archspec.render.picture import Box, Diagram, Panel
@@ -26,20 +26,31 @@ def diagram(graph: TypedGraph, depth: int | None = None) -> Diagram:
     reduced = collapse(graph)
     fused = chains(reduced.graph)
     limit = deepest(reduced.graph)
+    branches = _branches(graph)
+    closed = single_chains(reduced.graph, fused)
     chosen = limit if depth is None else max(1, min(depth, limit))
     while True:
-        main = panel(reduced, fused, chosen, graph.name)
+        main = panel(reduced, fused, chosen, graph.name, closed=closed, opened=branches)
         if chosen == 1 or _fits(main, by_default=depth is None):
             break
         chosen -= 1
     if len(main.boxes) > GUARD:  # nothing left to fold
-        main = panel(reduced, fused, chosen, graph.name, most=MOST_BOXES)
+        main = panel(reduced, fused, chosen, graph.name, closed=closed, most=MOST_BOXES)
     kinds = _kinds(main)
     letters = {box.key: f" {letter}" for letter, boxes in kinds if letter for box in boxes}
     named = tuple(replace(box, title=box.title + letters.get(box.key, "")) for box in main.boxes)
-    insets = (_inset(reduced, fused, boxes[0], f"{boxes[0].title} {letter}".rstrip()) for letter, boxes in kinds)
+    insets = (
+        _inset(reduced, fused, closed, boxes[0], f"{boxes[0].title} {letter}".rstrip()) for letter, boxes in kinds
+    )
     opened = [inset for inset in insets if inset is not None]
     return Diagram(replace(main, boxes=named), tuple(opened[:MOST_INSETS]), chosen)
+
+
+def _branches(graph: TypedGraph) -> frozenset[str]:
+    """Scopes that are no block by themselves: a block folds whole, not branch by branch."""
+    return frozenset(
+        path for path, scope in graph.scopes.items() if scope.word in ("branch", "shortcut") and len(levels(path)) > 1
+    )
 
 
 def _fits(main: Panel, by_default: bool) -> bool:
@@ -62,7 +73,9 @@ def _kinds(main: Panel) -> list[tuple[str, list[Box]]]:
     ]
 
 
-def _inset(reduced: Collapsed, fused: Mapping[str, str], block: Box, title: str) -> Panel | None:
+def _inset(
+    reduced: Collapsed, fused: Mapping[str, str], closed: frozenset[str], block: Box, title: str
+) -> Panel | None:
     """The inside of a block, opened as far as it stays small; None where even its own layers are many."""
     graph = reduced.graph
     inside = {node.name: node for node in block.nodes}
@@ -82,7 +95,7 @@ def _inset(reduced: Collapsed, fused: Mapping[str, str], block: Box, title: str)
         reduced.whole,
     )
     for depth in range(deepest(part.graph), len(levels(block.path)), -1):
-        opened = panel(part, fused, depth, title, block.path)
+        opened = panel(part, fused, depth, title, block.path, closed, _branches(graph))
         if len(opened.boxes) <= MOST_IN_INSET:
             return opened
     return None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import count
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count, pairwise
 from pathlib import Path
 
 from archspec.analysis.summary import Summary, summarize
@@ -17,6 +17,8 @@ from archspec.render.units import decimal, shape
 FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
 ONE_LINE = 34
 """Characters up to which a box's detail stands beside its title."""
+CHIPS = 4
+"""Chips of the legend on a line."""
 
 
 def draw(graph: TypedGraph, path: str | Path, depth: int | None = None) -> Path:
@@ -33,10 +35,16 @@ def draw(graph: TypedGraph, path: str | Path, depth: int | None = None) -> Path:
 def to_dot(picture: Diagram, summary: Summary) -> str:
     """A diagram as DOT text: the network, its blocks opened in columns beside it, a legend below."""
     columns = _in_columns(picture)
+    panels = [panel for column in columns for panel in column]
+    # components come in the order of their clusters, which older graphviz takes from where a name lies in
+    # memory: long ones, said before all else, lie in order
+    sections = [f"cluster_{number:02}{'_' * 54}" for number in range(len(panels) + 1)]
     lines = [
         f"digraph {_quoted(summary.name)} {{",
+        *(f"  subgraph {section} {{ }}" for section in sections),
         # components are laid out apart, so that insets do not stretch the network, and set in a grid
-        f'  graph [rankdir=TB, pack=24, packmode="array_it{"l" * bool(picture.insets)}{len(columns)}", pad=0.25,',
+        # (packing sees the boxes alone: the borders and arrows around them need the room between)
+        f'  graph [rankdir=TB, pack={40 if picture.insets else 12}, packmode="array_it{len(columns)}", pad=0.25,',
         f'    nodesep=0.22, ranksep=0.26, bgcolor=white, fontname="{FONT}", fontcolor="{TEXT}",',
         f"    labelloc=t, label=<{_title(summary)}>];",
         f'  node [shape=box, style="rounded,filled", fontname="{FONT}", fontsize=11, fontcolor="{TEXT}",',
@@ -44,19 +52,18 @@ def to_dot(picture: Diagram, summary: Summary) -> str:
         f'  edge [fontname="{FONT}", fontsize=9, fontcolor="{FAINT}", color="{ARROW}", arrowsize=0.55,',
         "    penwidth=1.1];",
     ]
-    number = count()
+    number, section = count(), iter(sections)
     for column in columns:
         foot: str | None = None
         for panel in column:
             names = {box.key: f"n{next(number)}" for box in panel.boxes}
-            head = names[panel.boxes[0].key]
-            lines += [f"  subgraph cluster_{head} {{", *_panel_style(panel), *_panel(panel, names, "    "), "  }"]
+            lines += [f"  subgraph {next(section)} {{", *_panel_style(panel), *_panel(panel, names, "    "), "  }"]
             if foot is not None:  # one inset under the other
-                lines.append(f"  {foot} -> {head} [style=invis, weight=0];")
+                lines.append(f"  {foot} -> {names[panel.boxes[0].key]} [style=invis, weight=0];")
             foot = names[panel.boxes[-1].key]
     if legend := _legend(picture):
-        lines.append("  subgraph cluster_legend { peripheries=0; label=\"\";")
-        lines.append(f'    legend [shape=plaintext, style="", margin=0, label=<{legend}>]; }}')
+        lines += [f"  subgraph {next(section)} {{", '    peripheries=0; label="";']
+        lines += [f'    legend [shape=plaintext, style="", margin=0, label=<{legend}>];', "  }"]
     return "\n".join([*lines, "}", ""])
 
 
@@ -76,41 +83,92 @@ def _in_columns(picture: Diagram) -> list[list[Panel]]:
 def _panel_style(panel: Panel) -> list[str]:
     if not panel.path:
         return ['    peripheries=0; label="";']
-    title = (
-        f'<B>{_text(panel.title)}</B>  <FONT COLOR="{FAINT}" POINT-SIZE="9">{_text(panel.path)}</FONT>'
-    )
+    title = f"<B>{_text(panel.title)}</B>"
+    if panel.path != panel.title:
+        title += f'  <FONT COLOR="{FAINT}" POINT-SIZE="9">{_text(panel.path)}</FONT>'
     return [
         f'    style="rounded,filled"; fillcolor="{PANEL}"; color="{BORDER}"; margin=10;',
-        f"    labeljust=l; fontsize=11; label=<{title}>;",
+        f'    labeljust=l; fontname="{FONT}"; fontsize=11; label=<{title}>;',
     ]
 
 
 def _panel(panel: Panel, names: dict[str, str], indent: str) -> Iterator[str]:
-    inside = set(_framed(panel.frames))
-    for box in panel.boxes:
-        if box.key not in inside:
-            yield f"{indent}{names[box.key]} [{_box(box)}];"
+    framed = set(_framed(panel.frames))
+    margin = {} if panel.path else _margin(panel, framed)
+    notes = {} if panel.path else _notes(panel, margin)
+    straight = {key for arrow in panel.spine for key in (arrow.source, arrow.target)}
+
+    def drawn(key: str) -> str:
+        group = ", group=spine" if key in straight else ""
+        return f"{names[key]} [{_box(boxes[key], notes.get(key, ''))}{group}];"
+
     boxes = {box.key: box for box in panel.boxes}
+    yield from (indent + drawn(key) for key in boxes if key not in framed)
     for frame in panel.frames:
-        yield from _frame(frame, boxes, names, indent)
+        yield from _frame(frame, names, drawn, indent)
     for arrow in panel.arrows:
         yield f"{indent}{names[arrow.source]} -> {names[arrow.target]}{_arrow(arrow)};"
+    yield from _margin_nodes(margin, names, indent)
+
+
+def _margin(panel: Panel, framed: set[str]) -> dict[str, str]:
+    """The boxes of the main path, to the shape in the margin, where that has changed.
+
+    Nothing where other paths could run between the margin and the main one.
+    """
+    straight = {key for arrow in panel.spine for key in (arrow.source, arrow.target)}
+    if any(box.key not in straight and not box.train and box.kind != "output" for box in panel.boxes):
+        return {}
+    found = {}
+    for before, after in pairwise(panel.spine):
+        if before.shape != after.shape and not after.target.startswith("output") and after.source not in framed:
+            found[after.source] = after.shape
+    return found
+
+
+def _notes(panel: Panel, margin: dict[str, str]) -> dict[str, str]:
+    """Shapes inside the boxes that change the positions and have no margin."""
+    entering = {arrow.target: arrow.shape for arrow in reversed(panel.arrows)}
+    ends = {box.key for box in panel.boxes if box.kind == "output"}
+    found = {}
+    for arrow in panel.arrows:
+        before = entering.get(arrow.source)
+        moved = before is not None and before.partition("×")[2] != arrow.shape.partition("×")[2]
+        if moved and "×" in arrow.shape and arrow.source not in margin and arrow.target not in ends:
+            found[arrow.source] = arrow.shape
+    return found
+
+
+def _margin_nodes(margin: dict[str, str], names: dict[str, str], indent: str) -> Iterator[str]:
+    above: str | None = None
+    for key, text in margin.items():
+        name = f"m{names[key]}"
+        style = f'shape=plaintext, style="", fontsize=9.5, fontcolor="{FAINT}", margin=0, height=0.2, group=margin'
+        yield f'{indent}{name} [label="{text}", {style}];'
+        yield f"{indent}{{ rank=same; {name} -> {names[key]} [style=invis, weight=0]; }}"
+        if above:
+            yield f"{indent}{above} -> {name} [style=invis, weight=20];"
+        above = name
+
+
+def _frames(frames: Iterable[Frame]) -> Iterator[Frame]:
+    for frame in frames:
+        yield frame
+        yield from _frames(frame.frames)
 
 
 def _framed(frames: Iterable[Frame]) -> Iterator[str]:
-    for frame in frames:
-        yield from frame.boxes
-        yield from _framed(frame.frames)
+    return (key for frame in _frames(frames) for key in frame.boxes)
 
 
-def _frame(frame: Frame, boxes: dict[str, Box], names: dict[str, str], indent: str) -> Iterator[str]:
-    yield f"{indent}subgraph {_quoted('cluster_' + names[_first(frame)] + '_' + frame.path)} {{"
-    yield f'{indent}  style=rounded; color="{BORDER}"; labeljust=r; fontsize=10; fontcolor="{FAINT}"; margin=8;'
+def _frame(frame: Frame, names: dict[str, str], drawn: Callable[[str], str], indent: str) -> Iterator[str]:
+    yield f"{indent}subgraph cluster_{names[_first(frame)]}_{len(indent)} {{"
+    yield f'{indent}  peripheries=1; style=rounded; color="{BORDER}"; margin=8;'
+    yield f'{indent}  labeljust=r; fontsize=10; fontcolor="{FAINT}";'
     yield f"{indent}  label={_quoted(frame.title)};"
-    for key in frame.boxes:
-        yield f"{indent}  {names[key]} [{_box(boxes[key])}];"
+    yield from (f"{indent}  {drawn(key)}" for key in frame.boxes)
     for inner in frame.frames:
-        yield from _frame(inner, boxes, names, indent + "  ")
+        yield from _frame(inner, names, drawn, indent + "  ")
     yield f"{indent}}}"
 
 
@@ -118,50 +176,53 @@ def _first(frame: Frame) -> str:
     return frame.boxes[0] if frame.boxes else _first(frame.frames[0])
 
 
-def _box(box: Box) -> str:
+def _box(box: Box, note: str = "") -> str:
     tint = TINTS[box.category]
-    fill, line = tint.fill, TRAINING if box.train else tint.line
-    title, detail = _text(box.title), _text(box.detail)
-    times = f" <B>×{box.count}</B>" if box.count > 1 else ""
-    extra = ', style="rounded,filled,dashed"' if box.train else ""
+    border = TRAINING if box.train else tint.line
+    style = f'fillcolor="{tint.fill}", color="{border}"'
+    if box.train:
+        style += ', style="rounded,filled,dashed"'
     if box.kind in ("input", "output", "port"):
-        named = f"{detail} " if detail else ""
-        color = FAINT if box.kind == "port" else TEXT
-        return f'label=<{named}{title}>, shape=plaintext, style="", fontcolor="{color}", height=0.2, margin="0.05,0.02"'
-    if box.kind == "join" and not detail:
-        return f'label="{box.title}", shape=circle, fixedsize=true, width=0.27, margin=0, fillcolor="{fill}", color="{line}"{extra}'
-    if box.kind == "join":
-        title = {"+": "⊕"}.get(box.title, title)
-    small = f'<FONT POINT-SIZE="9.5">{detail}</FONT>'
-    if not detail:
-        label = f"{title}{times}"
-    elif box.kind == "block":
-        label = f"<B>{title}</B>{times}<BR/>{small}"
-    elif len(box.title) + len(box.detail) <= ONE_LINE:
-        label = f"{title}{times} · {small}" if box.kind != "join" else f"{title} {small}"
-    else:
-        label = f"{title}{times}<BR/>{small}"
+        return _tensor(box)
+    if box.kind == "join" and not box.detail and len(box.title) <= 2:
+        return f'label="{box.title}", shape=circle, fixedsize=true, width=0.27, margin=0, {style}'
+    return f"label=<{_label(box, note)}>, {style}{', penwidth=1.6' if box.kind == 'block' else ''}"
+
+
+def _tensor(box: Box) -> str:
+    color = FAINT if box.kind == "port" or box.train else TEXT
+    name = f' <FONT POINT-SIZE="9" COLOR="{FAINT}">{_text(box.detail)}</FONT>' if box.detail else ""
+    plain = 'shape=plaintext, style="", height=0.2, margin="0.05,0.02"'
+    return f'label=<{_text(box.title)}{name}>, {plain}, fontcolor="{color}"'
+
+
+def _label(box: Box, note: str) -> str:
+    title, detail = _text(box.title), _text(box.detail)
     if box.kind == "block":
-        label = label if detail else f"<B>{title}</B>{times}"
-        extra = extra or ", penwidth=1.6"
-    return f'label=<{label}>, fillcolor="{fill}", color="{line}"{extra}'
+        title = f"<B>{title}</B>"
+    if box.kind == "join":
+        title = title.replace("+", "⊕")
+    if box.count > 1:
+        title += f" <B>×{box.count}</B>"
+    small = f'<FONT POINT-SIZE="9.5">{detail}</FONT>'
+    if detail:
+        beside = box.kind != "block" and len(box.title) + len(box.detail) <= ONE_LINE
+        gap = " " if box.kind == "join" else " · " if beside else "<BR/>"
+        title += gap + small
+    return title + f'<BR/><FONT POINT-SIZE="9" COLOR="{FAINT}">→ {note}</FONT>' if note else title
 
 
 def _arrow(arrow: Arrow) -> str:
-    attributes = []
-    if arrow.label:
-        attributes.append(f'label=" {arrow.label} "')
-    if arrow.train:
-        attributes.append(f'style=dashed, color="{TRAINING}"')
-    attributes.append("weight=1" if arrow.aside else "weight=8")
-    return f" [{', '.join(attributes)}]"
+    training = f', style=dashed, color="{TRAINING}"' if arrow.train else ""
+    return f" [weight={1 if arrow.aside or arrow.train else 8}{training}]"
 
 
 def _title(summary: Summary) -> str:
     t = summary.totals
     inputs = ", ".join(shape(x.shape) for x in summary.inputs.values())
     outputs = ", ".join(shape(x.shape) for x in summary.outputs.values())
-    facts = [f"{inputs} → {outputs}", f"{decimal(t.params, 1)} parameters", f"{decimal(t.macs)} MACs"]
+    facts = [f"{inputs} → {outputs}"]
+    facts += [f"{decimal(t.params, 1)} parameters"] * bool(t.params) + [f"{decimal(t.macs)} MACs"] * bool(t.macs)
     return (
         f'<B><FONT POINT-SIZE="15">{_text(summary.name)}</FONT></B><BR/>'
         f'<FONT POINT-SIZE="10" COLOR="{FAINT}">{_text("  ·  ".join(facts))}</FONT><BR/> '
@@ -174,24 +235,34 @@ def _legend(picture: Diagram) -> str:
     used = {box.category for box in boxes if box.kind in ("layer", "block")}
     chips = [
         f'<TD BGCOLOR="{tint.fill}" COLOR="{tint.line}" BORDER="1" WIDTH="16" HEIGHT="10" FIXEDSIZE="TRUE"></TD>'
-        f'<TD ALIGN="LEFT"><FONT POINT-SIZE="9" COLOR="{FAINT}">{tint.legend}   </FONT></TD>'
+        f'<TD ALIGN="LEFT">{_faint(f"{tint.legend}   ")}</TD>'
         for category, tint in TINTS.items()
         if category in used
     ]
     signs = {"+": "⊕ sum", "‖": "‖ concatenation", "×": "× product"}
     notes = [signs[sign] for sign in signs if any(box.kind == "join" and box.title == sign for box in boxes)]
-    notes += ["×N repeats"] * any(box.count > 1 for box in boxes)
+    notes += ["×N repeats"] * _repeats(picture, boxes)
     notes += ["dashed: training only"] * any(box.train for box in boxes)
-    rows = [_row("".join(chips[i : i + 3])) for i in range(0, len(chips), 3)]
-    if notes:
-        text = _text("     ".join(notes))
-        rows.append(_row(f'<TD ALIGN="LEFT"><FONT POINT-SIZE="9" COLOR="{FAINT}">{text}</FONT></TD>'))
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{"".join(rows)}</TABLE>' if rows else ""
+    across = min(len(chips), CHIPS) or 1
+    chips += ["<TD></TD><TD></TD>"] * (-len(chips) % across)
+    rows = ["".join(chips[i : i + across]) for i in range(0, len(chips), across)]
+    rows += [f'<TD COLSPAN="{2 * across}" ALIGN="LEFT">{_faint(note)}</TD>' for note in _lines(notes, across)]
+    cells = "".join(f"<TR>{row}</TR>" for row in rows)
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="4" CELLPADDING="1">{cells}</TABLE>' if rows else ""
 
 
-def _row(cells: str) -> str:
-    inner = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="4" CELLPADDING="1"><TR>{cells}</TR></TABLE>'
-    return f'<TR><TD ALIGN="LEFT">{inner}</TD></TR>'
+def _repeats(picture: Diagram, boxes: Iterable[Box]) -> bool:
+    panels = (picture.main, *picture.insets)
+    return any(box.count > 1 for box in boxes) or any("×" in f.title for p in panels for f in _frames(p.frames))
+
+
+def _lines(notes: list[str], across: int) -> list[str]:
+    """The notes, as many to a line as there is room for under the chips."""
+    return ["     ".join(notes[i : i + across]) for i in range(0, len(notes), across)]
+
+
+def _faint(text: str) -> str:
+    return f'<FONT POINT-SIZE="9" COLOR="{FAINT}">{_text(text)}</FONT>'
 
 
 def _text(text: str) -> str:

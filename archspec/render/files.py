@@ -21,6 +21,8 @@ def render_dot(text: str, path: Path) -> Path:
     if kind != ".dot" and kind not in FORMATS:
         what = f"'{path.suffix}' files" if path.suffix else f"'{path}', which has no extension"
         raise fail("E570", f"cannot draw {what}", hint=f"extensions: .dot, {', '.join(FORMATS)}")
+    if path.is_dir():
+        raise fail("E570", f"'{path}' is a folder, not a file to draw")
     if not path.parent.is_dir():
         raise fail("E570", f"there is no folder '{path.parent}' to draw into")
     if kind == ".dot":

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from archspec.graph import Graph, Node, Tap
+from archspec.graph import Node, Tap, TypedGraph
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,37 +51,49 @@ def levels(name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def deepest(graph: Graph) -> int:
+def deepest(graph: TypedGraph) -> int:
     """Levels of the most deeply nested layer."""
     return max((len(levels(name)) for name in graph.nodes), default=1)
 
 
+NONE: frozenset[str] = frozenset()
+
+
 def fold(
-    graph: Graph, depth: int, merge: bool = True, leaves: bool = False, closed: frozenset[str] = frozenset()
+    graph: TypedGraph,
+    depth: int,
+    merge: bool = True,
+    leaves: bool = False,
+    closed: frozenset[str] = NONE,
+    opened: frozenset[str] = NONE,
 ) -> list[Unit]:
     """The layers of a graph in execution order, scopes deeper than `depth` levels as one unit each.
 
     `merge` joins consecutive repeats of a loop that are the same layer for layer, each fed by the one
-    before; `leaves` does so for single layers too. Scopes in `closed` are one unit at any depth.
-    Inputs are not units.
+    before and with the same spatial size after it; `leaves` does so for single layers too. Scopes in
+    `closed` are one unit at any depth, those in `opened` never one. Inputs are not units.
     """
-    units = list(_group(graph, depth, closed))
+    units = list(_group(graph, depth, closed, opened))
     if not merge:
         return units
     runs: list[list[Unit]] = []
-    previous: Unit | None = None
-    wiring: tuple[object, ...] = ()
-    for unit in units:
-        before, wiring = wiring, _wiring(unit, previous)
-        if previous and (unit.folded or leaves) and _follows(previous, unit) and wiring == before:
+    known: dict[int, tuple[object, ...]] = {}
+
+    def wiring(i: int) -> tuple[object, ...]:
+        if i not in known:
+            known[i] = _wiring(graph, units[i], units[i - 1] if i else None)
+        return known[i]
+
+    for i, unit in enumerate(units):
+        again = i and (unit.folded or leaves) and _follows(units[i - 1], unit) and wiring(i) == wiring(i - 1)
+        if again:
             runs[-1].append(unit)
         else:
             runs.append([unit])
-        previous = unit
     return [_joined(run) for run in runs]
 
 
-def fit(graph: Graph, most: int, closed: frozenset[str] = frozenset()) -> list[Unit]:
+def fit(graph: TypedGraph, most: int, closed: frozenset[str] = NONE) -> list[Unit]:
     """All layers where they are at most `most`; else the greatest depth, or the shallowest, that makes so few."""
     layers = len(graph.nodes) - len(graph.inputs)
     limit = deepest(graph)
@@ -95,7 +107,7 @@ def fit(graph: Graph, most: int, closed: frozenset[str] = frozenset()) -> list[U
     return units
 
 
-def _group(graph: Graph, depth: int, closed: frozenset[str]) -> Iterator[Unit]:
+def _group(graph: TypedGraph, depth: int, closed: frozenset[str], opened: frozenset[str]) -> Iterator[Unit]:
     """Stretches of execution order under one path: grouping stretches keeps the quotient acyclic."""
     current: str | None = None
     gathered: list[Node] = []
@@ -103,32 +115,42 @@ def _group(graph: Graph, depth: int, closed: frozenset[str]) -> Iterator[Unit]:
     for node in graph.nodes.values():
         if node.name in inputs:
             continue
-        parts = levels(node.name)
-        end = next((i for i in range(1, len(parts)) if ".".join(parts[:i]) in closed), depth) if closed else depth
-        path = ".".join(parts[: min(end, depth)])
-        folded = len(parts) > min(end, depth)
-        if folded and path == current:
+        path = _cut(levels(node.name), depth, closed, opened)
+        if path is not None and path == current:
             gathered.append(node)
             continue
         if current is not None:
             yield _scope_unit(graph, current, gathered)
-        current, gathered = (path, [node]) if folded else (None, [])
-        if not folded:
+        current, gathered = path, [node]
+        if path is None:
             yield Unit(node.name, node.op.word, (node,), folded=False)
     if current is not None:
         yield _scope_unit(graph, current, gathered)
 
 
-def _scope_unit(graph: Graph, path: str, nodes: list[Node]) -> Unit:
+def _cut(parts: tuple[str, ...], depth: int, closed: frozenset[str], opened: frozenset[str]) -> str | None:
+    """The path of the scope that a name folds into, or None where it stands for itself."""
+    if closed:
+        for end in range(1, min(depth, len(parts))):
+            if (path := ".".join(parts[:end])) in closed:
+                return path
+    for end in range(depth, len(parts)):
+        if (path := ".".join(parts[:end])) not in opened:
+            return path
+    return None
+
+
+def _scope_unit(graph: TypedGraph, path: str, nodes: list[Node]) -> Unit:
     scope = graph.scopes.get(path)
     return Unit(path, scope.word if scope else "layers", tuple(nodes), folded=True)
 
 
-def _wiring(unit: Unit, previous: Unit | None) -> tuple[object, ...]:
+def _wiring(graph: TypedGraph, unit: Unit, previous: Unit | None) -> tuple[object, ...]:
     """Each layer of a unit and where its inputs come from, in terms that repeats of it share."""
     positions = {node.name: i for i, node in enumerate(unit.nodes)}
     before = {node.name: i for i, node in enumerate(previous.nodes)} if previous else {}
-    last = previous.nodes[-1].name if previous else None
+    # the first unit follows the input, which is no unit
+    last = previous.nodes[-1].name if previous else graph.inputs[0] if len(graph.inputs) == 1 else None
 
     def origin(tap: Tap) -> tuple[object, ...]:
         if tap.node in positions:
@@ -139,7 +161,8 @@ def _wiring(unit: Unit, previous: Unit | None) -> tuple[object, ...]:
             return ("inside previous", before[tap.node], tap.port)
         return ("outside", tap)
 
-    return tuple(
+    sizes = tuple(tensor.spatial for tensor in graph.types[unit.nodes[-1].name])
+    return sizes, *(
         (node.name[len(unit.path) :], node.op, node.phase, node.shares, tuple(origin(t) for t in node.inputs))
         for node in unit.nodes
     )
@@ -156,5 +179,7 @@ def _follows(unit: Unit, following: Unit) -> bool:
 
 def _joined(run: list[Unit]) -> Unit:
     head = run[0]
+    if len(run) == 1:
+        return head
     nodes = tuple(node for unit in run for node in unit.nodes)
     return Unit(head.path, head.word, nodes, head.folded, len(run), run[-1].path)

@@ -8,9 +8,9 @@ from dataclasses import replace
 from archspec.graph import Node, Tap, TypedGraph
 from archspec.render.captions import caption, chain_caption
 from archspec.render.chains import Collapsed
-from archspec.render.fold import Unit, fold, levels
-from archspec.render.picture import Arrow, Box, Frame, Panel, ranks
-from archspec.render.rows import PLAIN, describe
+from archspec.render.fold import NONE, Unit, fold, levels
+from archspec.render.picture import Arrow, Box, Frame, Panel, ranks, spine
+from archspec.render.rows import PLAIN, block_title
 from archspec.render.units import shape
 from archspec.tensor import TensorType
 
@@ -22,12 +22,20 @@ ELIDED = "…"
 
 
 def panel(
-    view: Collapsed, fused: Mapping[str, str], depth: int, title: str, path: str = "", most: int | None = None
+    view: Collapsed,
+    fused: Mapping[str, str],
+    depth: int,
+    title: str,
+    path: str = "",
+    closed: frozenset[str] = NONE,
+    opened: frozenset[str] = NONE,
+    most: int | None = None,
 ) -> Panel:
     """The boxes of a graph, or of a part of it (`path`), scopes deeper than `depth` levels folded.
 
-    `fused` maps layers to the first of their chain. What a part reads from outside enters at a port.
-    Of more than `most` units those in the middle become one.
+    `fused` maps layers to the first of their chain. Scopes in `closed` are never opened, those in `opened`
+    never fold. What a part reads
+    from outside enters at a port. Of more than `most` units those in the middle become one.
     """
     graph = view.graph
     boxes = {name: Box(name, "input", "input", _input_title(graph, name)) for name in graph.inputs}
@@ -38,7 +46,7 @@ def panel(
             boxes[home[tap.node]] = Box(home[tap.node], "port", "input", _typed(graph.type_of(tap)))
     gathered: dict[str, list[Node]] = {}
     units: dict[str, Unit] = {}
-    for unit in _elided(fold(graph, depth, merge=False), most):
+    for unit in _elided(fold(graph, depth, merge=False, closed=closed, opened=opened), most):
         heads = {fused[node.name] for node in unit.nodes}
         alone = unit.path in view.counts or len(heads) > 1
         key = f"block {unit.path}" if alone else f"chain {heads.pop()}"
@@ -51,13 +59,15 @@ def panel(
     for name, tap in graph.outputs.items():
         key = f"output {name}"
         text = _typed(view.whole.type_of(view.whole.outputs.get(name, tap)))
-        train = name in graph.heads and graph.heads[name].phase == "train"
+        train = tap.node in graph.nodes and graph.nodes[tap.node].phase == "train"
         named = name if len(graph.outputs) > 1 and not path else ""
         boxes[key] = Box(key, "output", "input", text, named, train=train)
-        arrows.append(Arrow(home[tap.node], key, train=train))
+        arrows.append(Arrow(home[tap.node], key, text, train))
     ordered = tuple(boxes.values())
+    last = next((box for box in ordered if box.kind == "output" and not box.train), ordered[-1])
+    found = _main_path(ordered, arrows)
     frames = _frames(graph, ordered, view.counts, depth, len(levels(path)) if path else 0)
-    return Panel(title, ordered, _main_path(ordered, arrows), frames, path)
+    return Panel(title, ordered, found, frames, path, spine(ordered, found, last.key))
 
 
 def _elided(found: list[Unit], most: int | None) -> list[Unit]:
@@ -82,7 +92,7 @@ def _box(view: Collapsed, key: str, unit: Unit, nodes: tuple[Node, ...], fused: 
     count = view.counts.get(unit.path, 1) if key.startswith("block ") else 1
     train = nodes[0].phase == "train"
     if len({fused[node.name] for node in nodes}) > 1:
-        return Box(key, "block", "block", describe(graph, unit), _widths(graph, nodes), count, train, nodes)
+        return Box(key, "block", "block", block_title(graph, unit), _widths(graph, nodes), count, train, nodes)
     lead = next((n for n in nodes if n.op.category in ("conv", "linear")), nodes[0])
     title, detail = chain_caption(nodes)
     if lead.op.word in JOINS and len(lead.inputs) > 1:
@@ -115,26 +125,18 @@ def _widths(graph: TypedGraph, nodes: Sequence[Node]) -> str:
 
 
 def _arrows(view: Collapsed, boxes: Mapping[str, Box], home: Mapping[str, str]) -> list[Arrow]:
-    entering: dict[str, str] = {}
-    labelled: set[tuple[str, int]] = set()
+    """One arrow for each tensor that goes from box to box; two where a join takes it twice."""
     seen: set[tuple[str, str, Tap]] = set()
     arrows: list[Arrow] = []
     for node in view.graph.nodes.values():
         for position, tap in enumerate(node.inputs):
             start, end = home[tap.node], home[node.name]
-            if start == end:
-                continue
-            real = view.source(node, position)
-            text = _typed(view.whole.type_of(real))
-            entering.setdefault(end, text)
             key = (start, end, tap)
-            if key in seen and boxes[end].kind != "join":
+            if start == end or (key in seen and boxes[end].kind != "join"):
                 continue
             seen.add(key)
-            changed = start in entering and entering[start] != text and (tap.node, tap.port) not in labelled
-            if changed:
-                labelled.add((tap.node, tap.port))
-            arrows.append(Arrow(start, end, text if changed else "", node.phase == "train"))
+            text = _typed(view.whole.type_of(view.source(node, position)))
+            arrows.append(Arrow(start, end, text, node.phase == "train"))
     return arrows
 
 

@@ -32,11 +32,11 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """From box to box. `label` is the shape where it has changed; `aside` one that leaves the main path."""
+    """From box to box: the `shape` that flows there, and whether it skips over others (`aside`)."""
 
     source: str
     target: str
-    label: str = ""
+    shape: str
     train: bool = False
     aside: bool = False
 
@@ -61,6 +61,8 @@ class Panel:
     frames: tuple[Frame, ...] = ()
     path: str = ""
     """Of the block whose inside it is."""
+    spine: tuple[Arrow, ...] = ()
+    """The longest way to the main output, from its input down."""
 
     @property
     def length(self) -> int:
@@ -95,3 +97,19 @@ def ranks(boxes: Iterable[Box], arrows: Iterable[Arrow]) -> dict[str, int]:
             if not waiting[target]:
                 ready.append(target)
     return found
+
+
+def spine(boxes: Iterable[Box], arrows: Iterable[Arrow], end: str) -> tuple[Arrow, ...]:
+    """The arrows of the longest way that ends in a box, from the top down."""
+    arrows = list(arrows)
+    rank = ranks(boxes, arrows)
+    entering: dict[str, Arrow] = {}
+    for arrow in arrows:
+        best = entering.get(arrow.target)
+        if best is None or rank[arrow.source] > rank[best.source]:
+            entering[arrow.target] = arrow
+    found: list[Arrow] = []
+    while end in entering:
+        found.append(entering[end])
+        end = entering[end].source
+    return tuple(reversed(found))

@@ -17,7 +17,7 @@ FEW = 36
 """Without an explicit depth scopes fold until this many lines are left."""
 
 
-PLAIN = frozenset({"group", "layers", "branch", "branches", "residual", "head"})
+PLAIN = frozenset({"group", "layers", "branch", "branches", "residual", "head", "shortcut"})
 """Words of scopes that say nothing about what is inside."""
 
 
@@ -41,10 +41,7 @@ def lines(summary: Summary, depth: int | None = None) -> list[Line]:
     """The layers in execution order, scopes deeper than `depth` levels folded; as few as fit where None."""
     graph = summary.graph
     head = chains(graph)
-    if depth is None:
-        units = fit(graph, FEW, single_chains(graph, head))
-    else:
-        units = fold(graph, max(1, depth))
+    units = fit(graph, FEW, single_chains(graph, head)) if depth is None else fold(graph, max(1, depth))
     rows = {row.name: row for row in summary.rows}
     owner = {node.name: unit for unit in units for node in unit.nodes}
     found: list[Line] = []
@@ -84,16 +81,30 @@ def _what(graph: Graph, unit: Unit, members: Sequence[Row], head: Mapping[str, s
 
 def describe(graph: Graph, unit: Unit) -> str:
     """The block's word; for a plain group the words of what it holds, `bottleneck ×3`."""
+    kinds = _kinds(graph, unit)
+    if len(kinds) == 1:
+        ((word, number),) = kinds.items()
+        return f"{word} ×{number}" if number > 1 else word
+    return ", ".join(kinds) if len(kinds) <= 3 else f"{len(unit.first)} layers"
+
+
+def block_title(graph: Graph, unit: Unit) -> str:
+    """The same where the name of the unit is not beside it: a group of several kinds by its own name."""
+    return describe(graph, unit) if len(_kinds(graph, unit)) == 1 else levels(unit.path)[-1]
+
+
+def _kinds(graph: Graph, unit: Unit) -> dict[str, int]:
+    """The words of the layers that a plain group holds, and how many of each; a block's own word."""
     if not unit.folded or unit.word not in PLAIN:
-        return unit.word
+        return {unit.word: 1}
     inside = len(levels(unit.path)) + 1
     paths = dict.fromkeys(".".join(levels(node.name)[:inside]) for node in unit.first)
-    scopes = [graph.scopes.get(path) for path in paths]
-    words = [scope.word if scope else node_word(graph, path) for path, scope in zip(paths, scopes, strict=True)]
-    kinds = list(dict.fromkeys(words))
-    if len(kinds) == 1:
-        return f"{kinds[0]} ×{len(words)}" if len(words) > 1 else kinds[0]
-    return ", ".join(kinds) if len(kinds) <= 3 else f"{len(unit.first)} layers"
+    found: dict[str, int] = {}
+    for path in paths:
+        scope = graph.scopes.get(path)
+        word = scope.word if scope else node_word(graph, path)
+        found[word] = found.get(word, 0) + 1
+    return found
 
 
 def node_word(graph: Graph, path: str) -> str:

@@ -55,6 +55,9 @@ def load_run(run: str | Path | PyMapping[str, Any], overrides: PySequence[str] =
         value, folder = source.read(Path(run)), Path(run).absolute().parent
     if not isinstance(value, Mapping):
         raise fail("E603", "a run is a mapping with the keys model, data and train", value.span)
+    if "layers" in value and "model" not in value:
+        hint = "a run file names the network to train: `model: lenet5`, or `model: FILE.yaml`"
+        raise fail("E603", "this is a spec, not a run file", value.span, hint)
     found: list[Diagnostic] = []
     for override in overrides:
         try:

@@ -5,7 +5,7 @@ torch itself is imported when a function is first called, so that importing this
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from archspec.graph import TypedGraph
     from archspec_torch.compiler import Network
+    from archspec_torch.runtime import Evaluation, Prediction, RunResult
     from archspec_torch.weights import Report
 
 for _package in ("torch", "safetensors"):
@@ -29,30 +30,30 @@ def compile(network: str | Path | TypedGraph) -> Network:
     return compiler.compile(network)
 
 
-def train(run: str | Path, out: str | Path | None = None, overrides: Sequence[str] = ()) -> Any:
+def train(
+    run: str | Path | Mapping[str, Any], out: str | Path | None = None, overrides: Sequence[str] = (), **options: Any
+) -> RunResult:
     """Train as a run file says, into a run directory: see `archspec_torch.runtime.train`."""
     from archspec_torch import runtime
 
-    return runtime.train(run, out, overrides)
+    return runtime.train(run, out, overrides, **options)
 
 
-def evaluate(rundir: str | Path, **options: Any) -> Any:
+def evaluate(rundir: str | Path, **options: Any) -> Evaluation:
     """Measure a trained run on its data: see `archspec_torch.runtime.evaluate`."""
     from archspec_torch import runtime
 
     return runtime.evaluate(rundir, **options)
 
 
-def predict(rundir: str | Path, images: Sequence[str | Path], **options: Any) -> Any:
+def predict(rundir: str | Path, images: Sequence[str | Path], **options: Any) -> list[Prediction]:
     """Name what images show: see `archspec_torch.runtime.predict`."""
     from archspec_torch import runtime
 
     return runtime.predict(rundir, images, **options)
 
 
-def import_weights(
-    spec: str | Path | TypedGraph, source: str | Path, map: str | Path, out: str | Path
-) -> Report:
+def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str | Path, out: str | Path) -> Report:
     """Bring a checkpoint's tensors to a spec's names: see `archspec_torch.weights.import_weights`."""
     from archspec_torch import weights
 

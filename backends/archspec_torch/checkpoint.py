@@ -40,9 +40,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """
     path = Path(path)
     if not path.is_file():
-        raise fail(
-            "E701", f"'{path}' is a folder, not a file" if path.exists() else f"there is no file '{path}'"
-        )
+        raise fail("E701", f"'{path}' is a folder, not a file" if path.exists() else f"there is no file '{path}'")
     if path.suffix == ".safetensors":
         try:
             return Checkpoint(_unwrapped(load_file(path)))
@@ -76,9 +74,7 @@ def _state_dict(data: Any, path: Path) -> Checkpoint:
         raise fail("E704", f"'{path}' holds a {type(data).__name__}, not tensors by name")
     for key in NESTED:
         if isinstance(data.get(key), Mapping) and _tensors(data[key]):
-            return Checkpoint(
-                _unwrapped(_tensors(data[key])), tuple(str(name) for name in data if name != key)
-            )
+            return Checkpoint(_unwrapped(_tensors(data[key])), tuple(str(name) for name in data if name != key))
     tensors = _tensors(data)
     if not tensors:
         held = ", ".join(f"'{key}'" for key in list(data)[:8]) or "nothing"

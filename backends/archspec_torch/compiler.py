@@ -79,9 +79,7 @@ def compile(network: str | Path | TypedGraph) -> Network:
         try:
             _register(model, node, lower(Site(node.op, inputs, outputs, node.name in overwriting)))
         except SpecError as error:
-            found += [
-                d if d.span else replace(d, span=node.span, trail=node.trail) for d in error.diagnostics
-            ]
+            found += [d if d.span else replace(d, span=node.span, trail=node.trail) for d in error.diagnostics]
     if found:
         raise SpecError(found)
     return model
@@ -101,22 +99,28 @@ def network_class(graph: TypedGraph) -> type[Network]:
     return type(_class_name(graph.name), (Network,), members)
 
 
-def in_place(graph: Graph) -> frozenset[str]:
-    """Names of the activations that overwrite their input: those the counts name, and sole readers of sums.
+def in_place(graph: TypedGraph) -> frozenset[str]:
+    """Names of the layers that overwrite their first input: activations and sums that alone read it.
 
-    Safe for gradients: for the backward pass convolution, linear and normalisation keep their input, and
-    addition keeps nothing, so none needs the result that is overwritten.
+    These are the activations the counts name, those that alone read a sum, and sums onto the fresh output of a
+    convolution, linear or normalising layer (the end of a residual body). Safe for gradients: for the backward
+    pass those layers keep their input and a sum keeps nothing, so none needs the result that is overwritten.
     """
     from archspec.analysis import storage
 
     wanted = {tap.node for tap in graph.outputs.values()}
     found = set(storage.in_place(graph))
     for node in graph.nodes.values():
-        if node.op.storage == "activation" and len(node.inputs) == 1:
-            source = graph.nodes[node.inputs[0].node]
-            fresh = source.op.word == "add" and len(source.inputs) > 1
-            if fresh and source.name not in wanted and len(graph.consumers[source.name]) == 1:
-                found.add(node.name)
+        if not node.inputs:
+            continue
+        source = graph.nodes[node.inputs[0].node]
+        if source.name in wanted or len(graph.consumers[source.name]) > 1:
+            continue
+        of_one_type = {*graph.input_types(node), *graph.types[node.name]} == {graph.types[source.name][0]}
+        fresh = source.op.category in storage.OVERWRITABLE and source.op.storage == "new"
+        a_sum = source.op.word == "add" and len(source.inputs) > 1
+        if (node.op.word == "add" and fresh and of_one_type) or (node.op.storage == "activation" and a_sum):
+            found.add(node.name)
     return frozenset(found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,9 @@ from archspec_torch.keymap import KeyMap, key_map
 
 SHOWN = 8
 """Names listed before the rest are counted."""
+
+MISFITS = 20
+"""Tensors of a wrong shape told one by one before the rest are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,7 @@ class Report:
         return "\n".join(line.rstrip() for line in lines)
 
 
-def import_weights(
-    spec: str | Path | TypedGraph, source: str | Path, map: str | Path, out: str | Path
-) -> Report:
+def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str | Path, out: str | Path) -> Report:
     """Write the tensors of a checkpoint under the names of a spec, as safetensors, and report.
 
     `map` is a shipped map ('torchvision'), 'identity' for a file that has the spec's own names, or a YAML
@@ -94,10 +95,7 @@ def import_weights(
     tensors = model.state_dict()
     errors: list[Diagnostic] = []
     places = _places(keys, checkpoint, tensors, errors)
-    for theirs, ours in places.items():
-        problem = _mismatch(checkpoint.tensors[theirs], tensors[ours])
-        if problem:
-            errors.append(Diagnostic("E708", f"'{theirs}' does not fit '{ours}': {problem}"))
+    errors += _misfits(places, checkpoint, tensors)
     missing = dict.fromkeys(tensors, "") | _optional(graph)
     for ours in places.values():
         del missing[ours]
@@ -147,6 +145,19 @@ def _places(
             taken[target] = theirs
             places[theirs] = target
     return places
+
+
+def _misfits(places: Mapping[str, str], checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> Iterator[Diagnostic]:
+    """Tensors that cannot stand for the weights they would become: the first ones, and how many there are."""
+    found = [
+        f"'{theirs}' does not fit '{ours}': {problem}"
+        for theirs, ours in places.items()
+        if (problem := _mismatch(checkpoint.tensors[theirs], tensors[ours]))
+    ]
+    for message in found[:MISFITS]:
+        yield Diagnostic("E708", message)
+    if len(found) > MISFITS:
+        yield Diagnostic("E708", f"{len(found) - MISFITS} more tensors do not fit: is this another network's file?")
 
 
 def _mismatch(theirs: Tensor, ours: Tensor) -> str | None:

@@ -392,7 +392,27 @@ layers:
   - lineer: 10
 """
     found = errors(tmp_path, text)
-    assert sorted(d.span.line for d in found) == [7, 9, 10, 11] or sorted(d.span.line for d in found) == [7, 9, 11]
+    assert sorted(d.span.line for d in found) == [7, 9, 11]
+
+
+def test_those_who_use_a_layer_in_error_are_not_errors_too(tmp_path):
+    text = """
+input: [3, 8, 8]
+layers:
+  - cnv: 4
+    name: a
+  - layers: [conv: {out: $x, name: inner}]
+    name: b
+  - conv: 2
+    from: a
+  - concat: [a, b.inner]
+"""
+    assert [(d.code, d.span.line) for d in errors(tmp_path, text)] == [("E130", 6), ("E301", 8)]
+
+
+def test_mistakes_of_form_do_not_hide_those_in_layers(tmp_path):
+    found = errors(tmp_path, "input: [3, 8, 8]\nasert: 3\nlayers: [lineer: 10]")
+    assert [(d.span.line, d.message) for d in found] == [(4, "unknown key 'asert'"), (5, "unknown layer 'lineer'")]
 
 
 def test_one_mistake_in_a_loop_is_one_message(tmp_path):

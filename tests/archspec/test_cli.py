@@ -271,10 +271,20 @@ def test_signals(sent: signal.Signals, status: int, tmp_path: Path) -> None:
     # a FIFO that nobody writes to holds the command in the middle of reading its spec
     os.mkfifo(tmp_path / "endless.yaml")
     command = [sys.executable, "-m", "archspec", "check", "endless.yaml"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # a shell's background jobs are deaf to Ctrl-C, and the tests may run in one
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         time.sleep(1.5)
         process.send_signal(sent)
-        _, told = process.communicate(timeout=30)
+        try:
+            _, told = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == status
     assert b"Traceback" not in told
 
@@ -300,3 +310,13 @@ def test_an_ascii_terminal_gets_a_stand_in(run_archspec: Run) -> None:
     done = run_archspec("summarize", "lenet5", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert "61,706" in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "archspec", "list"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, timeout=30)
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+import archspec
 
 PROBE = """
 import json, sys
@@ -54,3 +60,32 @@ def test_importing_archspec_loads_next_to_nothing() -> None:
     code = "import sys, archspec; print(sorted(m for m in sys.modules if 'pydantic' in m or 'yaml' in m))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no wait4")
+def test_summarize_stays_small() -> None:
+    """Peak memory of the whole process. (The interpreter alone takes 15 MB, importing torch 640 MB.)"""
+    command = [sys.executable, "-m", "archspec", "summarize", "resnet152"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0
+    megabytes = usage.ru_maxrss / (1e3 if sys.platform != "darwin" else 1e6)
+    assert megabytes < 90
+
+
+def test_time_grows_as_layers_do(write_spec: Callable[..., Path]) -> None:
+    block = "- residual: [{conv: {out: 8, kernel: 3, padding: same}}, batch_norm, relu]\n  repeat: %d"
+
+    def seconds(layers: int) -> float:
+        path = write_spec(block % (layers // 4), "[8, 16, 16]", name=f"chain{layers}")
+        times = []
+        for _ in range(3):
+            begun = time.process_time()
+            made = archspec.summarize(archspec.load(path)).to_json()
+            times.append(time.process_time() - begun)
+            assert len(made["layers"]) == layers
+        return min(times)
+
+    seconds(100)  # what is imported and cached
+    thousand, ten_thousand = seconds(1_000), seconds(10_000)
+    assert ten_thousand < 20 * thousand  # quadratic would be 100

@@ -371,6 +371,23 @@ def test_what_others_still_need_is_not_overwritten() -> None:
     assert compiler.in_place(typed(layers, {"y": "e", "shown": "shown"})) == {"e"}
 
 
+def test_a_sum_overwrites_the_fresh_end_of_a_body_and_nothing_else() -> None:
+    layers: list[Layer] = [
+        ("stem", "conv", CONV, ["input"]),
+        ("body", "conv", CONV, ["stem"]),
+        ("onto_body", "add", {}, ["body", "stem"]),
+        ("gate", "global_avg_pool", {"keep": True}, ["onto_body"]),
+        ("narrow", "conv", {"out": 4}, ["gate"]),
+        ("stretched", "add", {}, ["narrow", "onto_body"]),
+        ("shown", "conv", CONV, ["stretched"]),
+        ("onto_shown", "add", {}, ["shown", "stretched"]),
+        ("twice", "conv", CONV, ["onto_shown"]),
+        ("doubled", "add", {}, ["twice", "twice"]),
+    ]
+    graph = typed(layers, {"y": "doubled", "shown": "shown"})
+    assert compiler.in_place(graph) == {"onto_body"}
+
+
 # what torch must be able to do with it
 
 

@@ -31,7 +31,7 @@ def whole_specs() -> list[tuple[str, str]]:
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         for match in re.finditer(r"^```yaml\n(.*?)^```", text, re.S | re.M):
-            if match[1].startswith("archspec:") or "\narchspec:" in match[1]:
+            if match[1].startswith("archspec:") and "name: mistakes" not in match[1]:
                 line = text.count("\n", 0, match.start()) + 2
                 found.append((f"{path.relative_to(ROOT)}:{line}", match[1]))
     return found

@@ -52,7 +52,18 @@ def test_the_sdist_holds_what_the_tests_need(built: Path) -> None:
 
 def test_an_installed_wheel_works_outside_the_checkout(built: Path, tmp_path: Path) -> None:
     site, wheel = tmp_path / "site", next(built.glob("*.whl"))
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site), str(wheel)]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        str(site),
+        str(wheel),
+    ]
     subprocess.run(pip, check=True, capture_output=True, timeout=120)
     environment = {**os.environ, "PYTHONPATH": str(site)}
 

@@ -1,6 +1,6 @@
-"""Operators as torch modules, one file a family, named as in `archspec.ops`: importing this package fills `LOWERINGS`."""
+"""Operators as torch modules, one file a family, as in `archspec.ops`: importing this package fills `LOWERINGS`."""
 
-from archspec_torch.lowering import act, conv, linear, merge, norm, pool, regularize, shape
+from archspec_torch.lowering import act, conv, linear, merge, norm, pool, regularize, resample, shape
 from archspec_torch.lowering.base import LOWERINGS, Site, lower, lowers
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "norm",
     "pool",
     "regularize",
+    "resample",
     "shape",
 ]

@@ -26,7 +26,8 @@ Op = TypeVar("Op", bound=Operator)
 class Site(Generic[Op]):
     """An operator where it stands: the types (without batch axis) of what it takes and gives.
 
-    `in_place`: the module may overwrite its single input tensor, which nobody else reads or needs.
+    `in_place`: the module may overwrite its first input tensor, which nobody else reads or needs and which has
+    the type of the output.
     """
 
     op: Op
@@ -58,3 +59,10 @@ def lower(site: Site[Any]) -> nn.Module:
     if lowering is None:
         raise fail("E711", f"the torch backend cannot build '{site.op.word}'")
     return lowering(site)
+
+
+def per_axis(value: int | list[int] | None, rank: int) -> tuple[int, ...] | None:
+    """An argument written once for all axes or one an axis, as one an axis."""
+    if value is None:
+        return None
+    return (value,) * rank if isinstance(value, int) else tuple(value)

@@ -110,8 +110,8 @@ def max_pool(site: Site[MaxPool]) -> nn.Module:
     """`nn.MaxPool{1,2,3}d`, behind cells of −∞ where the sides differ."""
     op, window = site.op, site.op.window(site.inputs)
     equal, pool = equal_sides(op.padding, window), MAX[len(window.kernel)]
-    # with one axis, or three, torch forgets that dilation widens the half of a window that may be padding
-    if equal is not None and (len(equal) == 2 or all(n <= k // 2 for n, k in zip(equal, window.kernel, strict=True))):
+    # torch allows padding of half a kernel, dilation forgotten
+    if equal is not None and all(n <= k // 2 for n, k in zip(equal, window.kernel, strict=True)):
         return pool(window.kernel, window.stride, equal, window.dilation, ceil_mode=op.ceil)
     bare = pool(window.kernel, window.stride, 0, window.dilation, ceil_mode=op.ceil)
     return PaddedPool(bare, window, sides_of(op.padding, window), float("-inf"))

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from archspec.ops import shape
-from archspec_torch.lowering.base import Site, lowers
+from archspec_torch.lowering.base import Site, lowers, per_axis
 from archspec_torch.lowering.merge import centre_crop
 
 
@@ -67,47 +67,6 @@ class Crop(nn.Module):
         return f"size={self.size}, offset={self.offset}"
 
 
-class Upsample(nn.Module):
-    """(N, C, …) made larger by `scale`, to `size`, or to the size of a second tensor."""
-
-    def __init__(
-        self,
-        scale: tuple[float, ...] | None,
-        size: tuple[int, ...] | None,
-        mode: str,
-        align_corners: bool | None,
-    ):
-        super().__init__()
-        self.scale, self.size, self.mode, self.align_corners = scale, size, mode, align_corners
-
-    def forward(self, x: Tensor, like: Tensor | None = None) -> Tensor:
-        size = self.size if like is None else like.shape[2:]
-        return F.interpolate(x, size, self.scale, self.mode, self.align_corners)
-
-    def extra_repr(self) -> str:
-        return f"scale={self.scale}, size={self.size}, mode={self.mode}, align_corners={self.align_corners}"
-
-
-class Subsample(nn.Module):
-    """(N, C, …) at every stride-th position of each spatial axis, a view."""
-
-    def __init__(self, stride: tuple[int, ...]):
-        super().__init__()
-        self.stride = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x[(slice(None), slice(None), *(slice(None, None, s) for s in self.stride))]
-
-    def extra_repr(self) -> str:
-        return f"{self.stride}"
-
-
-def _per_axis(value: int | list[int] | None, rank: int) -> tuple[int, ...] | None:
-    if value is None:
-        return None
-    return (value,) * rank if isinstance(value, int) else tuple(value)
-
-
 @lowers(shape.Identity)
 def identity(site: Site[shape.Identity]) -> nn.Module:
     return nn.Identity()
@@ -132,34 +91,4 @@ def pad(site: Site[shape.Pad]) -> nn.Module:
 @lowers(shape.Crop)
 def crop(site: Site[shape.Crop]) -> nn.Module:
     rank = site.inputs[0].rank
-    return Crop(_per_axis(site.op.size, rank), _per_axis(site.op.offset, rank))
-
-
-@lowers(shape.Upsample)
-def upsample(site: Site[shape.Upsample]) -> nn.Module:
-    op, rank = site.op, site.inputs[0].rank
-    scale = _per_axis(op.scale, rank)
-    mode = "nearest" if op.mode == "nearest" else shape.LINEAR[rank]
-    return Upsample(
-        tuple(float(s) for s in scale) if scale else None,
-        _per_axis(op.size, rank),
-        mode,
-        None if mode == "nearest" else op.align_corners,
-    )
-
-
-@lowers(shape.Subsample)
-def subsample(site: Site[shape.Subsample]) -> nn.Module:
-    stride = _per_axis(site.op.stride, site.inputs[0].rank)
-    assert stride is not None  # an argument that has no default
-    return Subsample(stride)
-
-
-@lowers(shape.PixelShuffle)
-def pixel_shuffle(site: Site[shape.PixelShuffle]) -> nn.Module:
-    return nn.PixelShuffle(site.op.scale)
-
-
-@lowers(shape.SpaceToDepth)
-def space_to_depth(site: Site[shape.SpaceToDepth]) -> nn.Module:
-    return nn.PixelUnshuffle(site.op.block)
+    return Crop(per_axis(site.op.size, rank), per_axis(site.op.offset, rank))

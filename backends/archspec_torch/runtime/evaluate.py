@@ -63,9 +63,7 @@ class Evaluation:
         return "\n".join([table(rows), "by class", *classes])
 
 
-def evaluation_of(
-    tally: Tally, classes: Sequence[str], split: str, weights: str, epoch: int | None
-) -> Evaluation:
+def evaluation_of(tally: Tally, classes: Sequence[str], split: str, weights: str, epoch: int | None) -> Evaluation:
     """What was tallied, named."""
     counts = zip(tally.right.tolist(), tally.seen.tolist(), strict=True)
     per_class = dict(zip(classes, counts, strict=True))
@@ -94,9 +92,7 @@ def evaluate(
         split = "test" if "test" in source.sizes else "val"
     if split not in source.sizes:
         known = list(source.sizes)
-        raise fail(
-            "E627", f"the data has no split '{split}'", run.span("data"), did_you_mean(split, known, "splits")
-        )
+        raise fail("E627", f"the data has no split '{split}'", run.span("data"), did_you_mean(split, known, "splits"))
     if source.classes != preprocessing.classes:
         ours, theirs = preprocessing.classes, source.classes
         message = f"the run was trained on {_listed(ours)}; the data has {_listed(theirs)}"

@@ -39,9 +39,7 @@ def image_input(graph: TypedGraph) -> TensorType:
     """Type of the network's only input. Raises SpecError E611 where there are several."""
     if len(graph.inputs) != 1:
         names = ", ".join(graph.inputs)
-        raise fail(
-            "E611", f"one image is one input; the network '{graph.name}' has {len(graph.inputs)} ({names})"
-        )
+        raise fail("E611", f"one image is one input; the network '{graph.name}' has {len(graph.inputs)} ({names})")
     return graph.types[graph.inputs[0]][0]
 
 

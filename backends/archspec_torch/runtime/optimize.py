@@ -26,17 +26,15 @@ def make_optimizer(section: Adam | AdamW | SGD, parameters: Iterable[nn.Paramete
     return kind(free, lr=section.lr, weight_decay=section.weight_decay)
 
 
-def rate_at(
-    schedule: Constant | Cosine | Step | Exponential, base: float, step: int, steps: int, epochs: int
-) -> float:
+def rate_at(schedule: Constant | Cosine | Step | Exponential, base: float, step: int, steps: int, epochs: int) -> float:
     """Learning rate of a step, counted from 0 over the whole run of `epochs` times `steps` steps.
 
     A function of the step alone: a run that goes on from any step has the same rates.
     """
     epoch = step // steps
     if isinstance(schedule, Cosine):
-        done = step / max(1, steps * epochs - 1)
-        return base * (schedule.final + (1 - schedule.final) * (1 + math.cos(math.pi * min(1.0, done))) / 2)
+        wave = (1 + math.cos(math.pi * step / (steps * epochs))) / 2
+        return base * (schedule.final + (1 - schedule.final) * wave)
     if isinstance(schedule, Step):
         return base * float(schedule.factor ** (epoch // schedule.every))
     if isinstance(schedule, Exponential):

@@ -93,9 +93,7 @@ class Normalize:
 
     def __init__(self, preprocessing: Preprocessing, device: torch.device):
         def row(numbers: tuple[float, ...]) -> Tensor:
-            return torch.tensor([255 * x for x in numbers], dtype=torch.float32, device=device).view(
-                1, -1, 1, 1
-            )
+            return torch.tensor([255 * x for x in numbers], dtype=torch.float32, device=device).view(1, -1, 1, 1)
 
         self.mean, self.std = row(preprocessing.mean), row(preprocessing.std)
 

@@ -68,7 +68,9 @@ def write_description(directory: Path, run: RunFile, graph: TypedGraph, preproce
     """run.yaml, spec.yaml and preprocessing.json: all that using the weights needs. Raises SpecError E505."""
     resolved = run.resolved()
     resolved["model"] = {"spec": SPEC}
-    head = f"# {run.run.model.spec}, resolved by archspec. `archspec train` takes this file as it is.\n"
+    origin = source.dump({"model": run.run.model.model_dump(exclude_none=True, exclude_defaults=True)})
+    head = "# Resolved by archspec; `archspec train` takes this file as it is. It was written with\n"
+    head += "".join(f"#   {line}\n" for line in origin.splitlines())
     write_text(directory / RUN, head + source.dump(resolved))
     write_text(directory / SPEC, source.dump(_without_counts(graph.resolved)))
     preprocessing.write(directory / PREPROCESSING)
@@ -109,9 +111,7 @@ def open_run(directory: str | Path, overrides: Sequence[str] = ()) -> Trained:
     """A run directory. Raises SpecError E606 for what is none, E607 and others for damaged files."""
     path = Path(directory)
     if not (path / RUN).is_file():
-        what = (
-            f"it holds no {RUN}" if path.is_dir() else "it is a file" if path.exists() else "it is not there"
-        )
+        what = f"it holds no {RUN}" if path.is_dir() else "it is a file" if path.exists() else "it is not there"
         raise fail("E606", f"{path} is no run directory: {what}", hint="`archspec train` makes one")
     run = load_run(path / RUN, overrides)
     return Trained(path, run, load(path / SPEC), read_preprocessing(path / PREPROCESSING))

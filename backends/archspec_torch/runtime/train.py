@@ -172,12 +172,8 @@ def fit(job: Job, state: State, directory: Path, progress: Progress, stop: Stop)
     try:
         while state.epoch < plan.epochs:
             start = time.perf_counter()
-            trained = train_epoch(
-                state, job.task, job.train, job.normalize, plan, stop, job.device, progress.step
-            )
-            held = measure(
-                state.model, job.task, job.val, job.normalize, plan.batch, plan.workers, job.device, stop
-            )
+            trained = train_epoch(state, job.task, job.train, job.normalize, plan, stop, job.device, progress.step)
+            held = measure(state.model, job.task, job.val, job.normalize, plan.batch, plan.workers, job.device, stop)
             rate = float(state.optimizer.param_groups[0]["lr"])
             check_finite(held.loss, "validation loss", state, rate)
             state.epoch += 1
@@ -205,9 +201,7 @@ def fit(job: Job, state: State, directory: Path, progress: Progress, stop: Stop)
     except Stopped:
         save_weights(state.model, directory / rundir.LAST, state.epoch)
         write_curves(state.records, directory / rundir.CURVES, title)
-        progress.say(
-            f"stopped in epoch {state.epoch + 1} after step {state.step}; weights saved in {directory}"
-        )
+        progress.say(f"stopped in epoch {state.epoch + 1} after step {state.step}; weights saved in {directory}")
         stop.leave()
     except SpecError:
         write_curves(state.records, directory / rundir.CURVES, title)

@@ -39,9 +39,7 @@ def load_weights(model: nn.Module, path: Path) -> int | None:
     for name in [*own, *tensors]:
         here, there = own.get(name), tensors.get(name)
         if here is None or there is None or here.shape != there.shape:
-            shown = [
-                "none" if t is None else "×".join(map(str, t.shape)) or "a number" for t in (here, there)
-            ]
+            shown = ["none" if t is None else "×".join(map(str, t.shape)) or "a number" for t in (here, there)]
             message = f"{path} is of another network: '{name}' is {shown[0]} here and {shown[1]} there"
             raise fail("E708", message)
     model.load_state_dict(tensors)

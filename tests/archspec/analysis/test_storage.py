@@ -20,9 +20,7 @@ from archspec.analysis.storage import in_place
         pytest.param("- relu", set(), id="not over the input"),
         pytest.param("- conv: 4\n- softmax", set(), id="not where torch cannot"),
         pytest.param("- residual:\n    - conv: 3\n- relu", set(), id="not over a sum"),
-        pytest.param(
-            "- conv: 4\n  name: a\n- relu\n- add: [a, $prev]", set(), id="not over what another layer reads"
-        ),
+        pytest.param("- conv: 4\n  name: a\n- relu\n- add: [a, $prev]", set(), id="not over what another layer reads"),
         pytest.param("- conv: 4\n- flatten\n- relu", set(), id="not over a view"),
     ],
 )

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from archspec.ops import REGISTRY, OperatorError, Window
-from archspec.ops.shape import Crop, Flatten, Input, Pad, PixelShuffle, Reshape, SpaceToDepth, Subsample, Upsample
+from archspec.ops.resample import PixelShuffle, SpaceToDepth, Subsample, Upsample
+from archspec.ops.shape import Crop, Flatten, Input, Pad, Reshape
 from archspec.tensor import TensorType
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from archspec.run.sections import Digits
 from archspec_torch.runtime.data.examples import InMemory, Report, Where
-from archspec_torch.runtime.data.splits import stratified
+from archspec_torch.runtime.data.splits import SPLITS, stratified
 from archspec_torch.runtime.images import Frame
 
 
@@ -28,7 +28,7 @@ class DigitsSource:
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        return {name: len(part) for name, part in self.parts.items()}
+        return {name: len(self.parts[name]) for name in SPLITS if name in self.parts}
 
     def load(self, split: str, frame: Frame, report: Report) -> InMemory:
         part = self.parts[split]

@@ -14,10 +14,9 @@ from torch import Tensor
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
 from archspec.run.sections import Folder
 from archspec_torch.runtime.data.examples import Examples, InMemory, OnDisk, Report, Where, value_counts
-from archspec_torch.runtime.data.splits import stratified
+from archspec_torch.runtime.data.splits import SPLITS, stratified
 from archspec_torch.runtime.images import SUFFIXES, Frame, ImageProblem, large_images_allowed
 
-SPLITS = ("train", "val", "test")
 MEMORY = 1 << 30
 """Bytes of decoded images up to which `in_memory: auto` keeps a split in memory."""
 
@@ -34,7 +33,7 @@ class FolderSource:
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        return {name: len(paths) for name, (paths, _) in self.parts.items()}
+        return {name: len(self.parts[name][0]) for name in SPLITS if name in self.parts}
 
     def load(self, split: str, frame: Frame, report: Report) -> Examples:
         """The split's images. Every file is decoded once here: damaged ones are reported (W620) and left out.
@@ -44,9 +43,7 @@ class FolderSource:
         paths, labels = self.parts[split]
         size = len(paths) * frame.channels * frame.height * frame.width
         keep = size <= MEMORY if self.in_memory == "auto" else bool(self.in_memory)
-        images = torch.empty(
-            len(paths) if keep else 0, frame.channels, frame.height, frame.width, dtype=torch.uint8
-        )
+        images = torch.empty(len(paths) if keep else 0, frame.channels, frame.height, frame.width, dtype=torch.uint8)
         counts = torch.zeros(frame.channels, 256, dtype=torch.int64)
 
         def decode(i: int) -> Tensor | str:
@@ -115,9 +112,7 @@ def open_folder(section: Folder, where: Where) -> FolderSource:
 
 
 def _folders(root: Path) -> list[str]:
-    return sorted(
-        entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith(".")
-    )
+    return sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
 
 
 def _classes(root: Path, span: Span | None, least: int = 2) -> tuple[tuple[str, ...], list[Path], Tensor]:

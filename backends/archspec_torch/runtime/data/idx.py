@@ -48,7 +48,7 @@ class IdxSource:
     @property
     def sizes(self) -> Mapping[str, int]:
         held = {"test": len(self.files["test"][1])} if "test" in self.files else {}
-        return {name: len(part) for name, part in self.parts.items()} | held
+        return {"train": len(self.parts["train"]), "val": len(self.parts["val"]), **held}
 
     def load(self, split: str, frame: Frame, report: Report) -> InMemory:
         images, labels = self.files["test" if split == "test" else "train"]

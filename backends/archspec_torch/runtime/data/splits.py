@@ -9,10 +9,10 @@ from torch import Tensor
 
 from archspec.errors import Span, fail
 
+SPLITS = ("train", "val", "test")
 
-def stratified(
-    labels: Tensor, shares: Mapping[str, float], seed: int, span: Span | None = None
-) -> dict[str, Tensor]:
+
+def stratified(labels: Tensor, shares: Mapping[str, float], seed: int, span: Span | None = None) -> dict[str, Tensor]:
     """Positions of each part, in ascending order: the named shares, and `train` for the rest.
 
     `labels`: int64 (n,). Each part gets round(share · n) examples; within a class the share is met to less

@@ -59,9 +59,7 @@ class Tally:
     """Loss and right answers summed over batches, on the device: nothing waits until a number is read."""
 
     def __init__(self, classes: int, device: torch.device):
-        self.total = torch.zeros(
-            (), dtype=torch.float64 if device.type != "mps" else torch.float32, device=device
-        )
+        self.total = torch.zeros((), dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
         self.right = torch.zeros(classes, dtype=torch.int64, device=device)
         self.seen = torch.zeros(classes, dtype=torch.int64, device=device)
         self.examples = 0
@@ -96,9 +94,7 @@ def classification_of(graph: TypedGraph, classes: tuple[str, ...]) -> Classify:
             f"the network '{graph.name}' gives {scores} scores, and the data has {len(classes)} classes",
             hint=f"set the number in the run file: model: {{spec: …, set: {{vars.classes: {len(classes)}}}}}",
         )
-    heads = {
-        name: head.weight for name, head in graph.heads.items() if name != main and name in graph.outputs
-    }
+    heads = {name: head.weight for name, head in graph.heads.items() if name != main and name in graph.outputs}
     return Classify(main, heads, classes)
 
 
@@ -110,9 +106,7 @@ def main_output(graph: TypedGraph) -> str:
     names = [name for name in graph.outputs if name not in graph.heads]
     if len(names) != 1:
         found = ", ".join(graph.outputs)
-        message = (
-            f"classification needs one main output; the network '{graph.name}' has {len(names)} ({found})"
-        )
+        message = f"classification needs one main output; the network '{graph.name}' has {len(names)} ({found})"
         raise fail("E613", message)
     return names[0]
 

@@ -1,0 +1,146 @@
+"""Drawings: DOT text, files, and what graphviz makes of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+import archspec
+from archspec.render import files
+from archspec.render.diagram import diagram
+from archspec.render.dot import to_dot
+
+ZOO = ["lenet5", "alexnet", "vgg16", "googlenet", "resnet18", "resnet50", "resnet152", "mobilenet_v2", "inception_v3"]
+needs_graphviz = pytest.mark.skipif(shutil.which("dot") is None, reason="graphviz's `dot` is not installed")
+
+
+def dot_of(name):
+    graph = archspec.load(name)
+    return to_dot(diagram(graph), archspec.summarize(graph))
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet50", "googlenet"])
+def test_the_same_spec_gives_the_same_bytes(name, tmp_path):
+    script = "import archspec, sys; archspec.draw(archspec.load(sys.argv[1]), sys.argv[2])"
+    pictures = []
+    for seed in ("1", "2"):
+        path = tmp_path / f"{seed}.dot"
+        subprocess.run(
+            [sys.executable, "-c", script, name, path], env={**_environment(), "PYTHONHASHSEED": seed}, check=True
+        )
+        pictures.append(path.read_bytes())
+    assert pictures[0] == pictures[1]
+
+
+def _environment():
+    import os
+
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+
+
+def test_names_are_escaped(write_spec):
+    graph = archspec.load(write_spec("- threshold: 0.1", input="[3, 8, 8]"))
+    text = to_dot(diagram(graph), archspec.summarize(graph))
+    assert "x &gt; 0.1" in text
+    assert "x > 0.1" not in text
+
+
+def test_totals_and_legend_are_written():
+    text = dot_of("googlenet")
+    assert "3×224×224 → 1000  ·  7.0 M parameters  ·  1.58 G MACs" in text
+    for word in ("convolution", "pooling", "normalisation", "fully connected", "dashed: training only"):
+        assert word in text
+    assert "attention" not in text
+
+
+@needs_graphviz
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_graphviz_draws_it(suffix, tmp_path):
+    path = archspec.draw(archspec.load("resnet18"), tmp_path / f"net.{suffix}")
+    again = archspec.draw(archspec.load("resnet18"), tmp_path / f"again.{suffix}")
+    assert path.read_bytes() == again.read_bytes()
+    if suffix == "svg":
+        text = "".join(ElementTree.parse(path).getroot().itertext())
+        assert "7×7 conv, 64, /2" in text.replace("\xa0", " ")
+    else:
+        assert path.read_bytes().startswith(b"\x89PNG")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f"again.{suffix}", f"net.{suffix}"]
+
+
+@needs_graphviz
+@pytest.mark.parametrize("name", ZOO)
+def test_the_network_is_left_of_its_blocks_and_nothing_overlaps(name):
+    run = subprocess.run(["dot", "-Tjson"], input=dot_of(name), capture_output=True, encoding="utf-8", check=True)
+    assert run.stderr == ""
+    panels = {
+        thing["name"]: [float(number) for number in thing["bb"].split(",")]
+        for thing in json.loads(run.stdout)["objects"]
+        if thing["name"].startswith("cluster_") and thing["name"].endswith("_")
+    }
+    placed = [panels[key] for key in sorted(panels)]
+    for i, (left, bottom, right, top) in enumerate(placed):
+        for other in placed[i + 1 :]:
+            assert right <= other[0] or other[2] <= left or top <= other[1] or other[3] <= bottom
+    main, *insets, legend = placed
+    assert all(inset[0] > main[2] for inset in insets)
+    assert legend[3] < main[1]
+
+
+@needs_graphviz
+def test_ten_thousand_layers_are_drawn_in_seconds(write_spec, tmp_path):
+    layers = "- residual: [conv: {out: 4, kernel: 3, padding: same}, relu]\n  repeat: 3334\n  name: r"
+    graph = archspec.load(write_spec(layers, input="[4, 8, 8]"))
+    assert len(graph.nodes) > 10_000
+    start = time.perf_counter()
+    archspec.draw(graph, tmp_path / "chain.svg")
+    assert time.perf_counter() - start < 30  # seconds, on a busy machine; laid out unfolded it takes minutes
+
+
+def test_without_graphviz_the_dot_file_is_written_and_the_way_to_get_it_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(files.shutil, "which", lambda program: None)
+    with pytest.raises(archspec.SpecError, match=r"(?s)E572.*`dot`, which is not installed.*install graphviz") as error:
+        archspec.draw(archspec.load("lenet5"), tmp_path / "net.svg")
+    assert str(tmp_path / "net.dot") in str(error.value)
+    assert (tmp_path / "net.dot").read_text(encoding="utf-8").startswith('digraph "lenet5"')
+    assert [p.name for p in tmp_path.iterdir()] == ["net.dot"]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("net.bmp", "cannot draw '.bmp' files"),
+        ("net", "which has no extension"),
+        ("nowhere/net.svg", "there is no folder"),
+        ("folder.svg", "is a folder"),
+    ],
+)
+def test_other_paths_are_refused(tmp_path, path, message):
+    (tmp_path / "folder.svg").mkdir()
+    with pytest.raises(archspec.SpecError, match=f"(?s)E570.*{message}"):
+        archspec.draw(archspec.load("lenet5"), tmp_path / path)
+    assert [p.name for p in tmp_path.iterdir()] == ["folder.svg"]
+
+
+def failing(text):
+    def run(*args, **options):
+        raise subprocess.TimeoutExpired(args, options["timeout"])
+
+    return run if text == "timeout" else lambda *a, **k: subprocess.CompletedProcess(a, 1, "", "syntax error in line 3")
+
+
+@pytest.mark.parametrize(("how", "message"), [("timeout", "took longer than"), ("status", "syntax error in line 3")])
+def test_a_failing_graphviz_leaves_the_old_picture(tmp_path, monkeypatch, how, message):
+    old = tmp_path / "net.svg"
+    old.write_text("old")
+    monkeypatch.setattr(files.shutil, "which", lambda program: "dot")
+    monkeypatch.setattr(files.subprocess, "run", failing(how))
+    with pytest.raises(archspec.SpecError, match=f"(?s)E573.*{message}"):
+        archspec.draw(archspec.load("lenet5"), old)
+    assert old.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["net.svg"]

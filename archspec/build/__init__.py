@@ -118,7 +118,8 @@ def _size(item: Value, top: Place) -> int:
         message = f"the size '{value}' is open"
         raise SpecError(Diagnostic("E150", message, item.span, "give a number here, or `--input 3x224x224`"))
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LARGEST:
-        raise SpecError(Diagnostic("E151", f"an input size is a whole number from 1 to {LARGEST:,}, got {value!r}", item.span))
+        message = f"an input size is a whole number from 1 to {LARGEST:,}, got {value!r}"
+        raise SpecError(Diagnostic("E151", message, item.span))
     return value
 
 

@@ -7,11 +7,12 @@ one mistake is one message and every other mistake of the file is still found.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 from archspec import source
 from archspec.build import bind, joins, loops
-from archspec.build.flow import BROKEN, Broken, Flow, Named, Port, bundle, moved
+from archspec.build.flow import BROKEN, Broken, Flow, Named, Overflow, Port, bundle, moved
 from archspec.build.place import Passed, Place
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
 from archspec.expressions import plain
@@ -165,10 +166,7 @@ class Expansion:
 
     def splice(self, passed: Passed, flow: Flow, place: Place) -> Flow:
         """Layers that a caller passed: its variables, this list's names and numbering."""
-        spliced = Place(
-            place.path, place.names, dict(passed.place.variables), passed.place.inside,
-            place.phase, place.trail, place.depth, place.counts,
-        )  # fmt: skip
+        spliced = replace(place, variables=dict(passed.place.variables), inside=passed.place.inside)
         return self.run(passed.layers, flow, spliced)
 
     # blocks
@@ -328,10 +326,6 @@ class Expansion:
         strides = window.stride if window is not None else None
         ports = (Port(Tap(path, i), t, moved(jump, t.rank, strides)) for i, t in enumerate(outputs))
         return Flow(tuple(ports))
-
-
-class Overflow(SpecError):
-    """The network is too large: expansion stops at once."""
 
 
 def _type_problem(kind: object, value: object) -> str | None:

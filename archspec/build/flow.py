@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from archspec.errors import SpecError
 from archspec.graph import Tap
 from archspec.tensor import TensorType
 
@@ -14,6 +15,10 @@ Jump = tuple[Fraction, ...]
 
 class Broken(Exception):
     """A value depends on a layer that is already in error: say nothing more about it."""
+
+
+class Overflow(SpecError):
+    """The network is too large: expansion stops at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,19 +49,14 @@ def _branch(expansion: Expansion, branch: Layer, flow: Flow, place: Place) -> li
             expansion.check_name(name, branch.name.span, place)
         return _built(expansion, one, name, flow, place, place)
     found = []
-    base = place.text(branch.name, flow) if branch.name and not _per_row(branch) else ""
-    for name, own, here in loops.instances(expansion, branch, base, flow, place):
-        if own or not base:
-            place.counts["branch"] += 0 if own else 1
-            segment = name if own else f"branch{place.counts['branch']}"
-            found += _built(expansion, one, segment, flow, here, place)
-        else:
-            found += _built(expansion, one, f"{base}_{name}", flow, here, place)
+    own = loops.names_each(branch)
+    for name, here in loops.instances(expansion, branch, flow, place):
+        if not own:
+            place.counts["branch"] += 1
+            given = place.text(branch.name, flow) if branch.name is not None else None
+            name = f"branch{place.counts['branch']}" if given is None else f"{given}_{name}"
+        found += _built(expansion, one, name, flow, here, place)
     return found
-
-
-def _per_row(branch: Layer) -> bool:
-    return loops._templated(branch)
 
 
 def _built(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from archspec import source
-from archspec.build.flow import BROKEN, Broken, Flow, Named
+from archspec.build.flow import BROKEN, Broken, Flow, Named, Overflow
 from archspec.build.place import RESERVED, Place
 from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
 from archspec.graph import Scope
@@ -39,8 +41,6 @@ def rows(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> list[R
 
 def room(expansion: Expansion, count: int, span: Span) -> None:
     """Count instances against the bound on a whole spec, before any is made."""
-    from archspec.build.expand import Overflow
-
     expansion.instances += count
     if expansion.instances > MAX_INSTANCES:
         message = f"{count:,} instances here: loops of one spec may make {MAX_INSTANCES:,} in all"
@@ -117,128 +117,99 @@ def check_variable(key: Scalar, place: Place) -> None:
         raise SpecError(Diagnostic("E143", f"'{key.text}' {why}", key.span, "choose another name"))
 
 
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
+
+
 def uses(value: Value | None, names: set[str]) -> bool:
     """Whether a value written in a spec mentions one of these variables."""
     if isinstance(value, Scalar):
-        text = str(value.text)
-        return any(f"${name}" in text or f"${{{name}" in text for name in names) and bool(_mentioned(text) & names)
+        return not names.isdisjoint(_VARIABLE.findall(value.text))
     if isinstance(value, source.Sequence):
         return any(uses(item, names) for item in value.items)
     return isinstance(value, source.Mapping) and any(uses(item, names) for _, item in value.entries)
 
 
-def _mentioned(text: str) -> set[str]:
-    """Names behind a `$` in text."""
-    import re
-
-    return set(re.findall(r"\$\{?\s*\$?([A-Za-z_][A-Za-z0-9_]*)", text)) | set(re.findall(r"\$([A-Za-z_]\w*)", text))
-
-
-def instances(
-    expansion: Expansion, layer: Layer, base: str, flow: Flow, place: Place
-) -> Iterator[tuple[str, bool, Place]]:
-    """Name of each instance, whether it is the layer's own (a loop variable in it), and its place."""
+def instances(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> Iterator[tuple[str, Place]]:
+    """Each instance of a loop: its name, or its number where the layer's name holds no loop variable; its place."""
+    own = names_each(layer)
     for row in rows(expansion, layer, flow, place):
-        frame = Frame(f"{base or layer.word} (instance {row['index']})", layer.span, place.trail)
-        here = Place(
-            place.path, place.names, {**place.variables, **row}, place.inside,
-            place.phase, frame, place.depth, place.counts,
-        )  # fmt: skip
-        own = layer.name is not None and uses(layer.name, set(row))
-        name = here.text(layer.name, flow) if layer.name is not None and own else str(row["index"])
-        yield name, own, here
+        frame = Frame(f"instance {row['index']} of '{layer.word}'", layer.span, place.trail)
+        here = replace(place, variables={**place.variables, **row}, trail=frame)
+        if own:
+            assert layer.name is not None
+            name = here.text(layer.name, flow)
+            expansion.check_name(name, layer.name.span, place)
+            yield name, here
+        else:
+            yield str(row["index"]), here
 
 
 def chain(expansion: Expansion, layer: Layer, word: str, derived: str, flow: Flow, place: Place) -> Flow:
     """A loop in a list: each instance takes what the one before it gives, the first what `from` names."""
-    base = place.text(layer.name, flow) if layer.name is not None and not _templated(layer) else derived
-    if layer.name is not None and not _templated(layer):
-        expansion.check_name(base, layer.name.span, place)
-    each_enters = uses(layer.origin, set(_loop_names(layer)))
+    each_enters = uses(layer.origin, loop_variables(layer))
     if layer.origin is not None and not each_enters:
         flow = place.reference(layer.origin, flow)
-    own_source = layer.origin if each_enters else None
-    outer = Named(flow)
-    group: Place | None = None
-    for name, own, here in instances(expansion, layer, base, flow, place):
-        if own:
-            assert layer.name is not None
-            expansion.check_name(name, layer.name.span, place)
-            target, segment = here, name
-        else:
-            group = group or _group(expansion, base, layer, word, place)
-            target = Place(
-                group.path, here.names, here.variables, here.inside,
-                here.phase, here.trail, group.depth, here.counts,
-            )  # fmt: skip
-            segment = name
-        one = _one(layer, own_source)
-        try:
-            taken, entered = expansion.entering(one, flow, target)
-            if not taken:
-                continue
-            named = expansion.instance(one, word, segment, entered, target)
-        except Broken:
-            named = Named(BROKEN)
-        except SpecError as error:
-            from archspec.build.expand import Overflow
-
-            if isinstance(error, Overflow):
-                raise
-            expansion.report(error, target)
-            named = Named(BROKEN)
-        if segment in expansion.scopes or target.join(segment) in expansion.scopes:
-            _index(expansion, target.join(segment), here)
-        flow = named.flow
-        if own:
-            expansion.register(segment, named, layer, place)
-        else:
-            outer.inside[segment] = named
-            outer.flow = flow
-    if group is not None:
-        expansion.register(base, outer, layer, place)
+    one = replace(layer, name=None, repeat=None, each=None, origin=layer.origin if each_enters else None)
+    if names_each(layer):
+        for name, here in instances(expansion, layer, flow, place):
+            named = _instance(expansion, one, word, name, flow, here)
+            if named is not None:
+                flow = named.flow
+                expansion.register(name, named, layer, place)
+        return flow
+    base = place.text(layer.name, flow) if layer.name is not None else derived
+    if layer.name is not None:
+        expansion.check_name(base, layer.name.span, place)
+    inner = place.inner(base, layer.span, "loop")
+    expansion.scopes[inner.path] = Scope(inner.path, word, layer.span)
+    whole = Named(flow)
+    for number, here in instances(expansion, layer, flow, place):
+        named = _instance(expansion, one, word, number, flow, replace(here, path=inner.path, depth=inner.depth))
+        if named is not None:
+            flow = whole.flow = named.flow
+            whole.inside[number] = named
+    expansion.register(base, whole, layer, place)
     return flow
 
 
-def _group(expansion: Expansion, base: str, layer: Layer, word: str, place: Place) -> Place:
-    """The place of a loop's instances, recorded as the scope `base`."""
-    inner = place.inner(base, layer.span, "loop")
-    expansion.scopes[inner.path] = Scope(inner.path, word, layer.span)
-    return inner
+def _instance(expansion: Expansion, one: Layer, word: str, segment: str, flow: Flow, here: Place) -> Named | None:
+    """One instance, or None where its `when` is false; one in error is reported and gives a broken flow."""
+    try:
+        taken, entered = expansion.entering(one, flow, here)
+        if not taken:
+            return None
+        named = expansion.instance(one, word, segment, entered, here)
+    except Broken:
+        return Named(BROKEN)
+    except Overflow:
+        raise
+    except SpecError as error:
+        expansion.report(error, here)
+        return Named(BROKEN)
+    path = here.join(segment)
+    if path in expansion.scopes:
+        index = here.variables["index"]
+        assert isinstance(index, int)
+        expansion.scopes[path] = replace(expansion.scopes[path], index=index)
+    return named
 
 
-def _index(expansion: Expansion, path: str, here: Place) -> None:
-    """Note in an instance's scope which number it has."""
-    scope = expansion.scopes[path]
-    index = here.variables["index"]
-    assert isinstance(index, int)
-    expansion.scopes[path] = Scope(scope.path, scope.word, scope.span, index)
+def names_each(layer: Layer) -> bool:
+    """Whether the name of a looped layer holds one of the loop's variables, and so names each instance."""
+    return uses(layer.name, loop_variables(layer))
 
 
-def _templated(layer: Layer) -> bool:
-    return uses(layer.name, set(_loop_names(layer)))
-
-
-def _loop_names(layer: Layer) -> list[str]:
-    """The variables a layer's own loop gives, as far as its text tells."""
-    names = ["index"]
+def loop_variables(layer: Layer) -> set[str]:
+    """The variables that a layer's own loop gives, as far as its text tells."""
     if layer.each is None:
-        return names
+        return {"index"}
+    if layer.each.get("rows") is None:
+        return {"index", *layer.each.keys()}
     columns, whole = layer.each.get("columns"), layer.each.get("as")
-    if layer.each.get("rows") is not None and isinstance(columns, source.Sequence):
-        return (
-            [*names, *(c.text for c in columns.items if isinstance(c, Scalar))]
-            if whole is None
-            else [
-                *names,
-                whole.text if isinstance(whole, Scalar) else "",
-            ]
-        )
-    return [*names, *layer.each.keys()]
-
-
-def _one(layer: Layer, origin: Value | None) -> Layer:
-    """The layer without its loop."""
-    from dataclasses import replace
-
-    return replace(layer, name=None, repeat=None, each=None, origin=origin)
+    if isinstance(whole, Scalar):
+        return {"index", whole.text}
+    return (
+        {"index", *(c.text for c in columns.items if isinstance(c, Scalar))}
+        if isinstance(columns, source.Sequence)
+        else {"index"}
+    )

@@ -42,6 +42,19 @@ class Add(_Merge):
         return first
 
 
+class AddOnto(nn.Module):
+    """The sum in the memory of the first tensor, which nothing else reads (`out += x` in torchvision's blocks).
+
+    Autocast can give branches of two dtypes: then the sum is a new tensor of the wider one.
+    """
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        first, *others = tensors
+        for x in others:
+            first = first.add_(x) if x.dtype == first.dtype else first + x
+        return first
+
+
 class Concat(_Merge):
     def forward(self, *tensors: Tensor) -> Tensor:
         return torch.cat(self.cropped(tensors), dim=1)
@@ -148,7 +161,7 @@ class ChannelShuffle(nn.Module):
 
 @lowers(merge.Add)
 def add(site: Site[merge.Add]) -> nn.Module:
-    return Add(site.op.crop)
+    return AddOnto() if site.in_place else Add(site.op.crop)
 
 
 @lowers(merge.Concat)

@@ -63,8 +63,9 @@ class Bar(Lines):
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
-            TextColumn("steps, all epochs in"),
-            TimeRemainingColumn(),
+            TextColumn("steps,"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
             console=Console(stderr=True, highlight=False),
             transient=True,
         )

@@ -247,8 +247,13 @@ def test_what_is_said_is_said_on_stderr(tmp_path: Path, capsys: pytest.CaptureFi
     train(RUN, tmp_path / "run", ["train.epochs=2"])
     out, err = capsys.readouterr()
     assert out == ""
-    for text in ("lenet5: 61,706 parameters, input 1×32×32", "1,257 train, 270 val, 270 test; 10 classes",
-                 "2 epochs of 40 steps of 32, adamw lr 0.003, cosine, seed 0, on cpu", "epoch 1/2", "epoch 2/2"):  # fmt: skip
+    said = (
+        "lenet5: 61,706 parameters, input 1×32×32",
+        "1,257 train, 270 val, 270 test; 10 classes",
+        "2 epochs of 40 steps of 32, adamw lr 0.003, cosine, seed 0, on cpu",
+        *("epoch 1/2", "epoch 2/2"),
+    )
+    for text in said:
         assert text in err
     train(RUN, tmp_path / "silent", ["train.epochs=1"], quiet=True)
     assert capsys.readouterr() == ("", "")
@@ -346,24 +351,27 @@ def test_what_is_no_run(tmp_path: Path, finished: RunResult) -> None:
     assert "did you mean 'test'?" in str(caught.value)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_the_run_with_its_weights_saved(tmp_path: Path, number: int, status: int) -> None:
-    out = tmp_path / "run"
+def test_a_signal_ends_the_run_with_its_weights_saved(tmp_path: Path) -> None:
+    """SIGTERM and Ctrl-C, in two runs at once."""
     run = tmp_path / "long.yaml"
     run.write_text("model: lenet5\ntrain: {epochs: 10000, device: cpu}\n")
-    command = [sys.executable, "-m", "archspec", "train", str(run), "--out", str(out)]
-    child = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not (out / "metrics.jsonl").is_file() and time.monotonic() < deadline and child.poll() is None:
-        time.sleep(0.05)
-    child.send_signal(number)
-    _, err = child.communicate(timeout=60)
-    assert child.returncode == status
-    assert "weights saved in" in err and "Traceback" not in err
-    assert FILES - {"test.json"} == {path.name for path in out.iterdir()}
-    epochs = len((out / "metrics.jsonl").read_text().splitlines())
-    found = evaluate(out, weights="last", device="cpu")
-    assert found.epoch == epochs
+    command = [sys.executable, "-m", "archspec", "train", str(run), "--out"]
+    options: dict[str, Any] = {"cwd": tmp_path, "stderr": subprocess.PIPE, "text": True}
+    options["env"] = {**os.environ, "OMP_NUM_THREADS": "1"}
+    cases = [(signal.SIGTERM, 143, tmp_path / "terminated"), (signal.SIGINT, 130, tmp_path / "interrupted")]
+    children = [subprocess.Popen([*command, str(out)], **options) for _, _, out in cases]
+    deadline = time.monotonic() + 100
+    for child, (number, _, out) in zip(children, cases, strict=True):
+        while not (out / "metrics.jsonl").is_file() and time.monotonic() < deadline and child.poll() is None:
+            time.sleep(0.05)
+        child.send_signal(number)
+    for child, (_, status, out) in zip(children, cases, strict=True):
+        _, err = child.communicate(timeout=100)
+        assert child.returncode == status
+        assert "weights saved in" in err and "Traceback" not in err
+        assert FILES - {"test.json"} == {path.name for path in out.iterdir()}
+        epochs = len((out / "metrics.jsonl").read_text().splitlines())
+        assert evaluate(out, weights="last", device="cpu").epoch == epochs
 
 
 def test_training_works_in_a_thread(tmp_path: Path) -> None:

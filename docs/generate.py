@@ -200,6 +200,7 @@ def _title(family: str) -> str:
         "norm": "Normalisation",
         "pool": "Pooling",
         "regularize": "Regularisation",
+        "resample": "Resampling",
         "shape": "Shape",
     }.get(family, family.capitalize())
 

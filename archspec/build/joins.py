@@ -101,7 +101,7 @@ def residual(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> Fl
         raise SpecError(Diagnostic("E107", message, layer.span))
     differs = _differs(flow, out)
     if differs and kind == "when_same":
-        return out
+        return _without_drop_path(expansion, out, place)
     through = flow
     if differs and kind in ("project", "layers"):
         name = "shortcut" if shortcuts == 1 else f"shortcut{shortcuts}"
@@ -115,6 +115,20 @@ def residual(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> Fl
         return expansion.append(REGISTRY["add"](), f"add{number}", bundle([out, through]), layer.span, place)
     except SpecError as error:
         raise SpecError(_residual_hint(d, kind, flow, out) for d in error.diagnostics) from None
+
+
+def _without_drop_path(expansion: Expansion, out: Flow, place: Place) -> Flow:
+    """The body's output where nothing is added to it: stochastic depth would drop all there is, so it goes."""
+    port = out.ports[0]
+    node = expansion.nodes[port.tap.node]
+    if node.op.word != "drop_path":
+        return out
+    del expansion.nodes[node.name], expansion.types[node.name]
+    kept = Flow((replace(port, tap=node.inputs[0]),))
+    for named in place.names.own.values():
+        if named.flow == out:
+            named.flow = kept
+    return kept
 
 
 def _shortcut_kind(layer: Layer, flow: Flow, place: Place) -> str:

@@ -151,9 +151,7 @@ def _hint_for_key(word: str, cls: type[Section]) -> str:
     return did_you_mean(word, keys, "keys there")
 
 
-def _places(
-    cls: type[Section], path: tuple[str, ...]
-) -> list[tuple[tuple[str, ...], dict[str, type[Section]]]]:
+def _places(cls: type[Section], path: tuple[str, ...]) -> list[tuple[tuple[str, ...], dict[str, type[Section]]]]:
     """Every place of a run file that holds a section, and its possible sections by kind, outermost first."""
     found = []
     for name, field in cls.model_fields.items():

@@ -126,6 +126,15 @@ def test_when_same_adds_only_where_shapes_agree(tmp_path):
     assert names(build(tmp_path, text % 5)) == ["conv1"]
 
 
+def test_stochastic_depth_goes_where_nothing_is_added(tmp_path):
+    """Huang et al. 2016 drop a residual's body; without the sum every example would be dropped whole."""
+    text = "input: [4, 8, 8]\nlayers:\n  - residual: {body: [conv: %d, drop_path: 0.5], shortcut: when_same}"
+    assert names(build(tmp_path, text % 4)) == ["conv1", "drop_path1", "add1"]
+    graph = build(tmp_path, text % 5 + "\n  - add: [$prev, drop_path1]")
+    assert names(graph) == ["conv1", "add2"]
+    assert [str(t) for t in graph.nodes["add2"].inputs] == ["conv1", "conv1"]
+
+
 def test_branches_join_and_count_on(tmp_path):
     graph = build(
         tmp_path,

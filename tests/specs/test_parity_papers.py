@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 
@@ -21,7 +22,7 @@ class UNet(nn.Module):
     def __init__(self, padding: int):
         super().__init__()
         widths = [1, 64, 128, 256, 512, 1024]
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(pairwise(widths))
         self.down = nn.ModuleList(self._double(a, b, padding) for a, b in pairs)
         back = [(b, a) for a, b in reversed(pairs[1:])]
         self.up = nn.ModuleList(
@@ -88,7 +89,7 @@ class Inception(nn.Module):
     @staticmethod
     def _branch(sizes: list[tuple[int, int]]) -> nn.Sequential:
         before = [192, *(out for out, _ in sizes)]
-        layers = (nn.Conv2d(c, out, k, padding=k // 2) for c, (out, k) in zip(before, sizes, strict=False))
+        layers = (nn.Conv2d(c, out, k, padding=k // 2) for c, (out, k) in zip(before[:-1], sizes, strict=True))
         return nn.Sequential(*(part for layer in layers for part in (layer, nn.ReLU())))
 
     def forward(self, x: Tensor) -> Tensor:

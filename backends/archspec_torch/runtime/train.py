@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from archspec.errors import Diagnostic, SpecError
+from archspec.errors import Diagnostic, SpecError, fail
 from archspec.graph import TypedGraph
 from archspec.run import RunFile, load_run
 from archspec_torch.compiler import compile
@@ -129,6 +129,9 @@ def train(
                 progress.say(introduction(job, state, directory))
                 stop.holding = True
                 fit(job, state, directory, progress, stop)
+                stop.holding = False
+                if stop.signal is not None:  # it came after the very last step: all is saved
+                    stop.leave()
             test = _test(job, state, directory)
     accuracy, loss = state.best or (0.0, 0.0)
     return RunResult(directory, state.best_epoch, accuracy, -loss, test, tuple(state.records), job.warnings)
@@ -203,6 +206,9 @@ def fit(job: Job, state: State, directory: Path, progress: Progress, stop: Stop)
         write_curves(state.records, directory / rundir.CURVES, title)
         progress.say(f"stopped in epoch {state.epoch + 1} after step {state.step}; weights saved in {directory}")
         stop.leave()
+    except torch.OutOfMemoryError as error:
+        message = f"{job.device} has not enough memory for {plan.batch} images at once"
+        raise fail("E651", message, job.run.span("train", "batch"), "a smaller train.batch needs less") from error
     except SpecError:
         write_curves(state.records, directory / rundir.CURVES, title)
         progress.say(f"weights of epoch {state.epoch} kept in {directory}")

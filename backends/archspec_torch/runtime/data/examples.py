@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from archspec.errors import Diagnostic, Span
-from archspec_torch.runtime.images import Frame
+from archspec.errors import Diagnostic, Span, fail
+from archspec_torch.runtime.images import Frame, ImageProblem
 
 Report = Callable[[Diagnostic], None]
 Where = Callable[..., Span]
@@ -104,8 +104,12 @@ class OnDisk:
             generator=generator,
             pin_memory=device.type == "cuda",
         )
-        for images, labels in loader:
-            yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+        try:
+            for images, labels in loader:
+                yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+        except ImageProblem as problem:  # from a worker it comes with its traceback before it
+            last = str(problem).splitlines()[-1].removeprefix(f"{ImageProblem.__module__}.ImageProblem: ")
+            raise fail("E624", f"{last}; it could be read before") from problem
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,10 @@ class _Files(Dataset[tuple[Tensor, Tensor]]):
     frame: Frame
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.frame.read(self.paths[index]), self.labels[index]
+        try:
+            return self.frame.read(self.paths[index]), self.labels[index]
+        except ImageProblem as problem:
+            raise ImageProblem(f"{self.paths[index]} {problem}") from None
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -113,6 +113,9 @@ def main_output(graph: TypedGraph) -> str:
 
 def class_count(graph: TypedGraph) -> int:
     """Scores an image gets. Raises SpecError E613 where the main output is no vector of raw scores."""
+    if graph.task != "classify":
+        message = f"the network '{graph.name}' is for the task '{graph.task}'; runs train classification"
+        raise fail("E613", message, hint="a spec without `task` classifies")
     tap = graph.outputs[main_output(graph)]
     node, found = graph.nodes[tap.node], graph.type_of(tap)
     if found.rank != 0:

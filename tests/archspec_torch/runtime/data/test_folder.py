@@ -131,6 +131,19 @@ def test_images_on_disk_are_those_in_memory(tmp_path: Path, workers: int) -> Non
     assert pairs(kept) == pairs(read, workers)
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_that_vanishes_is_named(tmp_path: Path, workers: int) -> None:
+    for name in ("a", "b"):
+        fill(tmp_path / "train" / name, 2)
+        fill(tmp_path / "val" / name, 1)
+    examples = opened(tmp_path, in_memory=False).load("train", FRAME, lambda _: None)
+    gone = tmp_path / "train" / "b" / "00.png"
+    gone.unlink()
+    with pytest.raises(SpecError, match="E624") as caught:
+        pairs(examples, workers)
+    assert str(caught.value) == f"error E624: {gone} no such file; it could be read before"
+
+
 def test_wrong_folders_are_told(tmp_path: Path) -> None:
     assert f"the folder {tmp_path / 'none'} is not there" in message(tmp_path / "none")
     (tmp_path / "file").write_text("")

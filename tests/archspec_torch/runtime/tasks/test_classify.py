@@ -82,3 +82,9 @@ def test_networks_that_cannot_classify(write_spec: WriteSpec, layers: str, code:
     with pytest.raises(SpecError, match=code) as caught:
         classification_of(graph, NAMES)
     assert reason in str(caught.value)
+
+
+def test_another_task_is_refused(write_spec: WriteSpec) -> None:
+    graph = archspec.load(write_spec("- flatten\n- linear: 4", input="[1, 8, 8]", task="embed"))
+    with pytest.raises(SpecError, match="the network 'sample' is for the task 'embed'"):
+        classification_of(graph, NAMES)

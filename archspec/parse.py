@@ -134,21 +134,35 @@ class Parser:
             self.error("E102", f"`join` belongs to `branches`, not to '{word.text}'", key.span if key else join.span)
         layer = Layer(
             word.text, word.span, value.get(word.text), name, value.get("from"),
-            value.get("when"), value.get("repeat"), each, join,
+            value.get("when"), value.get("repeat"), each, join, self._own(value),
         )  # fmt: skip
         return self._with_body(layer, layer.args)
 
+    def _own(self, value: source.Mapping) -> bool:
+        own = value.get("own")
+        if own is None:
+            return False
+        if not isinstance(own, Scalar) or not isinstance(own.value, bool):
+            self.error(
+                "E102", "`own` is true or false: whether a layer inside `map` has weights for each tensor", own.span
+            )
+            return False
+        return own.value
+
     def _with_body(self, layer: Layer, args: Value | None) -> Layer | None:
         """The layer with what stands inside it parsed, where its word holds layers."""
-        if layer.word not in STRUCTURAL or layer.word == "act":
-            if layer.word == "act" and args is None:
-                self.error("E102", "`act` needs the name of an activation", layer.span, "- act: relu")
+        if layer.word in ("act", "share"):
+            what, example = ("an activation", "act: relu") if layer.word == "act" else ("a part", "share: encoder")
+            if args is None or (layer.word == "share" and not isinstance(args, Scalar)):
+                self.error("E102", f"`{layer.word}` needs the name of {what}", layer.span, f"- {example}")
                 return None
+            return layer
+        if layer.word not in STRUCTURAL:
             return layer
         if args is None:
             self.error("E102", f"`{layer.word}` needs a list of layers", layer.span)
             return None
-        if layer.word == "layers":
+        if layer.word in ("layers", "map"):
             return replace(layer, body=self.layers(args))
         if layer.word == "branches":
             return self._branches(layer, args)

@@ -16,8 +16,8 @@ from archspec import source
 from archspec.errors import Span
 from archspec.source import Scalar, Value
 
-MODIFIERS = ("name", "from", "when", "repeat", "each", "join")
-STRUCTURAL = ("layers", "branches", "residual", "act")
+MODIFIERS = ("name", "from", "when", "repeat", "each", "join", "own")
+STRUCTURAL = ("layers", "branches", "residual", "act", "share", "map")
 PARAMETER_TYPES = ("int", "float", "number", "str", "bool", "list", "layers", "name")
 JOINS = ("concat", "add", "multiply", "mean", "max", "none")
 SHORTCUTS = ("identity", "project", "when_same")
@@ -92,6 +92,7 @@ class Layer:
     repeat: Value | None = None
     each: source.Mapping | None = None
     join: Value | None = None
+    own: bool = False
     body: tuple[Layer, ...] = ()
     branches: tuple[Layer, ...] = ()
     shortcut: Value | None = None

@@ -7,11 +7,12 @@ one mistake is one message and every other mistake of the file is still found.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 
 from archspec import source
-from archspec.build import bind, joins, loops
+from archspec.build import bind, joins, loops, sharing
 from archspec.build.flow import BROKEN, Broken, Flow, Named, Overflow, Port, bundle, moved
 from archspec.build.place import Passed, Place
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
@@ -39,6 +40,7 @@ class Expansion:
         self.scopes: dict[str, Scope] = {}
         self.diagnostics: dict[tuple[str, str], Diagnostic] = {}
         self.instances = 0
+        self.sharing = sharing.Sharing()
 
     # errors
 
@@ -92,8 +94,10 @@ class Expansion:
         taken, entered = self.entering(layer, flow, place)
         if not taken:
             return flow
-        named = self.instance(layer, word, name, entered, place)
+        with self.sharing.own() if layer.own else nullcontext():
+            named = self.instance(layer, word, name, entered, place)
         if name:
+            named.recipe = (layer, word, place, name)
             self.register(name, named, layer, place)
         return named.flow
 
@@ -121,6 +125,10 @@ class Expansion:
             return Named(out, inner.names.own if name else {})
         if word == "act":
             return self.activation(layer, name, flow, place)
+        if word == "share":
+            return sharing.share(self, layer, name, flow, place)
+        if word == "map":
+            return sharing.each_tensor(self, layer, name, flow, place)
         if word in self.spec.blocks:
             return self.block(self.spec.blocks[word], layer, name, flow, place)
         if word in REGISTRY:
@@ -320,7 +328,8 @@ class Expansion:
             message = f"{op.word}: {error.message}" + (f", at {path}" if place.trail else "")
             raise SpecError(Diagnostic("E310", message, where, error.hint, place.trail)) from None
         taps = tuple(port.tap for port in flow.ports)
-        self.nodes[path] = Node(path, op, taps, span, place.trail, place.phase)
+        shares = self.sharing.owner(self, path, op, types, span)
+        self.nodes[path] = Node(path, op, taps, span, place.trail, place.phase, shares)
         self.types[path] = outputs
         jump = max((port.jump for port in flow.ports), key=lambda j: (len(j), j), default=())
         strides = window.stride if window is not None else None

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from archspec.errors import SpecError
 from archspec.graph import Tap
 from archspec.tensor import TensorType
+
+if TYPE_CHECKING:
+    from archspec.build.place import Place
+    from archspec.spec import Layer
 
 Jump = tuple[Fraction, ...]
 
@@ -90,6 +95,8 @@ class Named:
 
     flow: Flow
     inside: dict[str, Named] = field(default_factory=dict)
+    recipe: tuple[Layer, str, Place, str] | None = None
+    """How it was made, so that `share` can make it again: layer, word, place and segment."""
 
 
 @dataclass(slots=True)
@@ -113,22 +120,32 @@ class Names:
     def resolve(self, path: str) -> Flow | None:
         """The tensors of a path: `enc`, `enc.0.skip`, `enc.*.skip` (a bundle), `bifpn:p4`, `stage3:0`."""
         path, _, pick = path.partition(":")
-        first, *rest = path.split(".")
-        start = self.find(first)
-        found = [start] if start else []
-        for part in rest:
-            if any(named.flow.broken for named in found):
-                return BROKEN
-            if part == "*":
-                found = [one for named in found for key, one in named.inside.items() if key.isdecimal()]
-            else:
-                found = [named.inside[part] for named in found if part in named.inside]
+        found = self._descend(path)
         if not found:
             return None
         flow = found[0].flow if len(found) == 1 else bundle([named.flow for named in found])
         if not pick or flow.broken:
             return flow
         return flow.port(int(pick) if pick.isdecimal() else pick)
+
+    def at(self, path: str) -> Named | None:
+        """What a path stands for, where that is one thing."""
+        found = self._descend(path)
+        return found[0] if len(found) == 1 else None
+
+    def _descend(self, path: str) -> list[Named]:
+        """Everything a path names; what lies inside a layer in error is in error too."""
+        first, *rest = path.split(".")
+        start = self.find(first)
+        found = [start] if start else []
+        for part in rest:
+            if any(named.flow.broken for named in found):
+                return [Named(BROKEN)]
+            if part == "*":
+                found = [one for named in found for key, one in named.inside.items() if key.isdecimal()]
+            else:
+                found = [named.inside[part] for named in found if part in named.inside]
+        return found
 
 
 def moved(jump: Jump, rank: int, strides: tuple[int, ...] | None) -> Jump:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -168,6 +169,7 @@ def chain(expansion: Expansion, layer: Layer, word: str, derived: str, flow: Flo
         if named is not None:
             flow = whole.flow = named.flow
             whole.inside[number] = named
+    whole.recipe = (layer, word, place, base)
     expansion.register(base, whole, layer, place)
     return flow
 
@@ -178,7 +180,9 @@ def _instance(expansion: Expansion, one: Layer, word: str, segment: str, flow: F
         taken, entered = expansion.entering(one, flow, here)
         if not taken:
             return None
-        named = expansion.instance(one, word, segment, entered, here)
+        with expansion.sharing.own() if one.own else nullcontext():
+            named = expansion.instance(one, word, segment, entered, here)
+        named.recipe = (one, word, here, segment)
     except Broken:
         return Named(BROKEN)
     except Overflow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from archspec import SpecError, load
 
 HEADER = "archspec: 1\nname: t\n"

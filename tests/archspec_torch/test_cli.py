@@ -16,7 +16,7 @@ import pytest
 
 for package in ("torch", "torchvision", "sklearn", "matplotlib", "safetensors"):
     pytest.importorskip(package)
-from PIL import Image
+Image = pytest.importorskip("PIL.Image")
 
 Run = Callable[..., "CompletedProcess[str]"]
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "digits.yaml"

@@ -94,7 +94,7 @@ def open_image(path: Path, edge: int | None = None) -> Image.Image:
     pixels.
     """
     if not path.exists():
-        raise ImageProblem("no such file")
+        raise ImageProblem("is not there")
     if not path.is_file():
         raise ImageProblem("is a folder, not an image" if path.is_dir() else "is not a regular file")
     Image.init()

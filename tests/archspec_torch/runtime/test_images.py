@@ -199,7 +199,7 @@ def test_a_jpeg_cut_off(tmp_path: Path) -> None:
 
 def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for path, reason in [("none.png", "no such file"), (".", "is a folder"), ("pipe", "not a regular file")]:
+    for path, reason in [("none.png", "is not there"), (".", "is a folder"), ("pipe", "not a regular file")]:
         with pytest.raises(ImageProblem, match=reason):
             Frame(3, 8, 8).read(tmp_path / path)
 

@@ -197,7 +197,7 @@ def test_a_bad_image_does_not_stop_the_others(finished: RunResult, tmp_path: Pat
     assert good.classes[0][0] == str(label) and good.problem is None
     assert bad.problem is not None and bad.problem.code == "E624" and not bad.classes
     assert bad.to_json()["error"] == f"{tmp_path / 'bad.png'} is not an image of a known format"
-    assert none.to_json()["error"] == f"{tmp_path / 'none.png'} no such file"
+    assert none.to_json()["error"] == f"{tmp_path / 'none.png'} is not there"
     assert predict(finished.dir, []) == []
 
 

@@ -141,7 +141,7 @@ def test_an_image_that_vanishes_is_named(tmp_path: Path, workers: int) -> None:
     gone.unlink()
     with pytest.raises(SpecError, match="E624") as caught:
         pairs(examples, workers)
-    assert str(caught.value) == f"error E624: {gone} no such file; it could be read before"
+    assert str(caught.value) == f"error E624: {gone} is not there; it could be read before"
 
 
 def test_wrong_folders_are_told(tmp_path: Path) -> None:

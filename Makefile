@@ -20,7 +20,7 @@ slow: ## the tests that train, build a wheel or sweep the operators widely
 golden: ## refresh the golden files under tests/golden; then read `git diff tests/golden`
 	ARCHSPEC_GOLDEN=refresh pytest -q -k golden
 
-docs: ## regenerate docs/language and the pictures of the README
+docs: ## regenerate docs/operators and the pictures of the README
 	python docs/generate.py
 
 bench: ## the benchmarks, each against what it measures itself by

@@ -265,7 +265,7 @@ def _parser() -> argparse.ArgumentParser:
     bring.set_defaults(run=_import_weights)
     bring.add_argument("spec", metavar="SPEC", help=SPEC_HELP)
     bring.add_argument("--from", dest="source", required=True, type=Path, metavar="FILE", help="a checkpoint")
-    bring.add_argument("--map", required=True, metavar="NAME|FILE", help="torchvision, or a key map of your own")
+    bring.add_argument("--map", required=True, metavar="NAME|FILE", help="torchvision, timm, akamaster or identity; or a key map of your own")
     bring.add_argument("-o", "--output", required=True, type=Path, metavar="OUT.safetensors", help="to write")
     return parser
 

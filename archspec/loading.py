@@ -165,7 +165,7 @@ def _assertion(value: Value, facts: Mapping[str, object]) -> list[Diagnostic]:
     if not isinstance(result, bool):
         hint = "compare a fact with a number: params < 5_000_000"
         return [Diagnostic("E402", f"'{text}' is neither true nor false", value.span, hint)]
-    told = ", ".join(f"{name} is {facts[name]:,}" for name in sorted(facts) if name in text.replace("=", " ").split())
+    told = ", ".join(f"{name} is {facts[name]:,}" for name in sorted(expression.words() & facts.keys()))
     return [Diagnostic("E401", f"assertion does not hold: {text}", value.span, told or None)]
 
 
@@ -187,7 +187,7 @@ def check(spec: str | Path, strict: bool = False) -> list[Diagnostic]:
         return list(error.diagnostics)
     for name in names:
         for d in _check_one(path, name):
-            found.setdefault((d.code, str(d.span), d.message if name is None else ""), d)
+            found.setdefault((d.code, str(d.span), d.message), d)
     if strict:
         return [replace(d, severity="error") for d in found.values()]
     return list(found.values())

@@ -18,7 +18,8 @@ VARIANT_KEYS = ("name", "cite", "input", "inputs", "defaults", "assert", "output
 
 
 def with_variant(tree: Mapping, variant: str) -> Mapping:
-    """The spec with one of its variants written in. A variant states its own asserts or has none.
+    """The spec with one of its variants written in. A variant states its own asserts or has none;
+    those written `always:` hold in every variant.
 
     Raises SpecError E510 for a variant the spec does not have, E511 for a variable it does not have.
     """
@@ -30,6 +31,8 @@ def with_variant(tree: Mapping, variant: str) -> Mapping:
     if not isinstance(chosen, Mapping):
         raise fail("E101", f"variant '{variant}' is a mapping of variables", chosen.span)
     result = _without(tree, "variants", "assert")
+    kept = tree.get("assert")
+    always = [item for item in kept.items if isinstance(item, Mapping)] if isinstance(kept, Sequence) else []
     if wrong := _unknown_keys(tree, variant, chosen):
         raise SpecError(wrong)
     for key, value in chosen.entries:
@@ -41,6 +44,10 @@ def with_variant(tree: Mapping, variant: str) -> Mapping:
             result = _put(result, key, value)
         else:
             result = _set(result, ("vars", key.text), value)
+    own = result.get("assert")
+    if always:
+        stated = own.items if isinstance(own, Sequence) else ()
+        result = _put(result, _key("assert", always[0].span), Sequence((*stated, *always), always[0].span))
     return result
 
 

@@ -14,6 +14,7 @@ from archspec.source import Scalar, Value
 from archspec.spec import (
     JOINS,
     MODIFIERS,
+    RESERVED,
     STRUCTURAL,
     Block,
     BlockDocument,
@@ -41,19 +42,15 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
         elif item["type"] == "string_pattern_mismatch":
             bad = key if key != "[key]" else str(item["input"])
             message = f"'{bad if not isinstance(item['input'], str) else item['input']}' is not a name"
-            hint = "names are letters, digits and _, and do not begin with a digit"
+            hint = "names are letters, digits and _" + (", and do not begin with a digit" if key != "name" else "")
         elif item["type"] == "value_error":
             message = str(item["ctx"]["error"])
         else:
             where = f"'{'.'.join(map(str, loc))}': " if loc else ""
             message = f"{where}{_lower(item['msg'])}, got {_short(item['input'])}"
-        found.append(Diagnostic(code, message, _place(tree, _key_loc(loc), item["type"]), hint))
+        at_key = item["type"] == "extra_forbidden" or "[key]" in item["loc"]
+        found.append(Diagnostic(code, message, source.at(tree, _key_loc(loc), key=at_key), hint))
     return list({(d.message, d.span): d for d in found}.values())
-
-
-def _place(tree: Value, loc: tuple[int | str, ...], kind: str) -> Span:
-    """The key where the key is at fault, else the value."""
-    return source.at(tree, loc, key=kind in ("extra_forbidden", "string_pattern_mismatch"))
 
 
 def _is_machinery(part: int | str) -> bool:
@@ -229,6 +226,9 @@ def parse_blocks(tree: source.Mapping, document: Document, parser: Parser) -> di
         assert isinstance(value, source.Mapping)  # validated
         inputs = document.blocks[key.text].inputs
         params = value.get("params")
+        for name, _ in params.entries if isinstance(params, source.Mapping) else ():
+            if name.text in RESERVED:
+                parser.error("E143", f"'{name.text}' is the language's own: choose another name", name.span)
         layers = value.get("layers")
         assert layers is not None
         found[key.text] = Block(

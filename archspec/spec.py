@@ -19,6 +19,7 @@ from archspec.source import Scalar, Value
 MODIFIERS = ("name", "from", "when", "repeat", "each", "join", "own")
 STRUCTURAL = ("layers", "branches", "residual", "act", "share", "map")
 PARAMETER_TYPES = ("int", "float", "number", "str", "bool", "list", "layers", "name")
+RESERVED = ("in", "prev", "index")
 JOINS = ("concat", "add", "multiply", "mean", "max", "none")
 SHORTCUTS = ("identity", "project", "when_same")
 
@@ -97,6 +98,11 @@ class Layer:
     branches: tuple[Layer, ...] = ()
     shortcut: Value | None = None
     shortcut_layers: tuple[Layer, ...] = ()
+
+    @property
+    def modified(self) -> bool:
+        """Whether anything but the word and its arguments was written."""
+        return self.own or any(x is not None for x in (self.name, self.origin, self.when, self.repeat, self.each))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from archspec.build.bind import arguments, check_defaults
 from archspec.build.expand import Expansion, unknown_word
-from archspec.build.flow import BROKEN, Broken, Flow, Named, Names, Port
+from archspec.build.flow import BROKEN, Broken, Flow, Named, Names, Overflow, Port
 from archspec.build.place import Place
 from archspec.errors import Diagnostic, SpecError
 from archspec.expressions import plain
@@ -18,8 +18,8 @@ from archspec.ops import REGISTRY
 from archspec.ops.arguments import LARGEST
 from archspec.ops.base import OperatorError
 from archspec.ops.shape import Input
-from archspec.source import Value
-from archspec.spec import STRUCTURAL, Layer, Spec, walk
+from archspec.source import Mapping, Value
+from archspec.spec import RESERVED, STRUCTURAL, Layer, Spec, walk
 
 __all__ = ["build"]
 
@@ -32,11 +32,15 @@ def build(spec: Spec) -> Graph:
     top = Place("", Names(), {}, Flow(()))
     _keep(expansion, check_words(spec) + check_defaults(spec.defaults, spec.tree))
     _variables(expansion, top)
+    _defaults(expansion, top)
     flow = _inputs(expansion, top)
     top.inside = flow
-    out = expansion.run(spec.layers, flow, top)
-    outputs = _outputs(expansion, top, out)
-    heads = {head.name: _head(expansion, top, head.name, outputs) for head in spec.heads}
+    try:
+        out = expansion.run(spec.layers, flow, top)
+        outputs = _outputs(expansion, top, out)
+        heads = {head.name: _head(expansion, top, head.name, outputs) for head in spec.heads}
+    except Overflow as error:
+        raise SpecError(list(expansion.diagnostics.values()) or error.diagnostics) from None
     if expansion.diagnostics:
         raise SpecError(expansion.diagnostics.values())
     return Graph(
@@ -83,11 +87,27 @@ def _check_call(layer: Layer, spec: Spec) -> None:
 
 def _variables(expansion: Expansion, top: Place) -> None:
     """The file's `vars`, each seeing those written before it."""
+    tree = expansion.spec.tree.get("vars")
     for name, value in expansion.spec.variables.items():
         try:
+            if name in RESERVED:
+                key = tree.key(name) if isinstance(tree, Mapping) else None
+                message = f"'{name}' is the language's own: choose another name"
+                raise SpecError(Diagnostic("E143", message, key.span if key else value.span))
             top.variables[name] = top.evaluate(value, Flow(()))
         except SpecError as error:
+            expansion.failed.add(name)
             expansion.report(error, top)
+
+
+def _defaults(expansion: Expansion, top: Place) -> None:
+    """The arguments that `defaults:` fills, computed once, where they are written."""
+    for word, values in expansion.spec.defaults.items():
+        for key, value in values.items():
+            try:
+                expansion.defaults.setdefault(word, {})[key] = (top.evaluate(value, Flow(())), value)
+            except SpecError as error:
+                expansion.report(error, top)
 
 
 def _inputs(expansion: Expansion, top: Place) -> Flow:
@@ -157,6 +177,9 @@ def _head(expansion: Expansion, top: Place, name: str, outputs: dict[str, Tap]) 
     head = next(h for h in expansion.spec.heads if h.name == name)
     phase: Phase = "train" if head.only_train else "always"
     try:
+        if name in top.names.own or name in outputs:
+            message = f"a head called '{name}' would hide the layer or output of that name"
+            raise SpecError(Diagnostic("E113", message, head.span, "choose another name"))
         flow = top.reference(head.origin, BROKEN)
         place = expansion.enter(name, head.span, "head", top)
         place.phase = phase

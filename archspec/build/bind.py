@@ -13,8 +13,6 @@ from archspec.ops import REGISTRY
 from archspec.ops.base import Operator, OperatorError
 from archspec.source import Scalar, Value
 
-_made: dict[tuple[str, str], Operator] = {}
-
 
 def arguments(word: str, main: str | None, known: list[str], args: Value | None, span: Span) -> dict[str, Value]:
     """The arguments of a call by name; the main one may stand alone. Raises SpecError E301 for unknown keys."""
@@ -62,19 +60,26 @@ def check_defaults(defaults: Mapping[str, source.Mapping], tree: source.Mapping)
     return found
 
 
-def make(cls: type[Operator], values: Mapping[str, object], written: Mapping[str, Value], span: Span) -> Operator:
-    """The operator with evaluated arguments. Raises SpecError E303, one diagnostic an argument."""
+def make(
+    cls: type[Operator],
+    values: Mapping[str, object],
+    written: Mapping[str, Value],
+    span: Span,
+    made: dict[tuple[str, str], Operator],
+) -> Operator:
+    """The operator with evaluated arguments, once for equal ones (`made`).
+
+    Raises SpecError E303, one diagnostic an argument.
+    """
     data = {name: plain(value) for name, value in values.items()}
     key = (cls.word, repr(data))
-    if key not in _made:
+    if key not in made:
         try:
             operator = cls.model_validate(data)
         except ValidationError as error:
             raise SpecError(_explain(cls, error, data, written, span)) from None
-        if len(_made) > 10_000:
-            _made.clear()
-        _made[key] = operator
-    return _made[key]
+        made[key] = operator
+    return made[key]
 
 
 def _explain(

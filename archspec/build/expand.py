@@ -7,13 +7,13 @@ one mistake is one message and every other mistake of the file is still found.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from fractions import Fraction
 
 from archspec import source
 from archspec.build import bind, joins, loops, sharing
-from archspec.build.flow import BROKEN, Broken, Flow, Named, Overflow, Port, bundle, moved
+from archspec.build.flow import BROKEN, Broken, Flow, Named, Names, Overflow, Port, bundle, moved
 from archspec.build.place import Passed, Place
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
 from archspec.expressions import plain
@@ -27,6 +27,7 @@ from archspec.spec import PARAMETER_TYPES, STRUCTURAL, Block, Layer, Spec
 from archspec.tensor import TensorType
 
 MAX_NODES = 200_000
+MAX_EMPTY, MAX_ENTRIES_PER_NODE = 20_000, 50
 MAX_DIAGNOSTICS = 100
 
 
@@ -40,6 +41,11 @@ class Expansion:
         self.scopes: dict[str, Scope] = {}
         self.diagnostics: dict[tuple[str, str], Diagnostic] = {}
         self.instances = 0
+        self.entries = 0
+        self.made: dict[tuple[str, str], Operator] = {}
+        self.defaults: dict[str, dict[str, tuple[object, Value]]] = {}
+        self.failed: set[str] = set()
+        """Variables whose value is in error: no more is said about those who use them."""
         self.sharing = sharing.Sharing()
 
     # errors
@@ -47,7 +53,8 @@ class Expansion:
     def report(self, error: SpecError, place: Place) -> None:
         """Keep what went wrong, with the trail to it, once for each place in the text."""
         for d in error.diagnostics:
-            if d.severity == "error":
+            about_failed = d.code == "E202" and any(f"${name}" in d.message.split() for name in self.failed)
+            if d.severity == "error" and not about_failed:
                 kept = Diagnostic(d.code, d.message, d.span, d.hint, d.trail or place.trail)
                 self.diagnostics.setdefault((d.code, str(d.span)), kept)
         if len(self.diagnostics) >= MAX_DIAGNOSTICS:
@@ -72,7 +79,8 @@ class Expansion:
     def broken(self, layer: Layer, place: Place) -> Flow:
         """The output of a layer in error; its name stays known, so that those who use it are not errors too."""
         if layer.name is not None:
-            place.names.own.setdefault(layer.name.text, Named(BROKEN))
+            with suppress(SpecError, Broken):
+                place.names.own.setdefault(place.text(layer.name, BROKEN), Named(BROKEN))
         return BROKEN
 
     def entry(self, layer: Layer, flow: Flow, place: Place) -> Flow:
@@ -81,8 +89,17 @@ class Expansion:
         if word.startswith("$"):
             held = self.held(layer, flow, place)
             if isinstance(held, Passed):
+                if layer.modified:
+                    hint = f"put it in a group that has them: `- layers: [{word}]`"
+                    raise SpecError(Diagnostic("E117", f"'{word}' is put in as it is: no modifiers", layer.span, hint))
                 return self.splice(held, flow, place)
             word = held
+        self.entries += 1
+        if self.entries > MAX_EMPTY + MAX_ENTRIES_PER_NODE * len(self.nodes):
+            message = (
+                f"{self.entries:,} entries here make {len(self.nodes):,} layers: what calls what doubles each time"
+            )
+            raise Overflow(Diagnostic("E116", message, layer.span, None, place.trail))
         place.counts[word] += 1
         looped = layer.repeat is not None or layer.each is not None
         derived = f"{word}{place.counts[word]}" if looped or word not in ("branches", "residual") else ""
@@ -93,6 +110,7 @@ class Expansion:
             self.check_name(name, layer.name.span, place)
         taken, entered = self.entering(layer, flow, place)
         if not taken:
+            place.names.left_out.add(name)
             return flow
         with self.sharing.own() if layer.own else nullcontext():
             named = self.instance(layer, word, name, entered, place)
@@ -174,7 +192,8 @@ class Expansion:
 
     def splice(self, passed: Passed, flow: Flow, place: Place) -> Flow:
         """Layers that a caller passed: its variables, this list's names and numbering."""
-        spliced = replace(place, variables=dict(passed.place.variables), inside=passed.place.inside)
+        names = Names(place.names.own, around=passed.place.names)
+        spliced = replace(place, names=names, variables=passed.place.variables, inside=passed.place.inside)
         return self.run(passed.layers, flow, spliced)
 
     # blocks
@@ -287,13 +306,13 @@ class Expansion:
                     extra.append(place.reference(value, flow))
             except Broken:
                 broken = True
-        for key, default in self.spec.defaults.get(cls.word, source.Mapping((), layer.span)).items():
+        for key, (default, where) in self.defaults.get(cls.word, {}).items():
             if key not in written:
-                values[key] = place.evaluate(default, flow)
-                written[key] = default
+                values[key] = default
+                written[key] = where
         if broken and len(values) < len([key for key in written if key not in cls.references]):
             raise Broken  # an argument is unknown: nothing to validate
-        op = bind.make(cls, values, written, layer.span)
+        op = bind.make(cls, values, written, layer.span, self.made)
         if broken:
             raise Broken
         return self.append(op, name, bundle([flow_in, *extra]), layer.span, place, written)
@@ -313,6 +332,11 @@ class Expansion:
             message = f"'{op.word}' takes {count} tensors, here {'is' if len(flow) == 1 else 'are'} {len(flow)}"
             raise SpecError(Diagnostic("E306", message, span))
         path = place.join(name)
+        if place.phase == "always":
+            late = next((p.tap.node for p in flow.ports if self.nodes[p.tap.node].phase == "train"), None)
+            if late is not None:
+                message = f"'{path}' is deployed, but takes from '{late}', which exists only in training"
+                raise SpecError(Diagnostic("E161", message, span, "`only: train` on its head too, or another `from`"))
         if path in self.nodes:
             raise SpecError(Diagnostic("E113", f"two layers are called '{path}'", span, None, place.trail))
         if len(self.nodes) >= MAX_NODES:
@@ -321,19 +345,20 @@ class Expansion:
         types = tuple(port.type for port in flow.ports if port.type is not None)
         try:
             outputs = op.infer(types)
-            window = op.window(types)
+            steps = op.steps(types, outputs)
         except OperatorError as error:
             value = (written or {}).get(error.argument or "")
             where = value.span if value is not None else span
             message = f"{op.word}: {error.message}" + (f", at {path}" if place.trail else "")
             raise SpecError(Diagnostic("E310", message, where, error.hint, place.trail)) from None
         taps = tuple(port.tap for port in flow.ports)
-        shares = self.sharing.owner(self, path, op, types, span)
+        shares = self.sharing.owner(self, path, op, types, span, place.phase)
         self.nodes[path] = Node(path, op, taps, span, place.trail, place.phase, shares)
         self.types[path] = outputs
-        jump = max((port.jump for port in flow.ports), key=lambda j: (len(j), j), default=())
-        strides = window.stride if window is not None else None
-        ports = (Port(Tap(path, i), t, moved(jump, t.rank, strides)) for i, t in enumerate(outputs))
+        # of what is joined, the tensor of the result's size leads: a gate of 1×1 says nothing of its stride
+        leading = [p for p in flow.ports if p.type is not None and p.type.spatial == outputs[0].spatial]
+        jump = (leading if op.category == "merge" and leading else flow.ports)[0].jump
+        ports = (Port(Tap(path, i), t, moved(jump, steps, t.rank)) for i, t in enumerate(outputs))
         return Flow(tuple(ports))
 
 

@@ -41,7 +41,7 @@ class Port:
 NOWHERE = Port(Tap("?"), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Flow:
     """What leaves a layer: one tensor or a bundle, whose ports may have names."""
 
@@ -58,7 +58,7 @@ class Flow:
     def __iter__(self) -> Iterator[Flow]:
         return (Flow((port,)) for port in self.ports)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return "[" + ", ".join(f"{p.tap}: {p.type}" for p in self.ports) + "]"
 
     def field(self, name: str) -> object | None:
@@ -105,6 +105,8 @@ class Names:
 
     own: dict[str, Named] = field(default_factory=dict)
     around: Names | None = None
+    left_out: set[str] = field(default_factory=set)
+    """Names of entries whose `when` is false."""
 
     def find(self, name: str) -> Named | None:
         scope: Names | None = self
@@ -148,8 +150,8 @@ class Names:
         return found
 
 
-def moved(jump: Jump, rank: int, strides: tuple[int, ...] | None) -> Jump:
-    """The jump behind a layer with those strides; none where the spatial axes are gone."""
+def moved(jump: Jump, steps: Jump, rank: int) -> Jump:
+    """The jump behind a layer that takes those steps; none where the spatial axes are gone."""
     if len(jump) != rank:
-        return (Fraction(1),) * rank if not jump else jump[:rank]
-    return jump if strides is None else tuple(j * s for j, s in zip(jump, strides, strict=True))
+        return (Fraction(1),) * rank
+    return tuple(j * step for j, step in zip(jump, steps, strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from archspec.build import loops
+from archspec.build import bind, loops
 from archspec.build.flow import Broken, Flow, Named, bundle
 from archspec.build.place import Place
 from archspec.errors import Diagnostic, SpecError, did_you_mean
@@ -81,6 +81,11 @@ def _join_word(join: Value, flow: Flow, place: Place) -> tuple[str, Value | None
         value = key.text
     else:
         value = place.evaluate(join, flow)
+    if args is not None and not isinstance(args, Mapping):
+        raise SpecError(Diagnostic("E105", f"`{value}` as a join takes arguments by name", args.span))
+    for key, _ in args.entries if isinstance(args, Mapping) and value in REGISTRY else ():
+        if key.text in REGISTRY[str(value)].references:
+            raise SpecError(Diagnostic("E105", f"a join takes the branches, not '{key.text}'", key.span))
     if not isinstance(value, str) or value not in JOINS:
         hint = did_you_mean(str(value), JOINS, "joins")
         raise SpecError(Diagnostic("E105", f"'{value}' does not join branches", join.span, hint))
@@ -155,25 +160,28 @@ def _projection(expansion: Expansion, layer: Layer, flow: Flow, out: Flow, inner
     """A 1×1 convolution with the body's stride, without bias, and batch norm (He et al. 2015, eq. 2)."""
     before, after = flow.ports[0], out.ports[0]
     assert after.type is not None
+    if not after.jump:
+        message = "a projection is a 1×1 convolution, and these tensors have no spatial axes"
+        raise SpecError(Diagnostic("E107", message, layer.span, "write the shortcut's layers: `shortcut: [linear: …]`"))
     steps = [a / b for a, b in zip(after.jump, before.jump, strict=False)]
     if any(step.denominator != 1 for step in steps):
         message = "the body makes its input larger: a projection cannot follow it"
         raise SpecError(Diagnostic("E107", message, layer.span, "write the shortcut's layers"))
     stride: object = [int(step) for step in steps] if len(set(steps)) > 1 else int(steps[0]) if steps else 1
     conv_values = {"out": after.type.channels, "kernel": 1, "stride": stride, "bias": False}
-    conv_values |= _defaults(expansion, "conv", flow, inner)
-    conv = expansion.append(REGISTRY["conv"].model_validate(conv_values), "conv", flow, layer.span, inner)
-    norm_values = _defaults(expansion, "batch_norm", flow, inner)
-    norm = expansion.append(REGISTRY["batch_norm"].model_validate(norm_values), "norm", conv, layer.span, inner)
+    conv = _made(expansion, "conv", conv_values, flow, layer, inner)
+    norm = _made(expansion, "batch_norm", {}, conv, layer, inner)
     inner.names.own.update(conv=Named(conv), norm=Named(norm))
     return norm
 
 
-def _defaults(expansion: Expansion, word: str, flow: Flow, place: Place) -> dict[str, object]:
-    from archspec.expressions import plain
-
-    found = expansion.spec.defaults.get(word)
-    return {key: plain(place.evaluate(value, flow)) for key, value in (found.items() if found else ())}
+def _made(expansion: Expansion, word: str, values: dict[str, object], flow: Flow, layer: Layer, place: Place) -> Flow:
+    """A layer of the projection, with the spec's defaults."""
+    defaults = expansion.defaults.get(word, {})
+    values = {**{key: value for key, (value, _) in defaults.items()}, **values}
+    written = {key: where for key, (_, where) in defaults.items()}
+    op = bind.make(REGISTRY[word], values, written, layer.span, expansion.made)
+    return expansion.append(op, "conv" if word == "conv" else "norm", flow, layer.span, place)
 
 
 def _residual_hint(diagnostic: Diagnostic, kind: str, flow: Flow, out: Flow) -> Diagnostic:

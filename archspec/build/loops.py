@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from archspec import source
 from archspec.build.flow import BROKEN, Broken, Flow, Named, Overflow
-from archspec.build.place import RESERVED, Place
+from archspec.build.place import Place
 from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
 from archspec.graph import Scope
 from archspec.source import Scalar, Value
-from archspec.spec import Layer
+from archspec.spec import RESERVED, Layer
 
 if TYPE_CHECKING:
     from archspec.build.expand import Expansion
 
-MAX_INSTANCES = 1_000_000
+MAX_INSTANCES = 400_000
 TABLE_KEYS = ("columns", "rows", "as")
 
 Row = dict[str, object]
@@ -77,36 +77,33 @@ def table(each: source.Mapping, flow: Flow, place: Place) -> list[Row]:
     names = [c for c in columns.items if isinstance(c, Scalar)] if isinstance(columns, source.Sequence) else []
     if not names:
         raise SpecError(Diagnostic("E141", "a table needs `columns: [name, …]`", each.span))
-    if isinstance(body, Scalar):
-        return [dict(zip([n.text for n in names], row, strict=True)) for row in _held_rows(body, names, flow, place)]
-    assert isinstance(body, source.Sequence)
+    known = [name.text for name in names]
+    for name in names:
+        if known.count(name.text) > 1:
+            raise SpecError(Diagnostic("E143", f"two columns are called '{name.text}'", name.span))
     found: list[Row] = []
-    for line in body.items:
-        if not isinstance(line, source.Sequence) or len(line.items) != len(names):
-            count = len(line.items) if isinstance(line, source.Sequence) else 1
-            told = ", ".join(n.text for n in names)
-            message = f"this row has {count} values for {len(names)} columns ({told})"
-            raise SpecError(Diagnostic("E142", message, line.span))
-        cells = (place.evaluate(cell, flow) for cell in line.items)
-        found.append(dict(zip((n.text for n in names), cells, strict=True)))
-    if isinstance(whole, Scalar):
-        check_variable(whole, place)
-        return [{whole.text: row} for row in found]
-    for name in names:
+    for cells, span in _cells(body, flow, place):
+        if len(cells) != len(names):
+            message = f"this row has {len(cells)} values for {len(names)} columns ({', '.join(known)})"
+            raise SpecError(Diagnostic("E142", message, span))
+        found.append(dict(zip(known, cells, strict=True)))
+    for name in [whole] if isinstance(whole, Scalar) else names:
         check_variable(name, place)
-    return found
+    return [{whole.text: row} for row in found] if isinstance(whole, Scalar) else found
 
 
-def _held_rows(body: Scalar, names: list[Scalar], flow: Flow, place: Place) -> list[list[object]]:
-    """Rows held in a variable: `rows: $table`."""
-    held = place.evaluate(body, flow)
-    if not isinstance(held, list) or not all(isinstance(r, list) and len(r) == len(names) for r in held):
-        told = ", ".join(n.text for n in names)
-        message = f"`rows` is a list of rows with {len(names)} values each ({told})"
-        raise SpecError(Diagnostic("E142", message, body.span))
-    for name in names:
-        check_variable(name, place)
-    return held
+def _cells(body: Value | None, flow: Flow, place: Place) -> Iterator[tuple[list[object], Span]]:
+    """The values of each row, written out or held in a variable (`rows: $table`), and where they stand."""
+    if isinstance(body, source.Sequence):
+        lines = [(place.evaluate(line, flow), line.span) for line in body.items]
+    elif isinstance(body, Scalar):
+        held = place.evaluate(body, flow)
+        lines = [(line, body.span) for line in held] if isinstance(held, list) else [(held, body.span)]
+    else:
+        assert body is not None  # what makes it a table
+        raise SpecError(Diagnostic("E142", "`rows` is a list of rows", body.span, "rows: [[16, 1], [24, 2]]"))
+    for line, span in lines:
+        yield (line if isinstance(line, list) else [line]), span
 
 
 def check_variable(key: Scalar, place: Place) -> None:

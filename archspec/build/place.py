@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from archspec.build.flow import Broken, Flow, Names
+from archspec.build.flow import Broken, Flow, Names, Overflow
 from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
 from archspec.expressions import interpolate, parse_expression
 from archspec.graph import Phase
@@ -14,7 +14,6 @@ from archspec.source import Scalar, Sequence, Value
 from archspec.spec import Layer
 
 MAX_DEPTH = 64
-RESERVED = ("in", "prev", "index")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +57,12 @@ class Place:
         place.depth = self.depth + 1
         if place.depth > MAX_DEPTH:
             message = f"blocks and groups are nested {MAX_DEPTH} deep here: does a block contain itself?"
-            raise SpecError(Diagnostic("E110", message, span, None, self.trail))
+            raise Overflow(Diagnostic("E110", message, span, None, self.trail))
         return place
 
     def scope(self, flow: Flow) -> dict[str, object]:
         """The variables an expression may use, `$in` and `$prev` among them."""
-        variables = self.variables
-        variables["in"] = self.inside
-        variables["prev"] = flow
-        variables["?"] = self._tapped
-        return variables
+        return {**self.variables, "in": self.inside, "prev": flow, "?": self._tapped}
 
     def _tapped(self, path: str) -> Flow | list[Flow] | None:
         """The tensors a path in an expression names: a list of them behind `enc.*.skip`."""
@@ -107,6 +102,7 @@ class Place:
             raise SpecError(Diagnostic("E120", f"{found!r} is not the name of a layer", span, None, self.trail))
         flow = self.names.resolve(found)
         if flow is None:
+            hint: str | None
             first = found.split(".")[0].split(":")[0]
             start = self.names.find(first)
             if start is None:
@@ -116,6 +112,8 @@ class Place:
             else:
                 hint = f"inside '{first}': {', '.join(list(start.inside)[:12]) or 'no names'}"
             message = f"no layer here is called '{found}'"
+            if first in self.names.left_out:
+                message, hint = f"'{found}' is left out here: its `when` is false", None
             raise SpecError(Diagnostic("E121", message, span, hint, self.trail))
         if flow.broken:
             raise Broken

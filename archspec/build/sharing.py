@@ -11,6 +11,7 @@ from archspec.build import loops
 from archspec.build.flow import Broken, Flow, Named, Names, bundle
 from archspec.build.place import Place
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
+from archspec.graph import Phase
 from archspec.ops.base import Operator, Types
 from archspec.source import Scalar
 from archspec.spec import Layer
@@ -42,7 +43,9 @@ class Sharing:
         finally:
             self.stack.pop()
 
-    def owner(self, expansion: Expansion, path: str, op: Operator, types: Types, span: Span) -> str | None:
+    def owner(
+        self, expansion: Expansion, path: str, op: Operator, types: Types, span: Span, phase: Phase
+    ) -> str | None:
         """The node whose weights a node of that path uses. Raises SpecError E171 where they would not fit it."""
         if not self.stack or self.stack[-1] is None or not op.weights(types):
             return None
@@ -53,6 +56,17 @@ class Sharing:
             return None
         while first.shares is not None:
             first = expansion.nodes[first.shares]
+        if first.phase == "train" and phase == "always":
+            message = f"'{path}' is deployed, but shares the weights of '{first.name}', which exists only in training"
+            raise SpecError(Diagnostic("E161", message, span))
+        if op != first.op:
+            told = ", ".join(
+                f"{key} is {value!r} here, {getattr(first.op, key, None)!r} there"
+                for key, value in op
+                if value != getattr(first.op, key, None)
+            )
+            message = f"'{path}' cannot share the weights of '{first.name}': {told or 'they are different layers'}"
+            raise SpecError(Diagnostic("E171", message, span, "what shares weights is the same layer, arguments too"))
         before = tuple(expansion.types[tap.node][tap.port] for tap in first.inputs)
         here, there = op.weights(types), first.op.weights(before)
         if here != there:

@@ -24,12 +24,18 @@ def used_blocks(tree: Mapping, path: Path, parser: Parser) -> tuple[dict[str, Bl
     """Blocks that `use` brings in, with their text by name. Only blocks come: no layers, no variables."""
     found: dict[str, Block] = {}
     texts: dict[str, Value] = {}
-    _collect(tree, path, parser, found, texts, (path.resolve(),))
+    _collect(tree, path, parser, found, texts, (path.resolve(),), set())
     return found, texts
 
 
 def _collect(
-    tree: Mapping, path: Path, parser: Parser, found: dict[str, Block], texts: dict[str, Value], chain: tuple[Path, ...]
+    tree: Mapping,
+    path: Path,
+    parser: Parser,
+    found: dict[str, Block],
+    texts: dict[str, Value],
+    chain: tuple[Path, ...],
+    read: set[Path],
 ) -> None:
     use = tree.get("use")
     items = use.items if isinstance(use, source.Sequence) else (use,) if isinstance(use, Scalar) else ()
@@ -39,19 +45,21 @@ def _collect(
         try:
             file = _file(str(item.text), path)
             if file.resolve() in chain:
-                if file.resolve() != chain[0] or len(chain) > 1:
-                    parser.error("E520", f"'{item.text}' uses this file, which uses it again", item.span)
+                parser.error("E520", f"'{item.text}' uses this file, which uses it again", item.span)
                 continue
+            if file.resolve() in read:
+                continue
+            read.add(file.resolve())
             other = source.read(file)
             document, other = validate(other)
         except SpecError as error:
             told = [d if d.span else Diagnostic(d.code, d.message, item.span, d.hint) for d in error.diagnostics]
             parser.diagnostics += told
             continue
-        _collect(other, file, parser, found, texts, (*chain, file.resolve()))
+        _collect(other, file, parser, found, texts, (*chain, file.resolve()), read)
         blocks = other.get("blocks")
         for name, block in parse_blocks(other, document, parser).items():
-            if name in found and found[name].span.file != block.span.file:
+            if name in found and Path(found[name].span.file).resolve() != Path(block.span.file).resolve():
                 parser.error("E521", f"two used specs have a block '{name}'", item.span)
             found[name] = block
             text = blocks.get(name) if isinstance(blocks, Mapping) else None

@@ -9,6 +9,7 @@ backend's `lowering/`, and nothing more.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -107,6 +108,15 @@ class Operator(BaseModel):
     def window(self, inputs: Types) -> Window | None:
         """The window slid over the input, or None where a cell sees its own position (or everything)."""
         return None
+
+    def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
+        """Input cells that one step along each spatial axis of the output takes: below 1 where it enlarges."""
+        window = self.window(inputs)
+        if window is not None:
+            return tuple(Fraction(stride) for stride in window.stride)
+        if self.category == "merge" or inputs[0].rank != outputs[0].rank:
+            return (Fraction(1),) * outputs[0].rank
+        return tuple(Fraction(a, b) for a, b in zip(inputs[0].spatial, outputs[0].spatial, strict=True))
 
     def label(self) -> str:
         """A few characters for a diagram: `3×3, 64, /2`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 from archspec.ops.arguments import Axes, AxesFromZero, Count, Flag, Init, Padding
 from archspec.ops.base import Operator, OperatorError, Sample, Types, Weight, Window, operator
@@ -297,6 +298,9 @@ class ConvTranspose(Operator):
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return outputs[0].numel if self.bias else 0
+
+    def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
+        return tuple(Fraction(1, stride) for stride in per_axis("stride", self.stride, inputs[0]))
 
     def label(self) -> str:
         larger = stride_label(self.stride).replace("/", "×")

@@ -1,7 +1,8 @@
-"""Files of weights, read without running anything that is in them."""
+"""Files of weights: read without running anything that is in them, written whole and always the same."""
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 from collections.abc import Mapping
@@ -11,16 +12,20 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from archspec.errors import fail
+from archspec.files import replacing
 
 NESTED = ("state_dict", "model_state_dict", "model", "net", "params")
 """Keys under which training scripts keep the state dict beside the epoch, the optimiser and the like."""
 
 WRAPPERS = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put before every name."""
+
+METADATA = "archspec"
+"""The one key of metadata in the files written here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +96,27 @@ def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         if tensors and all(name.startswith(prefix) for name in tensors):
             tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     return tensors
+
+
+def write_checkpoint(tensors: Mapping[str, Tensor], path: Path, facts: Mapping[str, Any], code: str = "E505") -> None:
+    """Tensors by name as safetensors, and facts (what JSON can hold) as its metadata: equal input, equal bytes.
+
+    The facts are JSON under one key: safetensors writes several keys in an order of chance.
+    Raises SpecError of that code where the file cannot be written.
+    """
+    # Copies, since safetensors refuses tensors that lie in one storage.
+    own = {n: t.detach().to("cpu", copy=True, memory_format=torch.contiguous_format) for n, t in tensors.items()}
+    with replacing(path, code) as written:
+        try:
+            save_file(own, written, {METADATA: json.dumps(dict(facts), sort_keys=True)})
+        except SafetensorError as error:  # what it makes of a full disk
+            raise fail(code, f"cannot write '{path}': {error}") from error
+
+
+def facts_of(metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    """The facts in a file's metadata; none where another program wrote it."""
+    try:
+        found = json.loads((metadata or {}).get(METADATA, "{}"))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from archspec.errors import Diagnostic, SpecError, fail
 from archspec.graph import TypedGraph
-from archspec_torch.checkpoint import Checkpoint, read_checkpoint
+from archspec_torch.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from archspec_torch.compiler import Network, compile
 from archspec_torch.keymap import KeyMap, key_map
 
@@ -78,19 +76,21 @@ def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str |
     file of templates. The written file holds exactly the keys of the compiled network's state dict. Weights
     of heads that exist only in training, kernels that the spec fixes and batch counters may be missing: they
     are written with their initial values. Any other weight that is missing, and any of another shape, is an
-    error, and then nothing is written.
+    error, and then nothing is written. The same input gives the same bytes.
 
     Raises SpecError: of the spec; E701 to E704 for the file; E705, E706 for the map; E707 a key that becomes
-    two weights, or two keys one; E708 shapes that differ; E709 weights missing; E712 `out` cannot be written.
+    two weights, or two keys one; E708 shapes that differ, or values that are finite in the file and would be
+    infinite in the network's type; E709 weights missing; E712 `out` cannot be written, or is the file to import.
     """
     import archspec
 
     graph: TypedGraph = spec if isinstance(spec, TypedGraph) else archspec.load(spec)
     source, out = Path(source), Path(out)
     keys = key_map(map, graph.name)
+    _check_target(out, source)
     checkpoint = read_checkpoint(source)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # so that what the file lacks is the same each time
+        torch.default_generator.manual_seed(0)  # so that what the file lacks is the same each time
         model = compile(graph)
     tensors = model.state_dict()
     errors: list[Diagnostic] = []
@@ -109,7 +109,7 @@ def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str |
     for theirs, ours in places.items():
         tensors[ours] = checkpoint.tensors[theirs].to(tensors[ours].dtype)
     origin = {"network": graph.name, "map": keys.name, "source": source.name, "sha256": _sha256(source)}
-    _write(tensors, out, origin)
+    write_checkpoint(tensors, out, origin, code="E712")
     return Report(
         network=graph.name,
         source=str(source),
@@ -168,6 +168,12 @@ def _mismatch(theirs: Tensor, ours: Tensor) -> str | None:
         return "it is sparse or quantised"
     if theirs.is_floating_point() != ours.is_floating_point():
         return f"{theirs.dtype} in the file, {ours.dtype} in the network".replace("torch.", "")
+    if theirs.is_floating_point() and torch.finfo(theirs.dtype).max > torch.finfo(ours.dtype).max:
+        lost = theirs[theirs.isfinite() & ~theirs.to(ours.dtype).isfinite()]
+        if n := lost.numel():
+            beyond = f"{n} of its values are" if n > 1 else "one of its values is"
+            largest = f"{lost[lost.abs().argmax()].item():.4g}"
+            return f"{beyond} beyond {ours.dtype}, the largest {largest}".replace("torch.", "")
     return None
 
 
@@ -190,20 +196,17 @@ def _learned(model: Network, names: Iterable[str]) -> int:
     return sum(parameters[name].numel() for name in names if name in parameters)
 
 
-def _write(tensors: Mapping[str, Tensor], out: Path, origin: Mapping[str, str]) -> None:
-    """All of it or nothing: to a temporary name in the same folder, then renamed."""
-    if out.is_dir() or not out.parent.is_dir():
-        why = "it is a folder" if out.is_dir() else f"there is no folder '{out.parent}'"
+def _check_target(out: Path, source: Path) -> None:
+    """Raises SpecError E712 where `out` cannot be written, or would replace the file to import."""
+    why = None
+    if out.is_dir():
+        why = "it is a folder"
+    elif not out.parent.is_dir():
+        why = f"there is no folder '{out.parent}'"
+    elif out.exists() and source.exists() and out.samefile(source):  # by another path or through a link too
+        why = "it is the file to import"
+    if why:
         raise fail("E712", f"cannot write '{out}': {why}")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    metadata = {"format": "pt"} | {f"archspec.{key}": value for key, value in origin.items()}
-    try:
-        save_file({name: t.detach().clone().contiguous() for name, t in tensors.items()}, temporary, metadata)
-        os.replace(temporary, out)
-    except Exception as error:
-        raise fail("E712", f"cannot write '{out}': {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _sha256(path: Path) -> str:

@@ -127,3 +127,12 @@ def test_a_signal_while_training_leaves_good_weights(sent: signal.Signals, statu
 
     assert load_file(tmp_path / "run" / "last.safetensors")
     assert not list((tmp_path / "run").glob("*.tmp*"))
+
+
+def test_the_help_names_every_map_that_comes_with_archspec(run_archspec: Run) -> None:
+    from archspec_torch.keymap import SHIPPED
+
+    told = run_archspec("weights", "import", "--help").stdout
+    shipped = [path.name for path in SHIPPED.iterdir() if path.is_dir()]
+    assert "torchvision" in shipped
+    assert [name for name in (*shipped, "identity") if name not in told] == []

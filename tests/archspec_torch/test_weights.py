@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gc
 import hashlib
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,9 +94,9 @@ def test_tensors_are_renamed_and_written_with_their_origin(
     assert report.parameters == sum(p.numel() for p in model.parameters())
     assert (report.left_over, dict(report.missing), report.others) == ((), {}, ("epoch",))
     with safe_open(tmp_path / "out.safetensors", "pt") as file:
-        metadata = file.metadata()
-    assert metadata["archspec.network"] == "small" and metadata["archspec.source"] == "theirs.pth"
-    assert metadata["archspec.sha256"] == hashlib.sha256((tmp_path / "theirs.pth").read_bytes()).hexdigest()
+        origin = json.loads(file.metadata()["archspec"])
+    assert (origin["network"], origin["source"]) == ("small", "theirs.pth")
+    assert origin["sha256"] == hashlib.sha256((tmp_path / "theirs.pth").read_bytes()).hexdigest()
     assert sorted(p.name for p in tmp_path.iterdir() if p.suffix != ".yaml") == ["out.safetensors", "theirs.pth"]
 
 
@@ -145,6 +147,41 @@ def test_half_precision_is_widened(run: Callable[..., Any], theirs: dict[str, Te
     torch.testing.assert_close(written["linear1.weight"], theirs["head.weight"].half().float())
 
 
+def test_equal_files_become_equal_files(spec: Path, tmp_path: Path) -> None:
+    torch.save(compile(spec).state_dict(), tmp_path / "own.pth")
+    written = set()
+    for i in range(8):  # with three entries of metadata in an order of chance, all alike is one time in 6⁷
+        import_weights(spec, tmp_path / "own.pth", "identity", tmp_path / f"{i}.safetensors")
+        written.add((tmp_path / f"{i}.safetensors").read_bytes())
+    assert len(written) == 1
+
+
+def test_an_import_leaves_torchs_generators_alone(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save(compile(spec).state_dict(), tmp_path / "own.pth")
+    seeds: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeds.append)
+    before = torch.get_rng_state()
+    import_weights(spec, tmp_path / "own.pth", "identity", tmp_path / "out.safetensors")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert seeds == []
+
+
+def test_double_precision_is_narrowed_where_float32_can_hold_it(
+    run: Callable[..., Any], theirs: dict[str, Tensor], tmp_path: Path
+) -> None:
+    double = {name: t.double() if t.is_floating_point() else t for name, t in theirs.items()}
+    double["head.bias"] = torch.tensor([1e-300, -float("inf"), float("nan")], dtype=torch.float64)
+    run(double)
+    written = load_file(tmp_path / "out.safetensors")
+    torch.testing.assert_close(written["linear1.weight"], theirs["head.weight"], rtol=0, atol=0)
+    assert str(written["linear1.bias"].tolist()) == "[0.0, -inf, nan]"  # infinite and undefined before as well
+    (tmp_path / "out.safetensors").unlink()
+    double["head.bias"] = torch.tensor([1.0, -1e39, 1e300], dtype=torch.float64)
+    message = "'head.bias' does not fit 'linear1.bias': 2 of its values are beyond float32, the largest 1e+300"
+    assert diagnostics(run, double) == [("E708", message)]
+    assert not (tmp_path / "out.safetensors").exists()
+
+
 def test_own_names_go_through_identity(spec: Path, tmp_path: Path) -> None:
     model = compile(spec)
     torch.save(nn.DataParallel(model).state_dict(), tmp_path / "own.pth")
@@ -158,6 +195,49 @@ def test_what_cannot_be_written_is_told(spec: Path, tmp_path: Path) -> None:
         with pytest.raises(SpecError) as caught:
             import_weights(spec, tmp_path / "own.pth", "identity", out)
         assert [d.code for d in caught.value.diagnostics] == ["E712"]
+
+
+@pytest.mark.parametrize("link", [None, os.symlink, os.link])
+@pytest.mark.parametrize("onto", ["file", "link"])
+def test_the_file_to_import_is_never_overwritten(
+    spec: Path, tmp_path: Path, link: Callable[[Path, Path], None] | None, onto: str
+) -> None:
+    file, other = tmp_path / "own.pth", tmp_path / "other.pth"
+    torch.save(compile(spec).state_dict(), file)
+    if link is None:
+        (tmp_path / "folder").mkdir()
+        other = tmp_path / "folder" / ".." / "own.pth"
+    else:
+        link(file, other)
+    content, names = file.read_bytes(), sorted(tmp_path.iterdir())
+    source, out = (other, file) if onto == "file" else (file, other)
+    with pytest.raises(SpecError) as caught:
+        import_weights(spec, source, "identity", out)
+    assert [(d.code, d.message) for d in caught.value.diagnostics] == [
+        ("E712", f"cannot write '{out}': it is the file to import")
+    ]
+    assert file.read_bytes() == content and sorted(tmp_path.iterdir()) == names
+
+
+def test_a_full_disk_is_told_and_a_fault_is_not_called_one(
+    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def faulty(*_: object, **__: object) -> None:
+        raise TypeError("a fault")
+
+    torch.save(compile(spec).state_dict(), tmp_path / "own.pth")
+    (tmp_path / "out.safetensors").write_bytes(b"old")
+    with monkeypatch.context() as patch, pytest.raises(SpecError, match="E712.*No space left on device"):
+        patch.setattr(os, "replace", full)
+        import_weights(spec, tmp_path / "own.pth", "identity", tmp_path / "out.safetensors")
+    with monkeypatch.context() as patch, pytest.raises(TypeError, match="a fault"):
+        patch.setattr("archspec_torch.checkpoint.save_file", faulty)
+        import_weights(spec, tmp_path / "own.pth", "identity", tmp_path / "out.safetensors")
+    assert (tmp_path / "out.safetensors").read_bytes() == b"old"
+    assert {path.name for path in tmp_path.iterdir()} == {"small.yaml", "own.pth", "out.safetensors"}
 
 
 def test_training_heads_may_be_missing_and_are_filled(tmp_path: Path, write_spec: Callable[..., Path]) -> None:

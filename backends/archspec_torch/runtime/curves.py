@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archspec_torch.runtime.files import write_bytes
+from archspec.files import write_bytes
 
 TRAIN, VAL = "#0072B2", "#D55E00"
 """Blue and vermilion of Okabe and Ito: told apart by every eye, and in grey."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ def evaluate(
     normalize = Normalize(preprocessing, chosen)
     tally = measure(model, task, examples, normalize, plan.batch, plan.workers, chosen)
     found = evaluation_of(tally, task.classes, split, weights, epoch)
-    return Evaluation(**{**vars(found), "warnings": tuple(warnings)})
+    return replace(found, warnings=tuple(warnings))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -33,6 +33,10 @@ SUFFIXES = frozenset(
 )
 
 
+ORIENTATION = 0x0112
+"""The EXIF tag: 1 for upright, 2 to 8 for mirrored and turned."""
+
+
 class ImageProblem(Exception):
     """A file that cannot be used as an image, and why."""
 
@@ -51,11 +55,16 @@ class Frame:
         return self.place(open_image(path, edge=max(self.height, self.width)))
 
     def place(self, image: Image.Image) -> Tensor:
-        """An image as uint8 (channels, height, width).
+        """An image as uint8 (channels, height, width), turned upright as its EXIF orientation says.
 
         Colour becomes grey by luminance (ITU-R 601), grey becomes colour by repetition, what is transparent
         becomes white. Sizes change by bilinear interpolation, antialiased where they shrink.
+        Raises ImageProblem for values of unknown range, and for what turns out damaged only now.
         """
+        with _decoding():
+            image.load()
+            if image.getexif().get(ORIENTATION, 1) != 1:  # else it would be copied for nothing
+                image = ImageOps.exif_transpose(image)
         image = _eight_bit(image)
         image = image.convert("L" if self.channels == 1 else "RGB")
         array = numpy.array(_fitted(image, self.width, self.height, self.fit))
@@ -87,7 +96,7 @@ def frame_of(input_type: TensorType, fit: str, name: str) -> Frame:
 
 
 def open_image(path: Path, edge: int | None = None) -> Image.Image:
-    """The first picture of a file, decoded and turned upright as its EXIF orientation says.
+    """The first picture of a file, decoded, as it is stored: `Frame.place` turns it upright.
 
     `edge`: the longest side that will be needed; a JPEG much larger is decoded at an eighth, a quarter or
     half of its size. Raises ImageProblem for what is missing, is no image, is damaged or has over 100 million
@@ -98,15 +107,21 @@ def open_image(path: Path, edge: int | None = None) -> Image.Image:
     if not path.is_file():
         raise ImageProblem("is a folder, not an image" if path.is_dir() else "is not a regular file")
     Image.init()
+    with _decoding(), Image.open(path, formats=[f for f in FORMATS if f in Image.OPEN]) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise ImageProblem(f"is {width}×{height} pixels; the limit is {MAX_PIXELS:,}")
+        if edge is not None:
+            image.draft(None, (2 * edge, 2 * edge))
+        image.load()
+        return image
+
+
+@contextlib.contextmanager
+def _decoding() -> Iterator[None]:
+    """Makes an ImageProblem of whatever the decoders raise."""
     try:
-        with Image.open(path, formats=[f for f in FORMATS if f in Image.OPEN]) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise ImageProblem(f"is {width}×{height} pixels; the limit is {MAX_PIXELS:,}")
-            if edge is not None:
-                image.draft(None, (2 * edge, 2 * edge))
-            image.load()
-            return ImageOps.exif_transpose(image)
+        yield
     except ImageProblem:
         raise
     except Image.DecompressionBombError as error:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from archspec.errors import fail
-from archspec_torch.runtime.files import write_text
+from archspec.files import write_text
 from archspec_torch.runtime.images import Frame
 
 Positive = Annotated[int, Field(ge=1)]

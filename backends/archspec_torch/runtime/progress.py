@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -111,7 +112,7 @@ def table(rows: Sequence[tuple[str, str]]) -> str:
 
 
 def progress_for(epochs: int, steps: int, quiet: bool) -> Progress:
-    """A bar where stderr is a terminal, lines where it is not, nothing where that is wanted."""
+    """A bar where stderr is a terminal and rich is installed, else lines; nothing where that is wanted."""
     if quiet:
         return Silence()
-    return Bar(epochs, steps) if sys.stderr.isatty() else Lines(epochs)
+    return Bar(epochs, steps) if sys.stderr.isatty() and find_spec("rich") else Lines(epochs)

@@ -23,11 +23,11 @@ from torch import nn
 
 from archspec import source
 from archspec.errors import did_you_mean, fail
+from archspec.files import write_text
 from archspec.graph import TypedGraph
 from archspec.loading import load
 from archspec.run import RunFile, load_run
 from archspec_torch.compiler import compile
-from archspec_torch.runtime.files import write_text
 from archspec_torch.runtime.preprocess import Preprocessing, read_preprocessing
 from archspec_torch.runtime.weights import load_weights
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from archspec.errors import Diagnostic, SpecError, fail
+from archspec.files import write_text
 from archspec.graph import TypedGraph
 from archspec.run import RunFile, load_run
 from archspec_torch.compiler import compile
@@ -21,7 +22,6 @@ from archspec_torch.runtime.curves import write_curves
 from archspec_torch.runtime.data import Examples, Source, open_source
 from archspec_torch.runtime.device import choose_device, device_label
 from archspec_torch.runtime.evaluate import Evaluation, evaluation_of
-from archspec_torch.runtime.files import write_text
 from archspec_torch.runtime.images import frame_of
 from archspec_torch.runtime.loop import (
     State,
@@ -252,17 +252,39 @@ def introduction(job: Job, state: State, directory: Path) -> str:
 
 @contextlib.contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """torch's own generators seeded for the weights and dropout of a run, and given back as they were.
+    """torch's generators of the CPU and of the run's device seeded, and given back as they were.
 
-    cuDNN keeps to algorithms that give the same sums each time.
+    From them come the weights and dropout of a run. Generators of other devices are not touched, as
+    `torch.manual_seed` would. cuDNN keeps to algorithms that give the same sums each time.
     """
     cudnn = torch.backends.cudnn
     former = cudnn.deterministic, cudnn.benchmark
-    devices = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+    with _generators_kept(device):
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
         cudnn.deterministic, cudnn.benchmark = True, False
         try:
             yield
         finally:
             cudnn.deterministic, cudnn.benchmark = former
+
+
+@contextlib.contextmanager
+def _generators_kept(device: torch.device) -> Iterator[None]:
+    """The state of the CPU's generator and of the device's own is the same after as before."""
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        with torch.random.fork_rng(devices=[index]):
+            yield
+        return
+    mps = torch.mps.get_rng_state() if device.type == "mps" else None
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        if mps is not None:
+            torch.mps.set_rng_state(mps)

@@ -5,21 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import safetensors
-import safetensors.torch
 from torch import nn
 
 from archspec.errors import fail
-from archspec_torch.runtime.files import write_bytes
+from archspec_torch.checkpoint import facts_of, write_checkpoint
 
 
 def save_weights(model: nn.Module, path: Path, epoch: int) -> None:
-    """The state dict as safetensors, under the layers' names; `epoch` (finished epochs) as its metadata.
+    """The state dict as safetensors, under the layers' names, and `epoch` (finished epochs) beside it.
 
-    One entry of metadata alone: several would be written in an order of chance, and equal weights would not
-    be equal files. Raises SpecError E505.
+    Equal weights are equal files. Raises SpecError E505.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_bytes(path, safetensors.torch.save(tensors, {"epoch": str(epoch)}))
+    write_checkpoint(model.state_dict(), path, {"epoch": epoch})
 
 
 def load_weights(model: nn.Module, path: Path) -> int | None:
@@ -31,7 +28,7 @@ def load_weights(model: nn.Module, path: Path) -> int | None:
         raise fail("E701", f"there is no file {path}")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            epoch = (file.metadata() or {}).get("epoch", "")
+            epoch = facts_of(file.metadata()).get("epoch")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (safetensors.SafetensorError, OSError) as error:
         raise fail("E701", f"{path} cannot be read as safetensors: {error}") from error
@@ -43,4 +40,4 @@ def load_weights(model: nn.Module, path: Path) -> int | None:
             message = f"{path} is of another network: '{name}' is {shown[0]} here and {shown[1]} there"
             raise fail("E708", message)
     model.load_state_dict(tensors)
-    return int(epoch) if epoch.isdecimal() else None
+    return epoch if isinstance(epoch, int) else None

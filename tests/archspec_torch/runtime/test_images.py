@@ -109,7 +109,18 @@ def test_rotated_images_are_turned_upright(tmp_path: Path, orientation: int) -> 
     stored = upright if turn is None else upright.transpose(turn)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    assert (read(saved(stored, tmp_path / "a.png", exif=exif)) == COLOUR).all()
+    path = saved(stored, tmp_path / "a.png", exif=exif)
+    assert (read(path) == COLOUR).all()
+    with Image.open(path) as image:  # one that is handed over open is the same image
+        assert torch.equal(Frame(3, 12, 20).place(image), Frame(3, 12, 20).read(path))
+        assert image.size == stored.size and image.getexif().get(0x0112, 1) == orientation, "it was changed"
+
+
+def test_an_open_image_that_turns_out_damaged_is_a_problem_too(tmp_path: Path) -> None:
+    path = saved(Image.fromarray(RNG.integers(0, 256, (200, 200, 3), dtype=numpy.uint8)), tmp_path / "a.jpg")
+    path.write_bytes(path.read_bytes()[:5000])
+    with Image.open(path) as image, pytest.raises(ImageProblem, match="damaged"):
+        Frame(3, 8, 8).place(image)
 
 
 def test_the_first_picture_of_several(tmp_path: Path) -> None:

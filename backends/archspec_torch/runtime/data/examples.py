@@ -138,8 +138,8 @@ def value_counts(images: Tensor) -> Tensor:
 
 
 def grouped(order: Tensor, size: int) -> list[Tensor]:
-    """Positions in groups of `size`. A last group of one joins the one before it: batch norm needs two."""
+    """Positions in groups of `size`. A last one of a single position joins the one before: batch norm needs two."""
     groups = list(order.split(size))
-    if len(groups) > 1 and len(groups[-1]) == 1:
+    if size > 1 and len(groups) > 1 and len(groups[-1]) == 1:
         groups[-2:] = [torch.cat(groups[-2:])]
     return groups

@@ -1,0 +1,48 @@
+"""Writing files whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from archspec.errors import fail
+
+
+@contextmanager
+def replacing(path: Path, code: str = "E505") -> Iterator[Path]:
+    """A new file in the folder of `path`, to write under the name given; it becomes `path` when the block ends.
+
+    A reader sees the former file or the whole new one, after a power cut too: the content reaches the disk
+    before the name does. Where the block ends in any exception, Ctrl-C included, the former file stays and the
+    new one goes. Permissions are those of any new file (the umask's); a link is replaced, not followed.
+
+    Raises SpecError, of that code, where the file cannot be written: no permission, a full disk.
+    """
+    # Part of the name alone: with the rest behind it, a name of the longest kind would be too long.
+    written = path.with_name(f".{path.name[:32]}.{os.urandom(6).hex()}")
+    try:
+        try:
+            os.close(os.open(written, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            yield written
+            with written.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(written, path)
+        except BaseException:
+            with suppress(OSError):
+                written.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise fail(code, f"cannot write '{path}': {error.strerror or error}") from error
+
+
+def write_bytes(path: Path, data: bytes, code: str = "E505") -> None:
+    """The file with that content, in place of a former one. Raises SpecError of that code."""
+    with replacing(path, code) as written:
+        written.write_bytes(data)
+
+
+def write_text(path: Path, text: str, code: str = "E505") -> None:
+    """The same for text, in UTF-8, its line ends as they are."""
+    write_bytes(path, text.encode(), code)

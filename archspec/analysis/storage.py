@@ -1,4 +1,4 @@
-"""Which results overwrite their input: the rule that counting and lowering share."""
+"""Which results overwrite their input, as activation memory is counted; a backend may overwrite more."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ def in_place(graph: Graph) -> frozenset[str]:
 
     An activation (`storage == "activation"`) runs in place where its one input is the fresh output of
     a convolution, linear or normalising layer that no other layer reads and that is not an output of
-    the network. A sum is not overwritten, nor a tensor that a tap or a training head still needs.
+    the network. Sums are counted with memory of their own, and so are activations over them, though a
+    compiled module may overwrite there too; what a tap or a training head still needs is never overwritten.
     """
     wanted = {tap.node for tap in graph.outputs.values()}
     found = []

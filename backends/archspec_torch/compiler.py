@@ -102,9 +102,10 @@ def network_class(graph: TypedGraph) -> type[Network]:
 def in_place(graph: TypedGraph) -> frozenset[str]:
     """Names of the layers that overwrite their first input: activations and sums that alone read it.
 
-    These are the activations the counts name, those that alone read a sum, and sums onto the fresh output of a
-    convolution, linear or normalising layer (the end of a residual body). Safe for gradients: for the backward
-    pass those layers keep their input and a sum keeps nothing, so none needs the result that is overwritten.
+    These are the activations that counting names (`archspec.analysis.storage`), those that alone read a sum,
+    and sums onto the fresh output of a convolution, linear or normalising layer (the end of a residual body).
+    Safe for gradients: for the backward pass those layers keep their input and a sum keeps nothing, so none
+    needs the result that is overwritten.
     """
     from archspec.analysis import storage
 

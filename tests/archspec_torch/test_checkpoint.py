@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from archspec.errors import SpecError
-from archspec_torch.checkpoint import read_checkpoint
+from archspec_torch.checkpoint import facts_of, read_checkpoint, write_checkpoint
 
 TENSORS = {"conv.weight": torch.arange(6.0).reshape(2, 3), "conv.bias": torch.ones(2)}
 
@@ -105,3 +106,34 @@ def test_what_holds_no_weights_is_told_apart(tmp_path: Path) -> None:
         with pytest.raises(SpecError) as caught:
             read_checkpoint(path)
         assert [(d.code, message in d.message) for d in caught.value.diagnostics] == [(code, True)], path
+
+
+def test_what_is_written_is_read_again_and_always_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    facts = {"epoch": 3, "network": "small", "map": "identity", "source": "ü.pth"}
+    stored = torch.arange(12.0).reshape(3, 4)
+    tensors = {**TENSORS, "turned": stored.t(), "part": stored[1:]}  # two in one storage, one not contiguous
+    contents = set()
+    for order in (1, -1) * 4:
+        write_checkpoint(dict(list(tensors.items())[::order]), path, dict(list(facts.items())[::order]))
+        contents.add(path.read_bytes())
+    assert len(contents) == 1
+    torch.testing.assert_close(dict(read_checkpoint(path).tensors), tensors, rtol=0, atol=0)
+    with safe_open(path, "pt") as file:
+        assert facts_of(file.metadata()) == facts
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device")
+
+    monkeypatch.setattr("archspec_torch.checkpoint.save_file", full)
+    with pytest.raises(SpecError, match=r"E712.*No space left on device"):
+        write_checkpoint(TENSORS, tmp_path / "w.safetensors", {}, code="E712")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {"format": "pt"}, {"archspec": "{"}, {"archspec": "[1]"}])
+def test_metadata_of_others_has_no_facts(metadata: dict[str, str] | None) -> None:
+    assert facts_of(metadata) == {}

@@ -16,6 +16,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import archspec
+from archspec.analysis import storage
 from archspec.errors import Span, SpecError
 from archspec.graph import Graph, Head, Node, Tap, TypedGraph
 from archspec.ops import REGISTRY, Operator
@@ -354,6 +356,15 @@ def test_overwriting_changes_neither_results_nor_gradients(
         (y * weight).sum().backward()
         gradients.append([y, *(p.grad for p in m.parameters())])
     torch.testing.assert_close(*gradients)
+
+
+def test_the_module_overwrites_what_the_counts_say_and_sums_besides() -> None:
+    graph = archspec.load("resnet18")
+    more = compiler.in_place(graph) - storage.in_place(graph)
+    assert compiler.in_place(graph) > storage.in_place(graph)
+    sums = {node.name for node in graph.layers() if node.op.word == "add"}
+    assert more == sums | {node.name for node in graph.layers() if {tap.node for tap in node.inputs} & sums
+                           and node.op.word == "relu"}  # fmt: skip
 
 
 def test_what_others_still_need_is_not_overwritten() -> None:

@@ -230,7 +230,7 @@ def test_a_full_disk_is_told_and_a_fault_is_not_called_one(
 
     torch.save(compile(spec).state_dict(), tmp_path / "own.pth")
     (tmp_path / "out.safetensors").write_bytes(b"old")
-    with monkeypatch.context() as patch, pytest.raises(SpecError, match="E712.*No space left on device"):
+    with monkeypatch.context() as patch, pytest.raises(SpecError, match=r"E712.*No space left on device"):
         patch.setattr(os, "replace", full)
         import_weights(spec, tmp_path / "own.pth", "identity", tmp_path / "out.safetensors")
     with monkeypatch.context() as patch, pytest.raises(TypeError, match="a fault"):

@@ -33,10 +33,6 @@ SUFFIXES = frozenset(
 )
 
 
-ORIENTATION = 0x0112
-"""The EXIF tag: 1 for upright, 2 to 8 for mirrored and turned."""
-
-
 class ImageProblem(Exception):
     """A file that cannot be used as an image, and why."""
 
@@ -52,7 +48,7 @@ class Frame:
 
     def read(self, path: Path) -> Tensor:
         """An image file as uint8 (channels, height, width). Raises ImageProblem."""
-        return self.place(open_image(path, edge=max(self.height, self.width)))
+        return self._placed(open_image(path, edge=max(self.height, self.width)))
 
     def place(self, image: Image.Image) -> Tensor:
         """An image as uint8 (channels, height, width), turned upright as its EXIF orientation says.
@@ -62,9 +58,12 @@ class Frame:
         Raises ImageProblem for values of unknown range, and for what turns out damaged only now.
         """
         with _decoding():
-            image.load()
-            if image.getexif().get(ORIENTATION, 1) != 1:  # else it would be copied for nothing
-                image = ImageOps.exif_transpose(image)
+            image.load()  # a TIFF turns itself when it is loaded, and says no more that it has to be turned
+            image = ImageOps.exif_transpose(image)
+        return self._placed(image)
+
+    def _placed(self, image: Image.Image) -> Tensor:
+        """An image that stands upright, as uint8 (channels, height, width)."""
         image = _eight_bit(image)
         image = image.convert("L" if self.channels == 1 else "RGB")
         array = numpy.array(_fitted(image, self.width, self.height, self.fit))
@@ -77,7 +76,7 @@ class Frame:
             return grey.expand(-1, self.channels, -1, -1).contiguous()
         out = torch.empty(len(images), self.channels, self.height, self.width, dtype=torch.uint8)
         for i, image in enumerate(images):
-            out[i] = self.place(Image.fromarray(image))
+            out[i] = self._placed(Image.fromarray(image))
         return out
 
     def __str__(self) -> str:
@@ -96,7 +95,7 @@ def frame_of(input_type: TensorType, fit: str, name: str) -> Frame:
 
 
 def open_image(path: Path, edge: int | None = None) -> Image.Image:
-    """The first picture of a file, decoded, as it is stored: `Frame.place` turns it upright.
+    """The first picture of a file, decoded and turned upright as its EXIF orientation says.
 
     `edge`: the longest side that will be needed; a JPEG much larger is decoded at an eighth, a quarter or
     half of its size. Raises ImageProblem for what is missing, is no image, is damaged or has over 100 million
@@ -114,7 +113,7 @@ def open_image(path: Path, edge: int | None = None) -> Image.Image:
         if edge is not None:
             image.draft(None, (2 * edge, 2 * edge))
         image.load()
-        return image
+        return ImageOps.exif_transpose(image)
 
 
 @contextlib.contextmanager

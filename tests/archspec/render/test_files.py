@@ -105,7 +105,7 @@ def test_a_drawing_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: p
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(SpecError, match="E505.*No space left on device"):
+    with pytest.raises(SpecError, match=r"E505.*No space left on device"):
         archspec.draw(archspec.load("lenet5"), tmp_path / "net.dot")
     assert list(tmp_path.iterdir()) == []
 

@@ -98,8 +98,9 @@ def test_cmyk(tmp_path: Path) -> None:
     assert abs(found.astype(int) - [200, 60, 20]).max() <= 8
 
 
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_rotated_images_are_turned_upright(tmp_path: Path, orientation: int) -> None:
+def test_rotated_images_are_turned_upright(tmp_path: Path, orientation: int, suffix: str) -> None:
     turn = {
         1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
         4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90,
@@ -109,11 +110,12 @@ def test_rotated_images_are_turned_upright(tmp_path: Path, orientation: int) -> 
     stored = upright if turn is None else upright.transpose(turn)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = saved(stored, tmp_path / "a.png", exif=exif)
+    path = saved(stored, tmp_path / f"a.{suffix}", exif=exif)
     assert (read(path) == COLOUR).all()
     with Image.open(path) as image:  # one that is handed over open is the same image
         assert torch.equal(Frame(3, 12, 20).place(image), Frame(3, 12, 20).read(path))
-        assert image.size == stored.size and image.getexif().get(0x0112, 1) == orientation, "it was changed"
+        if suffix != "tiff":  # Pillow turns these itself when it loads them
+            assert image.size == stored.size and image.getexif().get(0x0112, 1) == orientation, "it was changed"
 
 
 def test_an_open_image_that_turns_out_damaged_is_a_problem_too(tmp_path: Path) -> None:

@@ -183,6 +183,10 @@ def test_a_digit_is_told_in_every_mode(finished: RunResult, tmp_path: Path) -> N
         assert prediction.classes[0][0] == str(label), name
         tolerance = 0.15 if name.endswith("jpg") else 0.01
         assert prediction.classes[0][1] == pytest.approx(plain, abs=tolerance), name
+    for name in kinds:  # handed over open, they are the same images
+        with Image.open(tmp_path / name) as opened:
+            (again,) = predict(finished.dir, [opened], top=3)
+        assert again.classes[0][0] == str(label), name
     (clear,) = predict(finished.dir, [Image.new("RGBA", (9, 9), (0, 0, 0, 0))])
     (white,) = predict(finished.dir, [Image.new("L", (9, 9), 255)])
     assert clear.classes == white.classes

@@ -127,8 +127,12 @@ def with_input(tree: Mapping, size: str | PySequence[int]) -> Mapping:
 
 def _apply(tree: Mapping, path: tuple[str, ...], value: Value, span: Span) -> Mapping:
     variables = tree.get("vars")
-    if tree.get(path[0]) is None and isinstance(variables, Mapping) and variables.get(path[0]) is not None:
+    names = variables.keys() if isinstance(variables, Mapping) else []
+    if path[0] in names and tree.get(path[0]) is None:
         path = ("vars", *path)
+    if tree.get(path[0]) is None:
+        known = [*names, *tree.keys()]
+        raise fail("E512", f"there is no '{path[0]}'", span, did_you_mean(path[0], known, "variables and keys"))
     if path[0] == "blocks" and len(path) == 3 and path[2] not in ("params", "inputs", "outputs", "layers"):
         path = ("blocks", path[1], "params", path[2])
     return _set(tree, path, value, span)

@@ -451,16 +451,3 @@ layers:
     (d,) = errors(tmp_path, text)
     assert "d.2" in str(d) or "d.1" in str(d)
     assert "block 'down'" in str(d)
-
-
-def test_resolved_spec_loads_to_the_same_network(tmp_path):
-    from archspec import source
-
-    graph = load("resnet18")
-    path = tmp_path / "resolved.yaml"
-    path.write_text(source.dump(dict(graph.resolved)))
-    again = load(path)
-    assert {n: (v.op, v.inputs) for n, v in again.nodes.items()} == {
-        n: (v.op, v.inputs) for n, v in graph.nodes.items()
-    }
-    assert "use" not in graph.resolved and again.name == "resnet18"

@@ -126,7 +126,7 @@ def format_diagnostic(diagnostic: Diagnostic, color: bool = False) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if color else text
 
     tint = "31;1" if diagnostic.severity == "error" else "33;1"
-    head = f"{paint(tint, diagnostic.severity)} {diagnostic.code}: {diagnostic.message}"
+    head = f"{paint(tint, diagnostic.severity)} {diagnostic.code}: {_one_cell_each(diagnostic.message)}"
     span = diagnostic.span
     if span is None:
         lines = [head]

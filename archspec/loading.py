@@ -10,7 +10,7 @@ from archspec import overrides as edits
 from archspec import source, zoo
 from archspec.build import build, check_words
 from archspec.build.uses import used_blocks
-from archspec.errors import Diagnostic, SpecError, fail
+from archspec.errors import Diagnostic, Frame, SpecError, fail
 from archspec.expressions import parse_expression
 from archspec.graph import TypedGraph
 from archspec.infer import infer
@@ -66,16 +66,18 @@ def read(
     if wrong := edits.check_variants(tree):
         raise SpecError(wrong)
     chosen = variant or found
+    entered = None
     if chosen is not None:
+        entered = Frame(f"variant '{chosen}'", source.at(tree, ("variants", chosen), key=True))
         tree = edits.with_variant(tree, chosen)
     tree = edits.with_settings(tree, overrides)
     tree = edits.with_variables(tree, variables or {})
     if input is not None:
         tree = edits.with_input(tree, input)
-    return _parsed(tree, path)
+    return _parsed(tree, path, entered)
 
 
-def _parsed(tree: source.Mapping, path: Path) -> Spec:
+def _parsed(tree: source.Mapping, path: Path, variant: Frame | None = None) -> Spec:
     """The spec of a whole tree with the blocks it uses. Raises SpecError with all that is wrong in its form."""
     document, tree = validate(tree)
     parser = Parser()
@@ -87,9 +89,13 @@ def _parsed(tree: source.Mapping, path: Path) -> Spec:
     for name in own.keys() & {*REGISTRY, *STRUCTURAL}:
         hint = "choose another name"
         parser.error("E522", f"block '{name}' hides the layer of that name", own[name].span, hint)
-    parsed = parse(tree, document, {**blocks, **own}, parser, texts)
+    if any(d.code == "E522" for d in parser.diagnostics):
+        raise SpecError(parser.diagnostics)  # whose arguments are meant cannot be told
+    parsed = parse(tree, document, {**blocks, **own}, parser, texts, variant)
     if parser.diagnostics:
         raise SpecError(parser.diagnostics + [d for d in check_words(parsed) if d not in parser.diagnostics])
+    if not parsed.layers and parsed.inputs:
+        raise fail("E504", "this spec has an input but no `layers`", tree.span)
     if not parsed.layers:
         raise fail("E504", f"'{path}' has no layers: it only holds blocks, to be brought in by `use`", tree.span)
     return parsed
@@ -199,7 +205,8 @@ def _check_one(path: Path, variant: str | None) -> list[Diagnostic]:
     try:
         graph = load(path, variant)
     except SpecError as error:
-        if [d.code for d in error.diagnostics] == ["E504"] and variant is None:
-            return []  # a file of blocks
+        only_blocks = [d.code for d in error.diagnostics] == ["E504"] and "only holds blocks" in str(error)
+        if only_blocks and variant is None:
+            return []
         return list(error.diagnostics)
     return lint(graph)

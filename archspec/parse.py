@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from archspec import source
-from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
+from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
+from archspec.ops.arguments import as_written
 from archspec.source import Scalar, Value
 from archspec.spec import (
     JOINS,
@@ -45,12 +47,18 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
             hint = "names are letters, digits and _" + (", and do not begin with a digit" if key != "name" else "")
         elif item["type"] == "value_error":
             message = str(item["ctx"]["error"])
+        elif loc[:1] == ("assert",):
+            message = "an assertion is a comparison, or {always: comparison}"
+            loc, hint = loc[:2], "assert: [params == 25_557_032, {always: params < 30_000_000}]"
         else:
-            where = f"'{'.'.join(map(str, loc))}': " if loc else ""
-            message = f"{where}{_lower(item['msg'])}, got {_short(item['input'])}"
+            where = f"'{'.'.join(map(str, loc))}' " if loc else ""
+            message = f"{where}{_wording(item)}, got {as_written(item['input'])}"
         at_key = item["type"] == "extra_forbidden" or "[key]" in item["loc"]
         found.append(Diagnostic(code, message, source.at(tree, _key_loc(loc), key=at_key), hint))
-    return list({(d.message, d.span): d for d in found}.values())
+    first: dict[tuple[Span | None, str], Diagnostic] = {}
+    for d in found:  # each member of a union refuses for itself: the first says it; what is missing is told singly
+        first.setdefault((d.span, d.message if "is missing" in d.message else ""), d)
+    return list(first.values())
 
 
 def _is_machinery(part: int | str) -> bool:
@@ -70,13 +78,19 @@ def _keys_beside(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str
     return [f.alias or name for name, f in model.model_fields.items()]
 
 
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]
+_WORDINGS = {
+    "list_type": "should be a list",
+    "dict_type": "should be a mapping of names to values",
+    "string_type": "should be text",
+    "too_short": "should not be empty",
+    "string_too_short": "should not be empty",
+}
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
+def _wording(item: Any) -> str:
+    """pydantic's message in the words of a spec."""
+    message = str(item["msg"]).removeprefix("Input ")
+    return _WORDINGS.get(item["type"], message[:1].lower() + message[1:])
 
 
 class Parser:
@@ -218,6 +232,16 @@ class FormError(SpecError):
         self.keys = keys
 
 
+_OTHER_TYPE_NAMES = {
+    "integer": "int",
+    "double": "float",
+    "string": "str",
+    "text": "str",
+    "boolean": "bool",
+    "array": "list",
+}
+
+
 def parse_blocks(tree: source.Mapping, document: Document, parser: Parser) -> dict[str, Block]:
     """The blocks of one file."""
     found = {}
@@ -229,6 +253,11 @@ def parse_blocks(tree: source.Mapping, document: Document, parser: Parser) -> di
         for name, _ in params.entries if isinstance(params, source.Mapping) else ():
             if name.text in RESERVED:
                 parser.error("E143", f"'{name.text}' is the language's own: choose another name", name.span)
+        for name, kind in params.entries if isinstance(params, source.Mapping) else ():
+            if isinstance(kind, Scalar) and kind.value in _OTHER_TYPE_NAMES:
+                right = _OTHER_TYPE_NAMES[str(kind.value)]
+                message = f"'{kind.text}' as the default of '{name.text}' is text, not a type"
+                parser.error("E118", message, kind.span, f"did you mean '{right}'?")
         layers = value.get("layers")
         assert layers is not None
         found[key.text] = Block(
@@ -258,6 +287,7 @@ def parse(
     blocks: Mapping[str, Block],
     parser: Parser,
     block_texts: Mapping[str, Value] | None = None,
+    variant: Frame | None = None,
 ) -> Spec:
     """The spec of a validated file, with the blocks it uses. Raises SpecError with what the parser found."""
     layers = tree.get("layers")
@@ -294,6 +324,7 @@ def parse(
         outputs=_named(tree.get("outputs")),
         asserts=tuple(_assertion(item) for item in asserts.items) if isinstance(asserts, source.Sequence) else (),
         block_texts=block_texts or {},
+        variant=variant,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from archspec import source
-from archspec.errors import Span
+from archspec.errors import Frame, Span
 from archspec.source import Scalar, Value
 
 MODIFIERS = ("name", "from", "when", "repeat", "each", "join", "own")
@@ -65,7 +65,9 @@ class Document(_Part):
     defaults: dict[Identifier, dict[Identifier, Any]] = {}
     layers: list[Any] | None = None
     heads: dict[Identifier, HeadDocument] = {}
-    outputs: list[str] | dict[Identifier, str] | None = None
+    outputs: (
+        Annotated[list[str], Field(min_length=1)] | Annotated[dict[Identifier, str], Field(min_length=1)] | None
+    ) = None
     assert_: list[str | dict[Literal["always"], str]] = Field(default=[], alias="assert")
 
     @model_validator(mode="after")
@@ -149,6 +151,8 @@ class Spec:
     """Each with True where it was written `always:` and so holds under overrides too."""
     block_texts: Mapping[str, Value] = field(default_factory=dict)
     """Used blocks as they were written, by name."""
+    variant: Frame | None = None
+    """The variant that was written in, and where it stands: the outermost step of every trail."""
     notes: tuple[str, ...] = ()
 
 

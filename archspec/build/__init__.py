@@ -5,9 +5,10 @@ Names are the keys of weights, so how they derive is fixed: see docs/names.md.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
-from archspec.build.bind import arguments, check_defaults
+from archspec.build.bind import arguments, check_defaults, shown
 from archspec.build.expand import Expansion, unknown_word
 from archspec.build.flow import BROKEN, Broken, Flow, Named, Names, Overflow, Port
 from archspec.build.place import Place
@@ -29,7 +30,7 @@ _ONE = Fraction(1)
 def build(spec: Spec) -> Graph:
     """The graph of a spec. Raises SpecError with every error found, each with its place and trail."""
     expansion = Expansion(spec)
-    top = Place("", Names(), {}, Flow(()))
+    top = Place("", Names(), {}, Flow(()), trail=spec.variant)
     _keep(expansion, check_words(spec) + check_defaults(spec.defaults, spec.tree))
     _variables(expansion, top)
     _defaults(expansion, top)
@@ -40,9 +41,12 @@ def build(spec: Spec) -> Graph:
         outputs = _outputs(expansion, top, out)
         heads = {head.name: _head(expansion, top, head.name, outputs) for head in spec.heads}
     except Overflow as error:
-        raise SpecError(list(expansion.diagnostics.values()) or error.diagnostics) from None
+        raise SpecError(_in_order(expansion) or error.diagnostics) from None
+    if not expansion.diagnostics and len(expansion.nodes) == len(spec.inputs):
+        message = "this network has no layers: every one is left out or empty"
+        expansion.report(SpecError(Diagnostic("E162", message, spec.tree.span)), top)
     if expansion.diagnostics:
-        raise SpecError(expansion.diagnostics.values())
+        raise SpecError(_in_order(expansion))
     return Graph(
         name=spec.name,
         nodes=expansion.nodes,
@@ -53,6 +57,12 @@ def build(spec: Spec) -> Graph:
         task=spec.task,
         notes=spec.notes,
     )
+
+
+def _in_order(expansion: Expansion) -> list[Diagnostic]:
+    """What was found wrong, in the order of the text."""
+    placed = lambda d: (d.span.file, d.span.line, d.span.column) if d.span else ("", 0, 0)  # noqa: E731
+    return sorted(expansion.diagnostics.values(), key=placed)
 
 
 def _keep(expansion: Expansion, diagnostics: list[Diagnostic]) -> None:
@@ -97,13 +107,23 @@ def _variables(expansion: Expansion, top: Place) -> None:
             top.variables[name] = top.evaluate(value, Flow(()))
         except SpecError as error:
             expansion.failed.add(name)
-            expansion.report(error, top)
+            expansion.report(SpecError(_later(d, expansion.spec) for d in error.diagnostics), top)
+
+
+def _later(d: Diagnostic, spec: Spec) -> Diagnostic:
+    """A variable that is written further down is there, only not yet."""
+    late = [name for name in spec.variables if d.code == "E202" and f"${name}" in d.message.split()]
+    hint = f"variables are computed in the order written: put '{late[0]}' above" if late else d.hint
+    return replace(d, hint=hint)
 
 
 def _defaults(expansion: Expansion, top: Place) -> None:
     """The arguments that `defaults:` fills, computed once, where they are written."""
     for word, values in expansion.spec.defaults.items():
+        tunable = REGISTRY[word].tunable if word in REGISTRY else frozenset()
         for key, value in values.items():
+            if key not in tunable:
+                continue  # told by check_defaults
             try:
                 expansion.defaults.setdefault(word, {})[key] = (top.evaluate(value, Flow(())), value)
             except SpecError as error:
@@ -114,8 +134,11 @@ def _inputs(expansion: Expansion, top: Place) -> Flow:
     """Input nodes; the first input flows into the first layer."""
     flows = []
     for name, sizes in expansion.spec.inputs.items():
+        wrong: list[Diagnostic] = []
         try:
-            shape = tuple(_size(item, top) for item in sizes.items)
+            shape = tuple(_size(item, top, wrong) for item in sizes.items)
+            if wrong:
+                raise SpecError(wrong)
             op = Input(shape=shape)
             expansion.nodes[name] = Node(name, op, (), sizes.span)
             expansion.types[name] = op.infer(())
@@ -132,15 +155,23 @@ def _inputs(expansion: Expansion, top: Place) -> Flow:
     return flows[0] if flows else BROKEN
 
 
-def _size(item: Value, top: Place) -> int:
-    value = plain(top.evaluate(item, Flow(())))
+def _size(item: Value, top: Place, wrong: list[Diagnostic]) -> int:
+    """One axis of an input; what is wrong with it joins what is wrong with the others."""
+    try:
+        value = plain(top.evaluate(item, Flow(())))
+    except SpecError as error:
+        wrong += error.diagnostics
+        return 1
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST:
+        return value
     if isinstance(value, str):
-        message = f"the size '{value}' is open"
-        raise SpecError(Diagnostic("E150", message, item.span, "give a number here, or `--input 3x224x224`"))
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LARGEST:
-        message = f"an input size is a whole number from 1 to {LARGEST:,}, got {value!r}"
-        raise SpecError(Diagnostic("E151", message, item.span))
-    return value
+        if not any(d.code == "E150" for d in wrong):
+            message = f"the size '{value}' is open"
+            wrong.append(Diagnostic("E150", message, item.span, "give a number here, or `--input 3x224x224`"))
+    else:
+        message = f"an input size is a whole number from 1 to {LARGEST:,}, got {shown(value)}"
+        wrong.append(Diagnostic("E151", message, item.span))
+    return 1
 
 
 def _outputs(expansion: Expansion, top: Place, out: Flow) -> dict[str, Tap]:

@@ -10,6 +10,7 @@ from archspec import source
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
 from archspec.expressions import plain
 from archspec.ops import REGISTRY
+from archspec.ops.arguments import as_written
 from archspec.ops.base import Operator, OperatorError
 from archspec.source import Scalar, Value
 
@@ -112,11 +113,11 @@ def _explain(
         elif argument in hints or not argument:
             message = f"{cls.word}: {reasons[0]}"
         else:
-            message = f"{cls.word}: '{argument}' {_sentence(reasons)}, got {_shown(data.get(argument))}"
+            message = f"{cls.word}: '{argument}' {_sentence(reasons)}, got {shown(data.get(argument))}"
         value = written.get(argument)
         hint = hints.get(argument)
         if hint is None and isinstance(value, Scalar) and "$" in value.text:
-            hint = f"`{value.text}` is {_shown(data.get(argument))} here"
+            hint = f"`{value.text}` is {shown(data.get(argument))} here"
         found.append(Diagnostic("E303", message, where, hint))
     return found
 
@@ -129,6 +130,6 @@ def _sentence(reasons: list[str]) -> str:
     return "should be " + " or ".join(short)
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
+def shown(value: object) -> str:
+    """A value as the user would write it."""
+    return as_written(plain(value))

@@ -27,6 +27,7 @@ from archspec.spec import PARAMETER_TYPES, STRUCTURAL, Block, Layer, Spec
 from archspec.tensor import TensorType
 
 MAX_NODES = 200_000
+MAX_NUMEL = 2**48
 MAX_EMPTY, MAX_ENTRIES_PER_NODE = 20_000, 50
 MAX_DIAGNOSTICS = 100
 
@@ -125,7 +126,7 @@ class Expansion:
         if layer.when is not None:
             value = place.evaluate(layer.when, entered)
             if not isinstance(value, bool):
-                message = f"`when` is true or false, here it is {value!r}"
+                message = f"`when` is true or false, here it is {bind.shown(value)}"
                 raise SpecError(Diagnostic("E111", message, layer.when.span, "compare: $x > 0, $act == 'relu'"))
             if not value:
                 return False, flow
@@ -165,9 +166,8 @@ class Expansion:
     # names
 
     def check_name(self, name: str, span: Span, place: Place) -> None:
-        ok = name.replace("_", "a").isalnum() and name.isascii()
-        if not ok:
-            hint = "names are letters, digits and _; `$l` and `${…}` are replaced"
+        if not name.isidentifier() or not name.isascii():
+            hint = "names are letters, digits and _, no digit first; `$l` and `${…}` are replaced"
             raise SpecError(Diagnostic("E112", f"'{name}' is not a name", span, hint))
         if name in place.names.own:
             message = f"two layers of this list are called '{name}'"
@@ -186,9 +186,9 @@ class Expansion:
         value = place.evaluate(Scalar(layer.word, layer.word, layer.span, False), flow)
         if isinstance(value, Passed | str):
             return value
-        raise SpecError(
-            Diagnostic("E114", f"'{layer.word}' is {value!r}: neither layers nor the name of a layer", layer.span)
-        )
+        message = f"'{layer.word}' is {bind.shown(value)}: neither layers nor the name of a layer"
+        hint = "a parameter of type `layers` holds layers" if isinstance(value, list) else None
+        raise SpecError(Diagnostic("E114", message, layer.span, hint))
 
     def splice(self, passed: Passed, flow: Flow, place: Place) -> Flow:
         """Layers that a caller passed: its variables, this list's names and numbering."""
@@ -247,7 +247,7 @@ class Expansion:
                 values[name] = self.argument(written[name], kind, flow, place)
                 problem = _type_problem(kind, values[name])
                 if problem:
-                    message = f"{block.name}: '{name}' should be {problem}, got {values[name]!r}"
+                    message = f"{block.name}: '{name}' should be {problem}, got {bind.shown(values[name])}"
                     raise SpecError(Diagnostic("E303", message, written[name].span))
             elif kind is not None:
                 missing.append(f"'{name}' ({kind})")
@@ -352,6 +352,9 @@ class Expansion:
             message = f"{op.word}: {error.message}" + (f", at {path}" if place.trail else "")
             raise SpecError(Diagnostic("E310", message, where, error.hint, place.trail)) from None
         taps = tuple(port.tap for port in flow.ports)
+        if max(t.numel for t in outputs) > MAX_NUMEL:
+            message = f"{op.word}: its output {outputs[0]} has more than {MAX_NUMEL:,} elements"
+            raise SpecError(Diagnostic("E312", message, span, None, place.trail))
         shares = self.sharing.owner(self, path, op, types, span, place.phase)
         self.nodes[path] = Node(path, op, taps, span, place.trail, place.phase, shares)
         self.types[path] = outputs

@@ -189,7 +189,7 @@ def _residual_hint(diagnostic: Diagnostic, kind: str, flow: Flow, out: Flow) -> 
     before, after = flow.ports[0].type, out.ports[0].type
     assert before is not None and after is not None
     hint = diagnostic.hint
-    if kind == "identity" and before.channels != after.channels:
+    if kind == "identity" and _differs(flow, out):
         hint = "`shortcut: project` where channels or stride change, or `shortcut: when_same` for no addition there"
     elif before.spatial != after.spatial:
         hint = f"the body turns {before} into {after}: `padding: same` in its convolutions keeps the size"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from archspec import source
+from archspec.build import bind
 from archspec.build.flow import BROKEN, Broken, Flow, Named, Overflow
 from archspec.build.place import Place
 from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
@@ -30,7 +31,7 @@ def rows(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> list[R
     if layer.repeat is not None:
         count = place.evaluate(layer.repeat, flow)
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            message = f"`repeat` is a whole number of times, here {count!s}"
+            message = f"`repeat` is a whole number of times, here {bind.shown(count)}"
             raise SpecError(Diagnostic("E140", message, layer.repeat.span))
         room(expansion, count, layer.repeat.span)
         return [{"index": i} for i in range(count)]

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from archspec.build.flow import Broken, Flow, Names, Overflow
 from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
-from archspec.expressions import interpolate, parse_expression
+from archspec.expressions import interpolate, parse_expression, plain
 from archspec.graph import Phase
+from archspec.ops.arguments import as_written
 from archspec.source import Scalar, Sequence, Value
 from archspec.spec import Layer
 
@@ -86,7 +87,15 @@ class Place:
     def reference(self, value: Value, flow: Flow) -> Flow:
         """The tensors that a reference names: a word is a layer, `$skip` a variable that holds one."""
         if isinstance(value, Sequence):
-            flows = [self.reference(item, flow) for item in value.items]
+            flows: list[Flow] = []
+            wrong: list[Diagnostic] = []
+            for item in value.items:
+                try:
+                    flows.append(self.reference(item, flow))
+                except SpecError as error:
+                    wrong += error.diagnostics
+            if wrong:
+                raise SpecError(wrong)
             return Flow(tuple(port for one in flows for port in one.ports))
         if not isinstance(value, Scalar):
             raise SpecError(Diagnostic("E120", "a reference is the name of a layer, or a list of names", value.span))
@@ -99,7 +108,9 @@ class Place:
         if isinstance(found, list):
             return Flow(tuple(port for item in found for port in self.named(item, span).ports))
         if not isinstance(found, str):
-            raise SpecError(Diagnostic("E120", f"{found!r} is not the name of a layer", span, None, self.trail))
+            raise SpecError(
+                Diagnostic("E120", f"{as_written(plain(found))} is not the name of a layer", span, None, self.trail)
+            )
         flow = self.names.resolve(found)
         if flow is None:
             hint: str | None

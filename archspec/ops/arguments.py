@@ -31,18 +31,18 @@ def _whole(value: Any, least: int) -> bool:
 
 def _refusal(kind: str, expected: str, value: Any) -> PydanticCustomError:
     # what the user wrote goes in as a value because it may hold braces
-    context = {"expected": expected, "shown": _as_written(value)}
+    context = {"expected": expected, "shown": as_written(value)}
     return PydanticCustomError("argument_" + kind, "{expected}, not {shown}", context)
 
 
-def _as_written(value: Any) -> str:
+def as_written(value: Any) -> str:
     """A value as the spec has it (`true`, `[1, 2]`, `{normal: -1}`), cut to a line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        shown = f"[{', '.join(_as_written(item) for item in value[:12])}]"
+        shown = f"[{', '.join(as_written(item) for item in value[:12])}]"
     elif isinstance(value, dict):
-        shown = f"{{{', '.join(f'{key}: {_as_written(item)}' for key, item in list(value.items())[:12])}}}"
+        shown = f"{{{', '.join(f'{key}: {as_written(item)}' for key, item in list(value.items())[:12])}}}"
     else:
         shown = "nothing" if value is None else str(value)
     return shown if len(shown) <= 60 else shown[:57] + "…"

@@ -267,4 +267,4 @@ class _Tree:
 def _fill(name: str, flow: bool) -> str:
     if flow:
         return f"write {shorten(name)}: {{}}, or [a, b] for a list; commas inside braces need quotes"
-    return f"write {shorten(name)}: {{}} where there is nothing to say, [] for an empty list"
+    return f"lines that belong to '{shorten(name)}' are indented further; {{}} or [] stand for an empty value"

@@ -53,6 +53,14 @@ DOUBLING = "blocks:\n  b0: {layers: []}\n" + "".join(
         ("blocks: {b: {params: {body: layers}, layers: [{$body: {}, when: 1 > 2}]}}\nlayers: [b: {body: [relu]}]",
          "E117", "modifiers"),
         ("layers: [{conv: 4, when: 1 > 2, name: a}, {conv: 2, from: a}]", "E121", "left out"),
+        ("layers: [{conv: 4, when: 1 > 2}]", "E162", "no layers"),
+        ("blocks: {b: {params: {w: integer}, layers: [conv: 2]}}\nlayers: [b]", "E118", "not a type"),
+        ("layers: [upsample: 2000000000, upsample: 2000000000]", "E312", "elements"),
+        ("layers: [{conv: 4, name: 3x3}]", "E112", "'3x3'"),
+        ("layers: [conv: 4]\noutputs: []", "E101", "not be empty"),
+        ("layers: [conv: 4]\nassert: [5]", "E101", "comparison"),
+        ("defaults: {batch_norm: {epz: 1}}\nlayers: [batch_norm]", "E302", "epz"),
+        ("use: std\nblocks: {conv_bn: {layers: [relu]}}\nlayers: [conv_bn]", "E522", "hides"),
         ("layers:\n  - branches: [[conv: 8], [conv: 8]]\n    join: none\n"
          "  - map: [conv: {out: 8, kernel: 3, padding: 1, stride: 1 + $index}]", "E171", "stride is 2 here, 1 there"),
     ],
@@ -65,6 +73,23 @@ def test_refused_with_a_reason(tmp_path, text, code, said):
 def test_a_variable_in_error_is_one_message(tmp_path):
     (d,) = refused(tmp_path, "vars: {w: $nope}\nlayers: [conv: $w, conv: {out: 2*$w}]")
     assert d.span.line == 4 and "$nope" in d.message
+
+
+def test_every_mistake_of_a_line_and_in_the_order_of_lines(tmp_path):
+    found = refused(tmp_path, "vars: {b: 2*$a, a: 3}\nlayers:\n  - relu6x\n  - add: [x, y]\n  - conv: {out: 0}\n")
+    assert [(d.span.line, d.span.column) for d in found] == [(4, 13), (6, 5), (7, 11), (7, 14), (8, 17)]
+    assert found[0].hint == "variables are computed in the order written: put 'a' above"
+
+
+def test_an_error_of_a_variant_names_it(tmp_path):
+    text = "vars: {w: 2}\nvariants: {x: {w: 0}}\nlayers: [conv: $w]"
+    (d,) = refused(tmp_path, text, variant="x")
+    assert "in variant 'x'" in str(d) and "`$w` is 0 here" in d.hint
+
+
+def test_a_stride_in_the_body_asks_for_a_projection(tmp_path):
+    (d,) = refused(tmp_path, "layers: [residual: [conv: {out: 3, kernel: 3, stride: 2, padding: 1}]]")
+    assert "shortcut: project" in d.hint
 
 
 def test_defaults_see_the_files_variables_and_no_blocks_parameters(tmp_path):

@@ -1,7 +1,5 @@
 """Activations: functions of one number applied to every element, and the few that look across channels."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

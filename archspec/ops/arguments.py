@@ -4,8 +4,6 @@ They are strict: `3.5` or `true` where a whole number belongs is refused, not ro
 argument has several forms one function checks it, so that a mistake gets one message, not one a form.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator

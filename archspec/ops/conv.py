@@ -1,7 +1,5 @@
 """Convolutions: plain, depthwise, transposed, and with weights of their own at every position."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 

@@ -1,7 +1,5 @@
 """Fully connected layers."""
 
-from __future__ import annotations
-
 from archspec.ops.arguments import Count, Flag, Init
 from archspec.ops.base import Operator, OperatorError, Sample, Types, Weight, operator
 from archspec.tensor import TensorType

@@ -1,7 +1,5 @@
 """Layers where tensors meet (sums, products, concatenation) or part along their channels."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator

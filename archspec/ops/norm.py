@@ -1,7 +1,5 @@
 """Normalisation: over the batch, the channels, groups of them, each image, and the neighbouring channels."""
 
-from __future__ import annotations
-
 from archspec.ops.arguments import Count, Flag, Positive, Real, Share
 from archspec.ops.base import Operator, OperatorError, Sample, Types, Weight, operator
 from archspec.ops.windows import refuse_undivided

@@ -1,7 +1,5 @@
 """Pooling: over sliding windows, over a fixed number of windows, and over everything."""
 
-from __future__ import annotations
-
 import math
 
 from archspec.ops.arguments import Axes, AxesOrNone, Flag, Padding

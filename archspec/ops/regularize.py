@@ -1,7 +1,5 @@
 """Regularisers: layers that drop something at random in training and do nothing when deployed."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Layers that change the resolution: up- and subsample, channels into space and back."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from archspec.ops.arguments import Axes, AxesOrNone, Count, Flag

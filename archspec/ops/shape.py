@@ -1,7 +1,5 @@
 """Layers that change the shape and no value: identity, flatten and reshape, pad and crop."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, Any, Literal, cast
 

@@ -1,7 +1,5 @@
 """From the arguments of a sliding operator to its window and output sizes, refusing what does not fit."""
 
-from __future__ import annotations
-
 import math
 from typing import cast
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from archspec.errors import Diagnostic, Span, SpecError, fail
@@ -11,8 +10,17 @@ from archspec.source.values import Value
 
 MAX_BYTES = 2_000_000
 
-# What YAML calls printable; anything else would only confuse whoever reads the file.
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+def _printable(char: str) -> bool:
+    """What YAML calls printable; anything else would only confuse whoever reads the file."""
+    code = ord(char)
+    return (
+        0x20 <= code <= 0x7E
+        or char in "\t\n\r\x85"
+        or 0xA0 <= code <= 0xD7FF
+        or (0xE000 <= code <= 0xFFFD and code != 0xFEFF)
+        or code >= 0x10000
+    )
 
 
 class Text:
@@ -77,13 +85,14 @@ def decode(data: bytes, file: str) -> str:
 
 def check_characters(text: str, source: Text) -> None:
     """Refuse NUL and other control characters, which no editor shows. Raises SpecError E011."""
-    if _UNPRINTABLE.search(text) is None:
+    odd = {char for char in set(text) if not _printable(char)}  # characters once each: far faster than a pattern
+    if not odd:
         return
     found: list[Diagnostic] = []
     for number, line in enumerate(text.split("\n")):
-        match = _UNPRINTABLE.search(line)
-        if match:
-            char = match.group()
+        at = next((i for i, char in enumerate(line) if char in odd), None)
+        if at is not None:
+            char = line[at]
             hint = (
                 "is this UTF-16 text, or a binary file?"
                 if char == "\0"
@@ -95,7 +104,7 @@ def check_characters(text: str, source: Text) -> None:
                 Diagnostic(
                     "E011",
                     f"{name} in the text",
-                    Span(source.file, number + 1, match.start() + 1, 1, shown),
+                    Span(source.file, number + 1, at + 1, 1, shown),
                     hint,
                 )
             )

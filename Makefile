@@ -20,8 +20,10 @@ slow: ## the tests that train, build a wheel or sweep the operators widely
 golden: ## refresh the golden files under tests/golden; then read `git diff tests/golden`
 	ARCHSPEC_GOLDEN=refresh pytest -q -k golden
 
-docs: ## regenerate docs/operators and the pictures of the README
+docs: ## regenerate the reference under docs, and the pictures of the README
 	python docs/generate.py
+	archspec draw examples/small_resnet.yaml -o docs/images/small_resnet.svg
+	run=$$(mktemp -d)/run && archspec train examples/small_resnet_digits.yaml --out $$run && cp $$run/curves.png docs/images
 
 bench: ## the benchmarks, each against what it measures itself by
 	python benchmarks/coldstart.py

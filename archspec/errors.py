@@ -6,7 +6,6 @@ numbers, and what would work. Functions collect as many as they can before raisi
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -100,6 +99,8 @@ def fail(
 
 def suggest(word: str, known: Iterable[str]) -> str | None:
     """The known word closest to a misspelt one, or None where nothing is near."""
+    import difflib  # only the mistaken wait for it
+
     candidates = [k for k in known if k]
     near = difflib.get_close_matches(word, candidates, n=1, cutoff=0.6)
     if not near:

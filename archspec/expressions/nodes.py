@@ -44,7 +44,7 @@ def walk(node: Node) -> Iterator[Node]:
         waiting.extend(current.parts())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Constant(Node):
     """A number, a quoted text, true or false."""
 
@@ -56,7 +56,7 @@ class Constant(Node):
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Variable(Node):
     """`$name.part.0.$i`: a variable and a path into it, or a layer where no variable has the name."""
 
@@ -94,7 +94,7 @@ class Variable(Node):
         return tuple(part for part in self.path if isinstance(part, Variable))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Word(Node):
     """A bare word: a fact where there is one, else text. `pieces` are text and variables (`p$l`)."""
 
@@ -120,7 +120,7 @@ class Word(Node):
         return tuple(piece for piece in self.pieces if isinstance(piece, Variable))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Port(Node):
     """`$prev:0`, `$in:$j`, `stage3:0`: one tensor of several."""
 
@@ -145,7 +145,7 @@ class Port(Node):
         return self.value, self.port
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Field(Node):
     """`(…).name` or `…[0].name`."""
 
@@ -162,7 +162,7 @@ class Field(Node):
         return (self.value,) if isinstance(self.part, str) else (self.value, self.part)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Index(Node):
     """`$list[i]`."""
 
@@ -188,7 +188,7 @@ class Index(Node):
         return self.value, self.index
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Slice(Node):
     """`$list[a:b]`: items a to b, b left out; negative positions count from the end."""
 
@@ -212,7 +212,7 @@ class Slice(Node):
         return tuple(node for node in (self.value, self.low, self.high) if node is not None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Items(Node):
     """`[a, b, c]`."""
 

@@ -58,7 +58,7 @@ def _operand(node: Node, env: Env, what: str = "a number") -> Any:
     return node.evaluate(env)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Range(Node):
     """`a..b`: whole numbers from a to b, both included; empty where b < a."""
 
@@ -78,7 +78,7 @@ class Range(Node):
         return self.first, self.last
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Call(Node):
     """`name(a, b)`: one of `functions.FUNCTIONS`; the parser has checked name and number of arguments."""
 
@@ -96,7 +96,7 @@ class Call(Node):
         return self.args
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Negate(Node):
     """`-x`."""
 
@@ -111,7 +111,7 @@ class Negate(Node):
         return (self.value,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Binary(Node):
     """Arithmetic: `+ - * / // % **`. `+` also joins lists."""
 
@@ -148,7 +148,7 @@ class Binary(Node):
         return self.left, self.right
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Compare(Node):
     """`== !=` on anything, `< <= > >=` on numbers."""
 
@@ -180,7 +180,7 @@ class Compare(Node):
         return self.left, self.right
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Not(Node):
     """`not x`."""
 
@@ -195,7 +195,7 @@ class Not(Node):
         return (self.value,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Both(Node):
     """`a and b`, `a or b`: the right side is looked at only where it matters."""
 
@@ -215,7 +215,7 @@ class Both(Node):
         return self.left, self.right
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Choice(Node):
     """`a if condition else b`: only the side chosen is computed."""
 

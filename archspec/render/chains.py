@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from archspec.graph import Node, Tap, TypedGraph
 from archspec.render.captions import SILENT
-from archspec.render.fold import Unit, deepest, fold, levels
+from archspec.render.fold import PLAIN, Unit, deepest, fold, levels
 
 WEIGHTED = ("conv", "linear")
 
@@ -89,11 +89,18 @@ class Collapsed:
 
 
 def collapse(graph: TypedGraph) -> Collapsed:
-    """Draw repeats once: loops whose repeats are the same layer for layer and feed only each other."""
+    """Draw repeats once: loops whose repeats are the same layer for layer and feed only each other.
+
+    So are blocks in a row that have names of their own but the same layers and shapes.
+    """
+    simple = single_chains(graph, chains(graph))
     counterpart: dict[str, str] = {}
     counts: dict[str, int] = {}
     for depth in range(1, deepest(graph) + 1):
-        for unit in fold(graph, depth, leaves=True):
+        for unit in fold(graph, depth, leaves=True, alike=True):
+            named = unit.count > 1 and not levels(unit.path)[-1].rpartition(".")[2].isdigit()
+            if named and (unit.word in PLAIN or unit.path in simple):  # of these the names say more
+                continue
             if unit.count > 1 and unit.path not in counterpart and _closed(graph, unit):
                 length = len(unit.first)
                 counts[unit.path] = unit.count

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from archspec.graph import Tap, TypedGraph
+from archspec.ops.base import Operator
 from archspec.render.chains import Collapsed, chains, collapse, single_chains
 from archspec.render.fold import deepest, levels
-from archspec.render.panel import ELIDED, panel
+from archspec.render.panel import ELIDED, narrowings, panel
 from archspec.render.picture import Box, Diagram, Panel
 
 MOST_BOXES = 60
@@ -38,7 +39,7 @@ def diagram(graph: TypedGraph, depth: int | None = None) -> Diagram:
         main = panel(reduced, fused, chosen, graph.name, closed=closed, most=MOST_BOXES)
     kinds = _kinds(main)
     letters = {box.key: f" {letter}" for letter, boxes in kinds if letter for box in boxes}
-    named = tuple(replace(box, title=box.title + letters.get(box.key, "")) for box in main.boxes)
+    named = tuple(replace(box, title=box.title + letters.get(box.key, "")) for box in _told_apart(graph, main.boxes))
     insets = (
         _inset(reduced, fused, closed, boxes[0], f"{boxes[0].title} {letter}".rstrip()) for letter, boxes in kinds
     )
@@ -59,13 +60,28 @@ def _fits(main: Panel, by_default: bool) -> bool:
     return len(main.boxes) <= GUARD
 
 
+def _told_apart(graph: TypedGraph, boxes: Sequence[Box]) -> Iterator[Box]:
+    """The boxes; blocks that differ inside but concatenate the same channels with more about their branches."""
+    insides: dict[tuple[str, str], list[list[Operator]]] = {}
+    for box in boxes:
+        if box.kind == "block":
+            insides.setdefault((box.title, box.detail), []).append([node.op for node in box.nodes])
+    unlike = {known for known, found in insides.items() if known[1] and any(inside != found[0] for inside in found[1:])}
+    for box in boxes:
+        several = box.kind == "block" and (box.title, box.detail) in unlike
+        yield replace(box, detail=narrowings(graph, box) or box.detail) if several else box
+
+
 def _kinds(main: Panel) -> list[tuple[str, list[Box]]]:
-    """Folded blocks of the same make, in order of appearance; a letter where several kinds have one name."""
+    """Folded blocks of the same make, in order of appearance; a letter where several kinds have one name.
+
+    Groups of three blocks and of four are of one make.
+    """
     kinds: dict[tuple[object, ...], list[Box]] = {}
     for box in main.boxes:
         if box.kind == "block" and box.path != ELIDED:
             inside = tuple((node.name.removeprefix(box.path), node.op.word) for node in box.nodes)
-            kinds.setdefault((box.title, inside), []).append(box)
+            kinds.setdefault((box.title.partition(" ×")[0], inside), []).append(box)
     words = [str(word) for word, *_ in kinds]
     return [
         (LETTERS[words[:i].count(word) % len(LETTERS)] if words.count(word) > 1 else "", boxes)

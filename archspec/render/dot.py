@@ -17,6 +17,8 @@ from archspec.render.units import decimal, shape
 FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
 ONE_LINE = 34
 """Characters up to which a box's detail stands beside its title."""
+LEADING = '<BR/><FONT POINT-SIZE="2"> </FONT><BR/>'
+"""A line break with a little room under the larger type above it."""
 CHIPS = 4
 """Chips of the legend on a line."""
 
@@ -74,7 +76,7 @@ def _in_columns(picture: Diagram) -> list[list[Panel]]:
     for inset in picture.insets:
         if room < inset.length or len(columns) == 1:
             columns.append([])
-            room = max(picture.main.length, inset.length) + 3
+            room = max(picture.main.length, inset.length) + 4
         columns[-1].append(inset)
         room -= inset.length + 2
     return columns
@@ -86,8 +88,9 @@ def _panel_style(panel: Panel) -> list[str]:
     title = f"<B>{_text(panel.title)}</B>"
     if panel.path != panel.title:
         title += f'  <FONT COLOR="{FAINT}" POINT-SIZE="9">{_text(panel.path)}</FONT>'
+    margin = 24 if panel.frames else 10  # arrows swing around the frames inside
     return [
-        f'    style="rounded,filled"; fillcolor="{PANEL}"; color="{BORDER}"; margin=10;',
+        f'    style="rounded,filled"; fillcolor="{PANEL}"; color="{BORDER}"; margin={margin};',
         f'    labeljust=l; fontname="{FONT}"; fontsize=11; label=<{title}>;',
     ]
 
@@ -207,9 +210,9 @@ def _label(box: Box, note: str) -> str:
     small = f'<FONT POINT-SIZE="9.5">{detail}</FONT>'
     if detail:
         beside = box.kind != "block" and len(box.title) + len(box.detail) <= ONE_LINE
-        gap = " " if box.kind == "join" else " · " if beside else "<BR/>"
+        gap = " " if box.kind == "join" else " · " if beside else LEADING
         title += gap + small
-    return title + f'<BR/><FONT POINT-SIZE="9" COLOR="{FAINT}">→ {note}</FONT>' if note else title
+    return title + f'{LEADING}<FONT POINT-SIZE="9" COLOR="{FAINT}">→ {note}</FONT>' if note else title
 
 
 def _arrow(arrow: Arrow) -> str:
@@ -224,7 +227,7 @@ def _title(summary: Summary) -> str:
     facts = [f"{inputs} → {outputs}"]
     facts += [f"{decimal(t.params, 1)} parameters"] * bool(t.params) + [f"{decimal(t.macs)} MACs"] * bool(t.macs)
     return (
-        f'<B><FONT POINT-SIZE="15">{_text(summary.name)}</FONT></B><BR/>'
+        f'<B><FONT POINT-SIZE="15">{_text(summary.name)}</FONT></B>{LEADING}'
         f'<FONT POINT-SIZE="10" COLOR="{FAINT}">{_text("  ·  ".join(facts))}</FONT><BR/> '
     )
 

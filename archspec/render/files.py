@@ -20,9 +20,13 @@ def render_dot(text: str, path: Path) -> Path:
     if kind != ".dot" and kind not in FORMATS:
         what = f"'{path.suffix}' files" if path.suffix else f"'{path}', which has no extension"
         raise fail("E570", f"cannot draw {what}", hint=f"extensions: .dot, {', '.join(FORMATS)}")
-    if path.is_dir():
+    try:
+        folder, inside = path.is_dir(), path.parent.is_dir()
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise fail("E505", f"cannot write '{path}': {error.strerror or error}") from error
+    if folder:
         raise fail("E570", f"'{path}' is a folder, not a file to draw")
-    if not path.parent.is_dir():
+    if not inside:
         raise fail("E570", f"there is no folder '{path.parent}' to draw into")
     if kind == ".dot":
         write_text(path, text)
@@ -50,5 +54,6 @@ def render_dot(text: str, path: Path) -> Path:
             hint = "fold more: a smaller `--depth`; or draw to .dot"
             raise fail("E573", f"graphviz took longer than {SECONDS} s", hint=hint) from None
         if run.returncode:
-            raise fail("E573", f"graphviz failed: {run.stderr.strip()[:500] or f'status {run.returncode}'}")
+            said = run.stderr.strip().replace(str(written), str(path))[:500]
+            raise fail("E573", f"graphviz failed: {said or f'status {run.returncode}'}")
     return path

@@ -13,6 +13,9 @@ from functools import lru_cache
 
 from archspec.graph import Node, Tap, TypedGraph
 
+PLAIN = frozenset({"group", "layers", "branch", "branches", "residual", "head", "shortcut"})
+"""Words of scopes that say nothing about what is inside."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -66,12 +69,14 @@ def fold(
     leaves: bool = False,
     closed: frozenset[str] = NONE,
     opened: frozenset[str] = NONE,
+    alike: bool = False,
 ) -> list[Unit]:
     """The layers of a graph in execution order, scopes deeper than `depth` levels as one unit each.
 
     `merge` joins consecutive repeats of a loop that are the same layer for layer, each fed by the one
     before and with the same spatial size after it; `leaves` does so for single layers too. Scopes in
-    `closed` are one unit at any depth, those in `opened` never one. Inputs are not units.
+    `closed` are one unit at any depth, those in `opened` never one. `alike` joins scopes with names of their own
+    too (`mixed_6c`, `mixed_6d`), where all that enters and leaves them has the same shapes. Inputs are not units.
     """
     units = list(_group(graph, depth, closed, opened))
     if not merge:
@@ -85,7 +90,9 @@ def fold(
         return known[i]
 
     for i, unit in enumerate(units):
-        again = i and (unit.folded or leaves) and _follows(units[i - 1], unit) and wiring(i) == wiring(i - 1)
+        before = units[i - 1] if i else unit
+        next_one = _follows(before, unit) or (alike and _same(graph, before, unit))
+        again = i and (unit.folded or leaves) and next_one and wiring(i) == wiring(i - 1)
         if again:
             runs[-1].append(unit)
         else:
@@ -175,6 +182,19 @@ def _follows(unit: Unit, following: Unit) -> bool:
     if base != next_base or not number.isdigit() or not next_number.isdigit():
         return False
     return unit.word == following.word and int(next_number) == int(number) + 1
+
+
+def _same(graph: TypedGraph, unit: Unit, following: Unit) -> bool:
+    """Whether two scopes beside each other, of no loop's numbers, are of one word and read and give the same shapes."""
+    if not (unit.folded and following.folded) or unit.word != following.word or len(unit.nodes) != len(following.nodes):
+        return False
+    ends = [levels(one.path)[-1].rpartition(".")[2] for one in (unit, following)]
+    if any(end.isdigit() for end in ends) or levels(unit.path)[:-1] != levels(following.path)[:-1]:
+        return False
+    pairs = zip(unit.nodes, following.nodes, strict=True)
+    return all(
+        graph.types[a.name] == graph.types[b.name] and graph.input_types(a) == graph.input_types(b) for a, b in pairs
+    )
 
 
 def _joined(run: list[Unit]) -> Unit:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from archspec.graph import Node, Tap, TypedGraph
 from archspec.render.captions import caption, chain_caption
 from archspec.render.chains import Collapsed
-from archspec.render.fold import NONE, Unit, fold, levels
+from archspec.render.fold import NONE, PLAIN, Unit, fold, levels
 from archspec.render.picture import Arrow, Box, Frame, Panel, ranks, spine
-from archspec.render.rows import PLAIN, block_title
+from archspec.render.rows import block_title
 from archspec.render.units import shape
 from archspec.tensor import TensorType
 
@@ -92,7 +92,9 @@ def _box(view: Collapsed, key: str, unit: Unit, nodes: tuple[Node, ...], fused: 
     count = view.counts.get(unit.path, 1) if key.startswith("block ") else 1
     train = nodes[0].phase == "train"
     if len({fused[node.name] for node in nodes}) > 1:
-        return Box(key, "block", "block", block_title(graph, unit), _widths(graph, nodes), count, train, nodes)
+        return Box(
+            key, "block", "block", block_title(graph, unit, view.counts), _widths(graph, nodes), count, train, nodes
+        )
     lead = next((n for n in nodes if n.op.category in ("conv", "linear")), nodes[0])
     title, detail = chain_caption(nodes)
     if lead.op.word in JOINS and len(lead.inputs) > 1:
@@ -122,6 +124,23 @@ def _widths(graph: TypedGraph, nodes: Sequence[Node]) -> str:
         labels.append(caption(last.op) if last.op.category == "linear" else last.op.label())
         last = before[last.name]
     return " – ".join(reversed(labels))
+
+
+def narrowings(graph: TypedGraph, box: Box) -> str:
+    """The channels that a block concatenates with those each branch has at first, `192 ‖ 128→192`; or nothing."""
+    inside = {node.name: node for node in box.nodes}
+    if box.nodes[-1].op.word != "concat":
+        return ""
+    sizes = []
+    for tap in box.nodes[-1].inputs:
+        last = first = graph.type_of(tap).channels
+        name = tap.node
+        while name in inside and inside[name].inputs:
+            if inside[name].op.category in ("conv", "linear"):
+                first = graph.types[name][0].channels
+            name = inside[name].inputs[0].node
+        sizes.append(f"{last}" if first == last else f"{first}→{last}")
+    return " ‖ ".join(sizes)
 
 
 def _arrows(view: Collapsed, boxes: Mapping[str, Box], home: Mapping[str, str]) -> list[Arrow]:

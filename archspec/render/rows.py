@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from archspec.analysis.counts import Counts, total
 from archspec.analysis.summary import Row, Summary
 from archspec.graph import Graph, Node, Tap
 from archspec.render.captions import chain_caption, table_caption
 from archspec.render.chains import chains, single_chains
-from archspec.render.fold import Unit, fit, fold, levels
+from archspec.render.fold import PLAIN, Unit, fit, fold, levels
 from archspec.render.units import shape
 
 FEW = 36
 """Without an explicit depth scopes fold until this many lines are left."""
-
-
-PLAIN = frozenset({"group", "layers", "branch", "branches", "residual", "head", "shortcut"})
-"""Words of scopes that say nothing about what is inside."""
+ONCE: Mapping[str, int] = MappingProxyType({})
+"""Every path for itself: what a graph with all its repeats counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +78,27 @@ def _what(graph: Graph, unit: Unit, members: Sequence[Row], head: Mapping[str, s
     return word
 
 
-def describe(graph: Graph, unit: Unit) -> str:
+def describe(graph: Graph, unit: Unit, counts: Mapping[str, int] = ONCE) -> str:
     """The block's word; for a plain group the words of what it holds, `bottleneck ×3`."""
-    kinds = _kinds(graph, unit)
+    kinds = _kinds(graph, unit, counts)
     if len(kinds) == 1:
         ((word, number),) = kinds.items()
         return f"{word} ×{number}" if number > 1 else word
     return ", ".join(kinds) if len(kinds) <= 3 else f"{len(unit.first)} layers"
 
 
-def block_title(graph: Graph, unit: Unit) -> str:
-    """The same where the name of the unit is not beside it: a group of several kinds by its own name."""
-    return describe(graph, unit) if len(_kinds(graph, unit)) == 1 else levels(unit.path)[-1]
+def block_title(graph: Graph, unit: Unit, counts: Mapping[str, int]) -> str:
+    """The same where the name of the unit is not beside it: a group of several kinds by its own name.
+
+    `counts` says of the paths in the graph how many repeats each stands for, where more than one.
+    """
+    kinds = _kinds(graph, unit, counts)
+    if len(kinds) > 1:
+        return levels(unit.path)[-1]
+    return describe(graph, unit, counts)
 
 
-def _kinds(graph: Graph, unit: Unit) -> dict[str, int]:
+def _kinds(graph: Graph, unit: Unit, counts: Mapping[str, int]) -> dict[str, int]:
     """The words of the layers that a plain group holds, and how many of each; a block's own word."""
     if not unit.folded or unit.word not in PLAIN:
         return {unit.word: 1}
@@ -103,7 +108,7 @@ def _kinds(graph: Graph, unit: Unit) -> dict[str, int]:
     for path in paths:
         scope = graph.scopes.get(path)
         word = scope.word if scope else node_word(graph, path)
-        found[word] = found.get(word, 0) + 1
+        found[word] = found.get(word, 0) + counts.get(path, 1)
     return found
 
 

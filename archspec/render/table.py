@@ -216,7 +216,7 @@ def _dominating(summary: Summary, found: Sequence[Line], width: int, paint: Call
         for i, line in enumerate(ranked):
             part = getattr(line.counts, figure)
             entry = f"{', ' if i else ''}{line.name} {share(part, whole)}"
-            if part * 20 < whole or cells_wide(text + entry) > max(width, NARROWEST):
+            if not part or part * 20 < whole or cells_wide(text + entry) > max(width, NARROWEST):
                 break
             text += entry
         if not text.endswith("  ") and len(found) > 1:

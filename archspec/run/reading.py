@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping as PyMapping
 from collections.abc import Sequence as PySequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import isclass
 from pathlib import Path
 from typing import Any, get_args
@@ -20,8 +20,10 @@ from pydantic_core import ErrorDetails
 
 from archspec import source
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
-from archspec.run.sections import NAME_OR_PATH, PATH, Run, Section
+from archspec.run.sections import AS_TEXT, NAME_OR_PATH, PATH, Run, Section
 from archspec.source import Mapping, Scalar, Value
+
+EMPTY = "the shortest run file names a network: `model: lenet5`"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,17 @@ class RunFile:
     def span(self, *loc: str) -> Span:
         """The place of a key, or of the deepest section around it that was written."""
         return source.at(self.value, loc)
+
+    def key_span(self, *loc: str) -> Span:
+        """The place of a key itself, rather than of its value; of the deepest one that was written."""
+        value, span = self.value, self.value.span
+        for part in loc:
+            key = value.key(part) if isinstance(value, Mapping) else None
+            inner = value.get(part) if isinstance(value, Mapping) else None
+            if key is None or inner is None:
+                break
+            value, span = inner, key.span
+        return span
 
     def resolved(self) -> dict[str, Any]:
         """The run with every default written and every path absolute, as plain data."""
@@ -52,7 +65,7 @@ def load_run(run: str | Path | PyMapping[str, Any], overrides: PySequence[str] =
     if isinstance(run, PyMapping):
         value, folder = source.from_plain(dict(run), Span("run", 1, 1)), Path.cwd()
     else:
-        value, folder = source.read(Path(run)), Path(run).absolute().parent
+        value, folder = _document(Path(run)), Path(run).absolute().parent
     if not isinstance(value, Mapping):
         raise fail("E603", "a run is a mapping with the keys model, data and train", value.span)
     if "layers" in value and "model" not in value:
@@ -69,6 +82,14 @@ def load_run(run: str | Path | PyMapping[str, Any], overrides: PySequence[str] =
         raise SpecError(found)
     stem = Path(checked.model.spec).stem if isinstance(run, PyMapping) else Path(run).stem
     return RunFile(checked, value, checked.name or stem)
+
+
+def _document(path: Path) -> Value:
+    """The file's value; where the file is empty, told in a run file's terms."""
+    try:
+        return source.read(path)
+    except SpecError as error:
+        raise SpecError(replace(d, hint=EMPTY) if d.code in ("E014",) else d for d in error.diagnostics) from error
 
 
 def _choices(field: FieldInfo) -> dict[str, type[Section]]:
@@ -131,6 +152,8 @@ def _lengthened(cls: type[Section], value: Scalar) -> Mapping:
 def _plain(field: FieldInfo, value: Value, folder: Path) -> Any:
     """A key's value. Paths become absolute: relative to the run file, in `--set` to the working directory."""
     plain = source.to_plain(value)
+    if AS_TEXT in field.metadata and isinstance(value, Scalar) and isinstance(plain, int | float):
+        return plain if isinstance(plain, bool) else value.text
     named = NAME_OR_PATH in field.metadata
     if not isinstance(plain, str) or not plain or not (named or PATH in field.metadata):
         return plain
@@ -171,7 +194,9 @@ def _explain(error: ErrorDetails, value: Mapping, loc: tuple[str, ...]) -> Diagn
     message = error["msg"].removeprefix("Value error, ").replace("Input should", f"'{name}' should")
     message = message.replace("String should", f"'{name}' should").replace("List should", f"'{name}' should")
     given = json.dumps(error["input"], default=str)
-    shown = f"{message[0].lower()}{message[1:]}, not {given}"
+    shown = f"{message[0].lower()}{message[1:]}"
+    if error["type"] != "value_error" or " must " in shown:  # other messages of ours have the numbers in them
+        shown += f", not {given}"
     expected = str(error.get("ctx", {}).get("expected", ""))
     known = [word.strip("' ") for word in expected.replace(" or ", ", ").split(",")] if expected else []
     word = error["input"] if isinstance(error["input"], str) else ""

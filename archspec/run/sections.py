@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 PATH = "a path, relative to the run file"
+AS_TEXT = "text, where a number is taken as it is written"
 NAME_OR_PATH = "a network of the zoo, or a path"
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -33,7 +34,7 @@ class Model(Section):
 
     short: ClassVar[str] = "spec"
     spec: Annotated[str, NAME_OR_PATH, Field(min_length=1)]
-    variant: str | None = None
+    variant: Annotated[str | None, AS_TEXT] = None
     set: dict[str, Any] = {}
     input: Annotated[list[Count], Field(min_length=1, max_length=4)] | None = None
 
@@ -52,7 +53,7 @@ class Split(Section):
     """Shares of the examples held out, drawn class by class with a seed."""
 
     val: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    test: Share = 0.15
+    test: Annotated[Share, Field(validate_default=True)] = 0.15
     seed: Seed = 0
 
     @field_validator("test")
@@ -60,7 +61,7 @@ class Split(Section):
     def _leave_some(cls, test: float, info: ValidationInfo) -> float:
         val = info.data.get("val", 0.0)
         if val + test >= 1:
-            raise ValueError(f"val {val:g} + test {test:g} leaves nothing to train on")
+            raise ValueError(f"val {val:g} + test {test:g} = {val + test:g} leaves nothing to train on")
         return test
 
 
@@ -77,17 +78,34 @@ fills the input and cuts what is over; `letterbox` keeps proportions, shows all 
 `center` is letterbox that never enlarges."""
 
 
-class Digits(Section):
+class Data(Section):
+    """What all data have in common: `background` is what lies under transparent images, those that
+    `archspec predict` is given too: `white`, `black` or [red, green, blue] of 0 … 255."""
+
+    fit: Fit = "stretch"
+    background: Literal["white", "black"] | list[int] = "white"
+
+    @field_validator("background", mode="before")
+    @classmethod
+    def _a_color(cls, background: Any) -> Any:
+        if background in ("white", "black"):
+            return background
+        if isinstance(background, list) and len(background) == 3:
+            if all(type(part) is int and 0 <= part <= 255 for part in background):
+                return background
+        raise ValueError("background must be white, black or [red, green, blue] of 0 to 255")
+
+
+class Digits(Data):
     """The 1,797 handwritten digits of 8×8 pixels that scikit-learn bundles: no download.
 
     Source: E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI 1998 (its test part)."""
 
     kind: Literal["digits"] = "digits"
     split: Split = Split()
-    fit: Fit = "stretch"
 
 
-class Idx(Section):
+class Idx(Data):
     """Four files in MNIST's format (gzipped or not): by name, or found by their usual names in `root`."""
 
     kind: Literal["idx"] = "idx"
@@ -98,16 +116,14 @@ class Idx(Section):
     test_labels: Annotated[str | None, PATH] = None
     names: Annotated[list[str], Field(min_length=2)] | None = None
     split: HoldOut = HoldOut()
-    fit: Fit = "stretch"
 
 
-class Folder(Section):
+class Folder(Data):
     """A folder for each class, in `root` or in its `train`, `val` and `test`; what lacks is split off."""
 
     kind: Literal["folder"] = "folder"
     root: Annotated[str, PATH]
     split: Split = Split()
-    fit: Fit = "stretch"
     in_memory: bool | Literal["auto"] = "auto"
 
 

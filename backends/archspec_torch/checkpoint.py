@@ -24,6 +24,9 @@ NESTED = ("state_dict", "model_state_dict", "model", "net", "params")
 WRAPPERS = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put before every name."""
 
+CUT_OFF = ("miniz", "PytorchStreamReader", "central directory", "unexpected EOF", "corrupt")
+"""Words of torch for a file that ends too soon or whose archive is broken."""
+
 METADATA = "archspec"
 """The one key of metadata in the files written here."""
 
@@ -58,6 +61,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def _loaded(path: Path) -> Any:
+    if path.stat().st_size == 0:
+        raise fail("E701", f"'{path}' is an empty file")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -70,7 +75,10 @@ def _loaded(path: Path) -> Any:
             hint="where you trust it, save its tensors: torch.save(model.state_dict(), 'weights.pth')",
         ) from error
     except Exception as error:  # what torch raises for a damaged file differs by format and release
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = str(error).strip().partition("\n")[0]
+        if isinstance(error, EOFError) or any(word in reason for word in CUT_OFF):
+            raise fail("E701", f"'{path}' is damaged or cut off", hint="fetch it again") from error
+        reason = reason or type(error).__name__
         raise fail("E701", f"'{path}' cannot be read as a torch file: {reason}") from error
 
 

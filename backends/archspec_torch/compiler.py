@@ -5,13 +5,17 @@ from __future__ import annotations
 import copy
 import hashlib
 import linecache
+import math
 import re
 from builtins import compile as compile_python
 from collections.abc import Callable
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
+import torch
 from torch import nn
 
 from archspec.errors import Diagnostic, SpecError
@@ -35,7 +39,7 @@ class Part(nn.Module):
 
 
 class Network(nn.Module):
-    """A compiled network. Each is the one instance of a class of its own, whose forward pass was generated.
+    """A compiled network, of a class whose forward pass was generated: equal forward passes, one class.
 
     `network.code` is that source, `network.graph` the typed graph it was made from (unless a layer at the top
     has that name). Calling it takes the inputs in order or by name, each (N, C, *spatial), and returns a
@@ -49,6 +53,7 @@ class Network(nn.Module):
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
         new = type(self).__new__(type(self))
         memo[id(self)] = new
+        memo[id(self._graph)] = self._graph  # it never changes, so that copies share it
         new.__dict__.update(copy.deepcopy(self.__getstate__(), memo))
         return new
 
@@ -61,15 +66,17 @@ def compile(network: str | Path | TypedGraph) -> Network:
 
     Its state-dict keys are '<layer>.<weight>' and `get_submodule('<layer>')` is the layer, except that a
     layer which shares another's weights runs the other's module and has none of its own. Weights are drawn
-    from torch's random generator. Activations overwrite their input where nothing else needs it.
+    from torch's random generator. Activations overwrite their input where nothing else needs it. Networks
+    with the same forward pass have the same class, as `torch.func.stack_module_state` asks of an ensemble.
 
     Raises SpecError: of the spec; E710 for layers whose name torch needs for itself; E711 for operators that
-    the backend cannot build.
+    the backend cannot build; E713 for a layer whose weights do not fit into memory.
     """
     if isinstance(network, Graph) and not isinstance(network, TypedGraph):
         raise TypeError("only a typed graph can be compiled: archspec.infer gives one")
     graph = network if isinstance(network, TypedGraph) else _load(network)
     model = network_class(graph)()
+    model._graph = graph
     overwriting = in_place(graph)
     found: list[Diagnostic] = []
     for node in graph.layers():
@@ -80,23 +87,38 @@ def compile(network: str | Path | TypedGraph) -> Network:
             _register(model, node, lower(Site(node.op, inputs, outputs, node.name in overwriting)))
         except SpecError as error:
             found += [d if d.span else replace(d, span=node.span, trail=node.trail) for d in error.diagnostics]
+        except (MemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
+                raise
+            raise SpecError([*found, _too_large(graph, node)]) from error  # others may well not fit either
     if found:
         raise SpecError(found)
     return model
 
 
+_CLASSES: WeakValueDictionary[tuple[str, str, tuple[str, ...]], type[Network]] = WeakValueDictionary()
+"""Classes in use, by name, forward pass and the members they have."""
+
+
 def network_class(graph: TypedGraph) -> type[Network]:
-    """The class of one network, its forward pass written, but no layers made."""
+    """The class of networks with this graph's forward pass and name, but no layers made."""
     code = forward_source(graph)
+    top = {name.partition(".")[0] for name in graph.nodes}
+    shown = tuple(name for name in ("graph", "code") if name not in top)
+    key = (graph.name, code, shown)
+    known = _CLASSES.get(key)
+    if known is not None:
+        return known
     # The same network has the same file name, so that compiling it again leaves nothing behind.
     file = f"<archspec {graph.name} {hashlib.sha256(code.encode()).hexdigest()[:12]}>"
     linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
     body: dict[str, Any] = {"__name__": __name__}
     exec(compile_python(code, file, "exec"), body)
-    members = {"forward": body["forward"], "_graph": graph, "_code": code, "__module__": __name__}
-    top = {name.partition(".")[0] for name in graph.nodes}
-    members |= {name: members[f"_{name}"] for name in ("graph", "code") if name not in top}
-    return type(_class_name(graph.name), (Network,), members)
+    members = {"forward": body["forward"], "_code": code, "__module__": __name__}
+    offered = {"graph": property(attrgetter("_graph")), "code": code}
+    members |= {name: offered[name] for name in shown}
+    made = _CLASSES[key] = type(_class_name(graph.name), (Network,), members)
+    return made
 
 
 def in_place(graph: TypedGraph) -> frozenset[str]:
@@ -157,6 +179,26 @@ def _taken(node: Node, name: str) -> Diagnostic:
         f"the torch backend cannot name a layer '{name}': '{segment}' is a member of every torch module",
         node.span,
         f"give it another name, such as '{segment}_1'",
+        node.trail,
+    )
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether torch says that there is no room: its allocators raise a RuntimeError, and tell it by words."""
+    words = ("alloc", "not enough memory", "out of memory", "overflow", "invalid memory size")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+
+
+def _too_large(graph: TypedGraph, node: Node) -> Diagnostic:
+    weights = node.op.weights(graph.input_types(node))
+    width = torch.get_default_dtype().itemsize
+    size = sum(math.prod(weight.shape) for weight in weights.values()) * width
+    shown = ", ".join(f"{name} {'×'.join(str(n) for n in w.shape)}" for name, w in weights.items() if w.shape)
+    return Diagnostic(
+        "E713",
+        f"the weights of '{node.name}' do not fit into memory: {size:,} bytes ({shown})",
+        node.span,
+        "make the layer smaller; `archspec summarize` counts without building the network",
         node.trail,
     )
 

@@ -50,6 +50,8 @@ class Report:
     """Tensors the network has."""
     left_over: tuple[str, ...] = ()
     missing: Mapping[str, str] | None = None
+    not_finite: tuple[str, ...] = ()
+    """Weights that hold NaN or infinite values, under our names."""
     others: tuple[str, ...] = ()
     """What the file holds besides tensors."""
 
@@ -64,6 +66,8 @@ class Report:
         ]
         for reason in reasons:
             lines.append(f"  {reason}: {_listed([name for name, why in missing.items() if why == reason])}")
+        if self.not_finite:
+            lines.append(f"warning      NaN or infinite values in {_listed(self.not_finite)}")
         if self.others:
             lines.append(f"not tensors  {_listed(self.others)}")
         return "\n".join(line.rstrip() for line in lines)
@@ -120,6 +124,7 @@ def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str |
         total=len(tensors),
         left_over=left_over,
         missing=missing,
+        not_finite=tuple(o for o in places.values() if not tensors[o].isfinite().all()),
         others=checkpoint.others,
     )
 
@@ -205,6 +210,8 @@ def _check_target(out: Path, source: Path) -> None:
         why = f"there is no folder '{out.parent}'"
     elif out.exists() and source.exists() and out.samefile(source):  # by another path or through a link too
         why = "it is the file to import"
+    elif out.suffix != ".safetensors":
+        raise fail("E712", f"cannot write '{out}': weights are written as safetensors", hint="write .safetensors")
     if why:
         raise fail("E712", f"cannot write '{out}': {why}")
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -98,41 +96,3 @@ def test_predict_names_bad_files_and_goes_on(
     assert "bad.png" in done.stderr
     assert "missing.png" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_while_training_leaves_good_weights(sent: signal.Signals, status: int, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "archspec", "train", str(EXAMPLE), "--set", "train.epochs=500", "--out", "run"]
-    with subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env=ONE_THREAD,
-        stderr=subprocess.PIPE,
-        text=True,
-        # a shell's background jobs are deaf to Ctrl-C, and the tests may run in one
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:
-        metrics = tmp_path / "run" / "metrics.jsonl"
-        deadline = time.monotonic() + 120
-        while not (metrics.exists() and metrics.read_text()) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        process.send_signal(sent)
-        try:
-            _, told = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert process.returncode == status
-    assert "Traceback" not in told
-    from safetensors.torch import load_file
-
-    assert load_file(tmp_path / "run" / "last.safetensors")
-    assert not list((tmp_path / "run").glob("*.tmp*"))
-
-
-def test_the_help_names_every_map_that_comes_with_archspec(run_archspec: Run) -> None:
-    from archspec_torch.keymap import SHIPPED
-
-    told = run_archspec("weights", "import", "--help").stdout
-    shipped = [path.name for path in SHIPPED.iterdir() if path.is_dir()]
-    assert "torchvision" in shipped
-    assert [name for name in (*shipped, "identity") if name not in told] == []

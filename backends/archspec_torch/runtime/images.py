@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from torch import Tensor
 
 from archspec.errors import fail
 from archspec.tensor import TensorType
+
+WHITE = (255, 255, 255)
 
 MAX_PIXELS = 100_000_000
 """Images above this are refused by their header, before any memory is spent on decoding."""
@@ -45,6 +47,8 @@ class Frame:
     height: int
     width: int
     fit: str = "stretch"
+    background: tuple[int, int, int] = WHITE
+    """Red, green and blue (0 … 255) under what is transparent."""
 
     def read(self, path: Path) -> Tensor:
         """An image file as uint8 (channels, height, width). Raises ImageProblem."""
@@ -54,7 +58,7 @@ class Frame:
         """An image as uint8 (channels, height, width), turned upright as its EXIF orientation says.
 
         Colour becomes grey by luminance (ITU-R 601), grey becomes colour by repetition, what is transparent
-        becomes white. Sizes change by bilinear interpolation, antialiased where they shrink.
+        lies over the background. Sizes change by bilinear interpolation, antialiased where they shrink.
         Raises ImageProblem for values of unknown range, and for what turns out damaged only now.
         """
         with _decoding():
@@ -64,7 +68,7 @@ class Frame:
 
     def _placed(self, image: Image.Image) -> Tensor:
         """An image that stands upright, as uint8 (channels, height, width)."""
-        image = _eight_bit(image)
+        image = _eight_bit(image, self.background)
         image = image.convert("L" if self.channels == 1 else "RGB")
         array = numpy.array(_fitted(image, self.width, self.height, self.fit))
         return torch.from_numpy(array.reshape(self.height, self.width, self.channels)).permute(2, 0, 1)
@@ -83,7 +87,15 @@ class Frame:
         return f"{self.channels}×{self.height}×{self.width}"
 
 
-def frame_of(input_type: TensorType, fit: str, name: str) -> Frame:
+def background_color(written: str | Sequence[int]) -> tuple[int, int, int]:
+    """`white`, `black` or [r, g, b] as three numbers 0 … 255."""
+    if isinstance(written, str):
+        return (255, 255, 255) if written == "white" else (0, 0, 0)
+    red, green, blue = written
+    return red, green, blue
+
+
+def frame_of(input_type: TensorType, fit: str, name: str, background: tuple[int, int, int] = WHITE) -> Frame:
     """The frame for a network's input. Raises SpecError E611 where that is no image of 1 or 3 channels."""
     if input_type.rank != 2 or input_type.channels not in (1, 3):
         raise fail(
@@ -91,7 +103,7 @@ def frame_of(input_type: TensorType, fit: str, name: str) -> Frame:
             f"images have 1 or 3 channels, height and width; the network '{name}' takes {input_type}",
             hint="give the spec an image as input, as `input: [3, 32, 32]`; `flatten` makes it a vector",
         )
-    return Frame(input_type.shape[0], input_type.shape[1], input_type.shape[2], fit)
+    return Frame(input_type.shape[0], input_type.shape[1], input_type.shape[2], fit, background)
 
 
 def open_image(path: Path, edge: int | None = None) -> Image.Image:
@@ -146,7 +158,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def _eight_bit(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
     """The image with 8 bits a channel and nothing transparent. Raises ImageProblem for unknown ranges."""
     if image.mode.startswith("I"):
         wide: NDArray[Any] = numpy.asarray(image).astype(numpy.int64)
@@ -157,7 +169,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         raise ImageProblem("holds decimal numbers of unknown range; save it with 8 or 16 bits")
     if "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
         rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, (*background, 255)), rgba).convert("RGB")
     return image if image.mode in ("L", "RGB") else image.convert("L" if image.mode == "1" else "RGB")
 
 

@@ -18,7 +18,7 @@ from archspec_torch.runtime.tasks.classify import class_count
 def load_network(run: RunFile, **variables: Any) -> TypedGraph:
     """The graph that the run's `model` section describes. Raises SpecError of the spec, at its places."""
     model = run.run.model
-    with placed_at(run.span("model", "spec")):
+    with placed_at(run.span("model", "spec")), _placed_overrides(run):
         return load(model.spec, model.variant, overrides=model.overrides(), input=model.input, **variables)
 
 
@@ -50,6 +50,27 @@ def placed_at(span: Span) -> Iterator[None]:
         yield
     except SpecError as error:
         raise SpecError(_placed(d, span) for d in error.diagnostics) from error
+
+
+@contextmanager
+def _placed_overrides(run: RunFile) -> Iterator[None]:
+    """What is wrong with an override of `model.set` is told where the run file has it."""
+    try:
+        yield
+    except SpecError as error:
+        raise SpecError(_in_run_file(d, run) for d in error.diagnostics) from error
+
+
+def _in_run_file(diagnostic: Diagnostic, run: RunFile) -> Diagnostic:
+    span = diagnostic.span
+    if span is None or not span.file.startswith("--set "):
+        return diagnostic
+    path = span.file.removeprefix("--set ").partition("=")[0]
+    for key in run.run.model.set:
+        if path == key or path.startswith(f"{key}."):
+            inner = path[len(key) + 1 :].split(".") if path != key else []
+            return replace(diagnostic, span=run.key_span("model", "set", key, *inner))
+    return diagnostic
 
 
 def _placed(diagnostic: Diagnostic, span: Span) -> Diagnostic:

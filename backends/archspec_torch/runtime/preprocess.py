@@ -13,8 +13,9 @@ from torch import Tensor
 
 from archspec.errors import fail
 from archspec.files import write_text
-from archspec_torch.runtime.images import Frame
+from archspec_torch.runtime.images import WHITE, Frame, background_color
 
+Color = Annotated[list[Annotated[int, Field(ge=0, le=255)]], Field(min_length=3, max_length=3)]
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -29,6 +30,8 @@ class Preprocessing:
 
     def write(self, path: Path) -> None:
         frame = {name: getattr(self.frame, name) for name in ("channels", "height", "width", "fit")}
+        color = self.frame.background
+        frame["transparent"] = {WHITE: "white", (0, 0, 0): "black"}.get(color, list(color))
         numbers = {"mean": list(self.mean), "std": list(self.std)}
         stored = Stored.model_validate({**frame, **numbers, "classes": list(self.classes)})
         write_text(path, stored.model_dump_json(indent=2) + "\n")
@@ -44,7 +47,7 @@ class Stored(BaseModel):
     width: Positive
     fit: Literal["stretch", "crop", "letterbox", "center"]
     interpolation: Literal["bilinear"] = "bilinear"
-    transparent: Literal["white"] = "white"
+    transparent: Literal["white", "black"] | Color = "white"
     mean: list[float]
     std: list[Annotated[float, Field(gt=0)]]
     classes: Annotated[list[str], Field(min_length=2)]
@@ -67,7 +70,7 @@ def read_preprocessing(path: Path) -> Preprocessing:
     if not len(stored.mean) == len(stored.std) == stored.channels:
         numbers = f"{len(stored.mean)} means and {len(stored.std)} deviations for {stored.channels} channels"
         raise fail("E607", f"{path} cannot be used: {numbers}")
-    frame = Frame(stored.channels, stored.height, stored.width, stored.fit)
+    frame = Frame(stored.channels, stored.height, stored.width, stored.fit, background_color(stored.transparent))
     return Preprocessing(frame, tuple(stored.mean), tuple(stored.std), tuple(stored.classes))
 
 

@@ -22,7 +22,8 @@ from archspec_torch.runtime.curves import write_curves
 from archspec_torch.runtime.data import Examples, Source, open_source
 from archspec_torch.runtime.device import choose_device, device_label
 from archspec_torch.runtime.evaluate import Evaluation, evaluation_of
-from archspec_torch.runtime.images import frame_of
+from archspec_torch.runtime.images import background_color, frame_of
+from archspec_torch.runtime.labels import check_labels, lacking
 from archspec_torch.runtime.loop import (
     State,
     check_finite,
@@ -35,7 +36,7 @@ from archspec_torch.runtime.network import image_input, load_network, network_fo
 from archspec_torch.runtime.preprocess import Normalize, Preprocessing, statistics
 from archspec_torch.runtime.progress import Progress, progress_for, table
 from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
-from archspec_torch.runtime.tasks.classify import Classify, classification_of
+from archspec_torch.runtime.tasks.classify import Classify, class_count, classification_of
 from archspec_torch.runtime.weights import load_weights, save_weights
 
 CURVES_EVERY = 30.0
@@ -117,14 +118,17 @@ def train(
         rundir.check_unused(target)
     with catching_signals() as stop:
         job = prepare(load_run(run, overrides))
-        directory = rundir.make_directory(target, job.run.name)
-        rundir.write_description(directory, job.run, job.graph, job.preprocessing)
-        if job.warnings:
-            left_out = "".join(f"{w.message}\n" for w in job.warnings)
-            write_text(directory / rundir.LEFT_OUT, left_out)
         plan = job.run.run.train
         with seeded(plan.seed, job.device):
-            state = fresh_state(compile(job.graph).to(job.device), plan)
+            try:
+                state = fresh_state(compile(job.graph).to(job.device), plan)
+            except torch.OutOfMemoryError as error:
+                message = f"the network '{job.graph.name}' does not fit into the memory of {job.device}"
+                raise fail("E651", message, job.run.span("train", "device")) from error
+            directory = rundir.make_directory(target, job.run.name)  # only now: nothing else can be refused
+            rundir.write_description(directory, job.run, job.graph, job.preprocessing)
+            if left_out := [w.message for w in job.warnings if w.code == "W620"]:
+                write_text(directory / rundir.LEFT_OUT, "".join(f"{message}\n" for message in left_out))
             with progress_for(plan.epochs, steps_per_epoch(job.train, plan), quiet) as progress:
                 progress.say(introduction(job, state, directory))
                 stop.holding = True
@@ -144,12 +148,14 @@ def prepare(run: RunFile) -> Job:
     warnings: list[Diagnostic] = []
     graph = load_network(run)
     with placed_at(run.span("model", "spec")):
-        frame = frame_of(image_input(graph), data.fit, graph.name)
+        frame = frame_of(image_input(graph), data.fit, graph.name, background_color(data.background))
         source = open_source(data, lambda *keys: run.span("data", *keys))
+        check_labels(source, class_count(graph), run.span("data"))
         graph, note = network_for(run, graph, len(source.classes))
         task = classification_of(graph, source.classes)
     examples = source.load("train", frame, warnings.append)
     held = source.load("val", frame, warnings.append)
+    warnings += lacking(source, run.span("data"))
     preprocessing = Preprocessing(frame, *statistics(examples.histogram()), source.classes)
     return Job(
         run=run,

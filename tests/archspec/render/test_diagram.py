@@ -75,6 +75,16 @@ def test_resnet152_is_its_table_in_the_paper():
     assert [box.title for box in found.main.boxes if box.kind == "block"][:2] == ["bottleneck A", "bottleneck B"]
 
 
+@pytest.mark.parametrize(("name", "blocks"), [("resnet50", (3, 4, 6, 3)), ("resnet152", (3, 8, 36, 3))])
+def test_a_folded_stage_says_how_many_blocks_it_has(name, blocks):
+    found = diagram(archspec.load(name), depth=1)
+    stages = [(box.title, box.count) for box in found.main.boxes if box.kind == "block"]
+    assert stages == [(f"bottleneck ×{number}", 1) for number in blocks]
+    (inset,) = found.insets
+    assert (inset.title, inset.path) == ("bottleneck ×3", "stage.0")
+    assert [frame.title for frame in inset.frames] == ["bottleneck", "bottleneck ×2"]
+
+
 def test_the_inside_of_a_residual_block():
     _, inset = diagram(archspec.load("resnet50")).insets
     keys = {box.key: box.title for box in inset.boxes}
@@ -114,6 +124,28 @@ def test_an_inception_block_says_what_it_concatenates():
     blocks = [box.detail for box in found.main.boxes if box.title == "inception"]
     assert blocks[0] == "64 ‖ 128 ‖ 32 ‖ 32"
     assert len(blocks) == 9
+
+
+def test_blocks_that_differ_inside_say_so_and_equal_ones_are_drawn_once():
+    found = diagram(archspec.load("inception_v3"))
+    blocks = [(box.path, box.detail, box.count) for box in found.main.boxes if box.path.startswith("mixed_6")]
+    assert blocks == [
+        ("mixed_6a", "384 ‖ 96 ‖ 288", 1),
+        ("mixed_6b", "192 ‖ 128→192 ‖ 128→192 ‖ 192", 1),
+        ("mixed_6c", "192 ‖ 160→192 ‖ 160→192 ‖ 192", 2),  # and mixed_6d
+        ("mixed_6e", "192 ‖ 192 ‖ 192 ‖ 192", 1),
+    ]
+    # 5c reads 256 channels and 5d 288; 7b 1280 and 7c 2048
+    alone = [box.path for box in found.main.boxes if box.kind == "block" and box.path[:7] in ("mixed_5", "mixed_7")]
+    assert alone == ["mixed_5b", "mixed_5c", "mixed_5d", "mixed_7a", "mixed_7b", "mixed_7c"]
+
+
+def test_equal_blocks_are_drawn_each_where_others_read_them(write_spec):
+    module = "{module: {layers: [conv: 4, conv: {out: 4, kernel: 3, padding: same}]}}"
+    calls = "\n".join(f"- module: {{}}\n  name: {name}" for name in "abc")
+    inside = {"input": "[4, 8, 8]", "blocks": module}
+    assert dict(collapse(archspec.load(write_spec(calls, **inside))).counts) == {"a": 3}
+    assert dict(collapse(archspec.load(write_spec(f"{calls}\n- add: [a, c]", **inside))).counts) == {}
 
 
 def test_a_chain_ends_where_something_else_reads_it(write_spec):

@@ -103,6 +103,13 @@ def test_what_dominates():
     assert re.search(r"most params +fc\.0–1 86 %", text)
 
 
+def test_nothing_dominates_where_there_is_nothing(write_spec):
+    text = table(archspec.summarize(archspec.load(write_spec("- upsample: 2\n- relu", input="[3, 8, 8]"))), width=100)
+    assert re.search(r"most memory +\S*upsample1 \d+ %", text)
+    assert "most params" not in text
+    assert "most MACs" not in text
+
+
 def test_frozen_and_shared_weights_are_marked(write_spec):
     from dataclasses import replace
 

@@ -30,6 +30,9 @@ class DigitsSource:
     def sizes(self) -> Mapping[str, int]:
         return {name: len(self.parts[name]) for name in SPLITS if name in self.parts}
 
+    def labels_of(self, split: str) -> Tensor:
+        return self.labels[self.parts[split]]
+
     def load(self, split: str, frame: Frame, report: Report) -> InMemory:
         part = self.parts[split]
         return InMemory(frame.place_all(self.images[part.numpy()]), self.labels[part])

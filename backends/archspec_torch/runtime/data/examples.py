@@ -53,6 +53,9 @@ class Source(Protocol):
     def sizes(self) -> Mapping[str, int]:
         """Examples in each split: `train`, `val` and, where there is one, `test`."""
 
+    def labels_of(self, split: str) -> Tensor:
+        """int64 (n,): class numbers of a split, files that will turn out unreadable included."""
+
     def load(self, split: str, frame: Frame, report: Report) -> Examples:
         """The examples of a split. What cannot be read is reported and left out."""
 

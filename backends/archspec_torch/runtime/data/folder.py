@@ -35,6 +35,9 @@ class FolderSource:
     def sizes(self) -> Mapping[str, int]:
         return {name: len(self.parts[name][0]) for name in SPLITS if name in self.parts}
 
+    def labels_of(self, split: str) -> Tensor:
+        return self.parts[split][1]
+
     def load(self, split: str, frame: Frame, report: Report) -> Examples:
         """The split's images. Every file is decoded once here: damaged ones are reported (W620) and left out.
 

@@ -50,6 +50,9 @@ class IdxSource:
         held = {"test": len(self.files["test"][1])} if "test" in self.files else {}
         return {"train": len(self.parts["train"]), "val": len(self.parts["val"]), **held}
 
+    def labels_of(self, split: str) -> Tensor:
+        return self.files["test"][1] if split == "test" else self.files["train"][1][self.parts[split]]
+
     def load(self, split: str, frame: Frame, report: Report) -> InMemory:
         images, labels = self.files["test" if split == "test" else "train"]
         if split != "test":

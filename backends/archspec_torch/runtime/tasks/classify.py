@@ -89,10 +89,14 @@ def classification_of(graph: TypedGraph, classes: tuple[str, ...]) -> Classify:
     main = main_output(graph)
     scores = class_count(graph)
     if scores != len(classes):
+        variables = graph.resolved.get("vars")
+        hint = f"change the spec to give {len(classes)} scores: they are written in it as a number"
+        if isinstance(variables, dict) and "classes" in variables:
+            hint = f"set the number in the run file: model: {{spec: …, set: {{vars.classes: {len(classes)}}}}}"
         raise fail(
             "E610",
             f"the network '{graph.name}' gives {scores} scores, and the data has {len(classes)} classes",
-            hint=f"set the number in the run file: model: {{spec: …, set: {{vars.classes: {len(classes)}}}}}",
+            hint=hint,
         )
     heads = {name: head.weight for name, head in graph.heads.items() if name != main and name in graph.outputs}
     return Classify(main, heads, classes)

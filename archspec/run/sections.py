@@ -90,9 +90,9 @@ class Data(Section):
     def _a_color(cls, background: Any) -> Any:
         if background in ("white", "black"):
             return background
-        if isinstance(background, list) and len(background) == 3:
-            if all(type(part) is int and 0 <= part <= 255 for part in background):
-                return background
+        numbers = background if isinstance(background, list) else []
+        if len(numbers) == 3 and all(type(part) is int and 0 <= part <= 255 for part in numbers):
+            return background
         raise ValueError("background must be white, black or [red, green, blue] of 0 to 255")
 
 

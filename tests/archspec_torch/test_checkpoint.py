@@ -94,8 +94,8 @@ def test_what_holds_no_weights_is_told_apart(tmp_path: Path) -> None:
     cases = {
         tmp_path / "gone.pth": ("E701", "there is no file"),
         tmp_path / "folder.pth": ("E701", "is a folder"),
-        write(tmp_path / "empty.pth", b""): ("E701", "cannot be read"),
-        write(tmp_path / "cut.pth", whole[: len(whole) // 2]): ("E701", "cannot be read"),
+        write(tmp_path / "empty.pth", b""): ("E701", "is an empty file"),
+        write(tmp_path / "cut.pth", whole[: len(whole) // 2]): ("E701", "is damaged or cut off"),
         write(tmp_path / "text.pth", b"hello"): ("E701", "text.pth"),
         write(tmp_path / "cut.safetensors", b"\x10\0\0\0\0\0\0\0{"): ("E701", "safetensors"),
         write(tmp_path / "w.h5", b"x"): ("E702", "of no kind that is read"),

@@ -249,7 +249,7 @@ def test_training_heads_may_be_missing_and_are_filled(tmp_path: Path, write_spec
     state = {name: t for name, t in compile(spec).state_dict().items() if not name.startswith("aux")}
     torch.save(state, tmp_path / "own.pth")
     written = []
-    for out in ("one", "two"):
+    for out in ("one.safetensors", "two.safetensors"):
         report = import_weights(spec, tmp_path / "own.pth", "identity", tmp_path / out)
         assert list(report.missing) == ["aux.linear1.weight", "aux.linear1.bias"]
         written.append(load_file(tmp_path / out))

@@ -24,9 +24,9 @@ def check_labels(source: Source, scores: int, span: Span) -> None:
     if classes <= scores or 2 * present >= classes:
         return
     beyond = labels[labels >= scores]
-    noun = "label" if len(beyond) == 1 else "labels"
+    verb = "lies" if len(beyond) == 1 else "lie"
     message = (
-        f"{len(beyond):,} of {len(labels):,} {noun} lie beyond the network's {scores} classes, the highest "
+        f"{len(beyond):,} of {len(labels):,} labels {verb} beyond the network's {scores} classes, the highest "
         f"is {int(labels.max())}; {classes - present} of {classes} classes would have no example"
     )
     hint = "the labels may be damaged; where they are meant, number the classes without gaps"

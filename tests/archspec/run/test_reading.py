@@ -36,7 +36,12 @@ def test_every_default_is_written_into_the_resolved_run(write: Write) -> None:
     assert load_run(write("model: lenet5\n")).resolved() == {
         "name": "try",
         "model": {"spec": "lenet5", "set": {}},
-        "data": {"kind": "digits", "split": {"val": 0.15, "test": 0.15, "seed": 0}, "fit": "stretch"},
+        "data": {
+            "kind": "digits",
+            "split": {"val": 0.15, "test": 0.15, "seed": 0},
+            "fit": "stretch",
+            "background": "white",
+        },
         "train": {
             "epochs": 20,
             "batch": 64,
@@ -99,7 +104,7 @@ def test_all_errors_come_at_once_with_place_and_suggestion(write: Write) -> None
         ("E603", 7, 10): ("'train.batch' should be a valid integer, not \"many\"", None),
         ("E603", 8, 11): ('device must be auto, cpu, cuda, cuda:0, cuda:1, … or mps, not "gpu"', None),
         ("E601", 9, 26): ("train.optimizer has no key 'momentun'", "did you mean 'momentum'?"),
-        ("E603", 9, 64): ("nesterov needs a momentum above 0, not true", None),
+        ("E603", 9, 64): ("nesterov needs a momentum above 0", None),
         ("E602", 10, 13): ("'train.schedule.every' is missing", "write every: …"),
     }
     assert {key: (d.message, d.hint) for key, d in found.items()} == expected

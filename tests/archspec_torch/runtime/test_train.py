@@ -362,6 +362,8 @@ def test_a_signal_ends_the_run_with_its_weights_saved(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "archspec", "train", str(run), "--out"]
     options: dict[str, Any] = {"cwd": tmp_path, "stderr": subprocess.PIPE, "text": True}
     options["env"] = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # what runs in the background is deaf to Ctrl-C, and hands that down
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     cases = [(signal.SIGTERM, 143, tmp_path / "terminated"), (signal.SIGINT, 130, tmp_path / "interrupted")]
     children = [subprocess.Popen([*command, str(out)], **options) for _, _, out in cases]
     deadline = time.monotonic() + 100

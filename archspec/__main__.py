@@ -1,6 +1,6 @@
 """`python -m archspec` is the command `archspec`."""
 
-from archspec.cli import main
+from archspec.cli import entry
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    entry()

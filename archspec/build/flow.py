@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from archspec.spec import Layer
 
 Jump = tuple[Fraction, ...]
+ONE = Fraction(1)
 
 
 class Broken(Exception):
@@ -153,5 +154,7 @@ class Names:
 def moved(jump: Jump, steps: Jump, rank: int) -> Jump:
     """The jump behind a layer that takes those steps; none where the spatial axes are gone."""
     if len(jump) != rank:
-        return (Fraction(1),) * rank
+        return (ONE,) * rank
+    if all(step == 1 for step in steps):
+        return jump
     return tuple(j * step for j, step in zip(jump, steps, strict=True))

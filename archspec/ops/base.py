@@ -19,6 +19,7 @@ from archspec.tensor import TensorType
 Category = Literal["input", "conv", "linear", "pool", "norm", "activation", "merge", "shape", "regularize", "attention"]
 Storage = Literal["new", "view", "activation"]
 Types = tuple[TensorType, ...]
+_ONE = Fraction(1)
 
 
 class OperatorError(ValueError):
@@ -113,9 +114,9 @@ class Operator(BaseModel):
         """Input cells that one step along each spatial axis of the output takes: below 1 where it enlarges."""
         window = self.window(inputs)
         if window is not None:
-            return tuple(Fraction(stride) for stride in window.stride)
-        if self.category == "merge" or inputs[0].rank != outputs[0].rank:
-            return (Fraction(1),) * outputs[0].rank
+            return tuple(_ONE if stride == 1 else Fraction(stride) for stride in window.stride)
+        if self.category == "merge" or inputs[0].spatial == outputs[0].spatial or inputs[0].rank != outputs[0].rank:
+            return (_ONE,) * outputs[0].rank
         return tuple(Fraction(a, b) for a, b in zip(inputs[0].spatial, outputs[0].spatial, strict=True))
 
     def label(self) -> str:

@@ -153,7 +153,6 @@ class Spec:
     """Used blocks as they were written, by name."""
     variant: Frame | None = None
     """The variant that was written in, and where it stands: the outermost step of every trail."""
-    notes: tuple[str, ...] = ()
 
 
 def walk(layers: tuple[Layer, ...]) -> Iterator[Layer]:

@@ -55,7 +55,6 @@ def build(spec: Spec) -> Graph:
         heads=heads,
         scopes=_scopes(expansion),
         task=spec.task,
-        notes=spec.notes,
     )
 
 

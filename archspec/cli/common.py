@@ -1,0 +1,95 @@
+"""What commands share: their common arguments, and how they print."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archspec.errors import Diagnostic, format_diagnostic
+
+if TYPE_CHECKING:
+    from archspec.graph import TypedGraph
+
+OK, WRONG_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 70, 130, 141, 143
+
+SPEC_HELP = "a YAML file, or a network that comes with archspec (see `archspec list`); @VARIANT picks a variant"
+
+
+def report(diagnostics: Iterable[Diagnostic]) -> None:
+    """Diagnostics on stderr, a blank line between two, in colour where a person looks on."""
+    color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    if texts := [format_diagnostic(d, color) for d in diagnostics]:
+        print("\n\n".join(texts), file=sys.stderr)
+
+
+def print_json(data: Any) -> None:
+    import json
+
+    json.dump(data, sys.stdout, indent=2, ensure_ascii=False)
+    print()
+
+
+def hurry() -> None:
+    """For commands that are over in a blink: leave out what only longer ones gain from.
+
+    What they allocate lives to the end, so collecting garbage finds none; and pydantic, left alone, reads the
+    metadata of every installed package in search of plugins: together 6 % of `archspec summarize`.
+    """
+    gc.disable()
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+
+def load(args: argparse.Namespace) -> TypedGraph:
+    """The graph a command is about; what is doubtful or was left unchecked goes to stderr."""
+    hurry()
+    import archspec
+    from archspec.rules import lint
+
+    graph = archspec.load(args.spec, overrides=args.set, input=args.input)
+    for note in graph.notes:
+        print(f"note: {note}", file=sys.stderr)
+    report(lint(graph))
+    return graph
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+positive.__name__ = "number (1 or more)"  # what argparse calls it in "invalid … value"
+
+
+def spec_argument(parser: argparse.ArgumentParser) -> None:
+    """SPEC, and the edits made to it before it is read: what `load` takes."""
+    parser.add_argument("spec", metavar="SPEC", help=SPEC_HELP)
+    settings(parser, "vars.classes=10")
+    parser.add_argument("--input", metavar="CxHxW", help="another input size, as 3x224x224")
+
+
+def run_dir_argument(parser: argparse.ArgumentParser) -> None:
+    """RUNDIR, and which of its weights compute where."""
+    parser.add_argument("run_dir", type=Path, metavar="RUNDIR", help="what `archspec train` wrote")
+    parser.add_argument("--weights", choices=("best", "last"), default="best", help="weights of which epoch (best)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (the best there is)")
+
+
+def settings(parser: argparse.ArgumentParser, example: str) -> None:
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help=f"another value for something the file sets, as {example}; may be repeated",
+    )
+
+
+def format_option(parser: argparse.ArgumentParser, *formats: str) -> None:
+    parser.add_argument("--format", choices=formats, default=formats[0], help=f"how to print it ({formats[0]})")

@@ -1,0 +1,30 @@
+"""`archspec predict`: what images show."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from archspec.cli.common import OK, WRONG_INPUT, format_option, positive, print_json, report, run_dir_argument
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    run_dir_argument(parser)
+    parser.add_argument("image", nargs="+", type=Path, metavar="IMAGE", help="images of any size and kind")
+    parser.add_argument("--top", type=positive, default=5, metavar="N", help="how many classes to name (5)")
+    format_option(parser, "text", "json")
+
+
+def run(args: argparse.Namespace) -> int:
+    import archspec
+
+    found = archspec.predict(args.run_dir, args.image, top=args.top, weights=args.weights, device=args.device)
+    problems = [one.problem for one in found if one.problem is not None]
+    report(problems)
+    if args.format == "json":
+        print_json([one.to_json() for one in found])
+    else:
+        for one in found:
+            if one.problem is None:
+                print(one)
+    return WRONG_INPUT if problems else OK

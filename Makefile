@@ -27,7 +27,9 @@ docs: ## regenerate the reference under docs, and the pictures of the README
 
 bench: ## the benchmarks, each against what it measures itself by
 	python benchmarks/coldstart.py
+	python benchmarks/coldcheck.py
 	python benchmarks/linear.py
+	python benchmarks/mutations.py 2000
 	python benchmarks/compile_speed.py
 
 format: ## format the code

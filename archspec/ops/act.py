@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from archspec.ops.arguments import Flag, Positive, Real
-from archspec.ops.base import Operator, OperatorError, Sample, Storage, Types, Weight, operator
+from archspec.ops.base import Operator, OperatorError, Sample, Saved, Storage, Types, Weight, operator
 from archspec.tensor import TensorType
 
 Slope = Annotated[float, Field(strict=True, ge=0)]
@@ -19,9 +19,17 @@ class Activation(Operator):
 
     category = "activation"
     storage: ClassVar[Storage] = "activation"
+    keeps: ClassVar[Literal["input", "output", "either"]] = "input"
+    """What torch keeps to differentiate it; `either`: the output in place, else the input. In place the input is
+    gone, so what needs it keeps a copy."""
 
     def infer(self, inputs: Types) -> Types:
         return (inputs[0],)
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        if self.keeps == "output" or (self.keeps == "either" and in_place):
+            return Saved(output=True)
+        return Saved(own_bytes=outputs[0].nbytes) if in_place else Saved(inputs=(0,))
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return outputs[0].numel
@@ -43,6 +51,7 @@ class Relu(Activation):
         - relu
     """
 
+    keeps = "output"
     samples = _keeps((64, 56, 56), (10,))
 
     def label(self) -> str:
@@ -78,6 +87,7 @@ class LeakyRelu(Activation):
         - leaky_relu: 0.1
     """
 
+    keeps = "either"
     tunable = frozenset({"slope"})
     samples = (
         Sample({}, ((32, 208, 208),), ((32, 208, 208),)),
@@ -103,6 +113,7 @@ class Prelu(Activation):
         - prelu: {shared: true}
     """
 
+    storage = "new"
     storage = "new"
     tunable = frozenset({"slope"})
     samples = (
@@ -131,6 +142,7 @@ class Elu(Activation):
         - elu
     """
 
+    keeps = "either"
     tunable = frozenset({"alpha"})
     samples = (
         Sample({}, ((24, 31, 98),), ((24, 31, 98),)),
@@ -154,6 +166,7 @@ class Selu(Activation):
         - selu
     """
 
+    keeps = "either"
     samples = _keeps((100,), (16, 4, 4))
 
     def label(self) -> str:
@@ -189,6 +202,7 @@ class Gelu(Activation):
         - gelu
     """
 
+    storage = "new"
     storage = "new"
     samples = (
         Sample({}, ((384, 56, 56),), ((384, 56, 56),)),
@@ -227,6 +241,7 @@ class Sigmoid(Activation):
         - sigmoid
     """
 
+    keeps = "output"
     samples = _keeps((1,), (6, 28, 28))
 
     def label(self) -> str:
@@ -244,6 +259,7 @@ class Tanh(Activation):
         - tanh
     """
 
+    keeps = "output"
     samples = _keeps((6, 28, 28), (84,))
 
     def label(self) -> str:
@@ -313,6 +329,7 @@ class Softplus(Activation):
     """
 
     storage = "new"
+    storage = "new"
     tunable = frozenset({"beta"})
     samples = (
         Sample({}, ((8,),), ((8,),)),
@@ -369,6 +386,7 @@ class Softmax(_OverChannels):
         - softmax
     """
 
+    keeps = "output"
     samples = _keeps((1000,), (21, 32, 32))
 
     def label(self) -> str:
@@ -386,6 +404,7 @@ class LogSoftmax(_OverChannels):
         - log_softmax
     """
 
+    keeps = "output"
     samples = _keeps((1000,), (21, 32, 32))
 
     def label(self) -> str:
@@ -423,6 +442,9 @@ class Maxout(Operator):
                 f"{x.channels - x.channels % self.pieces + self.pieces} would fit",
             )
         return (TensorType((x.channels // self.pieces, *x.spatial), x.dtype),)
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=(0,), output=True)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return (self.pieces - 1) * outputs[0].numel

@@ -67,6 +67,20 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Saved:
+    """What torch keeps of a layer until its backward pass: which of its inputs, its output, and bytes of its own."""
+
+    inputs: tuple[int, ...] = ()
+    output: bool = False
+    own_bytes: int = 0
+    """Masks, indices, intermediate results: bytes per example."""
+    fixed_bytes: int = 0
+    """Bytes whatever the batch: a batch's statistics."""
+    backward_bytes: int = 0
+    """Temporaries of the backward pass itself: bytes per example."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """A case worked by hand: arguments and input shapes, and what must come out of them."""
 
@@ -96,6 +110,9 @@ class Operator(BaseModel):
     storage: ClassVar[Storage] = "new"
     """Whether the output needs memory of its own at inference: `view` never, `activation` not
     where it can run in place on the output of a weighted or normalising layer."""
+    gradient: ClassVar[Literal["new", "same", "part"]] = "new"
+    """Where the gradients of inputs lie: in memory of their own, or in that of the output's gradient, of which
+    they are all (sums, views) or a part (concatenation). One of another size than the output's is always new."""
     samples: ClassVar[tuple[Sample, ...]] = ()
 
     def infer(self, inputs: Types) -> Types:
@@ -126,6 +143,14 @@ class Operator(BaseModel):
         if self.category == "merge" or inputs[0].spatial == outputs[0].spatial or inputs[0].rank != outputs[0].rank:
             return (_ONE,) * outputs[0].rank
         return tuple(ratio(a, b) for a, b in zip(inputs[0].spatial, outputs[0].spatial, strict=True))
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        """What torch keeps for the backward pass; `in_place`: where the layer overwrites its first input."""
+        return Saved()
+
+    def training_storage(self) -> Storage:
+        """`storage` as it is in training."""
+        return self.storage
 
     def label(self) -> str:
         """A few characters for a diagram: `3×3, 64, /2`."""

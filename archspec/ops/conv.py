@@ -4,7 +4,7 @@ import math
 from fractions import Fraction
 
 from archspec.ops.arguments import Axes, AxesFromZero, Count, Flag, Init, Padding
-from archspec.ops.base import NeedsNumber, Operator, OperatorError, Sample, Types, Weight, Window, operator
+from archspec.ops.base import NeedsNumber, Operator, OperatorError, Sample, Saved, Types, Weight, Window, operator
 from archspec.ops.windows import (
     AXES,
     axes_label,
@@ -104,6 +104,9 @@ class Conv(Operator):
         shape = (self.out, x.channels // self.groups, *per_axis("kernel", self.kernel, x))
         return _weight_and_bias(shape, self.out, self.bias)
 
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=(0,))
+
     def macs(self, inputs: Types, outputs: Types) -> int:
         x = inputs[0]
         taps = math.prod(per_axis("kernel", self.kernel, x))
@@ -166,6 +169,9 @@ class Depthwise(Operator):
         x = inputs[0]
         out = x.channels * self.multiplier
         return _weight_and_bias((out, 1, *per_axis("kernel", self.kernel, x)), out, self.bias)
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=(0,))
 
     def macs(self, inputs: Types, outputs: Types) -> int:
         return outputs[0].numel * math.prod(per_axis("kernel", self.kernel, inputs[0]))
@@ -290,6 +296,9 @@ class ConvTranspose(Operator):
         shape = (x.channels, self.out // self.groups, *per_axis("kernel", self.kernel, x))
         return _weight_and_bias(shape, self.out, self.bias)
 
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=(0,))
+
     def macs(self, inputs: Types, outputs: Types) -> int:
         x = inputs[0]
         return x.numel * (self.out // self.groups) * math.prod(per_axis("kernel", self.kernel, x))
@@ -364,6 +373,9 @@ class LocallyConnected(Operator):
         if self.bias:
             found["bias"] = Weight((self.out, *positions))
         return found
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=(0,))
 
     def macs(self, inputs: Types, outputs: Types) -> int:
         x = inputs[0]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import PlainValidator
 
 from archspec.ops.arguments import Axes, Padding, Real
-from archspec.ops.base import Operator, OperatorError, Sample, Types, Weight, Window, operator
+from archspec.ops.base import Operator, OperatorError, Sample, Saved, Types, Weight, Window, operator
 from archspec.ops.merge import Merge
 from archspec.ops.windows import axes_label, output_sizes, spatial_rank, stride_label, window_over
 from archspec.tensor import TensorType
@@ -161,6 +161,9 @@ class Magnitude(Merge):
         Sample({}, ((1, 4, 4), (1, 4, 4)), ((1, 4, 4),)),
         Sample({}, ((10,),), ((10,),)),
     )
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=tuple(range(len(inputs))), output=True)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return 2 * len(inputs) * outputs[0].numel

@@ -1,7 +1,7 @@
 """Fully connected layers."""
 
 from archspec.ops.arguments import Count, Flag, Init
-from archspec.ops.base import Operator, OperatorError, Sample, Types, Weight, operator
+from archspec.ops.base import Operator, OperatorError, Sample, Saved, Types, Weight, operator
 from archspec.tensor import TensorType
 
 
@@ -50,6 +50,9 @@ class Linear(Operator):
         if self.bias:
             found["bias"] = Weight((self.out,))
         return found
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=(0,))
 
     def macs(self, inputs: Types, outputs: Types) -> int:
         return inputs[0].numel * self.out

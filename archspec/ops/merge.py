@@ -7,7 +7,7 @@ from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from archspec.ops.arguments import LARGEST, Count, Real
-from archspec.ops.base import Operator, OperatorError, Reference, Sample, Types, Weight, operator
+from archspec.ops.base import Operator, OperatorError, Reference, Sample, Saved, Types, Weight, operator
 from archspec.ops.windows import refuse_undivided
 from archspec.tensor import TensorType, larger, smaller
 
@@ -115,6 +115,7 @@ class Add(Merge):
         - add: [lateral4, $prev]
     """
 
+    gradient = "same"
     samples = (
         Sample({}, ((64, 56, 56), (64, 56, 56)), ((64, 56, 56),)),
         Sample({}, ((64, 1, 1), (64, 7, 5), (64, 7, 5)), ((64, 7, 5),)),
@@ -154,6 +155,7 @@ class Concat(Merge):
         - concat: {of: [enc.3.skip, $prev], crop: center}
     """
 
+    gradient = "part"
     samples = (
         Sample({}, ((64, 28, 28), (128, 28, 28), (32, 28, 28), (32, 28, 28)), ((256, 28, 28),)),
         Sample({"crop": "center"}, ((512, 64, 64), (512, 56, 56)), ((1024, 56, 56),)),
@@ -209,6 +211,9 @@ class Multiply(Merge):
             shape = tuple(larger(p, q) for p, q in zip(shape, x.shape, strict=True))
         return (TensorType(shape, inputs[0].dtype),)
 
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=tuple(range(len(inputs))))
+
     def label(self) -> str:
         return "×"
 
@@ -252,6 +257,9 @@ class Max(Merge):
         Sample({}, ((10,), (10,), (10,)), ((10,),)),
     )
 
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=tuple(range(len(inputs))))
+
     def label(self) -> str:
         return "max"
 
@@ -284,6 +292,9 @@ class WeightedAdd(Merge):
 
     def weights(self, inputs: Types) -> dict[str, Weight]:
         return {"weight": Weight((len(inputs),))}
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=tuple(range(len(inputs))))
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return (2 * len(inputs) - 1) * outputs[0].numel

@@ -1,8 +1,9 @@
 """Normalisation: over the batch, the channels, groups of them, each image, and the neighbouring channels."""
 
 from archspec.ops.arguments import Count, Flag, Positive, Real, Share
-from archspec.ops.base import Operator, OperatorError, Sample, Types, Weight, operator
+from archspec.ops.base import Operator, OperatorError, Sample, Saved, Types, Weight, operator
 from archspec.ops.windows import refuse_undivided
+from archspec.tensor import BYTES
 
 
 @operator("batch_norm")
@@ -48,6 +49,13 @@ class BatchNorm(Operator):
             found["num_batches_tracked"] = Weight((), "buffer", "int64")
         return found
 
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return (
+            Saved(inputs=(0,))
+            if self.frozen
+            else Saved(inputs=(0,), fixed_bytes=2 * BYTES["float32"] * inputs[0].channels)
+        )
+
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return 2 * inputs[0].numel
 
@@ -81,6 +89,9 @@ class LayerNorm(Operator):
 
     def weights(self, inputs: Types) -> dict[str, Weight]:
         return _scale_and_shift(inputs, self.affine)
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=(0,), own_bytes=2 * inputs[0].nbytes // inputs[0].channels)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return _statistics_ops(inputs, self.affine)
@@ -123,6 +134,9 @@ class GroupNorm(Operator):
 
     def weights(self, inputs: Types) -> dict[str, Weight]:
         return _scale_and_shift(inputs, self.affine)
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=(0,), own_bytes=2 * BYTES["float32"] * self.groups)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return _statistics_ops(inputs, self.affine)
@@ -168,6 +182,9 @@ class InstanceNorm(Operator):
     def weights(self, inputs: Types) -> dict[str, Weight]:
         return _scale_and_shift(inputs, self.affine)
 
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=(0,), own_bytes=2 * BYTES["float32"] * inputs[0].channels)
+
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return _statistics_ops(inputs, self.affine)
 
@@ -202,6 +219,12 @@ class LocalResponseNorm(Operator):
                 hint="use it before flatten",
             )
         return inputs
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        """The squares with `size − 1` channels of padding, their scaled mean, and its power; then four in backward."""
+        x = inputs[0]
+        padded = x.nbytes + (self.size - 1) * x.nbytes // x.channels
+        return Saved(inputs=(0,), own_bytes=padded + 2 * x.nbytes, backward_bytes=3 * x.nbytes)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return (2 * self.size + 3) * inputs[0].numel

@@ -3,7 +3,7 @@
 import math
 
 from archspec.ops.arguments import Axes, AxesOrNone, Flag, Padding
-from archspec.ops.base import Operator, Sample, Types, Window, operator
+from archspec.ops.base import Operator, Sample, Saved, Types, Window, operator
 from archspec.ops.windows import (
     axes_label,
     output_sizes,
@@ -13,7 +13,7 @@ from archspec.ops.windows import (
     stride_label,
     window_over,
 )
-from archspec.tensor import TensorType, adaptive_extent
+from archspec.tensor import BYTES, TensorType, adaptive_extent
 
 
 @operator("max_pool", main="kernel")
@@ -52,6 +52,9 @@ class MaxPool(Operator):
 
     def infer(self, inputs: Types) -> Types:
         return _pooled(inputs[0], self.window(inputs))
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=(0,), own_bytes=BYTES["int64"] * outputs[0].numel)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return outputs[0].numel * (math.prod(per_axis("kernel", self.kernel, inputs[0])) - 1)
@@ -97,6 +100,9 @@ class AvgPool(Operator):
     def infer(self, inputs: Types) -> Types:
         return _pooled(inputs[0], self.window(inputs))
 
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=(0,))
+
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return outputs[0].numel * math.prod(per_axis("kernel", self.kernel, inputs[0]))
 
@@ -133,6 +139,9 @@ class AdaptiveAvgPool(Operator):
     def infer(self, inputs: Types) -> Types:
         return _adapted("adaptive_avg_pool", inputs[0], self.size)
 
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved() if outputs[0].numel == outputs[0].channels else Saved(inputs=(0,))
+
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return _window_cells(inputs[0], outputs[0])
 
@@ -165,6 +174,9 @@ class AdaptiveMaxPool(Operator):
 
     def infer(self, inputs: Types) -> Types:
         return _adapted("adaptive_max_pool", inputs[0], self.size)
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=(0,), own_bytes=BYTES["int64"] * outputs[0].numel)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return _window_cells(inputs[0], outputs[0]) - outputs[0].numel
@@ -227,6 +239,9 @@ class GlobalMaxPool(Operator):
 
     def infer(self, inputs: Types) -> Types:
         return _reduced("global_max_pool", inputs[0], self.keep)
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=(0,), output=True)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return inputs[0].numel - inputs[0].channels

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from archspec.ops.base import Operator, OperatorError, Sample, Types, operator
+from archspec.ops.base import Operator, OperatorError, Sample, Saved, Storage, Types, operator
 
 Probability = Annotated[float, Field(strict=True, ge=0, lt=1)]
 
@@ -14,6 +14,11 @@ class _Drop(Operator):
 
     category = "regularize"
     storage = "view"
+    gradient = "same"
+    p: float
+
+    def training_storage(self) -> Storage:
+        return "new" if self.p else "view"
 
     def infer(self, inputs: Types) -> Types:
         return (inputs[0],)
@@ -37,6 +42,9 @@ class Dropout(_Drop):
     )
 
     p: Probability = 0.5
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(own_bytes=outputs[0].nbytes if self.p else 0)
 
     def label(self) -> str:
         return f"dropout {self.p:g}"

@@ -59,6 +59,7 @@ class Identity(Operator):
     """
 
     storage = "view"
+    gradient = "same"
     samples = (Sample({}, ((64, 8, 8),), ((64, 8, 8),)), Sample({}, ((10,),), ((10,),)))
 
     def infer(self, inputs: Types) -> Types:
@@ -75,6 +76,7 @@ class Flatten(Operator):
     """
 
     storage = "view"
+    gradient = "same"
     samples = (
         Sample({}, ((256, 6, 6),), ((9216,),)),
         Sample({}, ((16, 5),), ((80,),)),
@@ -113,6 +115,7 @@ class Reshape(Operator):
     """
 
     storage = "view"
+    gradient = "same"
     samples = (
         Sample({"shape": [128, 7, 7]}, ((6272,),), ((128, 7, 7),)),
         Sample({"shape": [10, -1]}, ((20, 3, 4),), ((10, 24),)),

@@ -18,6 +18,7 @@ from weakref import WeakValueDictionary
 import torch
 from torch import nn
 
+from archspec.analysis.storage import overwriting
 from archspec.errors import Diagnostic, Related, SpecError
 from archspec.graph import Graph, Node, TypedGraph
 from archspec_torch.admission import Admission
@@ -83,14 +84,14 @@ def compile(network: str | Path | TypedGraph) -> Network:
     model._graph = graph
     if graph.sizes:
         model._admission = Admission(graph)
-    overwriting = in_place(graph)
+    in_place = overwriting(graph)
     found: list[Diagnostic] = []
     for node in graph.layers():
         if owner(graph, node) is not node:
             continue
         inputs, outputs = graph.input_types(node), graph.types[node.name]
         try:
-            _register(model, node, lower(Site(node.op, inputs, outputs, node.name in overwriting)))
+            _register(model, node, lower(Site(node.op, inputs, outputs, node.name in in_place)))
         except SpecError as error:
             found += [_at(d, node) for d in error.diagnostics if not any(d.span == told.span for told in found)]
         except (MemoryError, RuntimeError) as error:
@@ -125,32 +126,6 @@ def network_class(graph: TypedGraph) -> type[Network]:
     members |= {name: offered[name] for name in shown}
     made = _CLASSES[key] = type(_class_name(graph.name), (Network,), members)
     return made
-
-
-def in_place(graph: TypedGraph) -> frozenset[str]:
-    """Names of the layers that overwrite their first input: activations and sums that alone read it.
-
-    These are the activations that counting names (`archspec.analysis.storage`), those that alone read a sum,
-    and sums onto the fresh output of a convolution, linear or normalising layer (the end of a residual body).
-    Safe for gradients: for the backward pass those layers keep their input and a sum keeps nothing, so none
-    needs the result that is overwritten.
-    """
-    from archspec.analysis import storage
-
-    wanted = {tap.node for tap in graph.outputs.values()}
-    found = set(storage.in_place(graph))
-    for node in graph.nodes.values():
-        if not node.inputs:
-            continue
-        source = graph.nodes[node.inputs[0].node]
-        if source.name in wanted or len(graph.consumers[source.name]) > 1:
-            continue
-        of_one_type = {*graph.input_types(node), *graph.types[node.name]} == {graph.types[source.name][0]}
-        fresh = source.op.category in storage.OVERWRITABLE and source.op.storage == "new"
-        a_sum = source.op.word == "add" and len(source.inputs) > 1
-        if (node.op.word == "add" and fresh and of_one_type) or (node.op.storage == "activation" and a_sum):
-            found.add(node.name)
-    return frozenset(found)
 
 
 def _load(network: str | Path) -> TypedGraph:

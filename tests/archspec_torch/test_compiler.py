@@ -18,13 +18,14 @@ from torch import Tensor, nn
 
 import archspec
 from archspec.analysis import storage
+from archspec.analysis.order import execution_order
 from archspec.errors import Span, SpecError
 from archspec.graph import Graph, Head, Node, Tap, TypedGraph
 from archspec.ops import REGISTRY, Operator
 from archspec.ops.shape import Input
 from archspec.tensor import TensorType
 from archspec_torch import compiler
-from archspec_torch.forward import execution_order, forward_source
+from archspec_torch.forward import forward_source
 
 Layer = tuple[str, str | Operator, dict[str, Any], list[str]]
 
@@ -343,10 +344,10 @@ def test_overwriting_changes_neither_results_nor_gradients(
         "add": [("conv", "conv", CONV, ["input"]), ("last", "add", {}, ["conv", "conv"])],
     }
     graph = typed([*first[before], ("act", word, args, ["last"])], {"y": "act"})
-    assert compiler.in_place(graph) == {"act"}
+    assert compiler.overwriting(graph) == {"act"}
     torch.manual_seed(0)
     model = compiler.compile(graph)
-    monkeypatch.setattr(compiler, "in_place", lambda graph: frozenset())
+    monkeypatch.setattr(compiler, "overwriting", lambda graph: frozenset())
     apart = compiler.compile(graph)
     apart.load_state_dict(model.state_dict())
     x, weight = torch.randn(2, 3, 8, 8), torch.rand(2, *graph.types["act"][0].shape)
@@ -360,8 +361,8 @@ def test_overwriting_changes_neither_results_nor_gradients(
 
 def test_the_module_overwrites_what_the_counts_say_and_sums_besides() -> None:
     graph = archspec.load("resnet18")
-    more = compiler.in_place(graph) - storage.in_place(graph)
-    assert compiler.in_place(graph) > storage.in_place(graph)
+    more = compiler.overwriting(graph) - storage.in_place(graph)
+    assert compiler.overwriting(graph) > storage.in_place(graph)
     sums = {node.name for node in graph.layers() if node.op.word == "add"}
     assert more == sums | {node.name for node in graph.layers() if {tap.node for tap in node.inputs} & sums
                            and node.op.word == "relu"}  # fmt: skip
@@ -379,7 +380,7 @@ def test_what_others_still_need_is_not_overwritten() -> None:
         ("lone", "add", {}, ["c", "d"]),
         ("e", "relu", {}, ["lone"]),
     ]
-    assert compiler.in_place(typed(layers, {"y": "e", "shown": "shown"})) == {"e"}
+    assert compiler.overwriting(typed(layers, {"y": "e", "shown": "shown"})) == {"e"}
 
 
 def test_a_sum_overwrites_the_fresh_end_of_a_body_and_nothing_else() -> None:
@@ -396,7 +397,7 @@ def test_a_sum_overwrites_the_fresh_end_of_a_body_and_nothing_else() -> None:
         ("doubled", "add", {}, ["twice", "twice"]),
     ]
     graph = typed(layers, {"y": "doubled", "shown": "shown"})
-    assert compiler.in_place(graph) == {"onto_body"}
+    assert compiler.overwriting(graph) == {"onto_body"}
 
 
 # what torch must be able to do with it

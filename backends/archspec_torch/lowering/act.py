@@ -1,7 +1,4 @@
-"""Activations as torch modules, in place where the site allows it and torch has the form.
-
-Sigmoid and tanh have no module that runs in place, so they keep the memory the counts give back.
-"""
+"""Activations as torch modules, in place where the site allows it."""
 
 from __future__ import annotations
 
@@ -56,14 +53,28 @@ def mish(site: Site[act.Mish]) -> nn.Module:
     return nn.Mish(inplace=site.in_place)
 
 
+class SigmoidInPlace(nn.Sigmoid):
+    """`nn.Sigmoid` in the memory of its input; torch has the function, and no module for it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sigmoid_()
+
+
+class TanhInPlace(nn.Tanh):
+    """`nn.Tanh` in the memory of its input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.tanh_()
+
+
 @lowers(act.Sigmoid)
 def sigmoid(site: Site[act.Sigmoid]) -> nn.Module:
-    return nn.Sigmoid()
+    return SigmoidInPlace() if site.in_place else nn.Sigmoid()
 
 
 @lowers(act.Tanh)
 def tanh(site: Site[act.Tanh]) -> nn.Module:
-    return nn.Tanh()
+    return TanhInPlace() if site.in_place else nn.Tanh()
 
 
 @lowers(act.HardSigmoid)

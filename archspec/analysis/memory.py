@@ -1,0 +1,75 @@
+"""Memory over a run as data, and that of inference: the tensors alive while each layer computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from archspec.analysis.order import execution_order
+from archspec.analysis.storage import last_reads, overwriting, storages
+from archspec.graph import Tap, TypedGraph
+from archspec.passes.deploy import deploy
+from archspec.tensor import BYTES
+
+Phase = Literal["forward", "loss", "backward", "step"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Memory in use at one point of a run: bytes of all tensors while `layer` computes."""
+
+    phase: Phase
+    layer: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Memory over one run, in bytes: what is there from beginning to end, and every moment with that included."""
+
+    weights: int
+    """Parameters and buffers."""
+    optimizer: int
+    """The optimiser's state; 0 at inference."""
+    inputs: int
+    """The batch, and in training its targets."""
+    moments: tuple[Moment, ...] = field(repr=False)
+
+    @property
+    def peak(self) -> Moment:
+        """The first moment at which most memory is in use."""
+        return max(self.moments, key=lambda moment: moment.bytes)
+
+
+def inference_memory(graph: TypedGraph, batch: int = 1) -> Memory:
+    """Memory of one forward pass of the deployed network, without gradients, in the order that will run.
+
+    A tensor lives from the layer that makes it to the last one that reads it; outputs live to the end.
+    """
+    deployed = deploy(graph)
+    order = list(execution_order(deployed))
+    place = storages(deployed, overwriting(deployed))
+    last = last_reads(deployed, order, place)
+    weights = sum(
+        weight.numel * BYTES[weight.dtype]
+        for node in deployed.nodes.values()
+        if node.shares is None
+        for weight in node.op.weights(deployed.input_types(node)).values()
+    )
+    inputs = batch * sum(deployed.types[name][0].nbytes for name in deployed.inputs)
+    ending: dict[int, list[Tap]] = {}
+    for tap, index in last.items():
+        ending.setdefault(index, []).append(tap)
+    used = weights + inputs
+    held: dict[Tap, int] = {}
+    moments = []
+    for index, node in enumerate(order):
+        for port, made in enumerate(deployed.types[node.name]):
+            tap = Tap(node.name, port)
+            if place[tap] == tap:
+                held[tap] = batch * made.nbytes
+                used += held[tap]
+        moments.append(Moment("forward", node.name, used))
+        for tap in ending.get(index, ()):
+            used -= held.pop(tap, 0)
+    return Memory(weights, 0, inputs, tuple(moments) or (Moment("forward", "", used),))

@@ -1,0 +1,254 @@
+"""The memory of a training step, found without running it: forward, loss, backward and the optimiser's step.
+
+What is kept for the backward pass is what torch's autograd keeps, as each operator says (`Operator.saved`);
+tensors that share storage count once. In backward a layer holds the gradient it was given while it makes those
+it passes on; sums and concatenations pass on the one they were given. A tensor that several layers read gets
+its gradient in parts, and a new one is made for every part that is added, as torch does under a dispatch mode
+(without one it adds in place where it can, so what is told is the most it can be).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from archspec.analysis.memory import Memory, Moment, Phase
+from archspec.analysis.order import execution_order
+from archspec.analysis.saved import learning
+from archspec.analysis.storage import last_reads, overwriting, storages
+from archspec.graph import Node, Tap, TypedGraph
+from archspec.ops.base import Saved
+from archspec.tensor import BYTES
+
+Optimizer = Literal["sgd", "momentum", "adam"]
+
+STATES: dict[Optimizer, int] = {"sgd": 0, "momentum": 1, "adam": 2}
+"""Numbers that an optimiser keeps for every parameter."""
+
+_FLOAT = BYTES["float32"]
+_INDEX = BYTES["int64"]
+_SCALARS = 2 * _FLOAT
+"""The loss, and the sum of weights it is divided by."""
+
+
+def training_memory(graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd") -> Memory:
+    """Memory over one training step in float32 from the second step on. Takes time linear in the graph.
+
+    Cross-entropy is taken of every output of a classifying or segmenting network, the mean squared error of any
+    other's. Adam is torch's loop over parameters, whose two temporaries are as large as the largest of them.
+    """
+    return _Step(graph, batch, optimizer).run()
+
+
+def largest_batch(graph: TypedGraph, budget: int, optimizer: Optimizer = "sgd") -> int:
+    """The most examples whose training step fits into so many bytes; 0 where not even one does."""
+    fits, too_many = 0, 1
+    while training_memory(graph, too_many, optimizer).peak.bytes <= budget:
+        fits, too_many = too_many, 2 * too_many
+    while too_many - fits > 1:
+        middle = (fits + too_many) // 2
+        if training_memory(graph, middle, optimizer).peak.bytes <= budget:
+            fits = middle
+        else:
+            too_many = middle
+    return fits
+
+
+@dataclass(slots=True)
+class _Gradient:
+    """A gradient's storage: how large it is, and how many tensors wait for it."""
+
+    bytes: int
+    waiting: int = 0
+
+
+class _Step:
+    """One step, followed from layer to layer; `used` are the bytes in use beside weights, optimiser and batch."""
+
+    def __init__(self, graph: TypedGraph, batch: int, optimizer: Optimizer):
+        self.graph, self.batch, self.optimizer = graph, batch, optimizer
+        self.order = list(execution_order(graph))
+        over = overwriting(graph)
+        self.place = storages(graph, over, training=True)
+        self.learned, self.buffers, self.tensors, self.largest = _weights(graph)
+        self.learns = learning(graph)
+        self.saved: dict[str, Saved] = {
+            node.name: node.op.saved(graph.input_types(node), graph.types[node.name], node.name in over)
+            for node in self.order
+            if node.name in self.learns
+        }
+        self.used = 0
+        self.held: dict[Tap, int] = {}
+        """Storages in use and their bytes."""
+        self.keepers: dict[Tap, int] = defaultdict(int)
+        """How many layers, still to come in backward, need a storage."""
+        self.pending: dict[Tap, _Gradient] = {}
+        """Gradients made and not yet taken, by the tensor they are of."""
+        self.moments: list[Moment] = []
+
+    def run(self) -> Memory:
+        states = STATES[self.optimizer] * sum(self.learned.values())
+        if self.optimizer == "adam":
+            states += _FLOAT * self.tensors  # each counts its steps
+        weights = sum(self.learned.values()) + self.buffers
+        inputs = self.batch * sum(self.graph.types[name][0].nbytes for name in self.graph.inputs)
+        resting = weights + states + inputs + self._targets()
+        self._forward()
+        self._loss()
+        self._backward()
+        temporary = 2 * self.largest if self.optimizer == "adam" else 0
+        self._note("step", self.optimizer, temporary)
+        moments = tuple(Moment(m.phase, m.layer, m.bytes + resting) for m in self.moments)
+        return Memory(weights, states, inputs + self._targets(), moments)
+
+    # the three passes
+
+    def _forward(self) -> None:
+        last = last_reads(self.graph, self.order, self.place)
+        for storages_kept in (self._kept(node) for node in self.order):
+            for tap in storages_kept:
+                self.keepers[tap] += 1
+        done = defaultdict(list)
+        for tap, index in last.items():
+            done[index].append(tap)
+        for index, node in enumerate(self.order):
+            for port, made in enumerate(self.graph.types[node.name]):
+                tap = Tap(node.name, port)
+                if self.place[tap] == tap:
+                    self._hold(tap, self.batch * made.nbytes)
+            self.used += self._own(node)
+            self._note("forward", node.name)
+            for tap in done[index]:
+                if not self.keepers[tap]:
+                    self._release(tap)
+
+    def _loss(self) -> None:
+        """Each output's loss in turn: of its scores what it keeps, then the gradients, the last one's first."""
+        outputs = list(self.graph.outputs.values())
+        sizes = [self.batch * self.graph.type_of(tap).nbytes for tap in outputs]
+        scored = self.graph.task in ("classify", "segment")
+        self.used += (sum(sizes) if scored else 0) + _SCALARS
+        self._note("loss", "")
+        for tap in {self.place[tap] for tap in outputs}:
+            if not self.keepers[tap]:
+                self._release(tap)
+        for tap, size in reversed(list(zip(outputs, sizes, strict=True))):
+            self._note("loss", "", 2 * size if scored else size)
+            self._pass(tap, self._made(size))
+            self.used -= size if scored else 0
+        self.used -= _SCALARS
+
+    def _backward(self) -> None:
+        for node in reversed(self.order):
+            taps = [Tap(node.name, port) for port in range(len(self.graph.types[node.name]))]
+            given = [self.pending.pop(tap) for tap in taps if tap in self.pending]
+            if not given:
+                continue
+            self.used += self.learned.get(node.name, 0)
+            passed = list(self._gradients(node, given[0]))
+            saved = self.saved[node.name]
+            self._note("backward", node.name, self.batch * saved.backward_bytes)
+            for gradient in given:
+                gradient.waiting -= 1
+            for gradient in given:
+                if all(gradient is not other for _, other in passed):
+                    self._drop(gradient)
+            self.used -= self._own(node)
+            for tap in self._kept(node):
+                self.keepers[tap] -= 1
+                if not self.keepers[tap]:
+                    self._release(tap)
+            for tap, gradient in passed:
+                self._pass(tap, gradient)
+            for gradient in given:
+                self._drop(gradient)
+
+    # storages
+
+    def _hold(self, tap: Tap, size: int) -> None:
+        self.held[tap] = size
+        self.used += size
+
+    def _release(self, tap: Tap) -> None:
+        self.used -= self.held.pop(tap, 0)
+
+    def _kept(self, node: Node) -> set[Tap]:
+        """The storages that a layer needs until its backward pass."""
+        saved = self.saved.get(node.name)
+        if saved is None:
+            return set()
+        kept = {self.place[node.inputs[position]] for position in saved.inputs}
+        return kept | {self.place[Tap(node.name)]} if saved.output else kept
+
+    def _own(self, node: Node) -> int:
+        """Bytes of what a layer keeps besides its inputs and output: masks, indices, statistics."""
+        saved = self.saved.get(node.name)
+        return 0 if saved is None else self.batch * saved.own_bytes + saved.fixed_bytes
+
+    # gradients
+
+    def _gradients(self, node: Node, given: _Gradient) -> Iterator[tuple[Tap, _Gradient]]:
+        """What a layer passes to each input that wants a gradient: the one it was given, or a new one."""
+        output = self.graph.types[node.name][0]
+        for tap, kind in zip(node.inputs, self.graph.input_types(node), strict=True):
+            if tap.node not in self.learns:
+                continue
+            how = node.op.gradient
+            shared = how == "part" or (how == "same" and kind.numel == output.numel)
+            yield tap, given if shared else self._made(self.batch * kind.nbytes)
+
+    def _made(self, size: int) -> _Gradient:
+        self.used += size
+        return _Gradient(size)
+
+    def _pass(self, tap: Tap, gradient: _Gradient) -> None:
+        """A gradient, or a further part of one, of a tensor."""
+        before = self.pending.get(tap)
+        if before is None:
+            self.pending[tap] = gradient
+            gradient.waiting += 1
+            return
+        total = self._made(before.bytes)
+        self._note("backward", tap.node)
+        before.waiting -= 1
+        self._drop(before)
+        self._drop(gradient)
+        self.pending[tap] = total
+        total.waiting += 1
+
+    def _drop(self, gradient: _Gradient) -> None:
+        if not gradient.waiting:
+            self.used -= gradient.bytes
+            gradient.bytes = 0
+
+    # figures
+
+    def _targets(self) -> int:
+        """Bytes of the targets: class numbers, one an example or a pixel; else as many numbers as the output."""
+        output = self.graph.type_of(next(iter(self.graph.outputs.values())))
+        if self.graph.task in ("classify", "segment"):
+            cells = output.numel // output.channels
+            return self.batch * cells * _INDEX
+        return self.batch * output.nbytes
+
+    def _note(self, phase: Phase, layer: str, temporary: int = 0) -> None:
+        self.moments.append(Moment(phase, layer, self.used + temporary))
+
+
+def _weights(graph: TypedGraph) -> tuple[dict[str, int], int, int, int]:
+    """Bytes of learned tensors by layer, bytes of all other weights, number and largest of the learned tensors."""
+    learned: dict[str, int] = {}
+    others = tensors = largest = 0
+    for node in graph.nodes.values():
+        if node.shares is not None:
+            continue
+        for weight in node.op.weights(graph.input_types(node)).values():
+            size = weight.numel * BYTES[weight.dtype]
+            if weight.kind == "parameter":
+                learned[node.name] = learned.get(node.name, 0) + size
+                tensors, largest = tensors + 1, max(largest, size)
+            else:
+                others += size
+    return learned, others, tensors, largest

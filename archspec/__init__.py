@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from archspec.graph import TypedGraph as TypedGraph
     from archspec.loading import check as check
     from archspec.loading import load as load
-    from archspec.render.dot import draw as draw
+    from archspec.render.draw import draw as draw
 
 _HOME = {
     "Diagnostic": "archspec.errors",
@@ -36,7 +36,7 @@ _HOME = {
     "check": "archspec.loading",
     "load": "archspec.loading",
     "summarize": "archspec.analysis.summary",
-    "draw": "archspec.render.dot",
+    "draw": "archspec.render.draw",
     "compile": "archspec.backend",
     "train": "archspec.backend",
     "evaluate": "archspec.backend",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from archspec.graph import Tap, TypedGraph
 from archspec.ops.base import Operator
 from archspec.render.chains import Collapsed, chains, collapse, single_chains
-from archspec.render.fold import deepest, levels
+from archspec.render.fold import PLAIN, deepest, levels
 from archspec.render.panel import ELIDED, narrowings, panel
 from archspec.render.picture import Box, Diagram, Panel
 
@@ -22,13 +23,17 @@ MOST_IN_INSET = 24
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def diagram(graph: TypedGraph, depth: int | None = None) -> Diagram:
-    """The picture of a graph, scopes deeper than `depth` levels folded; as much as fits a page where None."""
+def diagram(graph: TypedGraph, depth: int | None = None, fuse: bool = True) -> Diagram:
+    """The picture of a graph, scopes deeper than `depth` levels folded; blocks that repeat, and what fits no page, where None.
+
+    `fuse` draws a convolution with its normalisation and activation as one box.
+    """
     reduced = collapse(graph)
-    fused = chains(reduced.graph)
+    fused = chains(reduced.graph) if fuse else {name: name for name in reduced.graph.nodes}
     limit = deepest(reduced.graph)
     branches = _branches(graph)
-    closed = single_chains(reduced.graph, fused)
+    simple = single_chains(reduced.graph, fused)
+    closed = simple if depth is not None or not fuse else simple | _repeated(graph, reduced, simple)
     chosen = limit if depth is None else max(1, min(depth, limit))
     while True:
         main = panel(reduced, fused, chosen, graph.name, closed=closed, opened=branches)
@@ -41,7 +46,7 @@ def diagram(graph: TypedGraph, depth: int | None = None) -> Diagram:
     letters = {box.key: f" {letter}" for letter, boxes in kinds if letter for box in boxes}
     named = tuple(replace(box, title=box.title + letters.get(box.key, "")) for box in _told_apart(graph, main.boxes))
     insets = (
-        _inset(reduced, fused, closed, boxes[0], f"{boxes[0].title} {letter}".rstrip()) for letter, boxes in kinds
+        _inset(reduced, fused, simple, boxes[0], f"{boxes[0].title} {letter}".rstrip()) for letter, boxes in kinds
     )
     opened = [inset for inset in insets if inset is not None]
     return Diagram(replace(main, boxes=named), tuple(opened[:MOST_INSETS]), chosen)
@@ -51,6 +56,23 @@ def _branches(graph: TypedGraph) -> frozenset[str]:
     """Scopes that are no block by themselves: a block folds whole, not branch by branch."""
     return frozenset(
         path for path, scope in graph.scopes.items() if scope.word in ("branch", "shortcut") and len(levels(path)) > 1
+    )
+
+
+def _repeated(graph: TypedGraph, reduced: Collapsed, simple: frozenset[str]) -> frozenset[str]:
+    """Blocks that occur more than once: drawn as boxes, and opened beside the network. Of nested ones the outermost.
+
+    A block that holds a row of repeats itself is a stage rather, and stays open.
+    """
+    words = Counter(scope.word for scope in graph.scopes.values())
+    named = {
+        path: scope for path, scope in reduced.graph.scopes.items() if scope.word not in PLAIN and path not in simple
+    }
+    rows = [path for path in reduced.counts if path in named]
+    return frozenset(
+        path
+        for path, scope in named.items()
+        if words[scope.word] > 1 and not any(row.startswith(f"{path}.") for row in rows)
     )
 
 

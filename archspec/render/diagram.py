@@ -49,7 +49,22 @@ def diagram(graph: TypedGraph, depth: int | None = None, fuse: bool = True) -> D
         _inset(reduced, fused, simple, boxes[0], f"{boxes[0].title} {letter}".rstrip()) for letter, boxes in kinds
     )
     opened = [inset for inset in insets if inset is not None]
-    return Diagram(replace(main, boxes=named), tuple(opened[:MOST_INSETS]), chosen)
+    return Diagram(replace(main, boxes=named), tuple(opened[:MOST_INSETS]), chosen, reduced.stands)
+
+
+def opened(graph: TypedGraph) -> Panel:
+    """The whole network with repeats drawn once, chains in a box and every block open."""
+    reduced = collapse(graph)
+    fused = chains(reduced.graph)
+    closed = single_chains(reduced.graph, fused)
+    return panel(reduced, fused, deepest(reduced.graph), graph.name, closed=closed)
+
+
+def unfolded(graph: TypedGraph) -> Panel:
+    """The whole network, chains in a box and nothing else folded."""
+    fused = chains(graph)
+    whole = Collapsed(graph, {}, graph)
+    return panel(whole, fused, deepest(graph), graph.name, closed=single_chains(graph, fused))
 
 
 def _branches(graph: TypedGraph) -> frozenset[str]:

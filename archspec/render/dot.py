@@ -10,15 +10,9 @@ from archspec.render.palette import LIGHT
 from archspec.render.picture import Arrow, Box, Diagram, Frame, Panel
 from archspec.render.units import decimal, shape
 
-ARROW, BORDER, FAINT, PANEL, TEXT, TRAINING = (
-    LIGHT.arrow,
-    LIGHT.border,
-    LIGHT.faint,
-    LIGHT.panel,
-    LIGHT.text,
-    LIGHT.training,
-)
 TINTS = LIGHT.tints
+TEXT, FAINT, ARROW, TRAINING = LIGHT.text, LIGHT.faint, LIGHT.arrow, LIGHT.training
+PANEL, BORDER = LIGHT.panel, LIGHT.border
 FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
 ONE_LINE = 34
 """Characters up to which a box's detail stands beside its title."""

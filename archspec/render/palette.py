@@ -33,6 +33,8 @@ class Theme:
     added: Tint
     changed: Tint
     same: Tint
+    stages: tuple[str, ...]
+    """Fills of one stage after another."""
 
 
 # hues of Okabe and Ito's palette ("Color universal design", 2008), the fills lightened for dark text
@@ -62,6 +64,7 @@ LIGHT = Theme(
     added=Tint("#c9eadd", "#007d5a", "added"),
     changed=Tint("#f9dcc4", "#c8540a", "changed"),
     same=Tint("#f5f5f5", "#9a9a9a", "as in"),
+    stages=("#f9dcc4", "#e0d6ee", "#d3ecd2", "#f6d3cf", "#cfe4f4", "#f8f2b8"),
 )
 
 DARK = Theme(
@@ -90,6 +93,7 @@ DARK = Theme(
     added=Tint("#0c4232", "#2bbf92", "added"),
     changed=Tint("#54300f", "#e69f00", "changed"),
     same=Tint("#24272c", "#80858c", "as in"),
+    stages=("#54300f", "#3b2f55", "#1f4428", "#542522", "#123c58", "#46420f"),
 )
 
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}

@@ -49,7 +49,7 @@ def glyph(box: Box, look: Look, theme: Theme, note: str = "") -> Glyph:
         beside = (*title, separator, detail)
         one = box.kind != "block" and sum(run.length for run in beside) <= ONE_LINE
         lines = [beside] if one else [tuple(title), (detail,)]
-    lines += [(Run(text, NOTE, theme.faint),) for text in (f"weights of {look.shared}" if look.shared else "", note) if text]
+    lines += [(Run(text, NOTE, theme.faint),) for text in (_owner(look), note, look.note) if text]
     lines = [line for line in lines if line]
     if sign and not lines:
         return Glyph(box, look, (), SIGN, SIGN, sign)
@@ -57,6 +57,10 @@ def glyph(box: Box, look: Look, theme: Theme, note: str = "") -> Glyph:
     room = 2 * SIDE + (SIGN - 2 if sign else 0) + (10 if look.scale else 0)
     height = sum(max(run.size for run in line) for line in lines) + LINE * (len(lines) - 1) + 2 * EDGE
     return Glyph(box, look, tuple(lines), text + room, max(height, 20.0), sign)
+
+
+def _owner(look: Look) -> str:
+    return f"weights of {look.shared}" if look.shared else ""
 
 
 def _tensor(box: Box, look: Look, theme: Theme) -> Glyph:

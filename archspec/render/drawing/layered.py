@@ -41,7 +41,7 @@ Contour = dict[int, tuple[float, float]]
 """How far to its left and right a lane reaches: at row r under 2r, between it and the next under 2r + 1."""
 
 
-def layered(panel: Panel, sizes: Mapping[str, Size]) -> Layout:
+def layered(panel: Panel, sizes: Mapping[str, Size], step: float = STEP) -> Layout:
     """Lay a panel out. Rows are as high as their highest box; the main path is at x = 0."""
     row = rows(panel)
     found = lanes(panel, row)
@@ -49,11 +49,11 @@ def layered(panel: Panel, sizes: Mapping[str, Size]) -> Layout:
     axis: dict[int, float] = {}
     _settle(found[0], row, sizes, padding, axis)
     _shift(found[0], 0.0, axis)
-    tops, heights = _heights(panel, row, sizes)
+    tops, heights = _heights(panel, row, sizes, step)
     place = {
         key: (axis[id(lane)], tops[row[key]] + heights[row[key]] / 2) for lane in found for key in lane.boxes
     }
-    routes = _routes(panel, found, row, place, sizes, axis, tops, heights)
+    routes = _routes(panel, found, row, place, sizes, axis, tops, heights, step)
     layout = Layout(place, routes)
     for frame in panel.frames:
         _border(frame, panel, layout, sizes)
@@ -126,7 +126,7 @@ def _title_room(frame: Frame) -> float:
 
 
 def _heights(
-    panel: Panel, row: Mapping[str, int], sizes: Mapping[str, Size]
+    panel: Panel, row: Mapping[str, int], sizes: Mapping[str, Size], step: float
 ) -> tuple[dict[int, float], dict[int, float]]:
     """Top and height of each row, room for the borders of frames between them."""
     count = max(row.values()) + 1
@@ -141,7 +141,7 @@ def _heights(
     for r in range(count):
         y += above[r]
         tops[r] = y
-        y += heights[r] + below[r] + STEP
+        y += heights[r] + below[r] + step
     return tops, heights
 
 
@@ -154,6 +154,7 @@ def _routes(
     axis: Mapping[int, float],
     tops: Mapping[int, float],
     heights: Mapping[int, float],
+    step: float,
 ) -> list[list[Point]]:
     by_arrow = {i: lane for lane in found for i in (lane.into, lane.out) if i is not None}
     occupied: dict[int, list[tuple[float, float]]] = {}
@@ -173,8 +174,8 @@ def _routes(
         bottom, top = (x0, y0 + h0 / 2), (x1, y1 - h1 / 2)
         lane = by_arrow.get(i)
         x = axis[id(lane)] if lane else x0
-        under = tops[row[arrow.source]] + heights[row[arrow.source]] + STEP / 2
-        over = tops[row[arrow.target]] - STEP / 2
+        under = tops[row[arrow.source]] + heights[row[arrow.source]] + step / 2
+        over = tops[row[arrow.target]] - step / 2
         if lane is None or (x0 == x1 == x):
             routes.append([bottom, top])
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from archspec.graph import TypedGraph
@@ -23,9 +23,7 @@ class Look:
     """-1 where the image leaves smaller than it came, 1 where larger."""
     shared: str = ""
     """Whose weights it uses, where it has none of its own."""
-
-
-Chips = list[tuple[Tint, str]]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +38,16 @@ class Paint:
     """The legend of `tint`."""
     heading: str = ""
     """What the chips are a scale of."""
-    after: Mapping[str, str] | None = None
+    note: Callable[[Box], str] | None = None
+    """A line in the box on why it has its colour."""
 
     def look(self, box: Box) -> Look:
         """The look of a box."""
         own = self.theme.tints[box.category]
         tint = self.tint(box) if self.tint and box.nodes else own
+        note = self.note(box) if self.note and box.nodes else ""
         line = self.theme.training if box.train else tint.line
-        return Look(tint.fill, line, "dashed" if box.train else "", scaling(self.graph, box), _shared(box))
+        return Look(tint.fill, line, "dashed" if box.train else "", scaling(self.graph, box), _shared(box), note)
 
 
 def scaling(graph: TypedGraph, box: Box) -> int:

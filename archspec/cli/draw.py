@@ -27,7 +27,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--style", choices=STYLES, default="blocks", help="what the picture looks like (blocks)")
     parser.add_argument("--depth", type=positive, metavar="D", help="open blocks down to D levels")
-    parser.add_argument("--theme", choices=("light", "dark"), default="light", help="colours on white or on black (light)")
+    parser.add_argument(
+        "--theme", choices=("light", "dark"), default="light", help="colours on white or on black (light)"
+    )
     marks = parser.add_mutually_exclusive_group()
     marks.add_argument("--heat", choices=("params", "macs", "memory"), help="colour by share of the whole network's")
     marks.add_argument("--highlight-diff", metavar="OTHER", help="colour what was added or changed since spec OTHER")

@@ -47,8 +47,9 @@ def draw(
     DOT is text for graphviz to lay out in the first two styles, and elsewhere the picture as it is, pinned.
 
     The same spec gives the same bytes. SVG and DOT need no other program, PNG and PDF graphviz. Raises SpecError:
-    E505 where the file cannot be written, E570 for another kind of file or a folder that is not there, E574 where
-    a style cannot show the network, E572 where graphviz is missing (an SVG is written all the same), E573 where it fails.
+    E505 where the file cannot be written, E570 for another kind of file or a folder that is not there, E572 where
+    graphviz is missing (an SVG is written all the same), E573 where it fails, E574 where a style cannot show the
+    network.
     """
     path = Path(path)
     kind = checked(path)
@@ -89,6 +90,8 @@ def _scene(
         return paper_page(graph, summary, paint)
     if style == "volumes":
         if len(picture.main.spine) > MOST_BOXES:
-            raise fail("E574", f"'{graph.name}' has too many tensors to draw in perspective", hint="try `--style blocks`")
+            raise fail(
+                "E574", f"'{graph.name}' has too many tensors to draw in perspective", hint="try `--style blocks`"
+            )
         return volumes_page(picture.main, summary, paint)
     return blocks_page(picture, summary, paint)

@@ -76,8 +76,8 @@ def fold(
     `merge` joins consecutive repeats of a loop that are the same layer for layer, each fed by the one
     before and with the same spatial size after it; `leaves` does so for single layers too. Scopes in
     `closed` are one unit at any depth, those in `opened` never one. `alike` joins scopes with names of their own
-    too (`mixed_6c`, `mixed_6d`), where all that enters and leaves them has the same shapes, and repeats that differ in how
-    much they drop. Inputs are not units.
+    too (`mixed_6c`, `mixed_6d`), where all that enters and leaves them has the same shapes, and repeats that differ
+    in how much they drop. Inputs are not units.
     """
     units = list(_group(graph, depth, closed, opened))
     if not merge:

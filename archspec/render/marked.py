@@ -46,7 +46,9 @@ def by_share(paint: Paint, picture: Diagram, summary: Summary, heat: Literal["pa
         figure = binary(found, 1) if heat == "memory" else decimal(found, 1)
         return f"{figure} · {share(found, total)}"
 
-    chips = tuple((_shade(theme, i / (SCALE - 1)), share(most * i // (SCALE - 1), total) if i else "0 %") for i in range(SCALE))
+    chips = tuple(
+        (_shade(theme, i / (SCALE - 1)), share(most * i // (SCALE - 1), total) if i else "0 %") for i in range(SCALE)
+    )
     return replace(paint, tint=tint, note=note, chips=chips, heading=f"share of {FIGURES[heat]}")
 
 
@@ -85,11 +87,15 @@ def by_difference(paint: Paint, picture: Diagram, against: TypedGraph) -> Paint:
             return ""
         changed = [n for n in box.nodes if unlike.get(n.name) and n.name in against.nodes]
         before = [caption(against.nodes[n.name].op) for n in changed if against.nodes[n.name].op != n.op]
-        if box.kind != "block" and before:
+        if box.kind != "block" and before and before[0] not in (box.title, box.detail):
             return f"was {before[0]}"
-        return "changed" if box.kind != "block" else f"{sum(map(bool, found))} of {len(found)} layers changed"
+        return "changed" if box.kind != "block" else f"{sum(map(bool, found))} of {len(found)} layers differ"
 
-    chips = [(theme.added, f"added to {against.name}"), (theme.changed, "changed"), (theme.same, f"as in {against.name}")]
+    chips = [
+        (theme.added, f"added to {against.name}"),
+        (theme.changed, "changed"),
+        (theme.same, f"as in {against.name}"),
+    ]
     if gone:
         chips.append((Tint(theme.background, theme.border, ""), f"no longer there: {_few(gone)}"))
     return replace(paint, tint=tint, note=note, chips=tuple(chips))

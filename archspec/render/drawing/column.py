@@ -6,7 +6,7 @@ projections; Simonyan and Zisserman 2014, table 1 (arXiv:1409.1556).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ from archspec.graph import TypedGraph
 from archspec.render.captions import caption
 from archspec.render.diagram import diagram, opened, unfolded
 from archspec.render.drawing.glyph import DRAWN, Glyph, glyph, paint_glyph
-from archspec.render.drawing.layered import Layout, layered
+from archspec.render.drawing.layered import Layout, inside, layered
 from archspec.render.drawing.page import legend, page
 from archspec.render.drawing.paint import Paint
 from archspec.render.drawing.scene import Path, Point, Scene, along, arrowhead
@@ -25,24 +25,30 @@ LONGEST, MOST = 44, 110
 """Rows and boxes up to which nothing is folded."""
 OPEN = 34
 """Rows up to which blocks are open where repeats are drawn once."""
-STEP = 8.0
+STEP, FORKED = 8.0, 13.0
+"""Between rows, and where branches need room for their arrows."""
 HEIGHT = 16.0
+SKIP = 38.0
+"""How far arcs swing beside the boxes."""
+POINT = 0.5
+"""Size of a sum, which is where an arc meets the column."""
 
 
 def paper_page(graph: TypedGraph, summary: Summary, paint: Paint) -> Scene:
     """The page of a network as a column."""
-    column = _panel(graph)
+    whole = _panel(graph)
     theme = paint.theme
-    stages = _stages(column)
-    glyphs = _glyphs(column, stages, paint)
-    layout = layered(column, {key: (g.width, g.height) for key, g in glyphs.items()}, STEP)
+    glyphs = _glyphs(whole, _stages(whole), paint)
+    column = replace(whole, frames=tuple(_repeats(whole.frames)))
+    step = STEP if all(box.key in _straight(column) or not box.nodes for box in column.boxes) else FORKED
+    layout = layered(replace(column, frames=()), {key: (g.width, g.height) for key, g in glyphs.items()}, step, SKIP)
     found = Scene()
     for arrow, route in zip(column.arrows, layout.routes, strict=True):
-        _connect(found, arrow, route, glyphs, paint)
+        _connect(found, arrow, route, layout.place[arrow.target][0], glyphs, paint)
     for frame in column.frames:
-        _bracket(found, frame, layout, paint)
+        _bracket(found, frame, column, layout, glyphs, paint)
     for key, drawn in glyphs.items():
-        if drawn.height > 1:
+        if drawn.height > POINT:
             paint_glyph(found, drawn, *layout.place[key], theme)
     left = layout.left - 12
     sizes = [(layout.place[key][1], text) for key, text in _sizes(column).items()]
@@ -56,6 +62,7 @@ def paper_page(graph: TypedGraph, summary: Summary, paint: Paint) -> Scene:
     skips = [arrow for arrow in column.arrows if _is_arc(arrow, glyphs)]
     notes = [("solid", "identity shortcut")] * any(not arrow.projected for arrow in skips)
     notes += [("dotted", "projection shortcut")] * any(arrow.projected for arrow in skips)
+    notes += [("‖", "concatenation")] * any(box.kind == "join" and box.title == "‖" for box in column.boxes)
     notes += [("dashed", "training only")] * any(arrow.train for arrow in column.arrows)
     notes += [("", "[ ]×N: repeats")] * any("×" in frame.title for frame in column.frames)
     words = legend([], notes, paint, max(part.width, 300.0)) if notes else None
@@ -80,7 +87,7 @@ def _rows(panel: Panel) -> int:
 def _shortcuts(panel: Panel) -> Panel:
     """A panel in which the convolution on a shortcut is an arrow, `projected`."""
     boxes = {box.key: box for box in panel.boxes}
-    straight = {key for arrow in panel.spine for key in (arrow.source, arrow.target)}
+    straight = _straight(panel)
     into: dict[str, list[Arrow]] = {}
     out: dict[str, list[Arrow]] = {}
     for arrow in panel.arrows:
@@ -109,6 +116,11 @@ def _shortcuts(panel: Panel) -> Panel:
     )
 
 
+def _straight(panel: Panel) -> set[str]:
+    """The boxes of the main path."""
+    return {key for arrow in panel.spine for key in (arrow.source, arrow.target)}
+
+
 def _without(frame: Frame, gone: set[str]) -> Frame:
     kept = tuple(key for key in frame.boxes if key not in gone)
     return replace(frame, boxes=kept, frames=tuple(_without(inner, gone) for inner in frame.frames))
@@ -125,14 +137,31 @@ def _stages(panel: Panel) -> dict[str, int]:
     for arrow in panel.spine:
         if boxed := leaving.get(arrow.source):
             known.setdefault(boxed, len(known))
-    return {key: known[size] for key, size in leaving.items() if size in known}
+    found = {key: known[size] for key, size in leaving.items() if size in known}
+    for frame in _innermost(panel.frames):  # a block has one colour, that of its result
+        last = [found[key] for key in frame.boxes if key in found][-1:]
+        found |= dict.fromkeys(frame.boxes, last[0]) if last else {}
+    return found
+
+
+def _innermost(frames: tuple[Frame, ...]) -> Iterator[Frame]:
+    for frame in frames:
+        yield from _innermost(frame.frames) if frame.frames else (frame,)
+
+
+def _repeats(frames: tuple[Frame, ...]) -> Iterator[Frame]:
+    """The frames of what is drawn once for several."""
+    for frame in frames:
+        if "×" in frame.title:
+            yield frame
+        yield from _repeats(frame.frames)
 
 
 def _sizes(panel: Panel) -> dict[str, str]:
     """The first box of each stage on the main path, to the size of the image that leaves it."""
     found: dict[str, str] = {}
-    for before, after in pairwise(panel.spine):
-        if _spatial(after.shape) and _spatial(before.shape) != _spatial(after.shape):
+    for i, (before, after) in enumerate(pairwise(panel.spine)):
+        if _spatial(after.shape) and (not i or _spatial(before.shape) != _spatial(after.shape)):
             found[after.source] = _spatial(after.shape)
     return found
 
@@ -143,8 +172,8 @@ def _glyphs(panel: Panel, stages: Mapping[str, int], paint: Paint) -> dict[str, 
     for box in panel.boxes:
         look = paint.look(box)
         if box.kind == "join" and box.title in DRAWN:
-            small = 0.5 if box.title == "+" else 0.0
-            found[box.key] = Glyph(box, look, (), small, small) if small else glyph(replace(box, detail=""), look, theme)
+            point = Glyph(box, look, (), POINT, POINT)
+            found[box.key] = point if box.title == "+" else glyph(replace(box, detail=""), look, theme)
             continue
         if not paint.tint and box.category in ("conv", "block") and box.key in stages:
             fill = theme.stages[stages[box.key] % len(theme.stages)]
@@ -169,28 +198,41 @@ def _is_arc(arrow: Arrow, glyphs: Mapping[str, Glyph]) -> bool:
     return arrow.aside and glyphs[arrow.target].box.title == "+"
 
 
-def _connect(scene: Scene, arrow: Arrow, route: list[Point], glyphs: Mapping[str, Glyph], paint: Paint) -> None:
+def _connect(
+    scene: Scene, arrow: Arrow, route: list[Point], straight: float, glyphs: Mapping[str, Glyph], paint: Paint
+) -> None:
+    """Draw an arrow: an arc where it skips to a sum, which lies on the line `straight` down."""
     color = paint.theme.training if arrow.train else paint.theme.arrow
     if _is_arc(arrow, glyphs) and len(route) == 4:
-        (x0, y0), (x, _), _, (x1, y1) = route
+        (_, y0), (x, _), _, (_, y1) = route
+        source = glyphs[arrow.source]
+        x0 = x1 = straight
+        if source.height > POINT:
+            y0 += source.height / 2 + 3
         bulge = x0 + (x - x0) * 4 / 3
-        scene.add(Path(((x0, y0), (bulge, y0), (bulge, y1), (x1 + 2, y1)), color, "", 1.1, "dotted" if arrow.projected else ""))
+        scene.add(
+            Path(
+                ((x0, y0), (bulge, y0), (bulge, y1), (x1 + 2, y1)), color, "", 1.1, "dotted" if arrow.projected else ""
+            )
+        )
         scene.add(arrowhead((x1 + 6, y1), (x1, y1), color, 4.5))
         return
     scene.add(along(route, 5, color, 1.0, "dashed" if arrow.train else "dotted" if arrow.projected else ""))
-    if glyphs[arrow.target].height > 1:
+    if glyphs[arrow.target].height > POINT:
         scene.add(arrowhead(route[-2], route[-1], color, 4.5))
 
 
-def _bracket(scene: Scene, frame: Frame, layout: Layout, paint: Paint) -> None:
-    for inner in frame.frames:
-        _bracket(scene, inner, layout, paint)
-    times = frame.title.rpartition("×")[2] if "×" in frame.title else ""
-    if not times:
-        return
-    left, top, right, bottom = next(bounds for known, bounds in layout.frames if known is frame)
-    top, bottom, right = top + 8, bottom - 4, right - 1
-    for x, inward in ((left + 2, 4), (right, -4)):
+def _bracket(
+    scene: Scene, frame: Frame, panel: Panel, layout: Layout, glyphs: Mapping[str, Glyph], paint: Paint
+) -> None:
+    """Brackets around what repeats, and how often beside the arcs around it."""
+    keys = set(inside(frame))
+    drawn = [(glyphs[key], layout.place[key]) for key in keys if glyphs[key].height > POINT]
+    left, right = (min(x - g.width / 2 for g, (x, _) in drawn) - 7, max(x + g.width / 2 for g, (x, _) in drawn) + 7)
+    top, bottom = (min(y - g.height / 2 for g, (_, y) in drawn) - 3, max(y + g.height / 2 for g, (_, y) in drawn) + 3)
+    for x, inward in ((left, 4), (right, -4)):
         scene.add(along([(x + inward, top), (x, top), (x, bottom), (x + inward, bottom)], 0, paint.theme.text, 1.2))
-    scene.text(right + 4, (top + bottom) / 2 + 4, f"×{times}", 11, paint.theme.text, "start", bold=True)
-
+    routes = zip(panel.arrows, layout.routes, strict=True)
+    reach = max([right, *(x for arrow, route in routes if arrow.target in keys for x, _ in route)])
+    times = frame.title.rpartition("×")[2]
+    scene.text(reach + 5, (top + bottom) / 2 + 4, f"×{times}", 11, paint.theme.text, "start", bold=True)

@@ -49,7 +49,8 @@ def glyph(box: Box, look: Look, theme: Theme, note: str = "") -> Glyph:
         beside = (*title, separator, detail)
         one = box.kind != "block" and sum(run.length for run in beside) <= ONE_LINE
         lines = [beside] if one else [tuple(title), (detail,)]
-    lines += [(Run(text, NOTE, theme.faint),) for text in (_owner(look), note, look.note) if text]
+    lines += [(Run(text, NOTE, theme.faint),) for text in (_owner(look), note) if text]
+    lines += [(Run(look.note, NOTE, theme.text),)] if look.note else []
     lines = [line for line in lines if line]
     if sign and not lines:
         return Glyph(box, look, (), SIGN, SIGN, sign)
@@ -112,7 +113,10 @@ def sign_mark(scene: Scene, sign: str, x: float, y: float, look: Look, radius: f
     strokes = {
         "+": ((x - r, y, x + r, y), (x, y - r, x, y + r)),
         "‖": ((x - r * 0.4, y - r, x - r * 0.4, y + r), (x + r * 0.4, y - r, x + r * 0.4, y + r)),
-        "×": ((x - r * 0.75, y - r * 0.75, x + r * 0.75, y + r * 0.75), (x - r * 0.75, y + r * 0.75, x + r * 0.75, y - r * 0.75)),
+        "×": (
+            (x - r * 0.75, y - r * 0.75, x + r * 0.75, y + r * 0.75),
+            (x - r * 0.75, y + r * 0.75, x + r * 0.75, y - r * 0.75),
+        ),
     }[sign]
     for x0, y0, x1, y1 in strokes:
         scene.add(along([(x0, y0), (x1, y1)], 0, look.line, 1.3))

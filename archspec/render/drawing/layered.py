@@ -41,23 +41,23 @@ Contour = dict[int, tuple[float, float]]
 """How far to its left and right a lane reaches: at row r under 2r, between it and the next under 2r + 1."""
 
 
-def layered(panel: Panel, sizes: Mapping[str, Size], step: float = STEP) -> Layout:
+def layered(panel: Panel, sizes: Mapping[str, Size], step: float = STEP, skip: float = SKIP) -> Layout:
     """Lay a panel out. Rows are as high as their highest box; the main path is at x = 0."""
     row = rows(panel)
     found = lanes(panel, row)
     padding = _paddings(panel, sizes)
     axis: dict[int, float] = {}
-    _settle(found[0], row, sizes, padding, axis)
+    _settle(found[0], row, sizes, padding, axis, skip)
     _shift(found[0], 0.0, axis)
     tops, heights = _heights(panel, row, sizes, step)
-    place = {
-        key: (axis[id(lane)], tops[row[key]] + heights[row[key]] / 2) for lane in found for key in lane.boxes
-    }
+    place = {key: (axis[id(lane)], tops[row[key]] + heights[row[key]] / 2) for lane in found for key in lane.boxes}
     routes = _routes(panel, found, row, place, sizes, axis, tops, heights, step)
     layout = Layout(place, routes)
     for frame in panel.frames:
         _border(frame, panel, layout, sizes)
-    edges = [(place[k][0] - sizes[k][0] / 2, place[k][0] + sizes[k][0] / 2, place[k][1] + sizes[k][1] / 2) for k in place]
+    edges = [
+        (place[k][0] - sizes[k][0] / 2, place[k][0] + sizes[k][0] / 2, place[k][1] + sizes[k][1] / 2) for k in place
+    ]
     edges += [(x, x, y) for route in routes for x, y in route]
     edges += [(bounds[0], bounds[2], bounds[3]) for _, bounds in layout.frames]
     layout.left = min(edge[0] for edge in edges)
@@ -67,7 +67,12 @@ def layered(panel: Panel, sizes: Mapping[str, Size], step: float = STEP) -> Layo
 
 
 def _settle(
-    lane: Lane, row: Mapping[str, int], sizes: Mapping[str, Size], padding: Mapping[str, float], axis: dict[int, float]
+    lane: Lane,
+    row: Mapping[str, int],
+    sizes: Mapping[str, Size],
+    padding: Mapping[str, float],
+    axis: dict[int, float],
+    skip: float,
 ) -> Contour:
     """Set a lane's children beside it, innermost first: their axes from its own, and the contour of all."""
     contour: Contour = {}
@@ -80,10 +85,10 @@ def _settle(
     for index in range(starts, ends + 1):
         contour.setdefault(index, (0.0, 0.0))
     for child in sorted(lane.children, key=lambda c: (c.length, c.order, c.top)):
-        own = _settle(child, row, sizes, padding, axis)
+        own = _settle(child, row, sizes, padding, axis, skip)
         # a lane of lines alone leaves and returns at the sides of boxes, so it has to pass those two
         reach = range(min(own), max(own) + 1) if child.boxes else range(2 * child.top, 2 * child.bottom + 1)
-        gap = GAP if child.boxes else SKIP
+        gap = GAP if child.boxes else skip
         if child.left:
             offset = min((contour[i][0] - own.get(i, (0.0, 0.0))[1] for i in reach if i in contour), default=0.0) - gap
         else:
@@ -130,7 +135,9 @@ def _heights(
 ) -> tuple[dict[int, float], dict[int, float]]:
     """Top and height of each row, room for the borders of frames between them."""
     count = max(row.values()) + 1
-    heights = {r: max((sizes[box.key][1] for box in panel.boxes if row[box.key] == r), default=0.0) for r in range(count)}
+    heights = {
+        r: max((sizes[box.key][1] for box in panel.boxes if row[box.key] == r), default=0.0) for r in range(count)
+    }
     above, below = dict.fromkeys(range(count), 0.0), dict.fromkeys(range(count), 0.0)
     for frame in _nested(panel.frames):
         held = [row[key] for key in inside(frame)]

@@ -184,8 +184,10 @@ def arrowhead(before: Point, tip: Point, color: str, size: float = 5.5) -> Polyg
 
 
 def _distance(a: Point, b: Point) -> float:
-    return abs(a[0] - b[0]) + abs(a[1] - b[1]) if a[0] == b[0] or a[1] == b[1] else (
-        ((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2) ** 0.5
+    return (
+        abs(a[0] - b[0]) + abs(a[1] - b[1])
+        if a[0] == b[0] or a[1] == b[1]
+        else (((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2) ** 0.5)
     )
 
 

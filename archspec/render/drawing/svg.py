@@ -73,7 +73,9 @@ def _text(text: Text) -> str:
     place = f'x="{number(text.x)}" y="{number(text.y)}" textLength="{number(text.length)}"'
     anchor = "" if text.anchor == "start" else f' text-anchor="{text.anchor}"'
     first, *others = text.runs
-    inside = escape(first.text) if not others else "".join(f"<tspan{_font(r)}>{escape(r.text)}</tspan>" for r in text.runs)
+    inside = (
+        escape(first.text) if not others else "".join(f"<tspan{_font(r)}>{escape(r.text)}</tspan>" for r in text.runs)
+    )
     font = _font(first) if not others else ""
     return f'<text {place} lengthAdjust="spacingAndGlyphs" xml:space="preserve"{anchor}{font}>{inside}</text>'
 

@@ -7,6 +7,7 @@ Source: Ronneberger, Fischer, Brox 2015, U-Net, figure 1 (arXiv:1505.04597).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -81,7 +82,9 @@ def _bars(graph: TypedGraph, panel: Panel) -> list[Bar]:
             source = made[skips[key][0].source]
             if bars[source].level != level or source >= len(bars) - 2:
                 return []
-            up = bars.pop() if scaling(graph, boxes[last]) == 1 else None  # the bar is drawn once, with the skip's beside it
+            up = (
+                bars.pop() if scaling(graph, boxes[last]) == 1 else None
+            )  # the bar is drawn once, with the skip's beside it
             bars.append(Bar(tensor, up.maker if up else box, level, source, box.title))
         else:
             bars.append(Bar(tensor, box, level))
@@ -100,7 +103,10 @@ def ushape_page(bars: Sequence[Bar], summary: Summary, paint: Paint) -> Scene:
     drawn = _u(bars, kinds, paint)
     arrows = [(Tint(color, color, ""), words) for words, color in kinds.items()]
     joins = {"‖": "copy, crop where larger, and concatenate", "+": "copy and add"}
-    arrows += [(Tint(paint.theme.training, paint.theme.training, ""), joins[j]) for j in sorted({b.joined for b in bars} - {""})]
+    arrows += [
+        (Tint(paint.theme.training, paint.theme.training, ""), joins[j])
+        for j in sorted({b.joined for b in bars} - {""})
+    ]
     words = legend(arrows, [("", "numbers above: channels; below: height and width")], paint, drawn.width)
     return page(summary, [drawn], words, paint.theme)
 
@@ -120,7 +126,7 @@ def _u(bars: Sequence[Bar], kinds: Mapping[str, str], paint: Paint) -> Scene:
     most = max(bar.tensor.channels for bar in bars)
 
     def width(channels: int) -> float:
-        return max(3.0, WIDE * (channels / most) ** 0.5)
+        return max(3.0, WIDE * math.sqrt(channels / most))
 
     sizes = [(width(b.tensor.channels), HIGH * (max(b.tensor.spatial) / largest) ** 0.6) for b in bars]
     levels = range(min(b.level for b in bars), max(b.level for b in bars) + 1)

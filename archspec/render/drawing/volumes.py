@@ -8,7 +8,7 @@ Sources: LeCun et al. 1998, figure 2; Krizhevsky et al. 2012, figure 2.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archspec.analysis.summary import Summary
 from archspec.render.drawing.metrics import text_width
@@ -23,6 +23,10 @@ HIGH, THICK, LONG = 120.0, 46.0, 110.0
 SLANT = (0.34, 0.26)
 """What an edge that leads away adds to the right and upwards, in lengths of it."""
 GAP = 16.0
+MOST_BARS = 3
+"""Equal layers in a row that are drawn one by one."""
+UNCHANGED = ("norm", "activation", "regularize")
+"""Operations whose result is drawn with the tensor that they take."""
 LABEL, WORDS = 8.5, 8.0
 
 
@@ -58,16 +62,23 @@ def volumes_page(main: Panel, summary: Summary, paint: Paint) -> Scene:
 
 def _volumes(main: Panel) -> list[Volume]:
     boxes = {box.key: box for box in main.boxes}
-    tensors = [([int(n) if n.isdigit() else 1 for n in arrow.shape.split("×")], boxes[arrow.source]) for arrow in main.spine]
+    tensors = [(_sizes(arrow.shape), boxes[arrow.source]) for arrow in main.spine]
     largest = max((max(shape[1:]) for shape, _ in tensors if len(shape) > 1), default=1)
     most = max((shape[0] for shape, _ in tensors if len(shape) > 1), default=1)
     features = max((shape[0] for shape, _ in tensors if len(shape) == 1), default=1)
     found: list[Volume] = []
     for i, (shape, maker) in enumerate(tensors):
         following = boxes[main.spine[i].target]
+        if maker.title == "flatten":
+            continue
+        if found and maker.category in UNCHANGED and i and shape == tensors[i - 1][0]:  # the same box once more
+            window = _window(following) / max(shape[1:], default=1)
+            found[-1] = replace(found[-1], lines=(*found[-1].lines, *_words(maker))[:3], kernel=min(window, 1.0))
+            continue
         if len(shape) == 1:
             high = 14 + LONG * (shape[0] / features) ** 0.5
-            found.append(Volume(str(shape[0]), 5.0, high, 7.0, _words(maker), category="linear"))
+            bar = Volume(str(shape[0]), 5.0, high, 7.0, _words(replace(maker, count=1)), category="linear")
+            found += [bar] * (maker.count if maker.count <= MOST_BARS else 1)
             continue
         sides = [10 + HIGH * (size / largest) ** 0.7 for size in shape[1:]]
         window = _window(following) / max(shape[1:])
@@ -77,14 +88,19 @@ def _volumes(main: Panel) -> list[Volume]:
     return found
 
 
+def _sizes(shape: str) -> list[int]:
+    """The numbers of a shape, 1 for a size that is none."""
+    return [int(size) if size.isdigit() else 1 for size in shape.split("×")]
+
+
 def _window(box: Box) -> int:
     """The larger side of the kernel of a box's first layer with one, or 0."""
     for node in box.nodes:
-        kernel = getattr(node.op, "kernel", None)
+        kernel: object = getattr(node.op, "kernel", None)
         if isinstance(kernel, int):
             return kernel
-        if isinstance(kernel, tuple | list) and kernel and all(isinstance(k, int) for k in kernel):
-            return max(kernel)
+        if isinstance(kernel, tuple | list) and kernel and isinstance(kernel[0], int):
+            return max(int(k) for k in kernel if isinstance(k, int))
     return 0
 
 
@@ -101,7 +117,7 @@ def _words(box: Box) -> tuple[str, ...]:
         head = "FC"
     head += f", {', '.join(steps)}" if steps else ""
     head += f" ×{box.count}" if box.count > 1 else ""
-    return tuple(line for line in (head, *box.detail.split(" · ")) if line and line not in ("BN", "LRN"))[:3]
+    return tuple(line for line in (head, *box.detail.split(" · ")) if line and line != "BN")[:3]
 
 
 def _row(volumes: Sequence[Volume], paint: Paint) -> Scene:
@@ -151,9 +167,7 @@ def _box(scene: Scene, volume: Volume, center: float, middle: float, paint: Pain
         scene.add(Polygon(points, tint.line, fill, 0.8))
 
 
-def _between(
-    scene: Scene, before: Volume, after: Volume, x0: float, x1: float, middle: float, paint: Paint
-) -> None:
+def _between(scene: Scene, before: Volume, after: Volume, x0: float, x1: float, middle: float, paint: Paint) -> None:
     """The window on the face of one volume and the lines that lead from it to the next, or an arrow."""
     left, low = _corner(before, x0, middle)
     target = (x1 - after.width / 2, middle + after.away * SLANT[1] / 2)
@@ -174,4 +188,4 @@ def _between(
     square = (on_face(a, a), on_face(a + part, a), on_face(a + part, a + part), on_face(a, a + part))
     scene.add(Polygon(square, color, "", 0.7))
     for corner in (square[1], square[2]):
-        scene.add(along([corner, target], 0, color, 0.6, "dashed"))
+        scene.add(along([corner, target], 0, paint.theme.faint, 0.6))

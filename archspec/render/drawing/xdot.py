@@ -51,7 +51,8 @@ def _text(scene: Scene, text: Text) -> str:
     for run in text.runs:
         look = f"F {_number(run.size)} {_sized(FONT)} c {_sized(run.color)} t {int(run.bold)} "
         # told from its middle: so it stays centred in whatever font is there
-        place = f"{_number(x + run.length / 2)} {_number(scene.height - text.y - RAISED * run.size)} 0 {_number(run.length)}"
+        y = scene.height - text.y - RAISED * run.size
+        place = f"{_number(x + run.length / 2)} {_number(y)} 0 {_number(run.length)}"
         found += f"{look}T {place} {_sized(run.text)} " if run.text.strip() else ""
         x += run.length
     return found

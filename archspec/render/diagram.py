@@ -24,7 +24,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def diagram(graph: TypedGraph, depth: int | None = None, fuse: bool = True) -> Diagram:
-    """The picture of a graph, scopes deeper than `depth` levels folded; blocks that repeat, and what is long, where None.
+    """The picture of a graph, scopes deeper than `depth` levels folded; repeats, and what is long, where None.
 
     `fuse` draws a convolution with its normalisation and activation as one box.
     """

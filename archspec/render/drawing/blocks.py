@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 from archspec.analysis.summary import Summary
@@ -17,6 +18,8 @@ from archspec.render.picture import Arrow, Box, Diagram, Frame, Panel
 MARGIN = 9.0
 INSET = 12.0
 """Between an inset's border and what is in it."""
+MANY = 6
+"""Convolutions in an inset from which on it says once what follows each."""
 CORNER = 7.0
 """Radius at which arrows turn."""
 
@@ -32,6 +35,7 @@ def panel_scene(panel: Panel, paint: Paint) -> Scene:
     """A panel by itself; that of an inset with its border and title."""
     theme = paint.theme
     inset = bool(panel.path)
+    panel, after_each = _without_common(panel) if inset else (panel, "")
     margin = {} if inset else margin_shapes(panel)
     notes = side_notes(panel, margin)
     glyphs = {box.key: glyph(box, paint.look(box), theme, notes.get(box.key, "")) for box in panel.boxes}
@@ -53,7 +57,7 @@ def panel_scene(panel: Panel, paint: Paint) -> Scene:
         found.place(inner, -left, 0)
         found.cover(layout.right - left + 3, layout.bottom + 3)
         return found
-    title = Text(INSET, 15, _inset_title(panel, paint), "start")
+    title = Text(INSET, 15, _inset_title(panel, after_each, paint), "start")
     width = max(layout.right - left, title.length) + 2 * INSET
     height = layout.bottom + INSET + 26
     found.add(rounded(0, 0, width, height, 7, theme.border, theme.panel))
@@ -63,11 +67,19 @@ def panel_scene(panel: Panel, paint: Paint) -> Scene:
     return found
 
 
-def _inset_title(panel: Panel, paint: Paint) -> tuple[Run, ...]:
+def _inset_title(panel: Panel, after_each: str, paint: Paint) -> tuple[Run, ...]:
     title = Run(panel.title, 10.5, paint.theme.text, bold=True)
-    if panel.path == panel.title:
-        return (title,)
-    return (title, Run(f"  {panel.path}", 8.5, paint.theme.faint))
+    facts = [panel.path] * (panel.path != panel.title) + [f"conv = conv · {after_each}"] * bool(after_each)
+    return (title, Run("".join(f"   {fact}" for fact in facts), 8.5, paint.theme.faint)) if facts else (title,)
+
+
+def _without_common(panel: Panel) -> tuple[Panel, str]:
+    """A panel without what follows every one of its many convolutions, and that: it is said once, in the title."""
+    details = [box.detail for box in panel.boxes if box.kind == "layer" and box.category == "conv"]
+    if len(details) < MANY or len(set(details)) > 1:
+        return panel, ""
+    boxes = (replace(box, detail="") if box.category == "conv" else box for box in panel.boxes)
+    return replace(panel, boxes=tuple(boxes)), details[0]
 
 
 def margin_shapes(panel: Panel) -> dict[str, str]:

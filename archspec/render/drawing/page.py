@@ -47,12 +47,27 @@ def _title(summary: Summary, theme: Theme) -> tuple[Text, Text]:
 
 
 def packed(parts: Sequence[Scene], least: float = 0.0) -> Scene:
-    """Pictures in their order from the upper left, set so that the whole is as near as may be to A4 upright."""
+    """The first picture at the upper left, the others where they fit, so that the whole comes near to A4 upright."""
     if not parts:
         return Scene()
     widest, everything = max(part.width for part in parts), sum(part.width + BETWEEN for part in parts)
     widths = sorted({max(widest, least), *(widest + (everything - widest) * i / 24 for i in range(25))})
-    return min((_set(parts, width) for width in widths), key=lambda s: max(s.width / A4[0], s.height / A4[1]))
+    orders = [list(parts[1:]), *(sorted(parts[1:], key=key, reverse=True) for key in (_height, _area))]
+    tried = ((width, order) for order in orders for width in widths)
+    return min((_set([parts[0], *order], width) for width, order in tried), key=_pages)
+
+
+def _height(part: Scene) -> float:
+    return part.height
+
+
+def _area(part: Scene) -> float:
+    return part.width * part.height
+
+
+def _pages(whole: Scene) -> float:
+    """How many times the sides of an A4 page, in steps that let the first of much the same win."""
+    return round(max(whole.width / A4[0], whole.height / A4[1]), 1)
 
 
 def _set(parts: Sequence[Scene], width: float) -> Scene:

@@ -11,11 +11,13 @@ from archspec.ops.base import Operator
 from archspec.render.chains import Collapsed, chains, collapse, single_chains
 from archspec.render.fold import PLAIN, deepest, levels
 from archspec.render.panel import ELIDED, narrowings, panel
-from archspec.render.picture import Box, Diagram, Panel
+from archspec.render.picture import Box, Diagram, Frame, Panel
 
 MOST_BOXES = 60
 LONGEST = 26
 """A page by default: no more boxes than this, and no more of them one under another."""
+MOST_LAYERS, LONGEST_LAYERS = 160, 72
+"""The same where each layer is a box, which is asked for."""
 GUARD = 400
 """An explicit depth is lowered where it would draw more boxes than this."""
 MOST_INSETS = 6
@@ -37,7 +39,7 @@ def diagram(graph: TypedGraph, depth: int | None = None, fuse: bool = True) -> D
     chosen = limit if depth is None else max(1, min(depth, limit))
     while True:
         main = panel(reduced, fused, chosen, graph.name, closed=closed, opened=branches)
-        if chosen == 1 or _fits(main, by_default=depth is None):
+        if chosen == 1 or _fits(main, by_default=depth is None, fuse=fuse):
             break
         chosen -= 1
     if len(main.boxes) > GUARD:  # nothing left to fold
@@ -49,6 +51,9 @@ def diagram(graph: TypedGraph, depth: int | None = None, fuse: bool = True) -> D
         _inset(reduced, fused, simple, boxes[0], f"{boxes[0].title} {letter}".rstrip()) for letter, boxes in kinds
     )
     opened = [inset for inset in insets if inset is not None]
+    if not fuse:  # borders around what would be one box say too little for the room they take
+        chained = single_chains(reduced.graph, chains(reduced.graph)) - set(reduced.counts)
+        main, opened = _unframed(main, chained), [_unframed(inset, chained) for inset in opened]
     return Diagram(replace(main, boxes=named), tuple(opened[:MOST_INSETS]), chosen, reduced.stands)
 
 
@@ -58,6 +63,19 @@ def opened(graph: TypedGraph) -> Panel:
     fused = chains(reduced.graph)
     closed = single_chains(reduced.graph, fused)
     return panel(reduced, fused, deepest(reduced.graph), graph.name, closed=closed)
+
+
+def _unframed(panel: Panel, paths: frozenset[str]) -> Panel:
+    """A panel without the borders around some scopes."""
+
+    def kept(frame: Frame) -> list[Frame]:
+        inner = [one for child in frame.frames for one in kept(child)]
+        if frame.path in paths:
+            return inner
+        own = [key for child in frame.frames if child.path in paths for key in child.boxes]
+        return [replace(frame, boxes=(*frame.boxes, *own), frames=tuple(inner))]
+
+    return replace(panel, frames=tuple(one for frame in panel.frames for one in kept(frame)))
 
 
 def unfolded(graph: TypedGraph) -> Panel:
@@ -91,9 +109,10 @@ def _repeated(graph: TypedGraph, reduced: Collapsed, simple: frozenset[str]) -> 
     )
 
 
-def _fits(main: Panel, by_default: bool) -> bool:
+def _fits(main: Panel, by_default: bool, fuse: bool) -> bool:
     if by_default:
-        return len(main.boxes) <= MOST_BOXES and main.length <= LONGEST
+        most, longest = (MOST_BOXES, LONGEST) if fuse else (MOST_LAYERS, LONGEST_LAYERS)
+        return len(main.boxes) <= most and main.length <= longest
     return len(main.boxes) <= GUARD
 
 

@@ -12,7 +12,7 @@ from archspec.graph import TypedGraph
 from archspec.render.diagram import MOST_BOXES, diagram
 from archspec.render.dot import to_dot
 from archspec.render.drawing.blocks import blocks_page
-from archspec.render.drawing.column import paper_page
+from archspec.render.drawing.column import paper_page, unlettered
 from archspec.render.drawing.paint import Paint
 from archspec.render.drawing.scene import Scene
 from archspec.render.drawing.svg import to_svg
@@ -93,5 +93,5 @@ def _scene(
             raise fail(
                 "E574", f"'{graph.name}' has too many tensors to draw in perspective", hint="try `--style blocks`"
             )
-        return volumes_page(picture.main, summary, paint)
+        return volumes_page(unlettered(picture.main), summary, paint)
     return blocks_page(picture, summary, paint)

@@ -6,6 +6,7 @@ projections; Simonyan and Zisserman 2014, table 1 (arXiv:1409.1556).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -23,8 +24,8 @@ from archspec.render.picture import Arrow, Box, Frame, Panel
 
 LONGEST, MOST = 44, 110
 """Rows and boxes up to which nothing is folded."""
-OPEN = 34
-"""Rows up to which blocks are open where repeats are drawn once."""
+LONG_SHORTCUT = 2
+"""Layers on a shortcut up to which it is drawn as an arc."""
 STEP, FORKED = 8.0, 13.0
 """Between rows, and where branches need room for their arrows."""
 HEIGHT = 16.0
@@ -75,7 +76,9 @@ def _panel(graph: TypedGraph) -> Panel:
     if _rows(whole) <= LONGEST and len(whole.boxes) <= MOST:
         return whole
     once = _shortcuts(opened(graph))
-    return once if _rows(once) <= OPEN and len(once.boxes) <= MOST else _shortcuts(diagram(graph).main)
+    if _rows(once) <= LONGEST and len(once.boxes) <= MOST:
+        return once
+    return unlettered(diagram(graph).main)
 
 
 def _rows(panel: Panel) -> int:
@@ -85,7 +88,7 @@ def _rows(panel: Panel) -> int:
 
 
 def _shortcuts(panel: Panel) -> Panel:
-    """A panel in which the convolution on a shortcut is an arrow, `projected`."""
+    """A panel in which a shortcut with a projection, or what stands for one, is an arrow, `projected`."""
     boxes = {box.key: box for box in panel.boxes}
     straight = _straight(panel)
     into: dict[str, list[Arrow]] = {}
@@ -93,27 +96,40 @@ def _shortcuts(panel: Panel) -> Panel:
     for arrow in panel.arrows:
         into.setdefault(arrow.target, []).append(arrow)
         out.setdefault(arrow.source, []).append(arrow)
-    gone = {
-        key
-        for key, box in boxes.items()
-        if key not in straight
-        and box.category in ("conv", "pool")
-        and len(into.get(key, ())) == len(out.get(key, ())) == 1
-        and boxes[out[key][0].target].title == "+"
-        and into[key][0].source in straight
-    }
+    gone: dict[str, str] = {}  # box on a shortcut to the sum where it ends
+    for arrow in panel.arrows:
+        way: list[str] = []
+        key = arrow.target
+        while arrow.source in straight and key not in straight and len(way) < LONG_SHORTCUT and _passes(boxes[key]):
+            if len(into.get(key, ())) != 1 or len(out.get(key, ())) != 1:
+                break
+            way.append(key)
+            key = out[key][0].target
+        if way and key in straight and boxes[key].title == "+":
+            gone |= dict.fromkeys(way, key)
     arrows: list[Arrow] = []
     for arrow in panel.arrows:
-        if arrow.source in gone:
-            arrows.append(replace(arrow, source=into[arrow.source][0].source, projected=True, aside=True))
-        elif arrow.target not in gone:
+        if arrow.target in gone and arrow.source not in gone:
+            arrows.append(replace(arrow, target=gone[arrow.target], projected=True, aside=True))
+        elif arrow.source not in gone:
             arrows.append(arrow)
     return replace(
         panel,
         boxes=tuple(box for box in panel.boxes if box.key not in gone),
         arrows=tuple(arrows),
-        frames=tuple(_without(frame, gone) for frame in panel.frames),
+        frames=tuple(_without(frame, set(gone)) for frame in panel.frames),
     )
+
+
+def _passes(box: Box) -> bool:
+    """Whether a box may stand on a shortcut: it changes the size or the channels, and no more."""
+    return box.kind == "layer" and box.category in ("conv", "pool", "shape", "norm")
+
+
+def unlettered(panel: Panel) -> Panel:
+    """A panel by itself: without the letters that tell which inset shows a block."""
+    plain = (replace(b, title=re.sub(" [A-Z]$", "", b.title)) if b.kind == "block" else b for b in panel.boxes)
+    return replace(panel, boxes=tuple(plain))
 
 
 def _straight(panel: Panel) -> set[str]:

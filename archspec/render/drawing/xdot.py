@@ -16,7 +16,10 @@ RAISED = 0.2
 
 def to_xdot(scene: Scene, title: str, background: str) -> str:
     """A scene as a graph for `dot` or `neato`, with nothing left to lay out."""
-    drawn = "".join(_mark(scene, mark) for mark in scene.marks)
+    # the ground reaches over the edge, so that no pixel there shows what is behind
+    right, bottom = scene.width + 2, scene.height + 2
+    ground = Polygon(((-2, -2), (right, -2), (right, bottom), (-2, bottom)), background, background)
+    drawn = _mark(scene, ground) + "".join(_mark(scene, mark) for mark in scene.marks)
     width, height = _number(scene.width), _number(scene.height)
     corner = 'shape=point, style=invis, label="", width=0, height=0'
     return (

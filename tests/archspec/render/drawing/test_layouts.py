@@ -37,7 +37,7 @@ ZOO = [
 ]
 TOWERS = """
 - conv: {out: 16, kernel: 3, stride: 2, padding: 1}
-- relu
+- relu: {}
   name: cam
 - layers:
     - conv: {out: 16, kernel: 3, padding: same}

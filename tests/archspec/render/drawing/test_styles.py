@@ -121,3 +121,15 @@ def test_words_of_volumes_do_not_overlap(name):
         for other in texts[i + 1 :]:
             apart = one.left + one.length <= other.left or other.left + other.length <= one.left
             assert apart or abs(one.y - other.y) >= 8
+
+
+@pytest.mark.parametrize("name", ["resnet18", "googlenet", "densenet121", "mobilenet_v1"])
+def test_layers_have_a_box_each(name):
+    found = diagram(archspec.load(name), fuse=False)
+    assert all(len(box.nodes) <= 1 for box in found.main.boxes)
+    assert found.insets == ()
+
+
+def test_an_option_a_shortcut_is_dotted_too():
+    scene = paper("resnet20_cifar")  # subsampled and padded with zeros: figure 3's dotted arcs are such
+    assert (len(arcs(scene, "")), len(arcs(scene, "dotted"))) == (7, 2)

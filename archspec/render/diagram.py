@@ -16,7 +16,7 @@ from archspec.render.picture import Box, Diagram, Frame, Panel
 MOST_BOXES = 60
 LONGEST = 26
 """A page by default: no more boxes than this, and no more of them one under another."""
-MOST_LAYERS, LONGEST_LAYERS = 160, 72
+MOST_LAYERS, LONGEST_LAYERS = 200, 100
 """The same where each layer is a box, which is asked for."""
 GUARD = 400
 """An explicit depth is lowered where it would draw more boxes than this."""

@@ -9,7 +9,7 @@ from archspec.analysis.summary import summarize
 from archspec.errors import fail
 from archspec.files import write_text
 from archspec.graph import TypedGraph
-from archspec.render.diagram import MOST_BOXES, diagram
+from archspec.render.diagram import diagram
 from archspec.render.dot import to_dot
 from archspec.render.drawing.blocks import blocks_page
 from archspec.render.drawing.column import paper_page, unlettered
@@ -17,7 +17,7 @@ from archspec.render.drawing.paint import Paint
 from archspec.render.drawing.scene import Scene
 from archspec.render.drawing.svg import to_svg
 from archspec.render.drawing.ushape import encoder_decoder, ushape_page
-from archspec.render.drawing.volumes import volumes_page
+from archspec.render.drawing.volumes import MOST_VOLUMES, volumes_page
 from archspec.render.drawing.xdot import to_xdot
 from archspec.render.files import checked, rasterize
 from archspec.render.marked import by_difference, by_share
@@ -89,7 +89,7 @@ def _scene(
     if style == "paper":
         return paper_page(graph, summary, paint)
     if style == "volumes":
-        if len(picture.main.spine) > MOST_BOXES:
+        if len(picture.main.spine) > MOST_VOLUMES:
             raise fail(
                 "E574", f"'{graph.name}' has too many tensors to draw in perspective", hint="try `--style blocks`"
             )

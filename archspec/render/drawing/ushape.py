@@ -25,6 +25,8 @@ HIGH, WIDE = 110.0, 40.0
 """The largest image and the most channels."""
 STEP, DROP = 27.0, 34.0
 """Length of arrows along a row and between rows."""
+ACROSS = 44.0
+"""Between the two sides of the U, at least."""
 HEAD, FOOT = 12.0, 12.0
 """Room for the text over and under a bar."""
 MOST = 70
@@ -138,16 +140,7 @@ def _u(bars: Sequence[Bar], kinds: Mapping[str, str], paint: Paint) -> Scene:
     for n in levels:
         middle[n] = y + HEAD + heights[n] / 2
         y += HEAD + heights[n] + FOOT + DROP
-    centers: list[float] = []
-    x = 0.0
-    for i, (bar, (w, _)) in enumerate(zip(bars, sizes, strict=True)):
-        if i and bar.level == bars[i - 1].level:
-            x += sizes[i - 1][0] / 2 + STEP + w / 2
-        elif not i:
-            x = w / 2 + 10
-        centers.append(x)
-        if i and bar.level != bars[i - 1].level and bar.joined == "‖":
-            x = centers[i] = x - w * _brought(bar, bars) / 2  # the arrow up meets the part that it brings
+    centers = _centers(bars, sizes)
     found = Scene()
     for i, bar in enumerate(bars):
         if bar.skip is not None:
@@ -157,6 +150,23 @@ def _u(bars: Sequence[Bar], kinds: Mapping[str, str], paint: Paint) -> Scene:
         if i:
             _arrow(found, bars, i, sizes, centers, middle, kinds[_operation(bar.maker)])
     found.cover(max(c + s[0] / 2 for c, s in zip(centers, sizes, strict=True)) + 10, y - DROP)
+    return found
+
+
+def _centers(bars: Sequence[Bar], sizes: Sequence[tuple[float, float]]) -> list[float]:
+    """Where bars stand from left to right: in a row one after another, a lower or higher one where an arrow leads."""
+    found: list[float] = []
+    ends: dict[int, float] = {}  # of rows
+    for i, (bar, (w, _)) in enumerate(zip(bars, sizes, strict=True)):
+        if not i:
+            x = w / 2 + 10
+        elif bar.level == bars[i - 1].level:
+            x = found[-1] + sizes[i - 1][0] / 2 + STEP + w / 2
+        else:  # the arrow up meets the part that it brings
+            x = found[-1] - (w * _brought(bar, bars) / 2 if bar.joined == "‖" else 0.0)
+            x = max(x, ends.get(bar.level, -STEP) + ACROSS + w / 2)
+        found.append(x)
+        ends[bar.level] = x + w / 2
     return found
 
 
@@ -206,6 +216,11 @@ def _arrow(
         down = after.level > before.level
         start = (x, middle[before.level] + (sizes[i - 1][1] / 2 + FOOT if down else -sizes[i - 1][1] / 2 - HEAD))
         end = (x, middle[after.level] - (sizes[i][1] / 2 + HEAD if down else -sizes[i][1] / 2 - FOOT))
+        if abs(x - centers[i]) > sizes[i][0] / 2:  # its place is taken: round a corner
+            start = (x + sizes[i - 1][0] / 2 + 3, middle[before.level])
+            corner = (centers[i], middle[before.level])
+            scene.add(along([start, corner, (corner[0], (corner[1] + end[1]) / 2)], 8, color, 2.6))
+            start, end = (corner[0], (corner[1] + end[1]) / 2), (corner[0], end[1])
     _stroke(scene, start, end, color, 2.6)
 
 

@@ -23,6 +23,8 @@ HIGH, THICK, LONG = 120.0, 46.0, 110.0
 SLANT = (0.34, 0.26)
 """What an edge that leads away adds to the right and upwards, in lengths of it."""
 GAP = 16.0
+MOST_VOLUMES = 40
+"""As many as a page shows so that they can be read."""
 MOST_BARS = 3
 """Equal layers in a row that are drawn one by one."""
 UNCHANGED = ("norm", "activation", "regularize")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -11,7 +12,7 @@ from archspec.render.diagram import diagram
 from archspec.render.drawing.column import paper_page
 from archspec.render.drawing.paint import Paint
 from archspec.render.drawing.scene import Path, Scene, Text
-from archspec.render.drawing.ushape import encoder_decoder, ushape_page
+from archspec.render.drawing.ushape import _centers, encoder_decoder, ushape_page
 from archspec.render.drawing.volumes import volumes_page
 from archspec.render.palette import LIGHT
 
@@ -133,3 +134,28 @@ def test_layers_have_a_box_each(name):
 def test_an_option_a_shortcut_is_dotted_too():
     scene = paper("resnet20_cifar")  # subsampled and padded with zeros: figure 3's dotted arcs are such
     assert (len(arcs(scene, "")), len(arcs(scene, "dotted"))) == (7, 2)
+
+
+HOURGLASS = """
+- conv: {out: 16, kernel: 3, padding: same}
+  name: a
+- conv: {out: 32, kernel: 2, stride: 2}
+  name: b
+- conv: {out: 64, kernel: 2, stride: 2}
+- conv_transpose: {out: 32, kernel: 2, stride: 2}
+  name: up
+- add: [up, b]
+- conv_transpose: {out: 16, kernel: 2, stride: 2}
+  name: up2
+- add: [up2, a]
+"""
+
+
+def test_the_sides_of_a_u_stand_apart_even_without_a_row_at_the_bottom(write_spec):
+    graph = archspec.load(write_spec(HOURGLASS, input="[3, 64, 64]"))
+    bars = encoder_decoder(graph)
+    assert [(bar.level, bar.joined) for bar in bars] == [(0, ""), (0, ""), (1, ""), (2, ""), (1, "+"), (0, "+")]
+    places = _centers(bars, [(20.0, 10.0)] * len(bars))
+    for level in range(3):
+        row = [x for x, bar in zip(places, bars, strict=True) if bar.level == level]
+        assert all(after - before >= 20 for before, after in pairwise(row))

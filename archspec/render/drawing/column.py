@@ -45,7 +45,7 @@ def paper_page(graph: TypedGraph, summary: Summary, paint: Paint) -> Scene:
     layout = layered(replace(column, frames=()), {key: (g.width, g.height) for key, g in glyphs.items()}, step, SKIP)
     found = Scene()
     for arrow, route in zip(column.arrows, layout.routes, strict=True):
-        _connect(found, arrow, route, layout.place[arrow.target][0], glyphs, paint)
+        _connect(found, arrow, route, layout, glyphs, paint)
     for frame in column.frames:
         _bracket(found, frame, column, layout, glyphs, paint)
     for key, drawn in glyphs.items():
@@ -215,14 +215,14 @@ def _is_arc(arrow: Arrow, glyphs: Mapping[str, Glyph]) -> bool:
 
 
 def _connect(
-    scene: Scene, arrow: Arrow, route: list[Point], straight: float, glyphs: Mapping[str, Glyph], paint: Paint
+    scene: Scene, arrow: Arrow, route: list[Point], layout: Layout, glyphs: Mapping[str, Glyph], paint: Paint
 ) -> None:
-    """Draw an arrow: an arc where it skips to a sum, which lies on the line `straight` down."""
+    """Draw an arrow: an arc where it skips to a sum."""
     color = paint.theme.training if arrow.train else paint.theme.arrow
-    if _is_arc(arrow, glyphs) and len(route) == 4:
-        (_, y0), (x, _), _, (_, y1) = route
+    if _is_arc(arrow, glyphs):
+        (x0, y0), (x1, y1) = layout.place[arrow.source], layout.place[arrow.target]
+        x = max(x for x, _ in route)
         source = glyphs[arrow.source]
-        x0 = x1 = straight
         if source.height > POINT:
             y0 += source.height / 2 + 3
         bulge = x0 + (x - x0) * 4 / 3

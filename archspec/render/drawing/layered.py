@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from archspec.render.drawing.lanes import Lane, lanes, rows
 from archspec.render.drawing.metrics import text_width
 from archspec.render.drawing.scene import Point
-from archspec.render.picture import Frame, Panel
+from archspec.render.picture import Arrow, Frame, Panel
 
 GAP = 14.0
 """Between boxes beside one another."""
@@ -49,9 +49,9 @@ def layered(panel: Panel, sizes: Mapping[str, Size], step: float = STEP, skip: f
     axis: dict[int, float] = {}
     _settle(found[0], row, sizes, padding, axis, skip)
     _shift(found[0], 0.0, axis)
-    tops, heights = _heights(panel, row, sizes, step)
+    tops, heights, floors = _heights(panel, row, sizes, step)
     place = {key: (axis[id(lane)], tops[row[key]] + heights[row[key]] / 2) for lane in found for key in lane.boxes}
-    routes = _routes(panel, found, row, place, sizes, axis, tops, heights, step)
+    routes = _routes(panel, found, row, place, sizes, axis, tops, floors, step)
     layout = Layout(place, routes)
     for frame in panel.frames:
         _border(frame, panel, layout, sizes)
@@ -132,8 +132,8 @@ def _title_room(frame: Frame) -> float:
 
 def _heights(
     panel: Panel, row: Mapping[str, int], sizes: Mapping[str, Size], step: float
-) -> tuple[dict[int, float], dict[int, float]]:
-    """Top and height of each row, room for the borders of frames between them."""
+) -> tuple[dict[int, float], dict[int, float], dict[int, float]]:
+    """Top and height of each row, and where the borders of frames under it end."""
     count = max(row.values()) + 1
     heights = {
         r: max((sizes[box.key][1] for box in panel.boxes if row[box.key] == r), default=0.0) for r in range(count)
@@ -149,7 +149,7 @@ def _heights(
         y += above[r]
         tops[r] = y
         y += heights[r] + below[r] + step
-    return tops, heights
+    return tops, heights, {r: tops[r] + heights[r] + below[r] for r in range(count)}
 
 
 def _routes(
@@ -160,7 +160,7 @@ def _routes(
     sizes: Mapping[str, Size],
     axis: Mapping[int, float],
     tops: Mapping[int, float],
-    heights: Mapping[int, float],
+    floors: Mapping[int, float],
     step: float,
 ) -> list[list[Point]]:
     by_arrow = {i: lane for lane in found for i in (lane.into, lane.out) if i is not None}
@@ -174,6 +174,14 @@ def _routes(
         low, high = min(x, lane_x), max(x, lane_x)
         return sum(1 for left, right in occupied[row[key]] if right > low and left < high) <= 1
 
+    def enters(i: int, arrow: Arrow) -> int:
+        """The side at which an arrow comes into a box: -1 left, 1 right, 0 on top."""
+        x, end = axis[id(by_arrow[i])] if i in by_arrow else place[arrow.source][0], place[arrow.target][0]
+        if x == end or not free(arrow.target, x) or _inside(x, end, sizes[arrow.target][0]):
+            return 0
+        return 1 if x > end else -1
+
+    taken = {(arrow.target, enters(i, arrow)) for i, arrow in enumerate(panel.arrows)}
     routes: list[list[Point]] = []
     for i, arrow in enumerate(panel.arrows):
         (x0, y0), (x1, y1) = place[arrow.source], place[arrow.target]
@@ -181,7 +189,7 @@ def _routes(
         bottom, top = (x0, y0 + h0 / 2), (x1, y1 - h1 / 2)
         lane = by_arrow.get(i)
         x = axis[id(lane)] if lane else x0
-        under = tops[row[arrow.source]] + heights[row[arrow.source]] + step / 2
+        under = floors[row[arrow.source]] + step / 2
         over = tops[row[arrow.target]] - step / 2
         if lane is None or (x0 == x1 == x):
             routes.append([bottom, top])
@@ -189,13 +197,13 @@ def _routes(
         points: list[Point] = []
         if x == x0:
             points += [bottom]
-        elif not lane.boxes and free(arrow.source, x):
+        elif not lane.boxes and free(arrow.source, x) and (arrow.source, 1 if x > x0 else -1) not in taken:
             points += [(x0 + (w0 / 2 if x > x0 else -w0 / 2), y0), (x, y0)]
         else:
             points += [bottom, (x0, under), (x, under)]
         if x == x1:
             points += [top]
-        elif free(arrow.target, x) and not _inside(x, x1, w1):
+        elif enters(i, arrow):
             points += [(x, y1), (x1 + (w1 / 2 if x > x1 else -w1 / 2), y1)]
         else:
             points += [(x, over), (x1, over), top]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import combinations, pairwise
 
 import pytest
@@ -202,3 +203,17 @@ def test_text_stands_out_from_every_fill(theme):
     for fill in [*fills, *theme.heat, *theme.stages, theme.background]:
         assert contrast(theme.text, fill) >= 4.5  # WCAG AA
     assert contrast(theme.faint, theme.background) >= 4.5
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_graphs_that_nobody_would_build_are_laid_out_without_overlap(seed, write_spec):
+    chance = random.Random(seed)
+    names, lines = ["input"], []
+    for i in range(chance.randint(4, 22)):
+        if chance.random() < 0.55 or len(names) < 3:
+            layer = f"- conv: {{out: 4, kernel: 3, padding: same}}\n  from: {chance.choice(names[-3:])}"
+        else:
+            layer = f"- add: [{', '.join(chance.sample(names, 2))}]"
+        lines.append(f"{layer}\n  name: n{i}")
+        names.append(f"n{i}")
+    assert list(_untidy(archspec.load(write_spec("\n".join(lines), input="[4, 8, 8]")))) == []

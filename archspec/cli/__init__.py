@@ -25,7 +25,7 @@ COMMANDS = {
     "check": "read specs and say all that is wrong with them",
     "list": "the networks that come with archspec",
     "summarize": "shapes, parameters, cost and memory, layer by layer and in total",
-    "draw": "draw the network (svg and png need Graphviz; dot does not)",
+    "draw": "draw the network (png and pdf need Graphviz; svg does not)",
     "train": "train as a run file says, into a run directory",
     "evaluate": "measure a trained network on images it was not trained on",
     "predict": "say what images show, by a trained network",

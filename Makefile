@@ -30,7 +30,9 @@ gallery: ## draw every network of the zoo into docs/gallery: seconds
 
 bench: ## the benchmarks, each against what it measures itself by
 	python benchmarks/coldstart.py
+	python benchmarks/coldcheck.py
 	python benchmarks/linear.py
+	python benchmarks/mutations.py 2000
 	python benchmarks/compile_speed.py
 
 format: ## format the code

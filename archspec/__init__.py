@@ -22,12 +22,19 @@ if TYPE_CHECKING:
     from archspec.backend import import_weights as import_weights
     from archspec.backend import predict as predict
     from archspec.backend import train as train
+    from archspec.conformance import check_plugin as check_plugin
+    from archspec.editors import schema as schema
     from archspec.errors import Diagnostic as Diagnostic
     from archspec.errors import SpecError as SpecError
+    from archspec.expanding import expand as expand
+    from archspec.explaining import explain as explain
+    from archspec.formatting import format as format
     from archspec.graph import TypedGraph as TypedGraph
     from archspec.loading import check as check
     from archspec.loading import load as load
+    from archspec.plugins import load_plugin as load_plugin
     from archspec.render.draw import draw as draw
+    from archspec.starting import new as new
 
 _HOME = {
     "Diagnostic": "archspec.errors",
@@ -35,6 +42,13 @@ _HOME = {
     "TypedGraph": "archspec.graph",
     "check": "archspec.loading",
     "load": "archspec.loading",
+    "load_plugin": "archspec.plugins",
+    "check_plugin": "archspec.conformance",
+    "new": "archspec.starting",
+    "schema": "archspec.editors",
+    "explain": "archspec.explaining",
+    "format": "archspec.formatting",
+    "expand": "archspec.expanding",
     "summarize": "archspec.analysis.summary",
     "draw": "archspec.render.draw",
     "compile": "archspec.backend",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
@@ -39,6 +40,10 @@ def compile(graph: Any, target: str = "torch") -> Any:
 
 def train(run: Any, out: Any = None, overrides: Sequence[str] = ()) -> Any:
     """Train what a run file says; returns what was reached and where it lies. See `archspec train`."""
+    if isinstance(run, str | Path) and Path(run).is_file():
+        from archspec.run import load_run
+
+        load_run(run, overrides)  # what is wrong with it is told before torch is waited for
     return backend("torch").train(run, out=out, overrides=overrides)
 
 

@@ -45,6 +45,36 @@ class Frame:
         return found
 
 
+def trail_to_json(trail: Frame | None) -> list[dict[str, Any]]:
+    """The steps of a trail, innermost first, as editors read them."""
+    frames = trail.frames() if trail else []
+    return [{"label": f.label, "file": f.span.file, "line": f.span.line, "column": f.span.column} for f in frames]
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that has to do with what is wrong: what is there, and where."""
+
+    label: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """An edit that was tried and works: `text` in the place of what `span` covers. Editors offer it under its title."""
+
+    span: Span
+    text: str
+    title: str = ""
+
+    def applied(self, source: str) -> str:
+        """The whole text of the file, edited."""
+        lines = source.splitlines(keepends=True)
+        line, start = lines[self.span.line - 1], self.span.column - 1
+        lines[self.span.line - 1] = line[:start] + self.text + line[start + self.span.length :]
+        return "".join(lines)
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One thing to tell the user. `span` is None only where no text is at fault (a missing file)."""
@@ -55,25 +85,39 @@ class Diagnostic:
     hint: str | None = None
     trail: Frame | None = None
     severity: Severity = "error"
+    related: tuple[Related, ...] = ()
+    fixes: tuple[Fix, ...] = ()
 
     def __str__(self) -> str:
         return format_diagnostic(self)
 
     def to_json(self) -> dict[str, Any]:
-        """The keys editors read: code, severity, message, hint, file, line, column, length, trail."""
+        """The keys editors read: code, severity, message, hint, file, line, column, length, trail, related, fixes."""
         span = self.span
         return {
             "code": self.code,
             "severity": self.severity,
-            "message": self.message,
-            "hint": self.hint,
+            "message": _sentence(self.message),
+            "hint": self.hint and _sentence(self.hint),
             "file": span.file if span else None,
             "line": span.line if span else None,
             "column": span.column if span else None,
             "length": span.length if span else None,
-            "trail": [
-                {"label": f.label, "file": f.span.file, "line": f.span.line, "column": f.span.column}
-                for f in (self.trail.frames() if self.trail else [])
+            "trail": trail_to_json(self.trail),
+            "related": [
+                {"label": r.label, "file": r.span.file, "line": r.span.line, "column": r.span.column}
+                for r in self.related
+            ],
+            "fixes": [
+                {
+                    "title": f.title,
+                    "text": f.text,
+                    "file": f.span.file,
+                    "line": f.span.line,
+                    "column": f.span.column,
+                    "length": f.span.length,
+                }
+                for f in self.fixes
             ],
         }
 
@@ -84,7 +128,7 @@ class SpecError(Exception):
     def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic]):
         found = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
         self.diagnostics: tuple[Diagnostic, ...] = found
-        super().__init__("\n\n".join(format_diagnostic(d) for d in found))
+        super().__init__(format_diagnostics(found))
 
     def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Diagnostic, ...]]]:
         return type(self), (self.diagnostics,)
@@ -99,60 +143,87 @@ def fail(
 
 def suggest(word: str, known: Iterable[str]) -> str | None:
     """The known word closest to a misspelt one, or None where nothing is near."""
-    import difflib  # only the mistaken wait for it
+    from archspec.nearest import nearest  # only the mistaken wait for it
 
-    candidates = [k for k in known if k]
-    near = difflib.get_close_matches(word, candidates, n=1, cutoff=0.6)
-    if not near:
-        near = difflib.get_close_matches(word.lower(), [k.lower() for k in candidates], n=1, cutoff=0.6)
-        near = [k for k in candidates if near and k.lower() == near[0]]
-    return near[0] if near else None
+    return next(iter(nearest(word, known)), None)
 
 
 def did_you_mean(word: str, known: Sequence[str], what: str = "known") -> str:
-    """A hint for an unknown word: the nearest known one, or the list of those there are."""
-    near = suggest(word, known)
-    if near is not None:
-        return f"did you mean '{near}'?"
+    """A hint for an unknown word: the nearest known one (several, equally near), or the list of those there are."""
+    from archspec.nearest import nearest  # only the mistaken wait for them
+    from archspec.synonyms import synonym
+
+    same = synonym(word, known)
+    if near := [same] if same else nearest(word, known):
+        return "did you mean " + " or ".join(f"'{k}'" for k in near) + "?"
     if not known:
         return f"there are no {what}"
     shown = ", ".join(sorted(known)[:12]) + (", …" if len(known) > 12 else "")
     return f"{what}: {shown}"
 
 
+MAX_SHOWN = 20
+"""Diagnostics that are printed in full; of the others their number is told."""
+MAX_WIDTH, MAX_TEXT = 120, 600
+"""Characters shown of a source line, and of a sentence that may quote what the user wrote."""
+
+
+def format_diagnostics(diagnostics: Sequence[Diagnostic], color: bool = False) -> str:
+    """Diagnostics as text, a blank line between two: the first of them, and how many more there are."""
+    texts = [format_diagnostic(d, color) for d in diagnostics[:MAX_SHOWN]]
+    if len(diagnostics) > MAX_SHOWN:
+        texts.append(f"… and {len(diagnostics) - MAX_SHOWN} more")
+    return "\n\n".join(texts)
+
+
 def format_diagnostic(diagnostic: Diagnostic, color: bool = False) -> str:
-    """The diagnostic as text: place, message, source line with caret, trail, hint."""
+    """The diagnostic as text: place, message, source line with caret, related places, trail, hint."""
 
     def paint(code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if color else text
 
     tint = "31;1" if diagnostic.severity == "error" else "33;1"
-    head = f"{paint(tint, diagnostic.severity)} {diagnostic.code}: {_one_cell_each(diagnostic.message)}"
+    head = f"{paint(tint, diagnostic.severity)} {diagnostic.code}: {_sentence(diagnostic.message)}"
     span = diagnostic.span
     if span is None:
         lines = [head]
     else:
-        lines = [f"{paint('1', str(span))}: {head}"]
-        if span.text.strip():
-            shown, column = _clip(_one_cell_each(span.text.rstrip()), span.column)
+        lines = [f"{paint('1', _place(span))}: {head}"]
+        if not span.text.isspace() and span.text:
+            shown, column = _clip(span.text, span.column)
+            shown = _one_cell_each(shown.rstrip())
             caret = "^" * max(1, min(span.length, len(shown) - column + 1))
             number = str(span.line)
             lines.append(f"  {number} | {shown}")
             lines.append(f"  {' ' * len(number)} | {' ' * (column - 1)}{paint(tint, caret)}")
+    lines += [f"  {_sentence(related.label)} ({_place(related.span)})" for related in diagnostic.related]
     frames = diagnostic.trail.frames() if diagnostic.trail else []
     shown_frames = frames if len(frames) <= 8 else [*frames[:5], None, *frames[-2:]]
     for frame in shown_frames:
-        lines.append(f"  in {frame.label} ({frame.span})" if frame else f"  … {len(frames) - 7} more …")
+        if frame is None:
+            lines.append(f"  … {len(frames) - 7} more …")
+        else:
+            lines.append(f"  in {_sentence(frame.label, MAX_WIDTH)} ({_place(frame.span)})")
     if diagnostic.hint:
-        lines.append(f"  {paint('36', 'help')}: {diagnostic.hint}")
+        lines.append(f"  {paint('36', 'help')}: {_sentence(diagnostic.hint)}")
     return "\n".join(lines)
 
 
+def _sentence(text: str, most: int = MAX_TEXT) -> str:
+    """A sentence of bounded length, its control characters blanked: what it quotes is the user's."""
+    end = min(79, most // 3)
+    return _one_cell_each(text if len(text) <= most else f"{text[: most - end - 1]}…{text[-end:]}")
+
+
+def _place(span: Span) -> str:
+    return f"{_sentence(span.file)}:{span.line}:{span.column}"
+
+
 def _one_cell_each(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
-def _clip(text: str, column: int, width: int = 120) -> tuple[str, int]:
+def _clip(text: str, column: int, width: int = MAX_WIDTH) -> tuple[str, int]:
     """The part of a long line around its column, and the column within it."""
     if len(text) <= width:
         return text, column

@@ -18,6 +18,8 @@ from archspec.tensor import TensorType
 if TYPE_CHECKING:
     import networkx
 
+    from archspec.sizes import Requirement, Sizes
+
 Phase = Literal["always", "train"]
 
 
@@ -86,6 +88,8 @@ class Graph:
     """The spec as it was built: variant, overrides and used blocks written in, as plain data."""
     notes: tuple[str, ...] = ()
     """What the user should know of how the graph came about (asserts that an override skipped)."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """What `was` says: the former path of a layer or scope, in a list as it is called now, to its present path."""
 
     @cached_property
     def consumers(self) -> Mapping[str, tuple[str, ...]]:
@@ -95,6 +99,23 @@ class Graph:
             for tap in node.inputs:
                 found[tap.node].append(node.name)
         return {name: tuple(readers) for name, readers in found.items()}
+
+    def present_name(self, name: str) -> str:
+        """What is called now what had that name, by the `was` of the spec; the name itself where none speaks of it.
+
+        `name` may go on behind a layer's: `conv1.weight` becomes `stem.weight`. A list's name is replaced before
+        the names in it; of two former names that fit, the longer.
+        """
+        rest, done = name.split("."), 0
+        while self.renamed:
+            ends = range(len(rest), done, -1)
+            fitting = (end for end in ends if ".".join(rest[:end]) in self.renamed)
+            end = next(fitting, None)
+            if end is None:
+                break
+            present = self.renamed[".".join(rest[:end])].split(".")
+            rest, done = [*present, *rest[end:]], len(present)
+        return ".".join(rest)
 
     def networkx(self) -> networkx.MultiDiGraph:
         """The same graph for networkx: node attribute `node`, edge attributes `port` and `position`."""
@@ -113,6 +134,20 @@ class TypedGraph(Graph):
     """A graph whose every tensor has a type: what can be counted, drawn and compiled."""
 
     types: Mapping[str, tuple[TensorType, ...]] = field(default_factory=dict)
+    sizes: Mapping[str, Sizes] = field(default_factory=dict)
+    """Of every size that the input leaves open, by its symbol, those that all layers take."""
+    requirements: tuple[Requirement, ...] = ()
+    """What layers ask of the open sizes, in execution order."""
+
+    @cached_property
+    def example(self) -> Mapping[str, int]:
+        """A usual number for each open size, that the network takes."""
+        if not self.sizes:
+            return {}
+        from archspec.sizes.example import example
+
+        met = dict.fromkeys(n for outputs in self.types.values() for x in outputs for n in x.shape)
+        return example([self.types[name][0].shape for name in self.inputs], met, self.sizes)
 
     def type_of(self, tap: Tap) -> TensorType:
         """Type of one tensor."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping as PyMapping
 from collections.abc import Sequence as PySequence
+from dataclasses import replace
 
 from archspec import source
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
@@ -89,7 +90,10 @@ def with_settings(tree: Mapping, settings: PySequence[str]) -> Mapping:
             span = Span(name, 1, 1, len(setting), setting)
             raise fail("E513", f"'{setting}' sets nothing", span, "write path=value, as in vars.classes=10")
         pad = len(path) + 1
-        value = _shift(source.parse(text, name), pad, setting)
+        try:
+            value = _shift(source.parse(text, name), pad, setting)
+        except SpecError as error:
+            raise SpecError(_moved(d, pad, setting) for d in error.diagnostics) from None
         tree = _apply(tree, tuple(path.strip().split(".")), value, Span(name, 1, 1, len(path), setting))
     return tree
 
@@ -102,18 +106,23 @@ def with_variables(tree: Mapping, variables: PyMapping[str, object]) -> Mapping:
     return tree
 
 
-def with_input(tree: Mapping, size: str | PySequence[int]) -> Mapping:
-    """The tree with another input: '3x224x224', [3, 224, 224], or 'left=3x66x200' where there are several."""
+_AXIS = re.compile(r"[0-9]+|(?:[0-9]+\*)?[A-WYZ][A-WYZa-wyz0-9_]*(?:[+-][0-9]+)?", re.ASCII)
+"""A number, or an open size: `H`, `32*H`. An x parts two axes, so none is in a name."""
+
+
+def with_input(tree: Mapping, size: str | PySequence[int | str]) -> Mapping:
+    """The tree with another input: '3x224x224', [3, 224, 224], '3xHxW', or 'left=3x66x200' where there are several."""
     name, sign, text = size.partition("=") if isinstance(size, str) else ("", "", "x".join(map(str, size)))
     text = text if sign or not isinstance(size, str) else name
     shown = size if isinstance(size, str) else text
     span = Span(f"--input {shown}", 1, 1, max(1, len(shown)), shown)
-    numbers = re.split(r"[x×,]", text.strip().lower())
-    if not all(n.isdecimal() and n.isascii() and int(n) > 0 for n in numbers if len(n) < 12) or len(numbers) > 4:
-        raise fail("E514", f"'{text}' is not an input size", span, "write channels x height x width: 3x224x224")
-    if any(len(n) >= 12 for n in numbers):
+    axes = [axis.strip() for axis in re.split(r"[xX×,]", text)]
+    if not all(_AXIS.fullmatch(axis) and axis.strip("0") for axis in axes) or len(axes) > 4:
+        hint = "write channels x height x width: 3x224x224, or 3xHxW to leave the size open"
+        raise fail("E514", f"'{text}' is not an input size", span, hint)
+    if any(axis.isdecimal() and len(axis) >= 12 for axis in axes):
         raise fail("E514", f"an axis of '{text}' is too large", span)
-    value = source.from_plain([int(n) for n in numbers], span)
+    value = source.from_plain([int(axis) if axis.isdecimal() else axis for axis in axes], span)
     several = tree.get("inputs")
     if isinstance(several, Mapping):
         if not sign or several.get(name) is None:
@@ -143,7 +152,7 @@ def _set(tree: Value, path: tuple[str, ...], value: Value, span: Span | None = N
     head, rest = path[0], path[1:]
     where = span or value.span
     if isinstance(tree, Sequence):
-        if not head.isdecimal() or int(head) >= len(tree.items):
+        if not (head.isdecimal() and len(head) < 10 and int(head) < len(tree.items)):
             hint = f"'{walked}' is a list of {len(tree.items)}: 0 … {len(tree.items) - 1}"
             raise fail("E512", f"'{walked}' has no item {head}", where, hint)
         i = int(head)
@@ -181,6 +190,13 @@ def _merged(old: Value | None, new: Value) -> Value:
 
 def _key(text: str, span: Span) -> Scalar:
     return Scalar(text, text, span, False)
+
+
+def _moved(d: Diagnostic, columns: int, text: str) -> Diagnostic:
+    """A mistake in the part behind `path=`, told in the whole setting."""
+    if d.span is None or d.span.line > 1:
+        return d
+    return replace(d, span=replace(d.span, column=d.span.column + columns, text=text.partition("\n")[0]))
 
 
 def _shift(value: Value, columns: int, text: str) -> Value:

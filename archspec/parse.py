@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from archspec import source
-from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
+from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean, suggest
+from archspec.ops import REGISTRY
 from archspec.ops.arguments import as_written
 from archspec.source import Scalar, Value
 from archspec.spec import (
@@ -27,11 +28,18 @@ from archspec.spec import (
     Spec,
 )
 
+MAX_TOLD = 100
+"""Mistakes of form that are told: who makes more has made one of another kind."""
+
 
 def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: str = "E101") -> list[Diagnostic]:
     """A pydantic error as diagnostics placed in the text that was validated."""
     found = []
-    for item in error.errors(include_url=False):
+    items = error.errors(include_url=False)[:MAX_TOLD]
+    misspelt = _misspelt(items)
+    for item in items:
+        if item["type"] == "missing" and item["loc"] in misspelt:
+            continue  # it is there, and told as what it is called
         loc = tuple(part for part in item["loc"] if not _is_machinery(part))
         key = str(loc[-1]) if loc else ""
         hint = None
@@ -40,6 +48,7 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
             hint = did_you_mean(key, _keys_beside(model, loc), "keys here")
         elif item["type"] == "missing":
             message = f"the key '{key}' is missing"
+            hint = "a spec begins with `archspec: 1`, the version of the language" if loc == ("archspec",) else None
             loc = loc[:-1]
         elif item["type"] == "string_pattern_mismatch":
             bad = key if key != "[key]" else str(item["input"])
@@ -59,6 +68,14 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
     for d in found:  # each member of a union refuses for itself: the first says it; what is missing is told singly
         first.setdefault((d.span, d.message if "is missing" in d.message else ""), d)
     return list(first.values())
+
+
+def _misspelt(items: Iterable[Any]) -> set[tuple[int | str, ...]]:
+    """Places of missing keys that stand there in a near miss: `form` for `from`."""
+    missing = [item["loc"] for item in items if item["type"] == "missing"]
+    unknown = [item["loc"] for item in items if item["type"] == "extra_forbidden"]
+    beside = [(loc, other[-1]) for loc in missing for other in unknown if loc[:-1] == other[:-1]]
+    return {loc for loc, written in beside if suggest(str(written), [str(loc[-1])])}
 
 
 def _is_machinery(part: int | str) -> bool:
@@ -123,15 +140,16 @@ class Parser:
         if len(words) != 1:
             if words:
                 named = ", ".join(f"'{word.text}'" for word in words)
-                typo = did_you_mean(words[1].text, MODIFIERS, "modifiers")
-                self.error("E102", f"a layer is one key, here are {len(words)}: {named}", words[1].span, typo)
+                hint = _beside(words[0].text, words[1].text)
+                self.error("E102", f"a layer is one key, here are {len(words)}: {named}", words[1].span, hint)
             else:
-                self.error("E102", "this entry names no layer, only modifiers", value.span)
+                hint = "modifiers stand under the layer they belong to, without a '- ' of their own"
+                self.error("E102", "this entry names no layer, only modifiers", value.span, hint)
             return None
         word = words[0]
         name = value.get("name")
         if name is not None and not isinstance(name, Scalar):
-            self.error("E103", "a name is text", name.span)
+            self.error("E103", "a name is text", name.span, "name: stem; in a loop `p$level` names each instance")
             name = None
         each = value.get("each")
         if each is not None and not isinstance(each, source.Mapping):
@@ -145,7 +163,7 @@ class Parser:
             self.error("E102", f"`join` belongs to `branches`, not to '{word.text}'", key.span if key else join.span)
         layer = Layer(
             word.text, word.span, value.get(word.text), name, value.get("from"),
-            value.get("when"), value.get("repeat"), each, join, self._own(value),
+            value.get("when"), value.get("repeat"), each, join, self._own(value), self._was(value),
         )  # fmt: skip
         return self._with_body(layer, layer.args)
 
@@ -159,6 +177,16 @@ class Parser:
             )
             return False
         return own.value
+
+    def _was(self, value: source.Mapping) -> Value | None:
+        was = value.get("was")
+        if was is None or _is_names(was):
+            return was
+        if isinstance(was, source.Mapping) and was.entries and all(_is_names(old) for _, old in was.entries):
+            return was
+        hint = "was: conv1, was: [conv1, first], or for what is inside: was: {conv: conv1, norm: batch_norm1}"
+        self.error("E174", "`was` is the name that this layer had, or a list of names", was.span, hint)
+        return None
 
     def _with_body(self, layer: Layer, args: Value | None) -> Layer | None:
         """The layer with what stands inside it parsed, where its word holds layers."""
@@ -206,17 +234,42 @@ class Parser:
                 self.error("E101", f"unknown key '{key.text}' in residual", key.span, hint)
         body = args.get("body")
         if body is None:
-            self.error("E106", "this residual has no `body`", layer.span)
+            hint = "residual: {body: [conv: …], shortcut: project}; or the layers alone, `residual: [conv: …]`"
+            self.error("E106", "this residual has no `body`", layer.span, hint)
             return None
         shortcut = args.get("shortcut")
         inside = self.layers(shortcut) if isinstance(shortcut, source.Sequence) else ()
         return replace(layer, body=self.layers(body), shortcut=shortcut, shortcut_layers=inside)
 
 
+def _beside(word: str, other: str) -> str:
+    """What a second word in the entry of a layer may have been meant as."""
+    if word in REGISTRY and other in REGISTRY[word].model_fields:
+        first = f"{REGISTRY[word].main}: …, " if REGISTRY[word].main not in (None, other) else ""
+        return f"'{other}' is an argument: `- {word}: {{{first}{other}: …}}`"
+    if other in REGISTRY or other in STRUCTURAL:
+        return f"a layer of its own begins with '- ': `- {other}`"
+    return did_you_mean(other, MODIFIERS, "modifiers")
+
+
+def _is_names(value: Value) -> bool:
+    """Whether a value is text, or a list of texts."""
+    items = value.items if isinstance(value, source.Sequence) else (value,)
+    return bool(items) and all(isinstance(item, Scalar) and not isinstance(item.value, bool) for item in items)
+
+
 def validate(tree: Value) -> tuple[Document, source.Mapping]:
     """The document of a whole file. Raises SpecError with every structural mistake, placed."""
     if not isinstance(tree, source.Mapping):
         raise SpecError(Diagnostic("E101", "a spec is a mapping that begins with `archspec: 1`", tree.span))
+    if tree.get("archspec") is None and {"model", "train"} <= {*tree.keys()}:
+        hint = "`archspec train` carries it out; the spec is what its `model` names"
+        raise FormError([Diagnostic("E101", "this is a run file, not a spec", tree.span, hint)], frozenset([""]))
+    known = _keys_beside(Document, ())
+    unknown = [key for key, _ in tree.entries if key.text not in known]
+    if len(unknown) > MAX_TOLD:
+        message = f"unknown key '{unknown[0].text}', and {len(unknown) - 1:,} more: this is no spec"
+        raise FormError([Diagnostic("E101", message, unknown[0].span)], frozenset([""]))
     try:
         return Document.model_validate(source.to_plain(tree)), tree
     except ValidationError as error:
@@ -299,7 +352,8 @@ def parse(
         origin, inside = value.get("from"), value.get("layers")
         assert origin is not None and inside is not None
         train = head.only == "train"
-        heads.append(HeadSpec(key.text, key.span, origin, train, head.weight, parser.layers(inside)))
+        was = value.get("was")
+        heads.append(HeadSpec(key.text, key.span, origin, train, head.weight, parser.layers(inside), was))
     variables = tree.get("vars")
     defaults = tree.get("defaults")
     asserts = tree.get("assert")

@@ -16,7 +16,7 @@ from archspec import source
 from archspec.errors import Frame, Span
 from archspec.source import Scalar, Value
 
-MODIFIERS = ("name", "from", "when", "repeat", "each", "join", "own")
+MODIFIERS = ("name", "from", "when", "repeat", "each", "join", "own", "was")
 STRUCTURAL = ("layers", "branches", "residual", "act", "share", "map")
 PARAMETER_TYPES = ("int", "float", "number", "str", "bool", "list", "layers", "name")
 RESERVED = ("in", "prev", "index")
@@ -24,6 +24,8 @@ JOINS = ("concat", "add", "multiply", "mean", "max", "none")
 SHORTCUTS = ("identity", "project", "when_same")
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+OutputName = Annotated[str, Field(pattern=r"^[A-Za-z_$][A-Za-z0-9_.:*$]*$")]
+"""What an output may be called: a name, or the path and tensor that it has where none is given it."""
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -44,6 +46,7 @@ class HeadDocument(_Part):
     """An output beside the main one; `only: train` leaves it out of the deployed network."""
 
     from_: Any = Field(alias="from")
+    was: Text | list[Text] | dict[str, Text | list[Text]] | None = None
     only: Literal["train"] | None = None
     weight: Annotated[float, Field(ge=0)] = 1.0
     layers: Annotated[list[Any], Field(min_length=1)]
@@ -55,6 +58,7 @@ class Document(_Part):
     archspec: Literal[1]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] = "network"
     cite: Text | None = None
+    allow: list[Text] = []
     task: Literal["classify", "regress", "segment", "embed"] = "classify"
     input: Annotated[list[Any], Field(min_length=1, max_length=4)] | None = None
     inputs: dict[Identifier, Annotated[list[Any], Field(min_length=1, max_length=4)]] | None = None
@@ -66,7 +70,7 @@ class Document(_Part):
     layers: list[Any] | None = None
     heads: dict[Identifier, HeadDocument] = {}
     outputs: (
-        Annotated[list[str], Field(min_length=1)] | Annotated[dict[Identifier, str], Field(min_length=1)] | None
+        Annotated[list[str], Field(min_length=1)] | Annotated[dict[OutputName, str], Field(min_length=1)] | None
     ) = None
     assert_: list[str | dict[Literal["always"], str]] = Field(default=[], alias="assert")
 
@@ -96,6 +100,7 @@ class Layer:
     each: source.Mapping | None = None
     join: Value | None = None
     own: bool = False
+    was: Value | None = None
     body: tuple[Layer, ...] = ()
     branches: tuple[Layer, ...] = ()
     shortcut: Value | None = None
@@ -104,7 +109,8 @@ class Layer:
     @property
     def modified(self) -> bool:
         """Whether anything but the word and its arguments was written."""
-        return self.own or any(x is not None for x in (self.name, self.origin, self.when, self.repeat, self.each))
+        written = (self.name, self.origin, self.when, self.repeat, self.each, self.was)
+        return self.own or any(x is not None for x in written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,7 @@ class HeadSpec:
     only_train: bool
     weight: float
     layers: tuple[Layer, ...]
+    was: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,14 @@
-"""The type of a tensor, and the arithmetic of sliding windows that every spatial operator shares."""
+"""The type of a tensor, and the arithmetic of sliding windows that every spatial operator shares.
+
+A size is an `int`, or where the spec leaves it open an `archspec.sizes.Open`, which takes part in the same arithmetic.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "uint8": 1, "bool": 1}
@@ -41,12 +46,54 @@ class TensorType:
         """Bytes per example."""
         return self.numel * BYTES[self.dtype]
 
+    @property
+    def open(self) -> bool:
+        """Whether the spec leaves a size of it open."""
+        return any(not isinstance(n, int) for n in self.shape)
+
+    def at(self, sizes: Mapping[str, int]) -> TensorType:
+        """The type where the open sizes have those numbers."""
+        return TensorType(tuple(at(n, sizes) for n in self.shape), self.dtype)
+
     def __str__(self) -> str:
         return "×".join(str(n) for n in self.shape)
 
 
-# Window arithmetic, one axis at a time. Sizes meet only +, -, *, // and max, so that a size may
-# also be a symbol. Nothing here refuses: a result below 1 means that the window does not fit.
+# Sizes that may be open. What needs `archspec.sizes` imports it only then.
+
+
+def at(value: int, sizes: Mapping[str, int]) -> int:
+    """A size or a count where the open sizes have those numbers."""
+    if isinstance(value, int):
+        return value
+    found: int = value.at(sizes)
+    return found
+
+
+def larger(a: int, b: int) -> int:
+    """The larger of two sizes."""
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    from archspec import sizes
+
+    return sizes.larger(a, b)
+
+
+def smaller(a: int, b: int) -> int:
+    """The smaller of two sizes."""
+    return min(a, b) if isinstance(a, int) and isinstance(b, int) else -larger(-a, -b)
+
+
+def ratio(a: int, b: int) -> Fraction:
+    """a / b: of open sizes what it comes to in the long run, and 1 where that is 0 or has no end."""
+    if isinstance(a, int) and isinstance(b, int):
+        return Fraction(a, b)
+    rates = [Fraction(0) if isinstance(n, int) else Fraction(n.slope) for n in (a, b)]
+    return rates[0] / rates[1] if all(rates) else Fraction(1)
+
+
+# Window arithmetic, one axis at a time. Sizes meet only +, -, *, // and `larger`, so that a size may
+# be open. Nothing here refuses: a result below 1 means that the window does not fit.
 
 PaddingWord = Literal["valid", "same", "full", "same_upper"]
 
@@ -74,7 +121,7 @@ def window_output(
     if not ceil:
         return room // stride + 1
     starts_inside = (size + before - 1) // stride + 1
-    return -max(-(-(-room // stride) + 1), -starts_inside)
+    return smaller(-(-room // stride) + 1, starts_inside)
 
 
 def transposed_output(
@@ -105,7 +152,7 @@ def pad_word(word: PaddingWord, size: int, kernel: int, stride: int = 1, dilatio
     if word == "same":
         return reach // 2, reach - reach // 2
     positions = -(-size // stride)
-    total = max(0, (positions - 1) * stride + reach + 1 - size)
+    total = larger(0, (positions - 1) * stride + reach + 1 - size)
     return total // 2, total - total // 2
 
 
@@ -114,4 +161,8 @@ def adaptive_extent(size: int, output: int) -> int:
 
     Window i covers the cells floor(i·size / output) to ceil((i + 1)·size / output) − 1.
     """
-    return size + output - math.gcd(size, output)
+    if isinstance(size, int):
+        return size + output - math.gcd(size, output)
+    from archspec import sizes
+
+    return size + output - sizes.common_divisor(size, output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from archspec import source
 from archspec.errors import did_you_mean, fail
 from archspec.source import Mapping, Scalar, Value
+
+MAX_NAME = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,15 @@ def locate(spec: str | Path) -> tuple[Path, str | None]:
     Raises SpecError E501 for a name or file that is not there.
     """
     text = str(spec)
+    if not os.path.exists(text) and (len(text) > MAX_NAME or "\0" in text):  # to the system no name at all
+        raise fail("E501", f"there is no network '{text}'")
     name, _, variant = text.rpartition("@") if "@" in text and not Path(text).exists() else (text, "", "")
     path = Path(name)
     if path.is_file() or isinstance(spec, Path) or "/" in name or path.suffix in (".yaml", ".yml"):
         return path, variant or None
     entry = _find(name)
+    if entry is None and name and path.exists():
+        return path, variant or None  # a folder, a pipe: who opens it tells
     if entry is None:
         known = [e.name for e in entries()]
         hint = f"{did_you_mean(name, known, 'networks')} (`archspec list` shows all; a path works too)"

@@ -9,16 +9,18 @@ is left over (norms, activations, pools, sums) is `elementwise_ops`, never mixed
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archspec.analysis.storage import in_place
+from archspec.errors import fail
 from archspec.graph import Node, TypedGraph
-from archspec.tensor import BYTES
+from archspec.tensor import BYTES, at
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Figures of one layer, or of several: they add up.
+    """Figures of one layer, or of several: they add up. Where the input leaves sizes open, those that depend on
+    the size of the image are formulas (`archspec.sizes.Volume`).
 
     `params` are elements of learned tensors, frozen ones included (`trainable_params` without them);
     `buffers` elements stored but not learned; `weight_bytes` the size of both. `activation_bytes` are
@@ -37,6 +39,15 @@ class Counts:
     def flops(self) -> int:
         """Floating-point operations: 2 · MACs."""
         return 2 * self.macs
+
+    def at(self, sizes: Mapping[str, int]) -> Counts:
+        """The figures where the open sizes have those numbers."""
+        return replace(
+            self,
+            macs=at(self.macs, sizes),
+            elementwise_ops=at(self.elementwise_ops, sizes),
+            activation_bytes=at(self.activation_bytes, sizes),
+        )
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -113,12 +124,19 @@ def _count_node(graph: TypedGraph, node: Node, batch: int, fresh: bool, own_memo
             else:
                 params += size
                 trainable += size if weight.kind == "parameter" else 0
+    try:
+        macs, elementwise = op.macs(inputs, outputs), op.elementwise_ops(inputs, outputs)
+    except TypeError as error:  # an open size is no number, and says so where one is needed
+        if not graph.sizes:
+            raise
+        message = f"{op.word} at {node.name}: what it costs is computed from numbers, and its input leaves them open"
+        raise fail("E315", message, node.span, "write the image's size, as `--input 3x224x224`", node.trail) from error
     return Counts(
         params=params,
         trainable_params=trainable,
         buffers=buffers,
         weight_bytes=weight_bytes,
-        macs=batch * op.macs(inputs, outputs),
-        elementwise_ops=batch * op.elementwise_ops(inputs, outputs),
+        macs=batch * macs,
+        elementwise_ops=batch * elementwise,
         activation_bytes=batch * sum(t.nbytes for t in outputs) if own_memory and op.storage != "view" else 0,
     )

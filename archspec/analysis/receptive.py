@@ -49,7 +49,14 @@ class Field:
 
 
 def fields(graph: TypedGraph) -> dict[str, tuple[Field, ...]]:
-    """Receptive field of every node's output, one entry a spatial axis; () once the axes are gone."""
+    """Receptive field of every node's output, one entry a spatial axis; () once the axes are gone.
+
+    Where the input leaves sizes open, at the graph's example of them.
+    """
+    if graph.sizes:
+        from archspec.close import close  # only the open wait for it
+
+        graph = close(graph, graph.example)
     found: dict[str, tuple[Field, ...]] = {}
     for node in graph.nodes.values():
         outputs = graph.types[node.name]

@@ -9,8 +9,9 @@ from typing import Any
 from archspec.analysis.counts import Counts, count, count_params, depth, total
 from archspec.analysis.receptive import stride
 from archspec.analysis.storage import in_place
-from archspec.errors import fail
+from archspec.errors import fail, trail_to_json
 from archspec.graph import Node, TypedGraph
+from archspec.infer import infer
 from archspec.passes.deploy import deploy
 from archspec.tensor import TensorType
 
@@ -34,18 +35,25 @@ class Row:
         return self.counts.params > 0 and self.counts.trainable_params == 0
 
     def to_json(self) -> dict[str, Any]:
-        """The layer as `summarize --format json` gives it; several outputs give a list of shapes."""
-        span, shapes = self.node.span, [list(t.shape) for t in self.outputs]
+        """The layer as `summarize --format json` gives it; several outputs give a list of shapes.
+
+        What depends on a size that the input leaves open is a formula, as text.
+
+        `source` is where the layer's word stands, which may be in a block of another file; `trail` where that block
+        was called, and the loops and groups around, from the inside out.
+        """
+        span, shapes = self.node.span, [[written(n) for n in t.shape] for t in self.outputs]
         return {
             "name": self.name,
             "op": self.node.op.word,
             "inputs": [str(tap) for tap in self.node.inputs],
             "output": shapes[0] if len(shapes) == 1 else shapes,
             "params": self.counts.params,
-            "macs": self.counts.macs,
-            "flops": self.counts.flops,
-            "activation_bytes": self.counts.activation_bytes,
+            "macs": written(self.counts.macs),
+            "flops": written(self.counts.flops),
+            "activation_bytes": written(self.counts.activation_bytes),
             "source": {"file": span.file, "line": span.line, "column": span.column},
+            "trail": trail_to_json(self.node.trail),
         }
 
 
@@ -83,20 +91,41 @@ class Summary:
             "params": totals.params,
             "trainable_params": totals.trainable_params,
             "buffers": totals.buffers,
-            "macs": totals.macs,
-            "flops": totals.flops,
-            "elementwise_ops": totals.elementwise_ops,
-            "activation_bytes": totals.activation_bytes,
+            "macs": written(totals.macs),
+            "flops": written(totals.flops),
+            "elementwise_ops": written(totals.elementwise_ops),
+            "activation_bytes": written(totals.activation_bytes),
         }
         if self.params_with_aux is not None:
             figures["params_with_aux"] = self.params_with_aux
         return {
             "name": self.name,
-            "inputs": {name: list(t.shape) for name, t in self.inputs.items()},
-            "outputs": {name: list(t.shape) for name, t in self.outputs.items()},
+            "inputs": {name: [written(n) for n in t.shape] for name, t in self.inputs.items()},
+            "outputs": {name: [written(n) for n in t.shape] for name, t in self.outputs.items()},
             "totals": figures,
+            **({"open": self._open_to_json()} if self.graph.sizes else {}),
             "layers": [row.to_json() for row in self.rows],
         }
+
+    def _open_to_json(self) -> dict[str, Any]:
+        """What the open sizes must be, and the totals at an example of them."""
+        from archspec.analysis.open_sizes import open_sizes
+
+        figures = self.figures(self.totals)
+        return {
+            **open_sizes(self.graph),
+            "example": {
+                "sizes": dict(self.graph.example),
+                "macs": figures.macs,
+                "flops": figures.flops,
+                "elementwise_ops": figures.elementwise_ops,
+                "activation_bytes": figures.activation_bytes,
+            },
+        }
+
+    def figures(self, counts: Counts) -> Counts:
+        """Counts in numbers: where the input leaves sizes open, at the graph's example of them."""
+        return counts.at(self.graph.example) if self.graph.sizes else counts
 
     def facts(self) -> dict[str, Any]:
         """What an `assert:` may speak of, by name. Without training heads `params_with_aux` is `params`."""
@@ -121,6 +150,16 @@ class Summary:
         }
 
 
+def written(value: int) -> int | str:
+    """A size or a count as JSON and CSV have it: a number, or a formula of the open sizes, `ceil(H/2)`."""
+    if isinstance(value, int):
+        return value
+    from archspec.sizes import PROGRAMS
+
+    text: str = value.written(PROGRAMS)
+    return text
+
+
 def summarize(graph: TypedGraph, batch: int = 1) -> Summary:
     """Count a network: per layer, in execution order of the deployed graph, and in total.
 
@@ -130,6 +169,8 @@ def summarize(graph: TypedGraph, batch: int = 1) -> Summary:
     if batch < 1:
         raise fail("E580", f"a batch of {batch} examples cannot be counted", hint="a whole number of at least 1")
     deployed = deploy(graph)
+    if deployed.sizes and deployed is not graph:
+        deployed = infer(deployed)  # training heads may have asked for more of the open sizes
     counts = count(deployed, batch)
     overwriting = in_place(deployed)
     heads = tuple(name for name, head in graph.heads.items() if head.phase == "train")

@@ -6,45 +6,56 @@ Names are the keys of weights, so how they derive is fixed: see docs/names.md.
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 
-from archspec.build.bind import arguments, check_defaults, shown
-from archspec.build.expand import Expansion, unknown_word
-from archspec.build.flow import BROKEN, Broken, Flow, Named, Names, Overflow, Port
+from archspec.build.bind import arguments, check_defaults, operator_called
+from archspec.build.expand import MAX_DIAGNOSTICS, Expansion, unknown_word
+from archspec.build.flow import BROKEN, Broken, Flow, Named, Names, Overflow
+from archspec.build.inputs import input_flow
 from archspec.build.place import Place
+from archspec.build.unseen import unknown_variables
 from archspec.errors import Diagnostic, SpecError
-from archspec.expressions import plain
-from archspec.graph import Graph, Head, Node, Phase, Scope, Tap
+from archspec.graph import Graph, Head, Phase, Scope, Tap
 from archspec.ops import REGISTRY
-from archspec.ops.arguments import LARGEST
-from archspec.ops.base import OperatorError
-from archspec.ops.shape import Input
-from archspec.source import Mapping, Value
+from archspec.source import Mapping
 from archspec.spec import RESERVED, STRUCTURAL, Layer, Spec, walk
 
-__all__ = ["build"]
-
-_ONE = Fraction(1)
+__all__ = ["assemble", "build"]
 
 
 def build(spec: Spec) -> Graph:
-    """The graph of a spec. Raises SpecError with every error found, each with its place and trail."""
+    """The graph of a spec. Raises SpecError with every error found, each with its place and trail, and with what
+    would make tensors meet that do not."""
     expansion = Expansion(spec)
+    try:
+        return assemble(expansion)
+    except SpecError as error:
+        from archspec.build.home import at_home  # only the mistaken wait for these
+        from archspec.build.mismatch import explained
+
+        raise SpecError(at_home(expansion, explained(expansion, error.diagnostics))) from None
+
+
+def assemble(expansion: Expansion) -> Graph:
+    """The graph of an expansion that has just begun. Raises SpecError with every error found."""
+    spec = expansion.spec
     top = Place("", Names(), {}, Flow(()), trail=spec.variant)
-    _keep(expansion, check_words(spec) + check_defaults(spec.defaults, spec.tree))
+    _keep(expansion, check_words(spec) + check_defaults(spec.defaults, spec.tree, spec.blocks))
     _variables(expansion, top)
     _defaults(expansion, top)
-    flow = _inputs(expansion, top)
+    flow = input_flow(expansion, top)
     top.inside = flow
     try:
         out = expansion.run(spec.layers, flow, top)
         outputs = _outputs(expansion, top, out)
         heads = {head.name: _head(expansion, top, head.name, outputs) for head in spec.heads}
+        renamed = expansion.renames.settled(expansion)
     except Overflow as error:
         raise SpecError(_in_order(expansion) or error.diagnostics) from None
     if not expansion.diagnostics and len(expansion.nodes) == len(spec.inputs):
         message = "this network has no layers: every one is left out or empty"
         expansion.report(SpecError(Diagnostic("E162", message, spec.tree.span)), top)
+    if not expansion.diagnostics:
+        _keep(expansion, unknown_variables(spec))
     if expansion.diagnostics:
         raise SpecError(_in_order(expansion))
     return Graph(
@@ -55,6 +66,7 @@ def build(spec: Spec) -> Graph:
         heads=heads,
         scopes=_scopes(expansion),
         task=spec.task,
+        renamed=renamed,
     )
 
 
@@ -80,6 +92,8 @@ def check_words(spec: Spec) -> list[Diagnostic]:
             _check_call(layer, spec)
         except SpecError as error:
             found += error.diagnostics
+        if len(found) >= MAX_DIAGNOSTICS:
+            break
     return found
 
 
@@ -87,8 +101,7 @@ def _check_call(layer: Layer, spec: Spec) -> None:
     if layer.word in spec.blocks:
         block = spec.blocks[layer.word]
         arguments(block.name, block.main, list(block.params), layer.args, layer.span)
-    elif layer.word in REGISTRY:
-        cls = REGISTRY[layer.word]
+    elif (cls := operator_called(layer.word)) is not None:
         arguments(cls.word, cls.main, list(cls.model_fields), layer.args, layer.span)
     else:
         raise unknown_word(layer.word, layer.span, spec)
@@ -127,50 +140,6 @@ def _defaults(expansion: Expansion, top: Place) -> None:
                 expansion.defaults.setdefault(word, {})[key] = (top.evaluate(value, Flow(())), value)
             except SpecError as error:
                 expansion.report(error, top)
-
-
-def _inputs(expansion: Expansion, top: Place) -> Flow:
-    """Input nodes; the first input flows into the first layer."""
-    flows = []
-    for name, sizes in expansion.spec.inputs.items():
-        wrong: list[Diagnostic] = []
-        try:
-            shape = tuple(_size(item, top, wrong) for item in sizes.items)
-            if wrong:
-                raise SpecError(wrong)
-            op = Input(shape=shape)
-            expansion.nodes[name] = Node(name, op, (), sizes.span)
-            expansion.types[name] = op.infer(())
-            port = Port(Tap(name), expansion.types[name][0], (_ONE,) * (len(shape) - 1))
-            flow = Flow((port,))
-        except SpecError as error:
-            expansion.report(error, top)
-            flow = BROKEN
-        except OperatorError as error:
-            expansion.report(SpecError(Diagnostic("E310", error.message, sizes.span, error.hint)), top)
-            flow = BROKEN
-        top.names.own[name] = Named(flow)
-        flows.append(flow)
-    return flows[0] if flows else BROKEN
-
-
-def _size(item: Value, top: Place, wrong: list[Diagnostic]) -> int:
-    """One axis of an input; what is wrong with it joins what is wrong with the others."""
-    try:
-        value = plain(top.evaluate(item, Flow(())))
-    except SpecError as error:
-        wrong += error.diagnostics
-        return 1
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST:
-        return value
-    if isinstance(value, str):
-        if not any(d.code == "E150" for d in wrong):
-            message = f"the size '{value}' is open"
-            wrong.append(Diagnostic("E150", message, item.span, "give a number here, or `--input 3x224x224`"))
-    else:
-        message = f"an input size is a whole number from 1 to {LARGEST:,}, got {shown(value)}"
-        wrong.append(Diagnostic("E151", message, item.span))
-    return 1
 
 
 def _outputs(expansion: Expansion, top: Place, out: Flow) -> dict[str, Tap]:
@@ -218,8 +187,10 @@ def _head(expansion: Expansion, top: Place, name: str, outputs: dict[str, Tap]) 
             outputs[name] = out.ports[0].tap
         else:
             message = f"a head gives one tensor, '{name}' gives {len(out)}"
-            expansion.report(SpecError(Diagnostic("E160", message, head.span)), place)
+            hint = "join them at its end, or make a head of each"
+            expansion.report(SpecError(Diagnostic("E160", message, head.span, hint)), place)
         top.names.own[name] = Named(out, place.names.own)
+        expansion.renames.note(expansion, head.was, name, flow, top)
     except Broken:
         pass
     except SpecError as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from itertools import islice
 
 from pydantic import ValidationError
 
@@ -13,6 +14,9 @@ from archspec.ops import REGISTRY
 from archspec.ops.arguments import as_written
 from archspec.ops.base import Operator, OperatorError
 from archspec.source import Scalar, Value
+
+MAX_UNKNOWN = 100
+"""Unknown arguments of one call that are told: each takes a search for what was meant."""
 
 
 def arguments(word: str, main: str | None, known: list[str], args: Value | None, span: Span) -> dict[str, Value]:
@@ -29,23 +33,35 @@ def arguments(word: str, main: str | None, known: list[str], args: Value | None,
         Diagnostic(
             "E301", f"'{word}' has no argument '{key.text}'", key.span, did_you_mean(key.text, known, "arguments")
         )
-        for key, _ in args.entries
-        if key.text not in known
+        for key, _ in islice((entry for entry in args.entries if entry[0].text not in known), MAX_UNKNOWN)
     ]
     if wrong:
         raise SpecError(wrong)
     return {key.text: value for key, value in args.entries}
 
 
-def check_defaults(defaults: Mapping[str, source.Mapping], tree: source.Mapping) -> list[Diagnostic]:
+def operator_called(word: str) -> type[Operator] | None:
+    """The operator of that word, from an installed plugin where archspec has none."""
+    if word not in REGISTRY:
+        from archspec import plugins  # only the mistaken, and those who have plugins, wait for it
+
+        return plugins.operator_called(word)
+    return REGISTRY[word]
+
+
+def check_defaults(
+    defaults: Mapping[str, source.Mapping], tree: source.Mapping, blocks: Container[str]
+) -> list[Diagnostic]:
     """What is wrong with `defaults:`: only arguments that do not change the structure may be filled."""
     found = []
     where = tree.get("defaults")
     for word, values in defaults.items():
-        cls = REGISTRY.get(word)
+        cls = operator_called(word)
         if cls is None:
             key = where.key(word) if isinstance(where, source.Mapping) else None
             hint = did_you_mean(word, list(REGISTRY), "operators")
+            if word in blocks:
+                hint = "it is a block: what it does is written in its layers and the defaults of its `params`"
             span = key.span if key else values.span
             found.append(Diagnostic("E302", f"defaults are for operators; '{word}' is none", span, hint))
             continue

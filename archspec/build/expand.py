@@ -10,23 +10,29 @@ from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from archspec import source
-from archspec.build import bind, joins, loops, sharing
-from archspec.build.flow import BROKEN, Broken, Flow, Named, Names, Overflow, Port, bundle, moved
+from archspec import source, zoo
+from archspec.build import bind, joins, loops, paths, sharing
+from archspec.build.flow import BROKEN, Broken, Flow, Jump, Named, Names, Overflow, Port, bundle, moved
 from archspec.build.place import Passed, Place
-from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
+from archspec.build.refusal import Refusal
+from archspec.build.renames import Renames
+from archspec.errors import Diagnostic, Related, Span, SpecError, did_you_mean
 from archspec.expressions import plain
 from archspec.graph import Node, Scope, Tap
 from archspec.ops import REGISTRY
 from archspec.ops.act import ACTIVATIONS
-from archspec.ops.base import Operator, OperatorError
+from archspec.ops.base import Operator, OperatorError, Types
 from archspec.parse import Parser
 from archspec.source import Scalar, Value
 from archspec.spec import PARAMETER_TYPES, STRUCTURAL, Block, Layer, Spec
 from archspec.tensor import TensorType
 
-MAX_NODES = 200_000
+if TYPE_CHECKING:
+    from archspec.sizes import Sizes
+
+MAX_NODES = 32_000
 MAX_NUMEL = 2**48
 MAX_EMPTY, MAX_ENTRIES_PER_NODE = 20_000, 50
 MAX_DIAGNOSTICS = 100
@@ -47,19 +53,41 @@ class Expansion:
         self.defaults: dict[str, dict[str, tuple[object, Value]]] = {}
         self.failed: set[str] = set()
         """Variables whose value is in error: no more is said about those who use them."""
+        self.refused: dict[tuple[str, str], Refusal] = {}
+        """Layers that refused what flows into them, by the identity of the error."""
+        self.file, self.shipped = spec.tree.span.file, str(zoo.directory())
         self.sharing = sharing.Sharing()
+        self.renames = Renames()
+        self.allowed: Mapping[str, Sizes] = {}
+        """Of every size that the input leaves open, those that the layers so far take."""
 
     # errors
 
     def report(self, error: SpecError, place: Place) -> None:
         """Keep what went wrong, with the trail to it, once for each place in the text."""
-        for d in error.diagnostics:
+        for d in (self._out_of_sight(d, place) for d in error.diagnostics):
             about_failed = d.code == "E202" and any(f"${name}" in d.message.split() for name in self.failed)
             if d.severity == "error" and not about_failed:
-                kept = Diagnostic(d.code, d.message, d.span, d.hint, d.trail or place.trail)
-                self.diagnostics.setdefault((d.code, str(d.span)), kept)
+                kept = replace(d, trail=d.trail or place.trail)
+                self.diagnostics.setdefault(self.identity(kept), kept)
         if len(self.diagnostics) >= MAX_DIAGNOSTICS:
             raise SpecError(self.diagnostics.values())
+
+    def _out_of_sight(self, d: Diagnostic, place: Place) -> Diagnostic:
+        """A variable of the file that is unknown inside a block: the hint says how it gets there."""
+        words = d.message.split() if d.code == "E202" and place.depth else ()
+        name = next((name for name in self.spec.variables if f"${name}" in words), None)
+        if name is None:
+            return d
+        hint = f"a block sees its parameters alone: write `params: {{{name}: …}}` and hand it over in the call"
+        return replace(d, hint=hint)
+
+    def identity(self, d: Diagnostic) -> tuple[str, str]:
+        """What makes an error another one: its code and place, and for those in a shipped block who called it."""
+        place = str(d.span)
+        if d.trail is not None and d.span is not None and d.span.file.startswith(self.shipped):
+            place += f" {next((f.span for f in d.trail.frames() if f.span.file == self.file), '')}"
+        return d.code, place
 
     # lists and entries
 
@@ -81,7 +109,7 @@ class Expansion:
         """The output of a layer in error; its name stays known, so that those who use it are not errors too."""
         if layer.name is not None:
             with suppress(SpecError, Broken):
-                place.names.own.setdefault(place.text(layer.name, BROKEN), Named(BROKEN))
+                paths.known(place.text(layer.name, BROKEN), BROKEN, place)
         return BROKEN
 
     def entry(self, layer: Layer, flow: Flow, place: Place) -> Flow:
@@ -118,6 +146,7 @@ class Expansion:
         if name:
             named.recipe = (layer, word, place, name)
             self.register(name, named, layer, place)
+        self.renames.note(self, layer.was, place.join(name) if name else place.path, flow, place)
         return named.flow
 
     def entering(self, layer: Layer, flow: Flow, place: Place) -> tuple[bool, Flow]:
@@ -150,8 +179,8 @@ class Expansion:
             return sharing.each_tensor(self, layer, name, flow, place)
         if word in self.spec.blocks:
             return self.block(self.spec.blocks[word], layer, name, flow, place)
-        if word in REGISTRY:
-            return Named(self.operator(REGISTRY[word], layer, layer.args, name, flow, place))
+        if (cls := bind.operator_called(word)) is not None:
+            return Named(self.operator(cls, layer, layer.args, name, flow, place))
         raise unknown_word(word, layer.span, self.spec)
 
     def enter(
@@ -160,24 +189,23 @@ class Expansion:
         """The place inside a named group, recorded as a scope."""
         inner = place.inner(name, span, word, variables)
         index = variables.get("index") if variables else None
-        self.scopes[inner.path] = Scope(inner.path, word, span, index if isinstance(index, int) else None)
+        self.note_scope(Scope(inner.path, word, span, index if isinstance(index, int) else None), place)
         return inner
+
+    def note_scope(self, scope: Scope, place: Place) -> None:
+        """Record a scope. Raises SpecError E113 where a layer has its path: what holds layers is none itself."""
+        if scope.path in self.nodes:
+            message = f"two layers are called '{scope.path}'"
+            raise SpecError(Diagnostic("E113", message, scope.span, paths.CLASH, place.trail))
+        self.scopes[scope.path] = scope
 
     # names
 
     def check_name(self, name: str, span: Span, place: Place) -> None:
-        if not name.isidentifier() or not name.isascii():
-            hint = "names are letters, digits and _, no digit first; `$l` and `${…}` are replaced"
-            raise SpecError(Diagnostic("E112", f"'{name}' is not a name", span, hint))
-        if name in place.names.own:
-            message = f"two layers of this list are called '{name}'"
-            raise SpecError(Diagnostic("E113", message, span, "a loop variable in the name makes it unique"))
+        paths.check(name, span, place)
 
     def register(self, name: str, named: Named, layer: Layer, place: Place) -> None:
-        if name in place.names.own:
-            span = layer.name.span if layer.name else layer.span
-            raise SpecError(Diagnostic("E113", f"two layers of this list are called '{name}'", span))
-        place.names.own[name] = named
+        paths.enter(name, named, layer.name.span if layer.name else layer.span, place, self.scopes)
 
     # words held in variables
 
@@ -203,7 +231,7 @@ class Expansion:
         values = self.parameters(block, layer, flow, place)
         ports = self.block_inputs(block, layer, flow)
         inner = place.block(name, layer.span, block.name, values, flow)
-        self.scopes[inner.path] = Scope(inner.path, block.name, layer.span)
+        self.note_scope(Scope(inner.path, block.name, layer.span), place)
         for key, one in ports.items():
             inner.names.own[key] = Named(one)
         out = self.run(block.layers, flow, inner)
@@ -230,7 +258,8 @@ class Expansion:
         if len(flow) != len(block.inputs):
             wanted = ", ".join(block.inputs)
             message = f"block '{block.name}' takes {len(block.inputs)} tensors ({wanted}), here are {len(flow)}"
-            raise SpecError(Diagnostic("E115", message, layer.span))
+            hint = f"`from` with a list of {len(block.inputs)} layers makes such a bundle"
+            raise SpecError(Diagnostic("E115", message, layer.span, hint))
         by_name = set(flow.names) == set(block.inputs)
         ports = [flow.port(key if by_name else i) for i, key in enumerate(block.inputs)]
         return {key: port for key, port in zip(block.inputs, ports, strict=True) if port is not None}
@@ -240,7 +269,7 @@ class Expansion:
         known = list(block.params)
         written = bind.arguments(block.name, block.main, known, layer.args, layer.span)
         values: dict[str, object] = {}
-        missing = []
+        missing, lacking = [], []
         for name, default in block.params.items():
             kind = default.value if isinstance(default, Scalar) and default.value in PARAMETER_TYPES else None
             if name in written:
@@ -251,12 +280,14 @@ class Expansion:
                     raise SpecError(Diagnostic("E303", message, written[name].span))
             elif kind is not None:
                 missing.append(f"'{name}' ({kind})")
+                lacking.append(name)
             else:
                 inner = Place("", place.names, values, flow)
                 values[name] = inner.evaluate(default, flow)
         if missing:
             message = f"block '{block.name}' needs {', '.join(missing)}"
-            raise SpecError(Diagnostic("E304", message, layer.span))
+            hint = f"`- {block.name}: {{{', '.join(f'{name}: …' for name in lacking)}}}`"
+            raise SpecError(Diagnostic("E304", message, layer.span, hint))
         return values
 
     def argument(self, value: Value, kind: object, flow: Flow, place: Place) -> object:
@@ -282,7 +313,7 @@ class Expansion:
             word, inner = next(iter(value.items()))
         if word == "none":
             return Named(flow)
-        if not isinstance(word, str) or word not in ACTIVATIONS:
+        if not isinstance(word, str) or (word not in ACTIVATIONS and not _brought(word)):
             hint = did_you_mean(str(word), [*ACTIVATIONS, "none"], "activations")
             raise SpecError(Diagnostic("E305", f"'{word}' is not an activation", layer.args.span, hint))
         args = source.from_plain(plain(inner), layer.args.span) if inner is not None else None
@@ -330,29 +361,36 @@ class Expansion:
                 raise SpecError(Diagnostic("E306", message, span, "pick one (`from: name:0`), or join them first"))
             count = f"{fewest}" if fewest == most else f"at least {fewest}" if most is None else f"{fewest} to {most}"
             message = f"'{op.word}' takes {count} tensors, here {'is' if len(flow) == 1 else 'are'} {len(flow)}"
-            raise SpecError(Diagnostic("E306", message, span))
+            named = next((key for key, kind in op.references.items() if kind == "inputs"), None)
+            hint = f"name them: `- {op.word}: [$prev, …]`" if named is not None and named == op.main else None
+            raise SpecError(Diagnostic("E306", message, span, hint))
         path = place.join(name)
         if place.phase == "always":
             late = next((p.tap.node for p in flow.ports if self.nodes[p.tap.node].phase == "train"), None)
             if late is not None:
                 message = f"'{path}' is deployed, but takes from '{late}', which exists only in training"
                 raise SpecError(Diagnostic("E161", message, span, "`only: train` on its head too, or another `from`"))
-        if path in self.nodes:
-            raise SpecError(Diagnostic("E113", f"two layers are called '{path}'", span, None, place.trail))
+        if path in self.nodes or path in self.scopes:
+            raise SpecError(Diagnostic("E113", f"two layers are called '{path}'", span, paths.CLASH, place.trail))
         if len(self.nodes) >= MAX_NODES:
             message = f"this network has more than {MAX_NODES:,} layers"
             raise Overflow(Diagnostic("E116", message, span, "smaller repeats", place.trail))
         types = tuple(port.type for port in flow.ports if port.type is not None)
         try:
-            outputs = op.infer(types)
-            steps = op.steps(types, outputs)
+            outputs, steps = self.typed(op, types)
         except OperatorError as error:
             value = (written or {}).get(error.argument or "")
             where = value.span if value is not None else span
-            message = f"{op.word}: {error.message}" + (f", at {path}" if place.trail else "")
-            raise SpecError(Diagnostic("E310", message, where, error.hint, place.trail)) from None
+            message = f"{op.word} at {path}: {error.message}"
+            told = Diagnostic(error.code, message, where, error.hint, place.trail)
+            key, taken = self.identity(told), tuple(p.tap for p in flow.ports)
+            self.refused.setdefault(key, Refusal(key, path, op, taken, types, span, error))
+            raise SpecError(told) from None
+        except SpecError as error:  # a mistake in the rules of a plugin's operator, told in its lines
+            here = Related(f"for the layer '{path}'", span)
+            raise SpecError(replace(d, related=(*d.related, here)) for d in error.diagnostics) from error
         taps = tuple(port.tap for port in flow.ports)
-        if max(t.numel for t in outputs) > MAX_NUMEL:
+        if not self.allowed and max(t.numel for t in outputs) > MAX_NUMEL:
             message = f"{op.word}: its output {outputs[0]} has more than {MAX_NUMEL:,} elements"
             raise SpecError(Diagnostic("E312", message, span, None, place.trail))
         shares = self.sharing.owner(self, path, op, types, span, place.phase)
@@ -363,6 +401,17 @@ class Expansion:
         jump = (leading if op.category == "merge" and leading else flow.ports)[0].jump
         ports = (Port(Tap(path, i), t, moved(jump, steps, t.rank)) for i, t in enumerate(outputs))
         return Flow(tuple(ports))
+
+    def typed(self, op: Operator, inputs: Types) -> tuple[Types, Jump]:
+        """The types and the steps of what an operator gives. Raises OperatorError where it refuses its inputs."""
+        if not self.allowed:
+            outputs = op.infer(inputs)
+            return outputs, op.steps(inputs, outputs)
+        from archspec.ops.settle import settle  # only the open wait for it
+
+        settled = settle(op, inputs, self.allowed)
+        self.allowed = settled.allowed
+        return settled.outputs, settled.steps
 
 
 def _type_problem(kind: object, value: object) -> str | None:
@@ -382,13 +431,23 @@ def _type_problem(kind: object, value: object) -> str | None:
     return None if ok else wanted
 
 
-def unknown_word(word: str, span: Span, spec: Spec) -> SpecError:
-    """No layer is called that: with the nearest word, or the `use: std` that would bring it."""
-    from archspec.build.uses import standard
+def _brought(activation: str) -> bool:
+    """Whether an installed plugin brings an activation of that word."""
+    return bind.operator_called(activation) is not None and activation in ACTIVATIONS
 
-    if word in standard():
-        return SpecError(
-            Diagnostic("E130", f"unknown layer '{word}'", span, f"'{word}' is a standard block: add `use: std`")
-        )
-    known = [*REGISTRY, *spec.blocks, *STRUCTURAL]
-    return SpecError(Diagnostic("E130", f"unknown layer '{word}'", span, did_you_mean(word, known, "layers")))
+
+def unknown_word(word: str, span: Span, spec: Spec) -> SpecError:
+    """No layer is called that: with the nearest word, or the `use` that would bring it."""
+    from archspec.build.uses import shipped
+
+    library = shipped().get(word)
+    if library is not None:
+        kind = "a standard block" if library == "std" else f"a block of the library '{library}'"
+        hint = f"'{word}' is {kind}: add `use: {library}`"
+        return SpecError(Diagnostic("E130", f"unknown layer '{word}'", span, hint))
+    from archspec.plugins import broken
+
+    hint = did_you_mean(word, [*REGISTRY, *spec.blocks, *STRUCTURAL], "layers")
+    if not hint.startswith("did you mean"):
+        hint += "; an operator of your own comes with `--plugin FILE.py`"
+    return SpecError([Diagnostic("E130", f"unknown layer '{word}'", span, hint), *broken()])

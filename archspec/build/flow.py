@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from archspec.errors import SpecError
 from archspec.graph import Tap
@@ -48,6 +48,7 @@ class Flow:
 
     ports: tuple[Port, ...]
     names: tuple[str, ...] = ()
+    fields: ClassVar[str] = "one tensor has .channels, .rank and .stride; a bundle is picked from: $prev:0"
 
     @property
     def broken(self) -> bool:
@@ -61,6 +62,9 @@ class Flow:
 
     def __repr__(self) -> str:
         return "[" + ", ".join(f"{p.tap}: {p.type}" for p in self.ports) + "]"
+
+    def __str__(self) -> str:
+        return f"a bundle of {len(self)} tensors" if len(self) != 1 else "a tensor"
 
     def field(self, name: str) -> object | None:
         """`.channels`, `.rank` and `.stride` of a single tensor; conditions may see no more of it."""
@@ -98,6 +102,8 @@ class Named:
     inside: dict[str, Named] = field(default_factory=dict)
     recipe: tuple[Layer, str, Place, str] | None = None
     """How it was made, so that `share` can make it again: layer, word, place and segment."""
+    on_the_way: bool = False
+    """Whether nothing is called that, and only paths lead through it."""
 
 
 @dataclass(slots=True)
@@ -117,8 +123,50 @@ class Names:
             scope = scope.around
         return None
 
+    def enter(self, path: str, named: Named) -> None:
+        """Make a name known. A path leads through groups; their output is what was entered in them last."""
+        *around, last = path.split(".")
+        inside = self.own
+        for part in around:
+            group = inside.setdefault(part, Named(named.flow, on_the_way=True))
+            group.flow = named.flow
+            inside = group.inside
+        inside[last] = named
+
+    def clash(self, path: str) -> str | None:
+        """What of this list is in the way of a new name: what has the name, or a layer that the path leads into."""
+        inside = self.own
+        walked: list[str] = []
+        for part in path.split("."):
+            walked.append(part)
+            found = inside.get(part)
+            if found is None:
+                return None
+            if not found.on_the_way:
+                break
+            inside = found.inside
+        return ".".join(walked)
+
+    def outermost(self) -> Names:
+        """The names of the network's own list, or inside a block of the block's: where `.stem` is looked for."""
+        scope = self
+        while scope.around is not None:
+            scope = scope.around
+        return scope
+
     def known(self) -> list[str]:
         return [*self.own, *(self.around.known() if self.around else [])]
+
+    def inside(self, name: str) -> str | None:
+        """The path to a name that is not in sight, but inside something that is: `encoder.skip`, `encoder.*.skip`."""
+        for outer in self.known():
+            named = self.find(outer)
+            inside = named.inside if named else {}
+            if name in inside:
+                return f"{outer}.{name}"
+            if any(name in one.inside for key, one in inside.items() if key.isdecimal()):
+                return f"{outer}.*.{name}"
+        return None
 
     def resolve(self, path: str) -> Flow | None:
         """The tensors of a path: `enc`, `enc.0.skip`, `enc.*.skip` (a bundle), `bifpn:p4`, `stage3:0`."""
@@ -138,8 +186,8 @@ class Names:
 
     def _descend(self, path: str) -> list[Named]:
         """Everything a path names; what lies inside a layer in error is in error too."""
-        first, *rest = path.split(".")
-        start = self.find(first)
+        first, *rest = path.removeprefix(".").split(".")
+        start = self.outermost().own.get(first) if path.startswith(".") else self.find(first)
         found = [start] if start else []
         for part in rest:
             if any(named.flow.broken for named in found):

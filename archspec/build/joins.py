@@ -69,6 +69,7 @@ def _built(
     inner = expansion.enter(name, branch.span, "branch", here, {"index": index} if index is not None else None)
     named = Named(expansion.run(branch.body, entered, inner), inner.names.own)
     expansion.register(name, named, branch, place)
+    expansion.renames.note(expansion, branch.was, place.join(name), entered, here)
     return [(name, named.flow)]
 
 
@@ -119,7 +120,9 @@ def residual(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> Fl
     try:
         return expansion.append(REGISTRY["add"](), f"add{number}", bundle([out, through]), layer.span, place)
     except SpecError as error:
-        raise SpecError(_residual_hint(d, kind, flow, out) for d in error.diagnostics) from None
+        for d in error.diagnostics:
+            _note(expansion, d, kind)
+        raise
 
 
 def _without_drop_path(expansion: Expansion, out: Flow, place: Place) -> Flow:
@@ -184,14 +187,8 @@ def _made(expansion: Expansion, word: str, values: dict[str, object], flow: Flow
     return expansion.append(op, "conv" if word == "conv" else "norm", flow, layer.span, place)
 
 
-def _residual_hint(diagnostic: Diagnostic, kind: str, flow: Flow, out: Flow) -> Diagnostic:
-    """What would make the body and its input meet."""
-    before, after = flow.ports[0].type, out.ports[0].type
-    assert before is not None and after is not None
-    hint = diagnostic.hint
-    if kind == "identity" and _differs(flow, out):
-        hint = "`shortcut: project` where channels or stride change, or `shortcut: when_same` for no addition there"
-    elif before.spatial != after.spatial:
-        hint = f"the body turns {before} into {after}: `padding: same` in its convolutions keeps the size"
-    message = f"residual: the body gives {after}, the shortcut cannot be added to it ({diagnostic.message})"
-    return replace(diagnostic, message=message, hint=hint)
+def _note(expansion: Expansion, diagnostic: Diagnostic, kind: str) -> None:
+    """What refused was the sum that ends a residual: that tells its inputs apart, body and shortcut."""
+    key = expansion.identity(diagnostic)
+    if key in expansion.refused:
+        expansion.refused[key] = replace(expansion.refused[key], shortcut=kind)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from archspec import source
@@ -20,7 +21,7 @@ from archspec.spec import RESERVED, Layer
 if TYPE_CHECKING:
     from archspec.build.expand import Expansion
 
-MAX_INSTANCES = 400_000
+MAX_INSTANCES = 50_000
 TABLE_KEYS = ("columns", "rows", "as")
 
 Row = dict[str, object]
@@ -32,7 +33,8 @@ def rows(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> list[R
         count = place.evaluate(layer.repeat, flow)
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
             message = f"`repeat` is a whole number of times, here {bind.shown(count)}"
-            raise SpecError(Diagnostic("E140", message, layer.repeat.span))
+            hint = "round it with ceil(…), floor(…) or round(…)" if isinstance(count, Fraction) else None
+            raise SpecError(Diagnostic("E140", message, layer.repeat.span, hint))
         room(expansion, count, layer.repeat.span)
         return [{"index": i} for i in range(count)]
     assert layer.each is not None
@@ -79,13 +81,15 @@ def table(each: source.Mapping, flow: Flow, place: Place) -> list[Row]:
     if not names:
         raise SpecError(Diagnostic("E141", "a table needs `columns: [name, …]`", each.span))
     known = [name.text for name in names]
+    first = {name.text: name for name in reversed(names)}
     for name in names:
-        if known.count(name.text) > 1:
+        if first[name.text] is not name:
             raise SpecError(Diagnostic("E143", f"two columns are called '{name.text}'", name.span))
     found: list[Row] = []
     for cells, span in _cells(body, flow, place):
         if len(cells) != len(names):
-            message = f"this row has {len(cells)} values for {len(names)} columns ({', '.join(known)})"
+            values = f"{len(cells)} value{'s' if len(cells) != 1 else ''}"
+            message = f"this row has {values} for {len(names)} columns ({', '.join(known)})"
             raise SpecError(Diagnostic("E142", message, span))
         found.append(dict(zip(known, cells, strict=True)))
     for name in [whole] if isinstance(whole, Scalar) else names:
@@ -148,28 +152,39 @@ def chain(expansion: Expansion, layer: Layer, word: str, derived: str, flow: Flo
     each_enters = uses(layer.origin, loop_variables(layer))
     if layer.origin is not None and not each_enters:
         flow = place.reference(layer.origin, flow)
-    one = replace(layer, name=None, repeat=None, each=None, origin=layer.origin if each_enters else None)
+    one = replace(layer, name=None, repeat=None, each=None, was=None, origin=layer.origin if each_enters else None)
     if names_each(layer):
         for name, here in instances(expansion, layer, flow, place):
             named = _instance(expansion, one, word, name, flow, here)
             if named is not None:
                 flow = named.flow
                 expansion.register(name, named, layer, place)
+                expansion.renames.note(expansion, layer.was, place.join(name), flow, here)
         return flow
-    base = place.text(layer.name, flow) if layer.name is not None else derived
+    base = _name(layer.name, layer, flow, place) if layer.name is not None else derived
     if layer.name is not None:
         expansion.check_name(base, layer.name.span, place)
     inner = place.inner(base, layer.span, "loop")
-    expansion.scopes[inner.path] = Scope(inner.path, word, layer.span)
+    expansion.note_scope(Scope(inner.path, word, layer.span), place)
     whole = Named(flow)
+    was_each = uses(layer.was, loop_variables(layer))
     for number, here in instances(expansion, layer, flow, place):
         named = _instance(expansion, one, word, number, flow, replace(here, path=inner.path, depth=inner.depth))
         if named is not None:
             flow = whole.flow = named.flow
             whole.inside[number] = named
+            expansion.renames.note(expansion, layer.was if was_each else None, inner.join(number), flow, here)
+    if not was_each:
+        expansion.renames.note(expansion, layer.was, inner.path, flow, place)
     whole.recipe = (layer, word, place, base)
     expansion.register(base, whole, layer, place)
     return flow
+
+
+def _name(name: Scalar, layer: Layer, flow: Flow, place: Place) -> str:
+    """The name of a loop as a whole. The loop's variables, which it does not use, may be what was meant."""
+    near = dict.fromkeys(loop_variables(layer) - place.variables.keys(), "")
+    return replace(place, variables={**place.variables, **near}).text(name, flow)
 
 
 def _instance(expansion: Expansion, one: Layer, word: str, segment: str, flow: Flow, here: Place) -> Named | None:

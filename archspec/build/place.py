@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 from archspec.build.flow import Broken, Flow, Names, Overflow
 from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
-from archspec.expressions import interpolate, parse_expression, plain
+from archspec.expressions import collected, interpolate, parse_expression, plain
 from archspec.graph import Phase
 from archspec.ops.arguments import as_written
 from archspec.source import Scalar, Sequence, Value
 from archspec.spec import Layer
 
 MAX_DEPTH = 64
+LATER = "a layer is named before it is used; names in sight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,23 @@ class Passed:
 
     layers: tuple[Layer, ...]
     place: Place
+
+
+class Taps:
+    """The layers that an expression may name, asked for where no variable has the name."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, names: Names):
+        self.names = names
+
+    def __call__(self, path: str) -> Flow | list[Flow] | None:
+        """The tensors behind a path: a list of them behind `enc.*.skip`."""
+        flow = self.names.resolve(path)
+        return list(flow) if flow is not None and "*" in path else flow
+
+    def known(self) -> list[str]:
+        return self.names.known()
 
 
 @dataclass(slots=True)
@@ -58,17 +76,13 @@ class Place:
         place.depth = self.depth + 1
         if place.depth > MAX_DEPTH:
             message = f"blocks and groups are nested {MAX_DEPTH} deep here: does a block contain itself?"
-            raise Overflow(Diagnostic("E110", message, span, None, self.trail))
+            hint = "what contains itself has no end: `repeat` and `each` are for repetition"
+            raise Overflow(Diagnostic("E110", message, span, hint, self.trail))
         return place
 
     def scope(self, flow: Flow) -> dict[str, object]:
         """The variables an expression may use, `$in` and `$prev` among them."""
-        return {**self.variables, "in": self.inside, "prev": flow, "?": self._tapped}
-
-    def _tapped(self, path: str) -> Flow | list[Flow] | None:
-        """The tensors a path in an expression names: a list of them behind `enc.*.skip`."""
-        flow = self.names.resolve(path)
-        return list(flow) if flow is not None and "*" in path else flow
+        return {**self.variables, "in": self.inside, "prev": flow, "?": Taps(self.names)}
 
     def evaluate(self, value: Value, flow: Flow) -> object:
         """What a value means here: text is an expression, collections item by item."""
@@ -77,8 +91,8 @@ class Place:
                 return value.value if not isinstance(value.value, float) else _exact(value, self.scope(flow))
             return parse_expression(value.value, value.span).evaluate(self.scope(flow))
         if isinstance(value, Sequence):
-            return [self.evaluate(item, flow) for item in value.items]
-        return {key.text: self.evaluate(item, flow) for key, item in value.entries}
+            return collected([self.evaluate(item, flow) for item in value.items], value.span)
+        return collected({key.text: self.evaluate(item, flow) for key, item in value.entries}, value.span)
 
     def text(self, value: Scalar, flow: Flow) -> str:
         """A name with its `$l` and `${…}` replaced."""
@@ -99,6 +113,8 @@ class Place:
             return Flow(tuple(port for one in flows for port in one.ports))
         if not isinstance(value, Scalar):
             raise SpecError(Diagnostic("E120", "a reference is the name of a layer, or a list of names", value.span))
+        if isinstance(value.value, str) and value.value.startswith("."):
+            return self.named(value.value, value.span)  # from the outermost list on: no expression begins so
         return self.named(self.evaluate(value, flow), value.span)
 
     def named(self, found: object, span: Span) -> Flow:
@@ -114,16 +130,17 @@ class Place:
         flow = self.names.resolve(found)
         if flow is None:
             hint: str | None
-            first = found.split(".")[0].split(":")[0]
+            first = found.removeprefix(".").split(".")[0].split(":")[0]
             start = self.names.find(first)
             if start is None:
-                hint = (
-                    did_you_mean(first, self.names.known(), "names in sight") + "; a layer is named before it is used"
-                )
+                inside = self.names.inside(first)
+                hint = did_you_mean(first, self.names.known(), LATER)
+                if inside is not None:
+                    hint = f"'{inside}' is inside another layer"
             else:
                 hint = f"inside '{first}': {', '.join(list(start.inside)[:12]) or 'no names'}"
             message = f"no layer here is called '{found}'"
-            if first in self.names.left_out:
+            if not self.names.left_out.isdisjoint((first, found.partition(":")[0])):
                 message, hint = f"'{found}' is left out here: its `when` is false", None
             raise SpecError(Diagnostic("E121", message, span, hint, self.trail))
         if flow.broken:

@@ -101,12 +101,14 @@ def share(expansion: Expansion, layer: Layer, name: str, flow: Flow, place: Plac
         depth=inner.depth,
         names=Names(around=origin.names),
     )
-    again = replace(written, name=None, origin=None, when=None)
+    again = replace(written, name=None, origin=None, when=None, was=None)
     with expansion.sharing.of(place.join(name), origin.join(segment)):
         if written.repeat is None and written.each is None:
             return expansion.instance(again, word, name, flow, here)
         loops.chain(expansion, again, word, name, flow, here)
-        return here.names.own[name]
+        whole = here.names.at(name)
+        assert whole is not None  # the loop has entered it
+        return whole
 
 
 def each_tensor(expansion: Expansion, layer: Layer, name: str, flow: Flow, place: Place) -> Named:

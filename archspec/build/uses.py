@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
 from archspec import source, zoo
-from archspec.errors import Diagnostic, SpecError
+from archspec.errors import Diagnostic, SpecError, fail
 from archspec.parse import Parser, parse_blocks, validate
 from archspec.source import Mapping, Scalar, Value
 from archspec.spec import Block
 
+MAX_FILES, MAX_NAME = 50, 1_000
+LIBRARIES = ("std", "kernels")
+"""Shipped files that hold blocks alone."""
+
 
 @cache
-def standard() -> frozenset[str]:
-    """Names of the standard blocks, for the hint that `use: std` would bring them."""
-    tree = source.read(zoo.directory() / "std.yaml")
-    blocks = tree.get("blocks") if isinstance(tree, Mapping) else None
-    return frozenset(blocks.keys() if isinstance(blocks, Mapping) else ())
+def shipped() -> dict[str, str]:
+    """Names of the shipped blocks, each with the library that has it, for the hint that `use` would bring it."""
+    found = {}
+    for library in LIBRARIES:
+        tree = source.read(zoo.directory() / f"{library}.yaml")
+        blocks = tree.get("blocks") if isinstance(tree, Mapping) else None
+        found.update(dict.fromkeys(blocks.keys() if isinstance(blocks, Mapping) else (), library))
+    return found
 
 
 def used_blocks(tree: Mapping, path: Path, parser: Parser) -> tuple[dict[str, Block], dict[str, Value]]:
     """Blocks that `use` brings in, with their text by name. Only blocks come: no layers, no variables."""
     found: dict[str, Block] = {}
     texts: dict[str, Value] = {}
-    _collect(tree, path, parser, found, texts, (path.resolve(),), set())
+    _collect(tree, path, parser, found, texts, (_real(path),), {})
     return found, texts
 
 
@@ -35,28 +43,40 @@ def _collect(
     found: dict[str, Block],
     texts: dict[str, Value],
     chain: tuple[Path, ...],
-    read: set[Path],
+    read: dict[Path, Scalar],
 ) -> None:
     use = tree.get("use")
     items = use.items if isinstance(use, source.Sequence) else (use,) if isinstance(use, Scalar) else ()
+    named: dict[str, Scalar] = {}
     for item in items:
-        if not isinstance(item, Scalar):
-            continue
+        if isinstance(item, Scalar):
+            named.setdefault(item.text, item)
+    if len(named) > MAX_FILES:
+        assert use is not None
+        parser.error("E523", f"{len(named):,} files are used here, more than {MAX_FILES}", use.span)
+        return
+    for item in named.values():
         try:
-            file = _file(str(item.text), path)
-            if file.resolve() in chain:
+            file = file_of(str(item.text), path)
+            real = _real(file)
+            if real in chain:
                 parser.error("E520", f"'{item.text}' uses this file, which uses it again", item.span)
                 continue
-            if file.resolve() in read:
+            if real in read:
                 continue
-            read.add(file.resolve())
-            other = source.read(file)
+            read[real] = item
+            if len(read) > MAX_FILES:
+                parser.error("E523", f"more than {MAX_FILES} files are used here, directly or by others", item.span)
+                return
+            other = source.read(file, imported=True)
             document, other = validate(other)
         except SpecError as error:
             told = [d if d.span else Diagnostic(d.code, d.message, item.span, d.hint) for d in error.diagnostics]
             parser.diagnostics += told
             continue
-        _collect(other, file, parser, found, texts, (*chain, file.resolve()), read)
+        _collect(other, file, parser, found, texts, (*chain, real), read)
+        if len(read) > MAX_FILES:
+            return
         blocks = other.get("blocks")
         for name, block in parse_blocks(other, document, parser).items():
             if name in found and Path(found[name].span.file).resolve() != Path(block.span.file).resolve():
@@ -67,11 +87,23 @@ def _collect(
                 texts[name] = text
 
 
-def _file(name: str, path: Path) -> Path:
-    """The file a `use` names: `std`, a zoo network, or a path beside the spec that uses it."""
-    if name == "std":
-        return zoo.directory() / "std.yaml"
-    if name.endswith((".yaml", ".yml")):
+def file_of(name: str, path: Path) -> Path:
+    """The file a `use` names: a shipped library (`std`), a zoo network, or a path from the spec that uses it.
+
+    Raises SpecError E523 for a path that is none a spec may go: docs/decisions says why.
+    """
+    plain = name.isprintable() and len(name) <= MAX_NAME
+    if plain and name.endswith((".yaml", ".yml")) and not Path(name).is_absolute():
         return path.parent / name
+    if not plain or "/" in name or "\\" in name:
+        hint = "a path leads from the file that uses it to a file ending in .yaml: `use: ../blocks.yaml`"
+        raise fail("E523", f"`use` does not go to '{name}'", hint=hint)
+    if name in LIBRARIES:
+        return zoo.directory() / f"{name}.yaml"
     file, _ = zoo.locate(name)
     return file
+
+
+def _real(path: Path) -> Path:
+    """The file itself, behind links and `..`; a link that leads to itself stays as it is, for who opens it to tell."""
+    return Path(os.path.realpath(path))

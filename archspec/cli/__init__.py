@@ -18,20 +18,39 @@ from importlib import import_module
 from types import FrameType
 from typing import Any, NoReturn
 
-from archspec.cli.common import BROKEN_PIPE, INTERNAL, INTERRUPTED, TERMINATED, WRONG_INPUT, report
+from archspec.cli.common import (
+    BROKEN_PIPE,
+    INTERNAL,
+    INTERRUPTED,
+    TERMINATED,
+    WRONG_INPUT,
+    plugin_fault,
+    plugin_option,
+    plugins,
+    report,
+)
 from archspec.errors import SpecError
 
 COMMANDS = {
     "check": "read specs and say all that is wrong with them",
+    "format": "lay out specs and run files in one style, comments kept",
+    "explain": "what a code, a layer or another word of the language means",
     "list": "the networks that come with archspec",
+    "new": "write a spec to begin from: a small classifier, or a network that is there already",
+    "expand": "write a spec out: every layer with its name and all its arguments",
     "summarize": "shapes, parameters, cost and memory, layer by layer and in total",
     "draw": "draw the network (png and pdf need Graphviz; svg does not)",
+    "schema": "the JSON Schema by which editors complete, explain and check specs",
     "train": "train as a run file says, into a run directory",
     "evaluate": "measure a trained network on images it was not trained on",
     "predict": "say what images show, by a trained network",
     "weights": "trained weights from elsewhere",
+    "plugin": "test a file of operators of your own",
 }
 """Every command, in the order that `--help` lists them, and what it does."""
+
+WITHOUT_PLUGINS = ("list", "plugin", "format")
+"""Commands that meet no layer of a spec, and so take no `--plugin`."""
 
 
 def entry() -> NoReturn:
@@ -57,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = sys.argv[1:] if argv is None else argv
         args = _parser(words).parse_args(words)
         run: Callable[[argparse.Namespace], int] = args.run
-        status = run(args)
+        with plugins(args):
+            status = run(args)
         print(end="", flush=True)
         return status
     except SpecError as error:
@@ -77,6 +97,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("ARCHSPEC_DEBUG"):
             raise
+        if (told := plugin_fault(error)) is not None:
+            report([told])
+            return WRONG_INPUT
         print(
             f"archspec: internal error: {type(error).__name__}: {error}\n"
             "This is a fault of archspec, not of your input: please report it, with what\n"
@@ -113,6 +136,8 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         if name in words:
             command = import_module(f"archspec.cli.{name}")
             command.arguments(one)
+            if name not in WITHOUT_PLUGINS:
+                plugin_option(one)
             one.set_defaults(run=command.run)
     return parser
 

@@ -7,10 +7,11 @@ import gc
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.errors import Diagnostic, format_diagnostic
+from archspec.errors import Diagnostic, format_diagnostics
 
 if TYPE_CHECKING:
     from archspec.graph import TypedGraph
@@ -20,11 +21,21 @@ OK, WRONG_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 70, 130,
 SPEC_HELP = "a YAML file, or a network that comes with archspec (see `archspec list`); @VARIANT picks a variant"
 
 
+_offered: set[str] = set()
+"""Codes that a person was told how to read about: once is enough."""
+
+
 def report(diagnostics: Iterable[Diagnostic]) -> None:
-    """Diagnostics on stderr, a blank line between two, in colour where a person looks on."""
-    color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    if texts := [format_diagnostic(d, color) for d in diagnostics]:
-        print("\n\n".join(texts), file=sys.stderr)
+    """Diagnostics on stderr, a blank line between two; where a person looks on in colour, and with what says more."""
+    found, watched = list(diagnostics), sys.stderr.isatty()
+    color = watched and not os.environ.get("NO_COLOR")
+    if text := format_diagnostics(found, color):
+        print(text, file=sys.stderr)
+    codes = dict.fromkeys(d.code for d in found if d.severity == "error" and d.code not in _offered)
+    if codes and watched:
+        _offered.update(codes)
+        more = f"more: archspec explain {' '.join([*codes][:4])}"
+        print(f"\x1b[2m{more}\x1b[0m" if color else more, file=sys.stderr)
 
 
 def print_json(data: Any) -> None:
@@ -71,7 +82,7 @@ def spec_argument(parser: argparse.ArgumentParser) -> None:
     """SPEC, and the edits made to it before it is read: what `load` takes."""
     parser.add_argument("spec", metavar="SPEC", help=SPEC_HELP)
     settings(parser, "vars.classes=10")
-    parser.add_argument("--input", metavar="CxHxW", help="another input size, as 3x224x224")
+    parser.add_argument("--input", metavar="CxHxW", help="another input size, as 3x224x224; 3xHxW leaves it open")
 
 
 def run_dir_argument(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +100,38 @@ def settings(parser: argparse.ArgumentParser, example: str) -> None:
         metavar="PATH=VALUE",
         help=f"another value for something the file sets, as {example}; may be repeated",
     )
+
+
+def plugin_option(parser: argparse.ArgumentParser) -> None:
+    """`--plugin`, for a command or for each of its actions."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for one in action.choices.values():
+                plugin_option(one)
+            return
+    parser.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="FILE.py",
+        help="operators of your own that the network uses; may be repeated",
+    )
+
+
+def plugins(args: argparse.Namespace) -> AbstractContextManager[object]:
+    """The plugins that `--plugin` names, for as long as the command runs."""
+    files = getattr(args, "plugin", [])
+    if not files:
+        return nullcontext()
+    from archspec.plugins import using
+
+    return using(files)
+
+
+def plugin_fault(error: Exception) -> Diagnostic | None:
+    """What to tell of an exception that a plugin raised; None where no plugin was running."""
+    loaded = sys.modules.get("archspec.plugins.faults")
+    return loaded.blame(error) if loaded is not None else None
 
 
 def format_option(parser: argparse.ArgumentParser, *formats: str) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from archspec.errors import Span, SpecError, fail
 from archspec.expressions.grammar import parse
-from archspec.expressions.nodes import Env, Node, Variable, Word, walk
-from archspec.expressions.values import Fault, describe, field, names, written
+from archspec.expressions.nodes import Constant, Env, Node, Variable, Word, walk
+from archspec.expressions.values import Fault, Items, bounded, describe, field, names, written
 
 MAX_TEXT = 10_000
 """Characters of an interpolated text."""
@@ -30,8 +30,9 @@ class Expression:
         """The value: int where whole, else an exact Fraction; bool, text, list, or an object of the scope.
 
         `scope` maps variable names (without `$`) to values; under "?" it may hold a function that resolves
-        dotted paths of layers, None for unknown ones. Objects take part through methods: `field(name)` for
-        `$in.channels`, `port(number or name)` for `$in:0` (each None where there is none), `__len__`.
+        dotted paths of layers, None for unknown ones, and has `known()`, their names. Objects take part through
+        methods: `field(name)` for `$in.channels`, `port(number or name)` for `$in:0` (each None where there is
+        none), `__len__`.
         `facts` are the names an assertion may use without `$`. Raises SpecError (E202 … E208).
         """
         try:
@@ -54,6 +55,14 @@ def parse_expression(text: str, span: Span) -> Expression:
         return Expression(text, parse(text), span)
     except Fault as fault:
         raise _placed(fault, text, span) from None
+
+
+def collected(items: Items, span: Span) -> Items:
+    """A list or mapping whose items were evaluated one by one. Raises SpecError E207 where it grew out of bounds."""
+    try:
+        return bounded(items, Constant(None, 0, 0))
+    except Fault as fault:
+        raise fail(fault.code, fault.message, span, fault.hint) from None
 
 
 def interpolate(text: str, span: Span, scope: Mapping[str, Any]) -> str:

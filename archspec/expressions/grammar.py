@@ -181,8 +181,9 @@ class _Parser:
             hint = did_you_mean(name.text, list(FUNCTIONS), "functions")
             raise Fault("E203", f"there is no function {name.text}", name.start, name.end, hint)
         if len(args) < function.least or (function.most is not None and len(args) > function.most):
+            here = "here is" if len(args) == 1 else "here are"
             wanted = str(function.least) if function.most else f"at least {function.least}"
-            message = f"{name.text} takes {wanted} argument{'s' * (function.least > 1)}, but here are {len(args)}"
+            message = f"{name.text} takes {wanted} argument{'s' * (function.least > 1)}, but {here} {len(args)}"
             raise Fault("E203", message, name.start, last.end, function.doc)
         return Call(name.text, args, name.start, last.end)
 

@@ -87,7 +87,9 @@ class Variable(Node):
             found = resolve(".".join([self.name, *keys]))
             if found is not None:
                 return found
-        hint = did_you_mean(f"${self.name}", [f"${name}" for name in names(env.scope)], "variables")
+        layers = getattr(resolve, "known", list)
+        known = [*names(env.scope), *layers()]
+        hint = did_you_mean(f"${self.name}", [f"${name}" for name in known], "variables and layers")
         raise self.fault("E202", f"there is no variable ${self.name}", hint)
 
     def parts(self) -> tuple[Node, ...]:

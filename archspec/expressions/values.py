@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from archspec.errors import did_you_mean
 
@@ -115,7 +115,7 @@ def field(value: Any, part: str | int, place: Place) -> Any:
     find = getattr(value, "field", None)
     found = find(str(part)) if callable(find) else None
     if found is None:
-        raise place.fault("E206", f"{describe(value)} has no '{part}'")
+        raise place.fault("E206", f"{describe(value)} has no '{part}'", getattr(value, "fields", None))
     return found
 
 
@@ -128,15 +128,19 @@ def item(value: Any, index: int, place: Place) -> Any:
     return value[index]
 
 
-def bounded(items: list[Any], place: Place) -> list[Any]:
-    """A new list, if it is not too long or too deep to be walked."""
+Items = TypeVar("Items", list[Any], dict[str, Any])
+
+
+def bounded(items: Items, place: Place) -> Items:
+    """A new list or mapping, if it is not too long or too deep to be walked."""
     count = 0
     rows: list[Any] = [items]
     for _ in range(MAX_NESTING):
         count += sum(map(len, rows))
         if count > MAX_ITEMS:
             raise place.fault("E207", f"a list of more than {MAX_ITEMS:,} items")
-        rows = [inner for row in rows for inner in row if isinstance(inner, list | tuple)]
+        values = (inner for row in rows for inner in (row.values() if isinstance(row, dict) else row))
+        rows = [inner for inner in values if isinstance(inner, list | tuple | dict)]
         if not rows:
             return items
     raise place.fault("E207", f"lists nested deeper than {MAX_NESTING} levels")

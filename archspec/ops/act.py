@@ -431,7 +431,7 @@ class Maxout(Operator):
         return f"maxout {self.pieces}"
 
 
-ACTIVATIONS: tuple[str, ...] = (
+ACTIVATIONS: list[str] = [
     "relu",
     "relu6",
     "leaky_relu",
@@ -449,5 +449,5 @@ ACTIVATIONS: tuple[str, ...] = (
     "softplus",
     "softmax",
     "log_softmax",
-)
-"""The words `act:` may take, besides `none`: those that keep the shape and need no argument."""
+]
+"""The words `act:` may take, besides `none`: those that keep the shape and need no argument. A plugin's join them."""

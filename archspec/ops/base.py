@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from archspec.tensor import TensorType
+from archspec.tensor import TensorType, ratio
 
 Category = Literal["input", "conv", "linear", "pool", "norm", "activation", "merge", "shape", "regularize", "attention"]
 Storage = Literal["new", "view", "activation"]
@@ -25,9 +25,17 @@ _ONE = Fraction(1)
 class OperatorError(ValueError):
     """An operator refuses its arguments or inputs: the numbers, the argument at fault, what would fit."""
 
+    code = "E310"
+
     def __init__(self, message: str, argument: str | None = None, hint: str | None = None):
         self.message, self.argument, self.hint = message, argument, hint
         super().__init__(message)
+
+
+class NeedsNumber(OperatorError):
+    """An operator refuses an open size: what it stores or makes depends on the number."""
+
+    code = "E315"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +125,7 @@ class Operator(BaseModel):
             return tuple(_ONE if stride == 1 else Fraction(stride) for stride in window.stride)
         if self.category == "merge" or inputs[0].spatial == outputs[0].spatial or inputs[0].rank != outputs[0].rank:
             return (_ONE,) * outputs[0].rank
-        return tuple(Fraction(a, b) for a, b in zip(inputs[0].spatial, outputs[0].spatial, strict=True))
+        return tuple(ratio(a, b) for a, b in zip(inputs[0].spatial, outputs[0].spatial, strict=True))
 
     def label(self) -> str:
         """A few characters for a diagram: `3×3, 64, /2`."""

@@ -4,7 +4,7 @@ import math
 from fractions import Fraction
 
 from archspec.ops.arguments import Axes, AxesFromZero, Count, Flag, Init, Padding
-from archspec.ops.base import Operator, OperatorError, Sample, Types, Weight, Window, operator
+from archspec.ops.base import NeedsNumber, Operator, OperatorError, Sample, Types, Weight, Window, operator
 from archspec.ops.windows import (
     AXES,
     axes_label,
@@ -349,6 +349,11 @@ class LocallyConnected(Operator):
 
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]
+        if x.open:
+            raise NeedsNumber(
+                f"it has weights of its own at every position, and {x} leaves open how many there are",
+                hint="`conv` has the same weights everywhere; or write the image's size, as `--input 3x224x224`",
+            )
         return (TensorType((self.out, *output_sizes(x, self.window(inputs))), x.dtype),)
 
     def weights(self, inputs: Types) -> dict[str, Weight]:

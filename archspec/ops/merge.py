@@ -1,5 +1,6 @@
 """Layers where tensors meet (sums, products, concatenation) or part along their channels."""
 
+from functools import reduce
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
@@ -8,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from archspec.ops.arguments import LARGEST, Count, Real
 from archspec.ops.base import Operator, OperatorError, Reference, Sample, Types, Weight, operator
 from archspec.ops.windows import refuse_undivided
-from archspec.tensor import TensorType
+from archspec.tensor import TensorType, larger, smaller
 
 
 def _conflict(
@@ -23,6 +24,8 @@ def _conflict(
     message = f"input {first} is {a}, input {second} is {b}"
     if a.rank != b.rank:
         return OperatorError(message, hint=_on_axes(a, b))
+    if a.open or b.open:
+        return OperatorError(message, hint="`padding: same` in the convolutions before them")
     hints = []
     pairs = list(zip(a.spatial, b.spatial, strict=True))
     sizes_differ = any(p != q and not (stretch and 1 in (p, q)) for p, q in pairs)
@@ -63,13 +66,18 @@ def _centred(inputs: Types, crop: str) -> Types:
     """The inputs cut to the smallest of them along each spatial axis, where `crop: center` asks for it."""
     if crop == "none" or len({x.rank for x in inputs}) > 1:
         return inputs
-    smallest = tuple(min(sizes) for sizes in zip(*(x.spatial for x in inputs), strict=True))
+    smallest = tuple(reduce(smaller, sizes) for sizes in zip(*(x.spatial for x in inputs), strict=True))
     return tuple(TensorType((x.channels, *smallest), x.dtype) for x in inputs)
 
 
 def _stretch(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     """Whether two shapes are one once their axes of size 1 are stretched."""
-    return len(a) == len(b) and all(p == q or 1 in (p, q) for p, q in zip(a, b, strict=True))
+    return len(a) == len(b) and all(_fits(p, q) for p, q in zip(a, b, strict=True))
+
+
+def _fits(p: int, q: int) -> bool:
+    """Whether two sizes are equal or one of them is 1; of open sizes that is asked last."""
+    return any(isinstance(n, int) and n == 1 for n in (p, q)) or p == q or 1 in (p, q)
 
 
 class Merge(Operator):
@@ -119,11 +127,12 @@ class Add(Merge):
     def infer(self, inputs: Types) -> Types:
         _same_dtype(inputs)
         shown = _centred(inputs, self.crop)
-        largest = max(range(len(shown)), key=lambda i: (shown[i].rank, shown[i].spatial))
+        gates = [all(isinstance(n, int) and n == 1 for n in x.spatial) for x in shown]
+        largest = max(range(len(shown)), key=lambda i: (shown[i].rank, not gates[i], shown[i].spatial))
         whole = shown[largest]
         for i, x in enumerate(shown):
-            stretched = x.rank == whole.rank and set(x.spatial) == {1}
-            if x.channels != whole.channels or not (x.spatial == whole.spatial or stretched):
+            fits = x.spatial == whole.spatial or (x.rank == whole.rank and all(n == 1 for n in x.spatial))
+            if x.channels != whole.channels or not fits:
                 raise _conflict(inputs, i, largest, crop=self.crop == "none", stretch=True)
         return (whole,)
 
@@ -197,7 +206,7 @@ class Multiply(Merge):
             if not _stretch(shape, x.shape):
                 j = next(j for j in range(i) if not _stretch(inputs[j].shape, x.shape))
                 raise _conflict(inputs, j, i, stretch=True)
-            shape = tuple(max(sizes) for sizes in zip(shape, x.shape, strict=True))
+            shape = tuple(larger(p, q) for p, q in zip(shape, x.shape, strict=True))
         return (TensorType(shape, inputs[0].dtype),)
 
     def label(self) -> str:

@@ -253,9 +253,12 @@ def _window_cells(x: TensorType, y: TensorType) -> int:
 
 
 def _adaptive_window(x: TensorType, size: int | list[int]) -> Window | None:
-    """Exact where windows tile the input, else the longest window and shortest step; None for all of it."""
+    """Exact where windows tile the input, else the longest window and shortest step.
+
+    None for all of it, and where the size of the input is open: then no step is longest in the long run.
+    """
     outputs = per_axis("size", size, x)
-    if max(outputs) == 1:
+    if max(outputs) == 1 or x.open:
         return None
     nothing = (0,) * x.rank
     kernel = tuple(_longest(n, cells) for n, cells in zip(x.spatial, outputs, strict=True))

@@ -7,15 +7,29 @@ from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from archspec.ops.arguments import LARGEST, AxesFromZero, AxesOrNone, Count
-from archspec.ops.base import Operator, OperatorError, Reference, Sample, Types, Window, operator
+from archspec.ops.base import NeedsNumber, Operator, OperatorError, Reference, Sample, Types, Window, operator
 from archspec.ops.windows import AXES, axes_label, ones, per_axis, refuse_without_axes, wanted_size
 from archspec.tensor import TensorType
+
+
+def _axis(value: Any) -> Any:
+    if type(value) is int and 1 <= value <= LARGEST:
+        return value
+    if not isinstance(value, int | str):
+        from archspec.sizes import Open
+
+        if isinstance(value, Open):
+            return value
+    raise PydanticCustomError("argument_size", "a size is a whole number, or open, not {shown}", {"shown": str(value)})
+
+
+Axis = Annotated[int, PlainValidator(_axis, json_schema_input_type=Count)]
 
 
 class Input(Operator):
     """A tensor that comes from outside: (channels, *spatial) or (features,), without the batch axis.
 
-    No layer a spec may write: the keys `input` and `inputs` make it.
+    A spatial size may be open (`archspec.sizes`). No layer a spec may write: the keys `input` and `inputs` make it.
     """
 
     word = "input"
@@ -23,7 +37,7 @@ class Input(Operator):
     arity = (0, 0)
     samples = (Sample({"shape": [3, 224, 224]}, (), ((3, 224, 224),)),)
 
-    shape: Annotated[tuple[Count, ...], Field(min_length=1, max_length=4)]
+    shape: Annotated[tuple[Axis, ...], Field(min_length=1, max_length=4)]
     dtype: Literal["float32", "float16", "bfloat16", "float64", "int64", "uint8", "bool"] = "float32"
 
     def infer(self, inputs: Types) -> Types:
@@ -109,6 +123,12 @@ class Reshape(Operator):
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]
         known = math.prod(n for n in self.shape if n != -1)
+        if x.open:
+            raise NeedsNumber(
+                f"the input {x} has {x.numel} values, as many as the image is large, and {self.shape} is one number",
+                "shape",
+                "`adaptive_avg_pool` before it makes one size of all, or write the numbers: --input 3x224x224",
+            )
         fits = x.numel % known == 0 if -1 in self.shape else x.numel == known
         if not fits:
             raise OperatorError(
@@ -277,7 +297,7 @@ class Crop(Operator):
 
     def window(self, inputs: Types) -> Window | None:
         x = inputs[0]
-        spatial = self.infer(inputs)[0].spatial
+        spatial = wanted_size(self.size, inputs) or x.spatial  # `infer` has refused neither
         begin = self.begin(x, spatial)
         rest = (n - lo - wanted for n, lo, wanted in zip(x.spatial, begin, spatial, strict=True))
         return Window(ones(x), ones(x), tuple(-lo for lo in begin), tuple(-n for n in rest), ones(x))

@@ -4,7 +4,7 @@ import math
 from typing import cast
 
 from archspec.ops.base import OperatorError, Window
-from archspec.tensor import PaddingWord, TensorType, extent, pad_word, window_output
+from archspec.tensor import PaddingWord, TensorType, extent, larger, pad_word, window_output
 
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 """Names of the spatial axes by their number."""
@@ -92,7 +92,7 @@ def refuse_wide_padding(x: TensorType, window: Window) -> None:
     """Pooling takes at most half a window of padding, so that no window lies in padding alone."""
     for axis, name in enumerate(AXES[x.rank]):
         span = extent(window.kernel[axis], window.dilation[axis])
-        widest = max(window.before[axis], window.after[axis])
+        widest = larger(window.before[axis], window.after[axis])
         if widest > span // 2:
             raise OperatorError(
                 f"padding {widest} is more than half of a window of {span} along {name}: "

@@ -8,7 +8,7 @@ from itertools import count, pairwise
 from archspec.analysis.summary import Summary
 from archspec.render.palette import LIGHT
 from archspec.render.picture import Arrow, Box, Diagram, Frame, Panel
-from archspec.render.units import decimal, shape
+from archspec.render.units import decimal, numbered, shape
 
 TINTS = LIGHT.tints
 TEXT, FAINT, ARROW, TRAINING = LIGHT.text, LIGHT.faint, LIGHT.arrow, LIGHT.training
@@ -209,11 +209,13 @@ def _arrow(arrow: Arrow) -> str:
 
 
 def _title(summary: Summary) -> str:
-    t = summary.totals
+    t = summary.figures(summary.totals)
     inputs = ", ".join(shape(x.shape) for x in summary.inputs.values())
     outputs = ", ".join(shape(x.shape) for x in summary.outputs.values())
     facts = [f"{inputs} → {outputs}"]
-    facts += [f"{decimal(t.params, 1)} parameters"] * bool(t.params) + [f"{decimal(t.macs)} MACs"] * bool(t.macs)
+    example = f" at {numbered(summary.graph.example)}" if summary.graph.sizes else ""
+    facts += [f"{decimal(t.params, 1)} parameters"] * bool(t.params)
+    facts += [f"{decimal(t.macs)} MACs{example}"] * bool(t.macs)
     return (
         f'<B><FONT POINT-SIZE="15">{_text(summary.name)}</FONT></B>{LEADING}'
         f'<FONT POINT-SIZE="10" COLOR="{FAINT}">{_text("  ·  ".join(facts))}</FONT><BR/> '

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archspec.analysis.summary import Summary
+from archspec.analysis.summary import Summary, written
 from archspec.render.rows import lines
 from archspec.render.units import binary, decimal, grouped, shape
 
@@ -32,7 +32,10 @@ def json(summary: Summary) -> str:
 
 
 def csv(summary: Summary) -> str:
-    """Every layer of the deployed graph on a line, exact figures, never folded. Shapes are `64x112x112`."""
+    """Every layer of the deployed graph on a line, exact figures, never folded. Shapes are `64x112x112`.
+
+    What depends on a size that the input leaves open is a formula: `64xceil(H/2)xceil(W/2)`.
+    """
     import csv
     import io
 
@@ -46,14 +49,14 @@ def csv(summary: Summary) -> str:
                 row.name,
                 row.node.op.word,
                 " ".join(str(tap) for tap in row.node.inputs),
-                " ".join("x".join(map(str, t.shape)) for t in row.outputs),
+                " ".join("x".join(str(written(n)) for n in t.shape) for t in row.outputs),
                 c.params,
                 c.trainable_params,
                 c.buffers,
-                c.macs,
-                c.flops,
-                c.elementwise_ops,
-                c.activation_bytes,
+                written(c.macs),
+                written(c.flops),
+                written(c.elementwise_ops),
+                written(c.activation_bytes),
                 span.file,
                 span.line,
                 span.column,
@@ -65,7 +68,7 @@ def csv(summary: Summary) -> str:
 def markdown(summary: Summary, depth: int | None = None) -> str:
     """The table as GitHub-flavoured Markdown, with a line of totals."""
     found = lines(summary, depth)
-    t = summary.totals
+    t = summary.figures(summary.totals)
     inputs = ", ".join(f"{name} {shape(x.shape)}" for name, x in summary.inputs.items())
     header = ("layer", "operation", "output", "params", "MACs", "memory", "from")
     body = [
@@ -88,7 +91,7 @@ def markdown(summary: Summary, depth: int | None = None) -> str:
 
 
 def _input_bytes(summary: Summary) -> int:
-    return summary.batch * sum(t.nbytes for t in summary.inputs.values())
+    return summary.batch * sum(t.at(summary.graph.example).nbytes for t in summary.inputs.values())
 
 
 def _cell(text: str) -> str:

@@ -25,7 +25,7 @@ def by_share(paint: Paint, picture: Diagram, summary: Summary, heat: Literal["pa
     In insets by the share of the one block that they show.
     """
     attribute = "activation_bytes" if heat == "memory" else heat
-    cost: dict[str, int] = {row.name: getattr(row.counts, attribute) for row in summary.rows}
+    cost: dict[str, int] = {row.name: getattr(summary.figures(row.counts), attribute) for row in summary.rows}
     total = sum(cost.values())
 
     def shown(box: Box) -> int:

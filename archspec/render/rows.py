@@ -29,6 +29,7 @@ class Line:
     """The layer, `7×7 conv, 64, /2`, or the block's word with `×N`; and marks (frozen, shared)."""
     output: str
     counts: Counts
+    """In numbers: where the input leaves sizes open, at an example of them."""
     memory: str = ""
     """`view` or `in place` where the output needs no memory of its own."""
     sources: str = ""
@@ -52,7 +53,7 @@ def lines(summary: Summary, depth: int | None = None) -> list[Line]:
                 name=unit.name,
                 what=_what(graph, unit, members, head),
                 output=" + ".join(shape(t.shape) for t in members[-1].outputs),
-                counts=total(row.counts for row in members),
+                counts=summary.figures(total(row.counts for row in members)),
                 memory=_memory(members),
                 sources=_sources(graph, unit, previous, owner),
                 folded=unit.folded or unit.count > 1,

@@ -14,7 +14,7 @@ from archspec.errors import fail
 from archspec.render import formats
 from archspec.render.fold import levels
 from archspec.render.rows import Line, lines
-from archspec.render.units import NOTHING, binary, decimal, grouped, shape, share
+from archspec.render.units import NOTHING, binary, decimal, grouped, numbered, shape, share
 
 GAP = "  "
 NARROWEST, WIDEST = 60, 160
@@ -82,6 +82,8 @@ def table(summary: Summary, depth: int | None = None, width: int = 80, color: bo
         columns = _columns(found, names)
     if _over(columns, width) > _slack(columns) and columns[-1].title == "from":  # sources get lines of their own
         sources = columns.pop().cells
+    if summary.graph.sizes:
+        _leave_out(columns, width)
     _fit(columns, width)
     page = sum(column.width for column in columns) + len(GAP) * (len(columns) - 1)
     rule = paint(DIM, "─" * page)
@@ -103,6 +105,7 @@ def table(summary: Summary, depth: int | None = None, width: int = 80, color: bo
             out.append(paint(DIM, _clipped(f"{'':{len(names[i]) - len(names[i].lstrip())}}  from {sources[i]}", width)))
     out.append(rule)
     out.extend(_totals(summary, paint))
+    out.extend(_open(summary, max(page, NARROWEST), paint))
     out.extend(_dominating(summary, found, page, paint))
     out.extend(_notes(summary, found))
     return "\n".join(out)
@@ -125,7 +128,8 @@ def _heading(summary: Summary, paint: Callable[[str, str], str]) -> str:
     inputs = listed((name, t.shape) for name, t in summary.inputs.items())
     outputs = listed((name, t.shape) for name, t in summary.outputs.items())
     batch = f"  batch {summary.batch}" if summary.batch > 1 else ""
-    return f"{paint(BOLD, summary.name)}  {inputs} → {outputs}{batch}"
+    example = f"  figures at {numbered(summary.graph.example)}" if summary.graph.sizes else ""
+    return f"{paint(BOLD, summary.name)}  {inputs} → {outputs}{batch}{example}"
 
 
 def _columns(found: Sequence[Line], names: list[str]) -> list[Column]:
@@ -161,6 +165,13 @@ def _slack(columns: Sequence[Column]) -> int:
     return sum(max(0, column.width - LEAST[column.title]) for column in columns if column.title in READABLE)
 
 
+def _leave_out(columns: list[Column], width: int) -> None:
+    """Open sizes make shapes long: where they leave no room for what a layer is, cost goes, which stands below too."""
+    for title in ("memory", "MACs"):
+        if _over(columns, width) > _slack(columns):
+            columns[:] = [column for column in columns if column.title != title]
+
+
 def _fit(columns: list[Column], width: int) -> None:
     """Make the columns narrow enough: first `from`, then the operation, and the name last."""
     over = _over(columns, width)
@@ -184,7 +195,7 @@ def _heavy(found: Sequence[Line]) -> set[tuple[str, str]]:
 
 
 def _totals(summary: Summary, paint: Callable[[str, str], str]) -> list[str]:
-    t = summary.totals
+    t = summary.figures(summary.totals)
     frozen = t.params - t.trainable_params
     trained = f"{grouped(t.trainable_params)} trainable, {grouped(frozen)} frozen" if frozen else "all trainable"
     each = f", batch {summary.batch}" if summary.batch > 1 else ""
@@ -206,11 +217,20 @@ def _totals(summary: Summary, paint: Callable[[str, str], str]) -> list[str]:
     return [f"{paint(BOLD, f'{a:<{label}}')}  {b:>{figure}}  {c}".rstrip() for a, b, c in entries]
 
 
+def _open(summary: Summary, width: int, paint: Callable[[str, str], str]) -> list[str]:
+    if not summary.graph.sizes:
+        return []
+    from archspec.render.open_sizes import open_lines
+
+    return open_lines(summary, width, lambda text: paint(BOLD, text))
+
+
 def _dominating(summary: Summary, found: Sequence[Line], width: int, paint: Callable[[str, str], str]) -> list[str]:
     """For each cost the lines with most of it, where a line stands out."""
     out: list[str] = []
+    totals = summary.figures(summary.totals)
     for title, figure in (("params", "params"), ("MACs", "macs"), ("memory", "activation_bytes")):
-        whole = getattr(summary.totals, figure)
+        whole = getattr(totals, figure)
         ranked = sorted(found, key=lambda line: -getattr(line.counts, figure))[:3]
         text = f"most {title:<6}  "
         for i, line in enumerate(ranked):
@@ -238,11 +258,12 @@ def _dimmed(cell: str, column: Column, paint: Callable[[str, str], str]) -> str:
 
 
 def _clipped(text: str, width: int, keep_end: bool = False) -> str:
-    """The text cut to a width: its end left out, or its start; a `×N` at the end stays."""
+    """The text cut to a width: its end left out, or its start; `×N` and `frozen` at the end stay."""
     if cells_wide(text) <= width:
         return text
-    head, sign, number = text.rpartition(" ×")
-    tail = f"{sign}{number}" if number.isdigit() and not head.endswith(",") and not keep_end else ""
+    head, sign, last = text.rpartition(" · " if text.endswith(" · frozen") else " ×")
+    mark = last == "frozen" or (last.isdigit() and not head.endswith(","))
+    tail = f"{sign}{last}" if mark and not keep_end else ""
     kept = list(head if tail else text)
     while kept and cells_wide("".join(kept)) + cells_wide(tail) > width - 1:
         kept.pop(0 if keep_end else -1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 NOTHING = "–"
 
 
@@ -27,8 +29,16 @@ def share(part: int, whole: int) -> str:
 
 
 def shape(sizes: tuple[int, ...]) -> str:
-    """`64×112×112`."""
+    """`64×112×112`, `64×⌈H/2⌉×⌈W/2⌉`."""
     return "×".join(str(n) for n in sizes)
+
+
+def numbered(values: Mapping[str, int]) -> str:
+    """Numbers for open sizes: `H = W = 224`."""
+    alike: dict[int, list[str]] = {}
+    for symbol, n in values.items():
+        alike.setdefault(n, []).append(symbol)
+    return ", ".join(f"{' = '.join(symbols)} = {n:,}" for n, symbols in alike.items())
 
 
 def _scaled(number: int, base: int, names: tuple[str, ...], places: int) -> str:

@@ -1,4 +1,30 @@
-"""W301: a stride that leaves real input unread."""
+"""W301: a stride leaves part of the image unread
+
+The window's last position ends before the image does: (32 − 5) / 2 + 1 = 14.5 positions are 14, and the last row and
+column never count. Padding that is left over is no loss, nor are gaps that a stride wider than the window leaves
+everywhere. With W cells, a window of F (dilation counted), stride S and P cells of padding at the end, cells are
+lost when max(0, ((W + padding − F) mod S) − P) > max(0, S − F).
+
+Bad:
+
+    archspec: 1
+    input: [3, 32, 32]
+    layers:
+      - conv: {out: 6, kernel: 5, stride: 2}
+      - relu
+      - global_avg_pool
+      - linear: 10
+
+Good:
+
+    archspec: 1
+    input: [3, 33, 33]
+    layers:
+      - conv: {out: 6, kernel: 5, stride: 2}
+      - relu
+      - global_avg_pool
+      - linear: 10
+"""
 
 from __future__ import annotations
 
@@ -9,48 +35,18 @@ from archspec.errors import Diagnostic
 from archspec.graph import Node, TypedGraph
 from archspec.ops.base import Operator, Window
 from archspec.ops.windows import AXES
+from archspec.rules.telling import about, by_place
 from archspec.tensor import extent, window_output
 
 CODE = "W301"
 
 
 def check(graph: TypedGraph) -> Iterator[Diagnostic]:
-    """The window's last position ends before the input does, so cells at the end never count.
-
-    Padding that is left over is no loss, nor are gaps that a stride wider than the window leaves
-    everywhere. With W cells, window F (dilation counted), stride S and P cells of padding at the end, input is
-    lost when max(0, ((W + padding − F) mod S) − P) > max(0, S − F).
-
-    Bad, (32 − 5) / 2 + 1 = 14.5 positions: the last row and column are never read
-
-        input: [3, 32, 32]
-        layers:
-          - conv: {out: 6, kernel: 5, stride: 2}
-
-    Good, (33 − 5) / 2 + 1 = 15
-
-        input: [3, 33, 33]
-        layers:
-          - conv: {out: 6, kernel: 5, stride: 2}
-    """
-    seen: dict[tuple[str, str], list[Node]] = {}
-    losses: dict[tuple[str, str], list[Loss]] = {}
-    for node in graph.layers():
-        found = _losses(node.op, graph, node)
-        if found:
-            key = (str(node.span), "; ".join(map(str, found)))
-            seen.setdefault(key, []).append(node)
-            losses[key] = found
-    for key, nodes in seen.items():
-        more = f" (and {len(nodes) - 1} more like it)" if len(nodes) > 1 else ""
-        yield Diagnostic(
-            CODE,
-            f"{nodes[0].name}{more}: {'; '.join(map(str, losses[key]))}",
-            nodes[0].span,
-            _hint(losses[key], nodes[0].op),
-            nodes[0].trail,
-            severity="warning",
-        )
+    """Windows that step past cells at the end of an axis, with what is lost and the sizes that would fit."""
+    losses = {node.name: found for node in graph.layers() if (found := _losses(node.op, graph, node))}
+    for nodes in by_place((graph.nodes[name] for name in losses), lambda node: tuple(losses[node.name])):
+        found = losses[nodes[0].name]
+        yield about(CODE, nodes, "; ".join(map(str, found)), _hint(found, nodes[0].op))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +72,8 @@ class Loss:
 
 
 def _losses(op: Operator, graph: TypedGraph, node: Node) -> list[Loss]:
-    # an adaptive pool reads everything; its window only describes it
-    if "stride" not in type(op).model_fields:
+    # an adaptive pool reads everything, its window only describes it; steps of 1 leave nothing out
+    if "stride" not in type(op).model_fields or getattr(op, "stride", 1) == 1:
         return []
     inputs = graph.input_types(node)
     window = op.window(inputs)
@@ -85,6 +81,8 @@ def _losses(op: Operator, graph: TypedGraph, node: Node) -> list[Loss]:
         return []
     found = []
     for i, size in enumerate(inputs[0].spatial):
+        if not isinstance(size, int):
+            continue  # an open size: W302 asks it
         span = extent(window.kernel[i], window.dilation[i])
         cells = _unread(size, span, window, i)
         if cells > max(0, window.stride[i] - span):

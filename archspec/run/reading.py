@@ -55,6 +55,10 @@ class RunFile:
         return {"name": self.name, **{k: v for k, v in plain.items() if k != "name"}}
 
 
+MAX_TOLD = 100
+"""Unknown keys that are told: each takes a search for what was meant."""
+
+
 def load_run(run: str | Path | PyMapping[str, Any], overrides: PySequence[str] = ()) -> RunFile:
     """A run file (or the same as plain data) with `path=value` overrides applied, checked.
 
@@ -113,9 +117,11 @@ def _read(
     before, plain, broken = len(found), {}, set()
     for key, inner in value.entries:
         field = cls.model_fields.get(key.text)
-        if field is None:
+        if field is None and len(found) < MAX_TOLD:
             hint = _hint_for_key(key.text, cls)
             found.append(Diagnostic("E601", f"{name} has no key '{key.text}'", key.span, hint))
+        elif field is None:
+            continue
         elif _choices(field):
             section = _choose(field, inner, (*loc, key.text), folder, found)
             plain[key.text] = section

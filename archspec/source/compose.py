@@ -23,7 +23,7 @@ from archspec.source.syntax import cut_expression, explain
 from archspec.source.text import MAX_BYTES, Text, check_characters
 from archspec.source.values import MAX_DEPTH, Mapping, Scalar, Sequence, Value
 
-MAX_VALUES = 250_000
+MAX_VALUES = 100_000
 """Values after aliases are expanded: what whoever walks the tree will meet."""
 MAX_ERRORS = 100
 
@@ -213,6 +213,7 @@ class _Tree:
         frame.height = max(frame.height, height)
         if self.expects_key() and not isinstance(value, Scalar):
             hint = "quote text with braces or brackets; names in $…, not {{…}}"
+            self.found = [d for d in self.found if d.code != "E003" or not _within(d.span, value.span)]  # says less
             self.error("E012", "a list or mapping cannot be a key", value.span, hint)
             value = Scalar("", "", value.span)
         frame.parts.append(value)
@@ -242,7 +243,8 @@ class _Tree:
                 message = f"the key '{shorten(name)}' stands twice: here and in line {first.span.line}"
                 self.error("E002", message, key.span, hint)
             if isinstance(value, _Null):
-                self.error("E003", f"the key '{shorten(name)}' has no value", key.span, _fill(name, done.flow))
+                layer = key is pairs[0][0] and bool(self.open) and not self.open[-1].mapping
+                self.error("E003", f"the key '{shorten(name)}' has no value", key.span, _fill(name, done.flow, layer))
         return Mapping(tuple((key, value) for key, value in pairs if not isinstance(value, _Null)), done.span)
 
     def rejoin(self, pairs: list[tuple[Scalar, Any]]) -> list[tuple[Scalar, Any]]:
@@ -264,7 +266,13 @@ class _Tree:
         return kept
 
 
-def _fill(name: str, flow: bool) -> str:
+def _fill(name: str, flow: bool, layer: bool) -> str:
     if flow:
         return f"write {shorten(name)}: {{}}, or [a, b] for a list; commas inside braces need quotes"
-    return f"lines that belong to '{shorten(name)}' are indented further; {{}} or [] stand for an empty value"
+    empty = f"without arguments it is `- {shorten(name)}`" if layer else "{} or [] stand for an empty value"
+    return f"lines that belong to '{shorten(name)}' are indented further; {empty}"
+
+
+def _within(inner: Span | None, outer: Span) -> bool:
+    """Whether a place stands behind another one in the same line."""
+    return inner is not None and inner.line == outer.line and inner.column > outer.column

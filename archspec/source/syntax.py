@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,22 +17,23 @@ from archspec.source.values import Scalar
 Report = Callable[[str, str, Span, str | None], None]
 MAX_PIECES = 20
 """An expression is looked for in no more list items than this, so that the search stays linear."""
+_BARE_LAYER = re.compile(r"\s*- [\w$]+")
 QUOTE = "text with brackets, braces, commas, ': ' or ' #' needs quotes"
 
 
 def cut_expression(items: list[Any], report: Report) -> list[Any]:
     """Put together again what commas cut in `[max(1, $a)]`, reporting each such expression once."""
-    if not any(_open(item) > 0 for item in items):
+    opened = [_open(item) for item in items]
+    if max(opened, default=0) <= 0:
         return items
     whole: list[Any] = []
     at = 0
     while at < len(items):
-        end, opened = at + 1, _open(items[at])
-        balance = opened
+        end, balance = at + 1, opened[at]
         while balance > 0 and end < min(len(items), at + MAX_PIECES) and _plain(items[end]):
-            balance += _open(items[end])
+            balance += opened[end]
             end += 1
-        if opened > 0 and balance == 0:
+        if opened[at] > 0 and balance == 0:
             text = ", ".join(piece.text for piece in items[at:end])
             first, last = items[at].span, items[end - 1].span
             length = last.column + last.length - first.column if last.line == first.line else first.length
@@ -73,6 +75,10 @@ def explain(error: yaml.YAMLError, source: Text) -> Diagnostic:
     problem = str(getattr(error, "problem", None) or "")
     context = str(getattr(error, "context", None) or "")
     message, hint, place = _words(problem, context, span, start)
+    above = source.lines[line - 1].partition(" #")[0].rstrip() if line else ""
+    if "mapping values are not allowed" in problem and _BARE_LAYER.fullmatch(above):
+        message = "a modifier stands under a layer without ':'"
+        hint = f"write `{above.strip()}: {{}}` where modifiers follow"
     return Diagnostic("E001", message, place, hint)
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+import select
+import stat
 from pathlib import Path
 
 from archspec.errors import Diagnostic, Span, SpecError, fail
 from archspec.source.values import Value
 
 MAX_BYTES = 2_000_000
+PATIENCE = 10
+"""Seconds for which a pipe may be silent."""
 
 
 def _printable(char: str) -> bool:
@@ -39,17 +44,17 @@ class Text:
         return Span(self.file, line + 1, column + 1, max(1, end_column - column), text)
 
 
-def read(path: str | os.PathLike[str]) -> Value:
-    """Read and parse a YAML file.
+def read(path: str | os.PathLike[str], *, imported: bool = False) -> Value:
+    """Read and parse a YAML file; from the command line it may be a pipe, but not where another file names it.
 
-    Raises SpecError: E501 no such file, E502 a directory, E503 unreadable, E011 not UTF-8; those of `parse`.
+    Raises SpecError: E501 no such file, E502 a directory, E503 unreadable, E011 not UTF-8, E013 too large, E523
+    `imported` and no spec, of which nothing is quoted; those of `parse`.
     """
     from archspec.source.compose import parse
 
     file = os.fspath(path)
     try:
-        with open(file, "rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = _bytes(file, imported)
     except FileNotFoundError:
         raise fail("E501", f"there is no file {file}", hint=_neighbour(file)) from None
     except IsADirectoryError:
@@ -57,19 +62,45 @@ def read(path: str | os.PathLike[str]) -> Value:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise fail("E503", f"cannot read {file}: {why}") from None
+    if imported and not _IS_SPEC.search(data):
+        hint = "only a file that says `archspec: 1` is brought in by `use`"
+        raise fail("E523", f"{file} is no spec", hint=hint)  # what it is instead is nobody's business
     if len(data) > MAX_BYTES:
-        raise fail(
-            "E013",
-            f"{file} is larger than {MAX_BYTES:,} bytes",
-            hint="this is no spec, or one that needs loops",
-        )
+        before = data[:MAX_BYTES]
+        span = Span(file, before.count(b"\n") + 1, len(before) - before.rfind(b"\n"))
+        raise fail("E013", f"{file} is larger than {MAX_BYTES:,} bytes", span, "is it a spec? one that needs loops?")
     return parse(decode(data, file), file)
+
+
+_IS_SPEC = re.compile(rb"^(?:\xef\xbb\xbf)?[ \t{]*[\"']?archspec[\"']?[ \t]*:", re.MULTILINE)
+
+
+def _bytes(file: str, imported: bool) -> bytes:
+    """What a file holds, and one byte more than allowed where it holds more. Raises OSError, ValueError, SpecError."""
+    # without O_NONBLOCK a pipe that nobody writes to would hold us here for ever
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    with open(os.open(file, flags), "rb", buffering=0) as stream:
+        kind = os.fstat(stream.fileno()).st_mode
+        if stat.S_ISREG(kind):
+            return stream.read(MAX_BYTES + 1)
+        if stat.S_ISDIR(kind):
+            raise IsADirectoryError
+        if imported:
+            raise fail("E503", f"{file} is a pipe or a device, not a file")
+        pieces: list[bytes] = []
+        while sum(map(len, pieces)) <= MAX_BYTES:
+            if not select.select([stream], [], [], PATIENCE)[0]:
+                raise fail("E503", f"nothing came out of {file} for {PATIENCE} seconds")
+            if not (piece := stream.read(MAX_BYTES + 1)):
+                break
+            pieces.append(piece)
+        return b"".join(pieces)
 
 
 def decode(data: bytes, file: str) -> str:
     """UTF-8 bytes, with or without a byte order mark, as text. Raises SpecError E011 with the place."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise fail("E011", f"{file} is UTF-16 text", Span(file, 1, 1), "save it as UTF-8")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[:256].count(0) > len(data[:256]) // 4:
+        raise fail("E011", f"{file} is UTF-16 or UTF-32 text, or binary", Span(file, 1, 1), "save it as UTF-8 text")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -108,8 +139,8 @@ def check_characters(text: str, source: Text) -> None:
                     hint,
                 )
             )
-            if len(found) == 20:
-                break
+            if char == "\0" or len(found) == 20:
+                break  # where one NUL is, there are many
     raise SpecError(found)
 
 

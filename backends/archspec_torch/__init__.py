@@ -5,13 +5,14 @@ torch itself is imported when a function is first called, so that importing this
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from archspec.graph import TypedGraph
+    from archspec.ops.base import Operator, Types
     from archspec_torch.compiler import Network
     from archspec_torch.runtime import Evaluation, Prediction, RunResult
     from archspec_torch.weights import Report
@@ -20,7 +21,7 @@ for _package in ("torch", "safetensors"):
     if find_spec(_package) is None:  # told here, where whoever looks for a backend can say how to install it
         raise ModuleNotFoundError(f"No module named '{_package}'", name=_package)
 
-__all__ = ["compile", "evaluate", "import_weights", "predict", "train"]
+__all__ = ["compile", "disagreements", "evaluate", "import_weights", "predict", "train"]
 
 
 def compile(network: str | Path | TypedGraph) -> Network:
@@ -58,3 +59,10 @@ def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str |
     from archspec_torch import weights
 
     return weights.import_weights(spec, source, map, out)
+
+
+def disagreements(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:
+    """What an operator's layer does otherwise than its rules say: see `archspec_torch.conformance`."""
+    from archspec_torch import conformance
+
+    return conformance.disagreements(op, inputs, outputs)

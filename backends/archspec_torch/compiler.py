@@ -18,8 +18,9 @@ from weakref import WeakValueDictionary
 import torch
 from torch import nn
 
-from archspec.errors import Diagnostic, SpecError
+from archspec.errors import Diagnostic, Related, SpecError
 from archspec.graph import Graph, Node, TypedGraph
+from archspec_torch.admission import Admission
 from archspec_torch.forward import forward_source, owner
 from archspec_torch.lowering import Site, lower
 
@@ -44,11 +45,14 @@ class Network(nn.Module):
     `network.code` is that source, `network.graph` the typed graph it was made from (unless a layer at the top
     has that name). Calling it takes the inputs in order or by name, each (N, C, *spatial), and returns a
     tensor, or where the network has several outputs a dict by name, in the order of `graph.outputs`; heads
-    that exist only in training are outputs in training alone.
+    that exist only in training are outputs in training alone. Where the spec leaves sizes open it takes images of
+    every size that fits, and refuses others (SpecError E319).
     """
 
     _graph: TypedGraph
     _code: str
+    _admission: Admission
+    """Asked by the forward pass of networks whose input leaves sizes open."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
         new = type(self).__new__(type(self))
@@ -77,6 +81,8 @@ def compile(network: str | Path | TypedGraph) -> Network:
     graph = network if isinstance(network, TypedGraph) else _load(network)
     model = network_class(graph)()
     model._graph = graph
+    if graph.sizes:
+        model._admission = Admission(graph)
     overwriting = in_place(graph)
     found: list[Diagnostic] = []
     for node in graph.layers():
@@ -86,7 +92,7 @@ def compile(network: str | Path | TypedGraph) -> Network:
         try:
             _register(model, node, lower(Site(node.op, inputs, outputs, node.name in overwriting)))
         except SpecError as error:
-            found += [d if d.span else replace(d, span=node.span, trail=node.trail) for d in error.diagnostics]
+            found += [_at(d, node) for d in error.diagnostics if not any(d.span == told.span for told in found)]
         except (MemoryError, RuntimeError) as error:
             if not _out_of_memory(error):
                 raise
@@ -170,6 +176,13 @@ def _register(model: Network, node: Node, module: nn.Module) -> None:
             holder._modules[segment] = holder = Part()
         else:
             holder = existing
+
+
+def _at(diagnostic: Diagnostic, node: Node) -> Diagnostic:
+    """Placed at the layer, or, where it is about a line of a plugin, related to it."""
+    if diagnostic.span is None:
+        return replace(diagnostic, span=node.span, trail=node.trail)
+    return replace(diagnostic, related=(Related(f"for the layer '{node.name}'", node.span),), trail=node.trail)
 
 
 def _taken(node: Node, name: str) -> Diagnostic:

@@ -133,6 +133,7 @@ class _Writer:
         self.lines = [
             f"def forward(self, {', '.join(self.inputs)}):",
             f"{INDENT}{f'{takes} → {gives}'!r}",
+            *([f"{INDENT}self._admission(self.training, {', '.join(self.inputs)})"] if graph.sizes else []),
             f"{INDENT}root = self._modules",
         ]
         last = None

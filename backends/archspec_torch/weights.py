@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,13 +55,17 @@ class Report:
     """Weights that hold NaN or infinite values, under our names."""
     others: tuple[str, ...] = ()
     """What the file holds besides tensors."""
+    renamed: Mapping[str, str] | None = None
+    """Keys of the file under names that layers had before (`was`), and their names now."""
 
     def __str__(self) -> str:
         missing = self.missing or {}
+        renamed = {old.rpartition(".")[0]: new.rpartition(".")[0] for old, new in (self.renamed or {}).items()}
         reasons = sorted(set(missing.values()))
         lines = [
             f"{self.source} → {self.out} ({self.network}, map {self.map})",
             f"transferred  {len(self.transferred)} of {self.total} tensors, {self.parameters:,} parameters",
+            *([f"renamed      {_listed(f'{old} → {new}' for old, new in renamed.items())}"] if renamed else []),
             f"left over    {_listed(self.left_over)}",
             f"missing      {'' if reasons else 'none'}",
         ]
@@ -76,15 +81,16 @@ class Report:
 def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str | Path, out: str | Path) -> Report:
     """Write the tensors of a checkpoint under the names of a spec, as safetensors, and report.
 
-    `map` is a shipped map ('torchvision'), 'identity' for a file that has the spec's own names, or a YAML
-    file of templates. The written file holds exactly the keys of the compiled network's state dict. Weights
-    of heads that exist only in training, kernels that the spec fixes and batch counters may be missing: they
-    are written with their initial values. Any other weight that is missing, and any of another shape, is an
-    error, and then nothing is written. The same input gives the same bytes.
+    `map` is a shipped map ('torchvision'), 'identity' for a file that has the spec's own names, of now or, by
+    `was`, of before, or a YAML file of templates. The written file holds exactly the keys of the compiled
+    network's state dict. Weights of heads that exist only in training, kernels that the spec fixes and batch
+    counters may be missing: they are written with their initial values. Any other weight that is missing, and
+    any of another shape, is an error, and then nothing is written. The same input gives the same bytes.
 
     Raises SpecError: of the spec; E701 to E704 for the file; E705, E706 for the map; E707 a key that becomes
     two weights, or two keys one; E708 shapes that differ, or values that are finite in the file and would be
-    infinite in the network's type; E709 weights missing; E712 `out` cannot be written, or is the file to import.
+    infinite in the network's type; E709 weights missing; E712 `out` cannot be written, or is the file to import;
+    E714 several names of one weight in the file.
     """
     import archspec
 
@@ -98,16 +104,21 @@ def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str |
         model = compile(graph)
     tensors = model.state_dict()
     errors: list[Diagnostic] = []
-    places = _places(keys, checkpoint, tensors, errors)
+    renamed = present_names(checkpoint.tensors, graph, tensors.keys()) if keys.name == "identity" else {}
+    contested: set[str] = set()
+    places = _places(keys, checkpoint, tensors, errors, renamed, contested)
     errors += _misfits(places, checkpoint, tensors)
     missing = dict.fromkeys(tensors, "") | _optional(graph)
     for ours in places.values():
         del missing[ours]
     left_over = tuple(key for key in checkpoint.tensors if key not in places)
-    if lacking := [name for name, why in missing.items() if not why]:
+    if lacking := [name for name, why in missing.items() if not why and name not in contested]:
         noun = "weight" if len(lacking) == 1 else "weights"
         message = f"{len(lacking)} {noun} of '{graph.name}' not in '{source}': {_names(lacking)}"
-        errors.append(Diagnostic("E709", message, hint=f"left over in the file: {_listed(left_over)}"))
+        hint = f"left over in the file: {_listed(left_over)}"
+        if keys.name == "identity" and left_over:
+            hint += "; where a layer has another name now, `was: NAME` on it tells the one it had"
+        errors.append(Diagnostic("E709", message, hint=hint))
     if errors:
         raise SpecError(errors)
     for theirs, ours in places.items():
@@ -126,21 +137,52 @@ def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str |
         missing=missing,
         not_finite=tuple(o for o in places.values() if not tensors[o].isfinite().all()),
         others=checkpoint.others,
+        renamed=renamed,
     )
 
 
+def present_names(theirs: Iterable[str], graph: TypedGraph, ours: AbstractSet[str]) -> dict[str, str]:
+    """Keys of a file that the spec's `was` knows by another name, to the network's own keys (`ours`).
+
+    Raises SpecError E714 where the file has a weight under several of its names.
+    """
+    theirs = list(theirs)
+    named = {key: key for key in theirs if key in ours}
+    renamed: dict[str, str] = {}
+    errors = []
+    for key in theirs:
+        present = graph.present_name(key)
+        if key in ours or present not in ours:
+            continue
+        if present in named:
+            message = f"the file has '{named[present]}' and '{key}', and both are '{present}'"
+            errors.append(Diagnostic("E714", message, hint="`was` says so: keep in the file the one that is meant"))
+            continue
+        named[present], renamed[key] = key, present
+    if errors:
+        raise SpecError(errors)
+    return renamed
+
+
 def _places(
-    keys: KeyMap, checkpoint: Checkpoint, ours: Mapping[str, Tensor], errors: list[Diagnostic]
+    keys: KeyMap,
+    checkpoint: Checkpoint,
+    ours: Mapping[str, Tensor],
+    errors: list[Diagnostic],
+    renamed: Mapping[str, str],
+    contested: set[str],
 ) -> dict[str, str]:
-    """Their key to ours, for each that has a place."""
+    """Their key to ours, for each that has a place; into `contested` go those of ours that a key may become
+    beside others."""
     places: dict[str, str] = {}
     taken: dict[str, str] = {}
     for theirs in checkpoint.tensors:
-        found = keys.targets(theirs, ours.keys())
+        found = keys.targets(renamed.get(theirs, theirs), ours.keys())
         if len(found) > 1:
             both = " and ".join(f"'{target}'" for target in found)
             span = next((template.span for template in found.values() if template), None)
             errors.append(Diagnostic("E707", f"'{theirs}' becomes {both}", span, "let one template match it"))
+            contested.update(found)
             continue
         for target, template in found.items():
             if target in taken:

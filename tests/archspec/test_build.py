@@ -376,7 +376,7 @@ def test_always_holds_under_overrides(tmp_path):
         ("input: [3, 8, 8]\nlayers: [conv: {out: 7 / 2}]", 4, "out", ""),
         ("input: [3, 8, 8]\nlayers: [flatten, linear: 2, conv: 3]", 4, "conv", ""),
         ("input: [3, 8, 8]\nlayers:\n  - {conv: 2, name: a}\n  - {conv: 2, name: a}", 6, "called 'a'", ""),
-        ("input: [3, H, W]\nlayers: [conv: 2]", 3, "'H' is open", "--input"),
+        ("input: [3, h, w]\nlayers: [conv: 2]", 3, "'h' is no size", "upper-case letter"),
         ("input: [3, 8, 8]\nlayers:\n  - conv: 2\n    when: 3", 6, "true or false", ""),
         ("input: [3, 8, 8]\nvars: {i: 1}\nlayers:\n  - conv: $i\n    each: {i: [1]}", 7, "hide", ""),
         ("input: [3, 8, 8]\nlayers:\n  - branches: [[conv: 1]]", 5, "join", "concat"),

@@ -162,7 +162,7 @@ def test_summarize_as_json(run_archspec: Run) -> None:
     assert made["totals"]["flops"] == 2 * made["totals"]["macs"] == 2 * 416_520
     first = made["layers"][0]
     assert list(first) == [
-        "name", "op", "inputs", "output", "params", "macs", "flops", "activation_bytes", "source",
+        "name", "op", "inputs", "output", "params", "macs", "flops", "activation_bytes", "source", "trail",
     ]  # fmt: skip
     assert (first["name"], first["inputs"], first["output"], first["params"]) == ("conv1", ["input"], [6, 28, 28], 156)
     text = Path(first["source"]["file"]).read_text(encoding="utf-8").splitlines()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gc
 import hashlib
 import json
 import os
@@ -20,9 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-import archspec
 from archspec import SpecError
-from archspec_torch import keymap
 from archspec_torch.compiler import compile
 from archspec_torch.weights import import_weights
 
@@ -257,76 +254,22 @@ def test_training_heads_may_be_missing_and_are_filled(tmp_path: Path, write_spec
     torch.testing.assert_close(*written, rtol=0, atol=0)  # the same values each time
 
 
-# against torchvision
+# against torchvision, whose every network is compared in tests/specs/test_parity.py
 
 
-def reference(name: str) -> nn.Module:
-    """torchvision's network with random weights and random running statistics, in evaluation mode."""
-    options: dict[str, Any] = {"weights": None}
-    if name in ("googlenet_bn", "inception_v3"):
-        options |= {"aux_logits": True, "init_weights": False}
-    if name.startswith("fcn"):
-        options |= {"weights_backbone": None}
-    network: nn.Module = torchvision.models.get_model("googlenet" if name == "googlenet_bn" else name, **options)
+def reference() -> nn.Module:
+    """torchvision's GoogLeNet with random weights and random running statistics."""
+    network: nn.Module = torchvision.models.googlenet(weights=None, aux_logits=True, init_weights=False)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 1.5)
-    return network.eval()
-
-
-@pytest.mark.parametrize(
-    ("name", "size"),
-    [
-        ("alexnet", 224),
-        ("vgg16_bn", 224),
-        ("googlenet_bn", 96),
-        ("inception_v3", 139),
-        ("resnet18", 65),
-        ("resnet50", 65),
-        ("resnet152", 33),
-        ("mobilenet_v2", 64),
-    ],
-)
-def test_torchvisions_weights_give_torchvisions_outputs(name: str, size: int, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    expected = reference(name)
-    torch.save(expected.state_dict(), tmp_path / "w.pth")
-    report = import_weights(name, tmp_path / "w.pth", "torchvision", tmp_path / "w.safetensors")
-    assert (len(report.transferred), report.left_over) == (report.total, ())
-    model = compile(name).eval()
-    model.load_state_dict(load_file(tmp_path / "w.safetensors"))
-    x = torch.rand(2, 3, size, size)
-    with torch.inference_mode():
-        a, b = expected(x), model(x)
-    assert ((a - b).norm() / a.norm()).item() < 1e-5
-    del expected, model
-    gc.collect()
-
-
-FILES = (keymap.SHIPPED / "torchvision").glob("*.yaml")
-TORCHVISION = sorted(network for file in FILES for m in keymap.read_maps(file) for network in m.networks)
-
-
-@pytest.mark.parametrize("name", TORCHVISION)
-def test_every_tensor_of_torchvisions_has_its_place_and_shape(name: str) -> None:
-    with torch.device("meta"):
-        theirs = reference(name).state_dict()
-    graph = archspec.load(name)
-    ours = {
-        f"{node.name}.{key}": weight.shape
-        for node in graph.layers()
-        for key, weight in node.op.weights(graph.input_types(node)).items()
-    }
-    keys = keymap.key_map("torchvision", name)
-    found = {key: list(keys.targets(key, ours.keys())) for key in theirs}
-    assert sorted(target for targets in found.values() for target in targets) == sorted(ours)
-    assert {targets[0]: tuple(theirs[key].shape) for key, targets in found.items()} == ours
+    return network
 
 
 def test_training_outputs_and_gradients_are_torchvisions(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    expected = reference("googlenet_bn").train()
+    expected = reference().train()
     torch.save(expected.state_dict(), tmp_path / "w.pth")
     import_weights("googlenet_bn", tmp_path / "w.pth", "torchvision", tmp_path / "w.safetensors")
     model = compile("googlenet_bn").train()

@@ -37,6 +37,8 @@ def test_the_wheel_holds_packages_specs_and_maps(built: Path, root: Path) -> Non
     top = {name.split("/")[0] for name in names}
     assert top == {"archspec", "archspec_torch", "archspec_nn-0.1.0.dist-info"}
     assert {f"archspec/specs/{path.name}" for path in (root / "specs").glob("*.yaml")} <= names
+    pages = ["words.md", *(f"diagnostics/{path.name}" for path in (root / "docs" / "diagnostics").glob("*.md"))]
+    assert {f"archspec/docs/{page}" for page in pages} == {name for name in names if name.startswith("archspec/docs/")}
     for package, folder in (("archspec", root / "archspec"), ("archspec_torch", root / "backends/archspec_torch")):
         files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
         assert {f"{package}/{path.relative_to(folder)}" for path in files} <= names
@@ -80,5 +82,6 @@ def test_an_installed_wheel_works_outside_the_checkout(built: Path, tmp_path: Pa
     made = json.loads(run(str(site / "bin" / "archspec"), "summarize", "resnet18", "--format", "json"))
     assert made["totals"]["params"] == 11_689_512
     assert made["layers"][0]["source"]["file"] == str(site / "archspec" / "specs" / "std.yaml")
+    assert "\nE002: a key stands twice\n" in "\n" + run(str(site / "bin" / "archspec"), "explain", "E002", "repeat")
     compiled = "import archspec; print(sum(p.numel() for p in archspec.compile('lenet5').parameters()))"
     assert run(sys.executable, "-c", compiled) == "61706\n"

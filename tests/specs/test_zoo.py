@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import archspec
-from archspec import zoo
+from archspec import source, zoo
+from archspec.formatting.files import read_formatted
 from archspec.graph import Node, TypedGraph
 from archspec.passes.deploy import deploy
 
@@ -24,6 +25,8 @@ IN_TORCHVISION = [
     *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d"),
     *(f"efficientnet_b{i}" for i in range(8)),
 ]
+SHORT = {"googlenet": 60, "googlenet_bn": 60, "resnet": 60, "mobilenet_v2": 45, "efficientnet": 60}
+"""Lines that hold all depths and widths of these, each fewer than."""
 PROMISED = {*IN_TORCHVISION, *COUNTS, *("mlp", "cifar_pattern", "resnet20_cifar")} - {"_source"}
 
 
@@ -67,29 +70,42 @@ def weighted_layer(graph: TypedGraph, node: Node) -> list[Any]:
     return ["Conv2d", channels, shape[0], *sliding, channels // shape[1], bias, [*output.shape], macs]
 
 
-@pytest.mark.parametrize("name", IN_TORCHVISION)
-def test_every_weight_has_the_shape_it_has_in_torchvision(name: str) -> None:
-    torch = pytest.importorskip("torch")
-    models = pytest.importorskip("torchvision").models
-    options = {"init_weights": False} if name in ("googlenet_bn", "inception_v3") else {}
-    with torch.device("meta"):
-        reference = getattr(models, "googlenet" if name == "googlenet_bn" else name)(weights=None, **options)
-    graph = archspec.load(name)
-    made = [weight.shape for node in graph.layers() for weight in node.op.weights(graph.input_types(node)).values()]
-    assert sorted(made) == sorted(tuple(tensor.shape) for tensor in reference.state_dict().values())
-
-
 @pytest.mark.parametrize("path", zoo._files(), ids=lambda path: path.stem)
 def test_every_spec_passes_strict_with_all_its_variants(path: Path) -> None:
     assert [str(found) for found in archspec.check(path, strict=True)] == []
 
 
-def test_every_network_cites_its_paper_and_asserts_its_own_counts() -> None:
-    uncited = [entry.name for entry in zoo.entries() if entry.cite is None]
-    assert uncited == ["cifar_pattern", "mlp"]  # patterns of a lecture, not of a paper
-    for name in NAMES:
-        graph = archspec.load(name)
-        assert any(f"{text}".startswith("params ==") for text in graph.resolved["assert"]), name
+@pytest.mark.parametrize("name", NAMES)
+def test_every_network_cites_its_paper_and_asserts_its_own_counts(name: str) -> None:
+    graph = archspec.load(name)
+    (entry,) = [entry for entry in zoo.entries() if entry.name == name]
+    assert entry.cite == graph.resolved["cite"]
+    asserted = [str(text) for text in graph.resolved["assert"]]
+    facts = archspec.summarize(graph).facts()
+    for fact in ("params", "macs", *(["params_with_aux"] if graph.heads else [])):
+        assert [text for text in asserted if text.startswith(f"{fact} ==")] == [f"{fact} == {facts[fact]:_}"]
+
+
+@pytest.mark.parametrize("path", zoo._files(), ids=lambda path: path.stem)
+def test_every_variant_is_a_network_with_counts_of_its_own(path: Path) -> None:
+    tree = source.to_plain(source.read(path))
+    assert isinstance(tree, dict)
+    variants = tree.get("variants", {})
+    assert all({"name", "assert"} <= set(variant) for variant in variants.values())
+    expected = [tree["name"], *(variant["name"] for variant in variants.values())] if "layers" in tree else []
+    assert [entry.name for entry in zoo.entries() if entry.path == path] == sorted(expected)
+
+
+@pytest.mark.parametrize("path", zoo._files(), ids=lambda path: path.stem)
+def test_every_spec_is_laid_out_as_format_lays_it_out(path: Path) -> None:
+    assert read_formatted(str(path)).diff() == ""
+
+
+@pytest.mark.parametrize(("spec", "fewer_than"), SHORT.items())
+def test_a_network_is_no_longer_than_its_paper_makes_it(spec: str, fewer_than: int) -> None:
+    lines = (zoo.directory() / f"{spec}.yaml").read_text(encoding="utf-8").splitlines()
+    assert len(lines) < fewer_than
+    assert max(map(len, lines)) <= 120
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,7 +9,7 @@ from archspec.render.drawing.glyph import sign_mark
 from archspec.render.drawing.paint import Look, Paint
 from archspec.render.drawing.scene import Dash, Polygon, Run, Scene, Text, along, rounded
 from archspec.render.palette import Theme, Tint
-from archspec.render.units import decimal, shape
+from archspec.render.units import decimal, numbered, shape
 
 BORDER = 18.0
 BETWEEN = 18.0
@@ -36,12 +36,13 @@ def page(summary: Summary, parts: Sequence[Scene], legend: Scene | None, theme: 
 
 
 def _title(summary: Summary, theme: Theme) -> tuple[Text, Text]:
-    totals = summary.totals
+    totals = summary.figures(summary.totals)
     inputs = ", ".join(shape(x.shape) for x in summary.inputs.values())
     outputs = ", ".join(shape(x.shape) for x in summary.outputs.values())
     facts = [f"{inputs} → {outputs}"]
     facts += [f"{decimal(totals.params, 1)} parameters"] * bool(totals.params)
-    facts += [f"{decimal(totals.macs)} MACs"] * bool(totals.macs)
+    example = f" at {numbered(summary.graph.example)}" if summary.graph.sizes else ""
+    facts += [f"{decimal(totals.macs)} MACs{example}"] * bool(totals.macs)
     name = Text(0, 0, (Run(summary.name, 15, theme.text, bold=True),), "middle")
     return name, Text(0, 0, (Run("  ·  ".join(facts), 10, theme.faint),), "middle")
 

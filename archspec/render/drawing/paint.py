@@ -66,7 +66,7 @@ def _compared(before: TensorType, after: TensorType) -> int:
     if not after.rank or after.rank != before.rank:
         return 0
     sizes = [*before.spatial, *after.spatial]
-    if not all(isinstance(size, int) for size in sizes) or max(after.spatial) == 1:
+    if not all(type(size) is int for size in sizes) or max(after.spatial) == 1:
         return 0
     if any(3 * a <= 2 * b for b, a in zip(before.spatial, after.spatial, strict=True)):
         return -1

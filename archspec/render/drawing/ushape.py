@@ -52,7 +52,7 @@ def encoder_decoder(graph: TypedGraph) -> list[Bar]:
     """The bars of a network whose image shrinks and grows again and that skips across; none for another network."""
     if not any(scaling_word(node.op.word) for node in graph.nodes.values()):
         return []
-    if not all(isinstance(size, int) for types in graph.types.values() for tensor in types for size in tensor.shape):
+    if graph.sizes:
         return []  # open sizes cannot be ranked
     return _bars(graph, unfolded(graph))
 

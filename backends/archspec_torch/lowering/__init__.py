@@ -1,6 +1,6 @@
 """Operators as torch modules, one file a family, as in `archspec.ops`: importing this package fills `LOWERINGS`."""
 
-from archspec_torch.lowering import act, conv, linear, merge, norm, pool, regularize, resample, shape
+from archspec_torch.lowering import act, conv, filter, linear, merge, norm, pool, regularize, resample, shape
 from archspec_torch.lowering.base import LOWERINGS, Site, lower, lowers
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "Site",
     "act",
     "conv",
+    "filter",
     "linear",
     "lower",
     "lowers",

@@ -5,36 +5,23 @@
 
 The module's forward takes the node's input tensors positionally, each with its batch axis, and returns the
 output tensor, or a tuple of them where the operator has several outputs. Its state-dict names are the keys of
-`op.weights(inputs)`.
+`op.weights(inputs)`. Plugins, which must not need torch, enter their functions in `archspec.plugins.lowering`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from torch import nn
 
-from archspec.errors import fail
-from archspec.ops.base import Operator, Types
+from archspec.errors import SpecError, fail
+from archspec.ops.base import Operator
+from archspec.plugins.faults import at, fault
+from archspec.plugins.lowering import LOWERINGS as PLUGINS
+from archspec.plugins.lowering import Site as Site
 
 Op = TypeVar("Op", bound=Operator)
-
-
-@dataclass(frozen=True)
-class Site(Generic[Op]):
-    """An operator where it stands: the types (without batch axis) of what it takes and gives.
-
-    `in_place`: the module may overwrite its first input tensor, which nobody else reads or needs and which has
-    the type of the output.
-    """
-
-    op: Op
-    inputs: Types
-    outputs: Types
-    in_place: bool = False
-
 
 Lowering = Callable[[Site[Any]], nn.Module]
 
@@ -54,11 +41,32 @@ def lowers(operator: type[Op]) -> Callable[[Callable[[Site[Op]], nn.Module]], Ca
 
 
 def lower(site: Site[Any]) -> nn.Module:
-    """The module of an operator, its weights initialised. Raises SpecError E711 where the backend has none."""
-    lowering = LOWERINGS.get(type(site.op))
-    if lowering is None:
-        raise fail("E711", f"the torch backend cannot build '{site.op.word}'")
-    return lowering(site)
+    """The module of an operator, its weights initialised. Raises SpecError E711 where the backend has none, E556
+    where the function of a plugin fails.
+    """
+    operator = type(site.op)
+    if operator in LOWERINGS:
+        return LOWERINGS[operator](site)
+    if ("torch", operator) in PLUGINS:
+        return _of_plugin(PLUGINS["torch", operator], site)
+    hint = f"its plugin needs a function under `@lowers({operator.__name__})`"
+    mine = operator.__module__.startswith("archspec.")
+    raise fail("E711", f"the torch backend cannot build '{site.op.word}'", hint=None if mine else hint)
+
+
+def _of_plugin(lowering: Callable[..., Any], site: Site[Any]) -> nn.Module:
+    """What the function of a plugin makes of its operator, its own mistakes told in its own lines."""
+    code, what = lowering.__code__, f"{site.op.word}: `{lowering.__name__}`"
+    try:
+        module = lowering(site)
+    except (SpecError, MemoryError):
+        raise
+    except Exception as error:
+        raise SpecError(fault("E556", what, error, {code.co_filename})) from error
+    if not isinstance(module, nn.Module):
+        kind = "nothing" if module is None else f"a {type(module).__name__}"
+        raise fail("E556", f"{what} returned {kind}, not an nn.Module", at(code.co_filename, code.co_firstlineno))
+    return module
 
 
 def per_axis(value: int | list[int] | None, rank: int) -> tuple[int, ...] | None:

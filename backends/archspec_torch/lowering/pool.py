@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import lt
 from typing import Any
 
 import torch
@@ -122,13 +121,18 @@ def avg_pool(site: Site[AvgPool]) -> nn.Module:
     """`nn.AvgPool{1,2,3}d`, behind zeros where the sides differ."""
     op, window = site.op, site.op.window(site.inputs)
     equal, pool = equal_sides(op.padding, window), AVERAGE[len(window.kernel)]
-    if len(window.kernel) == 3 and any(map(lt, site.inputs[0].spatial, window.kernel)):
+    if len(window.kernel) == 3 and any(map(_may_be_below, site.inputs[0].spatial, window.kernel)):
         pool = PlanesThenDepth
     if equal is not None:
         return pool(window.kernel, window.stride, equal, op.ceil, op.count_padding)
     bare = pool(window.kernel, window.stride, 0, op.ceil)
     padded = PaddedPool if op.count_padding else PaddedMeanOfInput
     return padded(bare, window, sides_of(op.padding, window), 0.0)
+
+
+def _may_be_below(size: int, kernel: int) -> bool:
+    """Whether an image can be smaller than the window: one of open size can."""
+    return not isinstance(size, int) or size < kernel
 
 
 @lowers(AdaptiveAvgPool)

@@ -99,7 +99,7 @@ def evaluate(
         raise fail("E622", message, run.span("data"))
     task = classification_of(trained.graph, preprocessing.classes)
     model, epoch = trained.model(weights, chosen)
-    warnings: list[Diagnostic] = []
+    warnings = list(trained.warnings)
     examples = source.load(split, preprocessing.frame, warnings.append)
     plan = run.run.train
     normalize = Normalize(preprocessing, chosen)

@@ -36,11 +36,16 @@ def network_for(run: RunFile, graph: TypedGraph, classes: int) -> tuple[TypedGra
 
 
 def image_input(graph: TypedGraph) -> TensorType:
-    """Type of the network's only input. Raises SpecError E611 where there are several."""
+    """Type of the network's only input. Raises SpecError E611 where there are several, E315 where its size is open."""
     if len(graph.inputs) != 1:
         names = ", ".join(graph.inputs)
         raise fail("E611", f"one image is one input; the network '{graph.name}' has {len(graph.inputs)} ({names})")
-    return graph.types[graph.inputs[0]][0]
+    found = graph.types[graph.inputs[0]][0]
+    if found.open:
+        message = f"the images of a run have one size, and the input of '{graph.name}' leaves it open: {found}"
+        size = ", ".join(map(str, (found.channels, *[224] * found.rank)))
+        raise fail("E315", message, hint=f"give it in the run file: model: {{spec: …, input: [{size}]}}")
+    return found
 
 
 @contextmanager

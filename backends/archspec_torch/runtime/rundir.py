@@ -9,6 +9,7 @@ last.safetensors    the newest weights
 curves.png          loss and accuracy over the epochs
 test.json           how the best weights did on the test split, where there is one
 left_out.txt        what the data holds and could not be read, if anything
+plugins.json        the plugins that the network's layers are from, if any; their files are copied to plugins/
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ import torch
 from torch import nn
 
 from archspec import source
-from archspec.errors import did_you_mean, fail
+from archspec.errors import Diagnostic, did_you_mean, fail
 from archspec.files import write_text
 from archspec.graph import TypedGraph
 from archspec.loading import load
+from archspec.plugins.records import check_record, write_record
 from archspec.run import RunFile, load_run
 from archspec_torch.compiler import compile
 from archspec_torch.runtime.preprocess import Preprocessing, read_preprocessing
@@ -74,6 +76,7 @@ def write_description(directory: Path, run: RunFile, graph: TypedGraph, preproce
     write_text(directory / RUN, head + source.dump(resolved))
     write_text(directory / SPEC, source.dump(_without_counts(graph.resolved)))
     preprocessing.write(directory / PREPROCESSING)
+    write_record(directory, (node.op.word for node in graph.nodes.values()))
 
 
 def _without_counts(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,6 +93,7 @@ class Trained:
     run: RunFile
     graph: TypedGraph
     preprocessing: Preprocessing
+    warnings: tuple[Diagnostic, ...] = ()
 
     def model(self, weights: str, device: torch.device) -> tuple[nn.Module, int | None]:
         """The network in evaluation mode with its `best` or `last` weights, and their epoch.
@@ -108,10 +112,11 @@ class Trained:
 
 
 def open_run(directory: str | Path, overrides: Sequence[str] = ()) -> Trained:
-    """A run directory. Raises SpecError E606 for what is none, E607 and others for damaged files."""
+    """A run directory. Raises SpecError E606 for what is none, E607 and others for damaged files, E557 where its
+    plugins are not loaded."""
     path = Path(directory)
     if not (path / RUN).is_file():
         what = f"it holds no {RUN}" if path.is_dir() else "it is a file" if path.exists() else "it is not there"
         raise fail("E606", f"{path} is no run directory: {what}", hint="`archspec train` makes one")
-    run = load_run(path / RUN, overrides)
-    return Trained(path, run, load(path / SPEC), read_preprocessing(path / PREPROCESSING))
+    run, warnings = load_run(path / RUN, overrides), tuple(check_record(path))
+    return Trained(path, run, load(path / SPEC), read_preprocessing(path / PREPROCESSING), warnings)

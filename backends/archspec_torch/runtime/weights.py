@@ -9,6 +9,8 @@ from torch import nn
 
 from archspec.errors import fail
 from archspec_torch.checkpoint import facts_of, write_checkpoint
+from archspec_torch.compiler import Network
+from archspec_torch.weights import present_names
 
 
 def save_weights(model: nn.Module, path: Path, epoch: int) -> None:
@@ -22,7 +24,8 @@ def save_weights(model: nn.Module, path: Path, epoch: int) -> None:
 def load_weights(model: nn.Module, path: Path) -> int | None:
     """Puts the file's weights into the network; returns their epoch, where the file says it.
 
-    Raises SpecError E701 for a file that is missing or damaged, E708 for one of another network.
+    A weight under a name that its layer had before (`was`) is found. Raises SpecError E701 for a file that is
+    missing or damaged, E708 for one of another network, E714 for one with several names of one weight.
     """
     if not path.is_file():
         raise fail("E701", f"there is no file {path}")
@@ -33,6 +36,9 @@ def load_weights(model: nn.Module, path: Path) -> int | None:
     except (safetensors.SafetensorError, OSError) as error:
         raise fail("E701", f"{path} cannot be read as safetensors: {error}") from error
     own = model.state_dict()
+    if isinstance(model, Network):
+        renamed = present_names(tensors, model._graph, own.keys())
+        tensors = {renamed.get(name, name): tensor for name, tensor in tensors.items()}
     for name in [*own, *tensors]:
         here, there = own.get(name), tensors.get(name)
         if here is None or there is None or here.shape != there.shape:

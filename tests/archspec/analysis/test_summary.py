@@ -31,6 +31,7 @@ def test_json_of_one_layer_and_of_the_whole(write_spec):
         "flops": 72 * 108,
         "activation_bytes": 576,
         "source": {"file": str(path), "line": 5, "column": 5},
+        "trail": [],
     }
     assert found["layers"][1]["activation_bytes"] == 0
     del found["layers"]
@@ -118,3 +119,14 @@ def test_time_grows_linearly_with_layers(write_spec):
     # ten times the layers in about ten times the time: a quadratic step would take a hundred
     assert seconds[10_000] < 25 * seconds[1_000]
     assert seconds[10_000] < 5
+
+
+def test_json_of_a_layer_of_a_standard_block_tells_who_called_it(write_spec):
+    path = write_spec("- conv_bn: 4\n  repeat: 2", input="[3, 8, 8]", use="std")
+    first = archspec.summarize(archspec.load(path)).to_json()["layers"][3]
+    assert (first["name"], first["source"]["file"].endswith("std.yaml")) == ("conv_bn1.1.conv", True)
+    called = {"file": str(path), "line": 6, "column": 5}
+    assert first["trail"] == [
+        {"label": "block 'conv_bn' as conv_bn1.1", **called},
+        {"label": "instance 1 of 'conv_bn'", **called},
+    ]

@@ -116,7 +116,10 @@ def main_output(graph: TypedGraph) -> str:
 
 
 def class_count(graph: TypedGraph) -> int:
-    """Scores an image gets. Raises SpecError E613 where the main output is no vector of raw scores."""
+    """Scores an image gets.
+
+    Raises SpecError E613 where the main output is no vector of raw scores, or there is nothing to train.
+    """
     if graph.task != "classify":
         message = f"the network '{graph.name}' is for the task '{graph.task}'; runs train classification"
         raise fail("E613", message, hint="a spec without `task` classifies")
@@ -132,4 +135,8 @@ def class_count(graph: TypedGraph) -> int:
     if node.op.word in SOFTMAXES:
         message = f"the network ends in {node.op.word}, and the loss applies its own"
         raise fail("E613", message, node.span, "remove it: `predict` gives probabilities all the same")
+    stored = [weight for layer in graph.layers() for weight in layer.op.weights(graph.input_types(layer)).values()]
+    if not any(weight.kind == "parameter" for weight in stored):
+        message = f"the network '{graph.name}' has no weights that training could change"
+        raise fail("E613", message, node.span, "end it with a layer that learns: `linear: $classes`")
     return found.channels

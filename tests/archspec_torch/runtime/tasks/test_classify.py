@@ -73,6 +73,11 @@ def test_auxiliary_heads_train_and_then_vanish() -> None:
     ("layers", "code", "reason"),
     [
         ("- conv: 4", "E613", "classification needs a score for each class; 'conv1' gives 4×8×8"),
+        (
+            "- filter: [[1, -1]]\n- global_avg_pool",
+            "E613",
+            "the network 'sample' has no weights that training could change",
+        ),
         ("- flatten\n- linear: 4\n- softmax", "E613", "the network ends in softmax, and the loss applies its own"),
         ("- flatten\n- linear: 5", "E610", "'sample' gives 5 scores, and the data has 4 classes"),
     ],

@@ -1,0 +1,66 @@
+"""Names as they are written: plain ones, and paths (`stage.0.conv`), which stand as if in groups of those names."""
+
+from __future__ import annotations
+
+from archspec.build.flow import Flow, Named
+from archspec.build.place import Place
+from archspec.errors import Diagnostic, Span, SpecError
+from archspec.graph import Scope
+from archspec.ops import REGISTRY
+from archspec.spec import STRUCTURAL
+
+CLASH = "rename one; in a loop, a variable of the loop in the name makes it unique"
+
+
+def check(name: str, span: Span, place: Place) -> None:
+    """Refuse what is no name, or names what is there already. Raises SpecError E112, E113."""
+    first, *rest = name.split(".")
+    if not _is_word(first) or not all(_is_word(part) or (part.isascii() and part.isdecimal()) for part in rest):
+        hint = "names are letters, digits and _, no digit first; `$l` and `${…}` are replaced"
+        if rest:
+            hint = "a path is names with a dot between two; behind the first one numbers may stand too"
+        raise SpecError(Diagnostic("E112", f"'{name}' is not a name", span, hint))
+    clash = place.names.clash(name)
+    if clash == name:
+        raise SpecError(Diagnostic("E113", f"two layers of this list are called '{name}'", span, CLASH))
+    if clash is not None:
+        message = f"'{clash}' is a layer of this list: the path '{name}' does not lead into it"
+        raise SpecError(Diagnostic("E113", message, span, "put the layer in that group, or choose another name"))
+
+
+def _is_word(part: str) -> bool:
+    return part.isidentifier() and part.isascii()
+
+
+def known(name: str, flow: Flow, place: Place) -> None:
+    """Make a name known whose layer is in error."""
+    if place.names.clash(name) is None:
+        place.names.enter(name, Named(flow))
+
+
+def enter(name: str, named: Named, span: Span, place: Place, scopes: dict[str, Scope]) -> None:
+    """Make a name known in its list; what a path leads through is a scope, unless it is one. Raises SpecError E113."""
+    if place.names.clash(name) is not None:
+        raise SpecError(Diagnostic("E113", f"two layers of this list are called '{name}'", span, CLASH))
+    place.names.enter(name, named)
+    path, called = "", ""
+    around = name.split(".")[:-1]
+    for i, part in enumerate(around):
+        path = f"{path}.{part}" if path else part
+        called = called if part.isdecimal() else part
+        word = _word(called, holds_layers=i == len(around) - 1)
+        scope = Scope(place.join(path), word, span, int(part) if part.isdecimal() else None)
+        if scopes.setdefault(scope.path, scope).word == "group":
+            scopes[scope.path] = scope
+
+
+def _word(name: str, holds_layers: bool) -> str:
+    """What a scope is called of which its name is all that is known: `conv_bn3` is the third `conv_bn`; where it
+    holds layers, and not only scopes, it is called by its name."""
+    from archspec.build.uses import shipped
+
+    word = name.rstrip("0123456789")
+    derived = word in REGISTRY or word in STRUCTURAL or word in ("branch", "shortcut") or word in shipped()
+    if derived and (word != name or word == "shortcut"):
+        return word
+    return name if holds_layers else "group"

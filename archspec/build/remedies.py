@@ -1,0 +1,233 @@
+"""What would make a refused layer fit: one change of the text, found by search and tried before it is suggested.
+
+Each likely change of an argument on the way is first put through the shape rules, from where it acts to the layer that
+refused. What passes there is written into the spec's tree, and the whole spec expanded again: only a change that leads
+to no new error is ever suggested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from archspec.build.changes import Change, changed, likely, own, wanted
+from archspec.build.expand import Expansion
+from archspec.build.origins import Origin, Origins
+from archspec.build.refusal import Refusal
+from archspec.build.structure import structural
+from archspec.build.ways import Ways
+from archspec.errors import Diagnostic, Fix, SpecError
+from archspec.ops.arguments import as_written
+from archspec.ops.base import Operator, OperatorError
+from archspec.parse import Parser, parse, parse_blocks, validate
+from archspec.source import Mapping
+from archspec.source.edits import Edit
+from archspec.spec import Spec
+
+if TYPE_CHECKING:
+    from archspec.build.place import Place
+
+MAX_LAYERS_TRIED = 10_000
+"""Layers expanded again in all: a bound for the time that a message may take."""
+MAX_REPLAYS, MAX_ON_WAY, MAX_LISTED = 200, 64, 12
+
+SAMPLES = (224, 225, 97, 64, 33, 15, 5, 2, 1)
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A change that works: what to write and where, what the refused layer then gives, and the edit of the text."""
+
+    text: str
+    gives: str
+    fix: Fix | None
+    side: int
+    """Which input it changes; -1 for the layer itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A change to be tried: what it is called, the edit of the tree, how likely it is meant (least first)."""
+
+    text: str
+    edit: Edit
+    cost: float
+    side: int = -1
+
+
+class Search:
+    """The search for remedies in one expansion that failed. `known` are the errors it had, by code and place."""
+
+    def __init__(self, expansion: Expansion, known: set[Key]):
+        self.expansion, self.known = expansion, known
+        self.origins = Origins(expansion.spec, expansion.scopes)
+        self.layers_left = MAX_LAYERS_TRIED
+
+    def remedies(self, refusal: Refusal, most: int = 2) -> list[Remedy]:
+        """The likeliest changes that work, at most one on each side."""
+        found: list[Remedy] = []
+        dearest = float("inf")
+        for trial in self._trials(refusal):
+            if any(trial.side == other.side for other in found) or trial.cost > dearest:
+                continue
+            gives = self._gives(trial.edit, refusal)
+            if gives is not None:
+                found.append(Remedy(trial.text, gives, trial.edit.fix, trial.side))
+                dearest = min(dearest, trial.cost + 1.5)
+            if len(found) == most or self.layers_left <= 0:
+                break
+        return found
+
+    def _trials(self, refusal: Refusal) -> list[Trial]:
+        """What passes the shape rules, the likeliest first."""
+        ways = Ways.to(refusal.taps, self.expansion.nodes, self.expansion.types)
+        if self.expansion.allowed:
+            sizes = _refused_at(refusal, self.expansion.allowed)
+            if sizes is None:
+                return []
+            ways, refusal = ways.at(sizes), replace(refusal, types=tuple(t.at(sizes) for t in refusal.types))
+        trials = [Trial(*made) for made in structural(refusal, self.origins, ways)]
+        seen: set[tuple[object, ...]] = set()
+        for _, origin, change, nodes, side in sorted(self._candidates(refusal, ways), key=lambda c: c[0])[:MAX_REPLAYS]:
+            key = (*origin.key, as_written(change.data))
+            if key in seen or not _passes(refusal, ways, change, nodes):
+                continue
+            seen.add(key)
+            text = as_written(change.data)
+            if text.endswith("…") or (isinstance(change.data, list) and len(change.data) > MAX_LISTED):
+                continue  # it is cut: too long to be told
+            try:
+                edit = origin.edit(change.data, text)
+            except ValueError:
+                continue
+            trials.append(Trial(_told(origin, text), edit, change.cost, side))
+        return sorted(trials, key=lambda trial: trial.cost)
+
+    def _candidates(self, refusal: Refusal, ways: Ways) -> Iterator[tuple[float, Origin, Change, list[str], int]]:
+        """Changes of the layer itself, then of those behind it, with every node that the same text makes."""
+        help = wanted(refusal.op, refusal.types)
+        for change in own(refusal.op, refusal.types, help):
+            origin = self.origins.of(refusal.path, refusal.span, refusal.op.word, change.argument)
+            if origin is not None:
+                yield change.cost, origin, change, [], -1
+        together: dict[tuple[object, ...], list[str]] = {}
+        rows: list[tuple[float, Origin, Change, str, int]] = []
+        for side, way in enumerate(_ways(ways)):
+            for distance, name in enumerate(reversed(way[-MAX_ON_WAY:])):
+                node = ways.nodes[name]
+                for change in likely(node.op, ways.inputs_of(name), help) if node.inputs else ():
+                    origin = self.origins.of(name, node.span, node.op.word, change.argument)
+                    if origin is not None:
+                        together.setdefault((*origin.key, as_written(change.data)), []).append(name)
+                        rows.append((change.cost + 0.01 * distance, origin, change, name, side))
+        for cost, origin, change, _, side in rows:
+            yield cost, origin, change, together[(*origin.key, as_written(change.data))], side
+
+    def _gives(self, edit: Edit, refusal: Refusal) -> str | None:
+        """What the refused layer gives in the edited spec, or None where that has an error the first did not have."""
+        try:
+            spec = _read_again(self.expansion.spec, edit.applied(self.expansion.spec.tree))
+            again = _Again(spec, self.known - {refusal.key})
+        except SpecError:
+            return None
+        from archspec.build import assemble
+
+        try:
+            assemble(again)
+        except _Worse:
+            return None
+        except SpecError as error:
+            if any(again.identity(d) not in again.known for d in error.diagnostics):
+                return None
+        finally:
+            self.layers_left -= len(again.nodes)
+        types = again.types.get(refusal.path)
+        return " and ".join(map(str, types)) if types is not None else ""
+
+
+class _Worse(Exception):
+    """A change leads to an error that was not there."""
+
+
+class _Again(Expansion):
+    """The expansion of an edited spec, given up at the first error that the first one did not have."""
+
+    def __init__(self, spec: Spec, known: set[Key]):
+        super().__init__(spec)
+        self.known = known
+
+    def report(self, error: SpecError, place: Place) -> None:
+        told = (replace(d, trail=d.trail or place.trail) for d in error.diagnostics if d.severity == "error")
+        if any(self.identity(d) not in self.known for d in told):
+            raise _Worse
+        super().report(error, place)
+
+
+def _read_again(spec: Spec, tree: Mapping) -> Spec:
+    """The spec of an edited tree, with the blocks of other files as they were. Raises SpecError."""
+    document, tree = validate(tree)
+    parser = Parser()
+    blocks = {**spec.blocks, **parse_blocks(tree, document, parser)}
+    parsed = parse(tree, document, blocks, parser, spec.block_texts, spec.variant)
+    if parser.diagnostics:
+        raise SpecError(parser.diagnostics)
+    return parsed
+
+
+def _ways(ways: Ways) -> list[list[str]]:
+    """For each input the nodes behind it that are its own: those behind the fork where several meet."""
+    if len(ways.taps) == 1:
+        return [ways.between(None, ways.taps[0])]
+    first, *rest = ways.taps
+    found = [ways.between(ways.fork(first, rest[0]), first)]
+    return [*found, *(ways.between(ways.fork(first, tap), tap) for tap in rest[:8])]
+
+
+def _refused_at(refusal: Refusal, symbols: Iterable[str]) -> dict[str, int] | None:
+    """Numbers for the open sizes at which a layer refuses: what helps there is then tried for all sizes."""
+    for n in SAMPLES:
+        sizes = dict.fromkeys(symbols, n)
+        try:
+            refusal.op.infer(tuple(t.at(sizes) for t in refusal.types))
+        except OperatorError:
+            return sizes
+    return None
+
+
+def _passes(refusal: Refusal, ways: Ways, change: Change, nodes: list[str]) -> bool:
+    """Whether the shape rules hold, from the changed layers to the one that refused."""
+    try:
+        if not nodes:
+            op = changed(refusal.op, change)
+            return op is not None and bool(op.infer(refusal.types))
+        ops: dict[str, Operator] = {}
+        for name in nodes:
+            op = changed(ways.nodes[name].op, change)
+            if op is None:
+                return False
+            ops[name] = op
+        return bool(refusal.op.infer(ways.replay(ops)))
+    except OperatorError:
+        return False
+
+
+def _told(origin: Origin, text: str) -> str:
+    """`padding: same` at branch1.conv2 (line 9)."""
+    where = f"at {origin.owner}" if origin.owner else "in vars"
+    return f"`{origin.name}: {text}` {where} (line {origin.span.line})"
+
+
+def hint(remedies: list[Remedy]) -> str:
+    """What to tell: each change and what the layer then gives."""
+    return "; or ".join(f"{r.text} gives {r.gives}" if r.gives else f"{r.text} works" for r in remedies)
+
+
+def improved(diagnostic: Diagnostic, remedies: list[Remedy]) -> Diagnostic:
+    """The diagnostic with the remedies in place of what the operator could only guess."""
+    if not remedies:
+        return diagnostic
+    fixes = tuple(replace(r.fix, title=r.text) for r in remedies if r.fix is not None)
+    return replace(diagnostic, hint=hint(remedies), fixes=fixes)

@@ -1,0 +1,242 @@
+"""An operator's rule, asked for every size at once.
+
+The rule runs on open sizes. Where it asks a question whose answer depends on the size (does this window fit, are
+these two equal), it is run again for the sizes with either answer. What it then refuses are sizes that the
+network does not take; what is left is proved: at each size left the rule would give what it gave here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from archspec.ops.base import NeedsNumber, Operator, OperatorError, Types
+from archspec.sizes import Sizes, Undecided, Untold, assuming
+from archspec.sizes.words import all_described, described, listed, numbered
+
+DEEPEST = 24
+"""Questions whose answer depends on the size that one rule may ask, one after another."""
+NUMBERS = "write numbers in the place of the open sizes"
+
+Allowed = Mapping[str, Sizes]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Sizes that an operator refuses: each of these of its symbol; or, `together`, only all of them at once."""
+
+    sizes: Allowed
+    together: bool
+    example: Mapping[str, int]
+    """A number for every symbol, that is refused: close to the smallest that fits."""
+    message: str
+    """What the operator says of the example."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a rule gives at every size that is left, and what it refuses."""
+
+    outputs: Types
+    steps: tuple[Fraction, ...]
+    allowed: Allowed
+    refusals: tuple[Refusal, ...] = ()
+
+
+class OpenError(OperatorError):
+    """An operator's sizes cannot be followed while they are open."""
+
+    def __init__(self, code: str, message: str, hint: str):
+        self.code = code
+        super().__init__(message, hint=hint)
+
+
+@dataclass(slots=True)
+class _Case:
+    """What a rule says where its questions have certain answers: the sizes, and the symbols it asked about."""
+
+    allowed: Allowed
+    asked: frozenset[str]
+    outputs: Types = ()
+    error: OperatorError | None = None
+
+
+def settle(op: Operator, inputs: Types, allowed: Allowed) -> Settled:
+    """The operator's output types, at all sizes at once.
+
+    Raises OperatorError where it fits at no size (E310), at finitely many (E313), where two symbols would have to
+    be one (E314), where it needs a number (E315), and where sizes cannot be followed (E318).
+    """
+    if not any(x.open for x in inputs):
+        outputs = op.infer(inputs)
+        return Settled(outputs, op.steps(inputs, outputs), allowed)
+    try:
+        return _settled(op, inputs, allowed)
+    except Untold as error:
+        raise OpenError(error.code, error.message, error.hint) from None
+    except TypeError as error:  # an open size is no number, and says so where one is needed
+        message = f"it computes with the size of its input, and {listed(inputs)} leaves it open"
+        raise NeedsNumber(message, hint="write the image's size, as `--input 3x224x224`") from error
+
+
+def _settled(op: Operator, inputs: Types, allowed: Allowed) -> Settled:
+    cases = list(_cases(op, inputs, allowed, frozenset()))
+    good = [case for case in cases if case.error is None]
+    if not good:
+        raise _refused_everywhere(op, inputs, cases, allowed)
+    _refuse_open_weights(op, inputs)
+    if len(cases) == 1:
+        return Settled(good[0].outputs, op.steps(inputs, good[0].outputs), allowed)
+    left, boxes = _left(allowed, [case for case in cases if case.error is not None])
+    refusals = []
+    if narrowed := {name: allowed[name] - left[name] for name in allowed if left[name] != allowed[name]}:
+        refusals.append(_refusal(op, inputs, allowed, left, narrowed, together=False))
+    for box in boxes:
+        ordered = {name: box[name] for name in allowed if name in box}
+        refusals.append(_refusal(op, inputs, left, left, ordered, together=True))
+    if only := {name: left[name] for name in narrowed if left[name].finite}:
+        raise _only_there(refusals[0], only)
+    outputs = _outputs(op, good, left)
+    return Settled(outputs, op.steps(inputs, outputs), left, tuple(refusals))
+
+
+def _cases(op: Operator, inputs: Types, allowed: Allowed, asked: frozenset[str], depth: int = 0) -> Iterator[_Case]:
+    """The cases that the rule's questions make, each with what the rule says there."""
+    case = _Case(allowed, asked)
+    try:
+        with assuming(allowed):
+            case.outputs = op.infer(inputs)
+    except Undecided as question:
+        if depth >= DEEPEST:
+            raise OpenError("E318", f"which sizes fit depends on more than {DEEPEST} questions", NUMBERS) from None
+        for part in (question.yes, question.no):
+            narrowed = {**allowed, question.symbol: part}
+            yield from _cases(op, inputs, narrowed, asked | {question.symbol}, depth + 1)
+        return
+    except OperatorError as error:
+        case.error = error
+    yield case
+
+
+# ---- what is left
+
+
+def _left(allowed: Allowed, refused: Sequence[_Case]) -> tuple[Allowed, list[Allowed]]:
+    """Each symbol's sizes without those that are refused, and what is refused only together."""
+    boxes: list[Allowed] = [{name: case.allowed[name] for name in case.asked} for case in refused]
+    left = dict(allowed)
+    done = False
+    while not done:
+        done = True
+        for box in _united(boxes, left):
+            (name, *others) = box
+            if not others:
+                left[name] = left[name] - box[name]
+                done = False
+        boxes = _united(boxes, left)
+    return left, boxes
+
+
+def _united(boxes: Sequence[Allowed], left: Allowed) -> list[Allowed]:
+    """The same boxes as few: those that differ in one symbol joined, symbols that make no difference left out."""
+    found = [{name: part & left[name] for name, part in box.items()} for box in boxes]
+    found = [box for box in found if all(box.values())]
+    i = 0
+    while i < len(found):
+        found[i] = {name: part for name, part in found[i].items() if part != left[name]}
+        for other in found[i + 1 :]:
+            unlike = [name for name in {*found[i], *other} if found[i].get(name) != other.get(name)]
+            if len(unlike) == 1 and unlike[0] in found[i] and unlike[0] in other:
+                found[i][unlike[0]] = found[i][unlike[0]] | other[unlike[0]]
+                found.remove(other)
+                i = -1
+                break
+        i += 1
+    return [dict(box) for box in found if box]
+
+
+def _outputs(op: Operator, good: Sequence[_Case], left: Allowed) -> Types:
+    """The types that hold at all sizes left. Raises OpenError E318 where there is no one form for all."""
+    best = max(good, key=lambda case: sum(not sizes.finite for sizes in case.allowed.values()))
+    for case in good:
+        inside = {name: sizes & left[name] for name, sizes in case.allowed.items()}
+        if case is best or not all(inside.values()):
+            continue
+        try:
+            with assuming(inside):
+                same = [x.shape for x in case.outputs] == [x.shape for x in best.outputs]
+        except Undecided:
+            same = False
+        if not same:
+            told = (
+                f"{', '.join(map(str, one.outputs))} at {numbered({n: s.first for n, s in one.allowed.items()})}"
+                for one in (case, best)
+            )
+            raise OpenError("E318", f"what it gives has no one form: {' and '.join(told)}", NUMBERS)
+    return best.outputs
+
+
+# ---- what is refused
+
+
+def _refusal(op: Operator, inputs: Types, allowed: Allowed, left: Allowed, refused: Allowed, together: bool) -> Refusal:
+    """With an example in numbers, and what the operator says of it."""
+    example = {name: _near(sizes, left[name]) for name, sizes in refused.items()}
+    usual = next(iter(example.values()))
+    for name in allowed:
+        if name not in example:
+            example[name] = usual if usual in allowed[name] else allowed[name].first
+    error = _at(op, inputs, example)
+    return Refusal(refused, together, example, error.message if error else "does not fit")
+
+
+def _near(refused: Sizes, left: Sizes) -> int:
+    """A size that is refused: the first above the smallest that fits, else the last below it."""
+    if not left:
+        return refused.first
+    if not refused.finite:
+        return refused.following(left.first)
+    return next((n for n in sorted(refused.few) if n > left.first), max(refused.few))
+
+
+def _at(op: Operator, inputs: Types, example: Mapping[str, int]) -> OperatorError | None:
+    """The refusal of inputs in numbers."""
+    try:
+        op.infer(tuple(x.at(example) for x in inputs))
+    except OperatorError as error:
+        return error
+    return None
+
+
+def _refused_everywhere(op: Operator, inputs: Types, cases: Sequence[_Case], allowed: Allowed) -> OperatorError:
+    """The rule's own words; where they depend on the size, of an example in numbers."""
+    first = cases[0]
+    assert first.error is not None
+    if len(cases) == 1:
+        known = all_described(allowed, asked=False)
+        if not known or isinstance(first.error, NeedsNumber):
+            return first.error
+        message = f"{first.error.message}, where {'; '.join(known)}"
+        return OperatorError(message, first.error.argument, first.error.hint)
+    example = {name: sizes.first for name, sizes in first.allowed.items()}
+    error = _at(op, inputs, example) or first.error
+    left = {name: listed(described(allowed[name])) for name in sorted(first.asked)}
+    fits = " nor ".join(f"no {name}{f' that is {phrase}' if phrase else ''}" for name, phrase in left.items())
+    message = f"{error.message}, at {numbered(example)}, and {fits} fits"
+    return OperatorError(message, error.argument, error.hint)
+
+
+def _only_there(refusal: Refusal, left: Allowed) -> OperatorError:
+    fits = " and ".join(all_described(left, asked=False))
+    message = f"{refusal.message}, at {numbered(refusal.example)}; it fits only where {fits}"
+    return OpenError("E313", message, "write the number in the place of the open size")
+
+
+def _refuse_open_weights(op: Operator, inputs: Types) -> None:
+    for name, weight in op.weights(inputs).items():
+        if all(isinstance(n, int) for n in weight.shape):
+            continue
+        message = f"the input of {inputs[0]} features leaves open how large its {name} is"
+        hint = "`global_avg_pool`, or `adaptive_avg_pool: 7` before `flatten`, leaves their number fixed"
+        raise NeedsNumber(message, hint=f"{hint}; or write the image's size, as `--input 3x224x224`")

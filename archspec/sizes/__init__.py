@@ -1,0 +1,25 @@
+"""Sizes that a spec leaves open: exact functions of H and W, and what may be asked of them."""
+
+from archspec.sizes.admissible import ANY, Sizes
+from archspec.sizes.forms import Untold
+from archspec.sizes.open import Open, Undecided, assuming, common_divisor, larger, smaller, symbol
+from archspec.sizes.requirement import Requirement
+from archspec.sizes.text import PEOPLE, PROGRAMS
+from archspec.sizes.volume import Volume
+
+__all__ = [
+    "ANY",
+    "PEOPLE",
+    "PROGRAMS",
+    "Open",
+    "Requirement",
+    "Sizes",
+    "Undecided",
+    "Untold",
+    "Volume",
+    "assuming",
+    "common_divisor",
+    "larger",
+    "smaller",
+    "symbol",
+]

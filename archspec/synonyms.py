@@ -1,0 +1,71 @@
+"""Words of other programs and papers, and ours for them: what `did_you_mean` asks first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    # layers
+    "dense": ("linear",),
+    "fc": ("linear",),
+    "fully_connected": ("linear",),
+    "conv1d": ("conv",),
+    "conv2d": ("conv",),
+    "conv3d": ("conv",),
+    "convolution": ("conv",),
+    "deconv": ("conv_transpose",),
+    "depthwise_conv": ("depthwise",),
+    "dwconv": ("depthwise",),
+    "bn": ("batch_norm",),
+    "batch_normalization": ("batch_norm",),
+    "gap": ("global_avg_pool",),
+    "pool": ("max_pool", "avg_pool"),
+    "interpolate": ("upsample",),
+    "resize": ("upsample",),
+    "zero_pad": ("pad",),
+    "skip": ("residual",),
+    "loop": ("repeat",),
+    "for": ("each",),
+    # activations
+    "swish": ("silu",),
+    "hswish": ("hard_swish",),
+    "hsigmoid": ("hard_sigmoid",),
+    "lrelu": ("leaky_relu",),
+    "linear": ("none",),
+    "identity": ("none",),
+    # joins
+    "sum": ("add",),
+    "plus": ("add",),
+    "cat": ("concat",),
+    "mul": ("multiply",),
+    "product": ("multiply",),
+    "avg": ("mean",),
+    # arguments
+    "filters": ("out",),
+    "units": ("out",),
+    "channels": ("out",),
+    "out_channels": ("out",),
+    "out_features": ("out",),
+    "strides": ("stride",),
+    "pad": ("padding",),
+    "rate": ("dilation", "p"),
+    "dilation_rate": ("dilation",),
+    "epsilon": ("eps",),
+    "negative_slope": ("slope",),
+    "activation": ("act",),
+    # functions
+    "make_divisible": ("round_to",),
+    # optimisers, schedules, data
+    "learning_rate": ("lr",),
+    "batch_size": ("batch",),
+    "epoch": ("epochs",),
+    "optim": ("optimizer",),
+    "scheduler": ("schedule",),
+}
+"""In lower case. Where a word may mean several of ours, the first that is known in its place is asked for."""
+
+
+def synonym(word: str, known: Iterable[str]) -> str | None:
+    """Our word for what other programs call `word`, if it is among the known ones."""
+    there = set(known)
+    return next((ours for ours in SYNONYMS.get(word.lower(), ()) if ours in there), None)

@@ -1,0 +1,129 @@
+"""Whether the layer that is made of an operator is what the operator's rules say of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from archspec.ops.base import Operator, Types
+from archspec_torch.lowering import Site, lower
+
+LARGEST = 2**24
+"""Elements of a tensor up to which a layer is run on numbers, and not on shapes alone."""
+
+BATCH = 2
+
+_KINDS = {"parameter": "parameter that learns", "frozen": "parameter that does not learn", "buffer": "buffer"}
+
+
+def disagreements(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:
+    """What a layer does otherwise than `infer`, `weights` and `macs` say; and what no layer should do.
+
+    Each in words that go on behind the layer's name. What the layer raises is raised.
+    """
+    yield from on_shapes(op, inputs, outputs)
+    if max(x.numel for x in (*inputs, *outputs)) <= LARGEST:
+        yield from on_numbers(op, inputs, outputs)
+
+
+def on_shapes(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:
+    """Shapes, weights and multiplications of the layer on the meta device, where tensors have no numbers."""
+    with torch.device("meta"), torch.no_grad():
+        module = lower(Site(op, inputs, outputs)).eval()
+        tensors = [torch.empty(BATCH, *x.shape) for x in inputs]
+        with FlopCounterMode(display=False) as counter:
+            found = as_tuple(module(*tensors))
+    shapes, wanted = [tuple(y.shape) for y in found], [(BATCH, *y.shape) for y in outputs]
+    if shapes != wanted:
+        yield f"gives {_shapes(shapes)} for a batch of {BATCH}, and by `infer` it is {_shapes(wanted)}"
+    counted, macs = counter.get_total_flops() / (2 * BATCH), op.macs(inputs, outputs)
+    if counted != macs:
+        yield f"multiplies {counted:,.0f} times by torch's count, and by `macs` it is {macs:,}"
+    yield from _weights(op, inputs, module)
+
+
+def _weights(op: Operator, inputs: Types, module: nn.Module) -> Iterator[str]:
+    """Stored tensors: names, shapes, types; which learn, which do not, which are buffers."""
+    state = {name: (tuple(t.shape), str(t.dtype).removeprefix("torch.")) for name, t in module.state_dict().items()}
+    said = {name: (tuple(w.shape), w.dtype) for name, w in op.weights(inputs).items()}
+    for name in sorted(state.keys() - said.keys()):
+        yield f"stores '{name}', which `weights` does not have"
+    for name in sorted(said.keys() - state.keys()):
+        yield f"does not store '{name}', which `weights` has"
+    for name in sorted(state.keys() & said.keys()):
+        if state[name] != said[name]:
+            yield f"stores '{name}' as {_stored(state[name])}, and by `weights` it is {_stored(said[name])}"
+    parameters = dict(module.named_parameters())
+    for name, weight in op.weights(inputs).items():
+        kind = "buffer"
+        if name in parameters:
+            kind = "parameter" if parameters[name].requires_grad else "frozen"
+        if name in state and kind != weight.kind:
+            yield f"stores '{name}' as a {_KINDS[kind]}, and by `weights` it is a {_KINDS[weight.kind]}"
+
+
+def on_numbers(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:
+    """The layer on random numbers: its examples do not mix, its input stays as it was, and its weights learn."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        module = lower(Site(op, inputs, outputs)).double()
+        tensors = [torch.randn(BATCH, *x.shape, dtype=torch.float64) for x in inputs]
+        yield from _deployed(op, module.eval(), tensors)
+        yield from _trained(module.train(), tensors)
+
+
+def _deployed(op: Operator, module: nn.Module, tensors: list[Tensor]) -> Iterator[str]:
+    before = [x.clone() for x in tensors]
+    with torch.no_grad():
+        found = as_tuple(module(*tensors))
+        if any(not torch.equal(x, y) for x, y in zip(tensors, before, strict=True)):
+            yield "overwrites its input, where `site.in_place` is false"
+            tensors = before
+            found = as_tuple(module(*[x.clone() for x in tensors]))
+        alone = [as_tuple(module(*[x[i : i + 1].clone() for x in tensors])) for i in range(BATCH)]
+    together = [torch.cat(parts) for parts in zip(*alone, strict=True)]
+    if any(y.shape != z.shape or not torch.allclose(y, z) for y, z in zip(found, together, strict=True)):
+        yield "gives an image another result in a batch than alone, in evaluation mode"
+    given = {x.untyped_storage().data_ptr() for x in tensors}
+    if op.storage == "view" and any(y.untyped_storage().data_ptr() not in given for y in found):
+        yield "makes a copy, and by `storage` its output is a view of its input"
+
+
+def _trained(module: nn.Module, tensors: list[Tensor]) -> Iterator[str]:
+    tensors = [x.clone().requires_grad_() for x in tensors]
+    found = as_tuple(module(*tensors))
+    if not any(y.requires_grad for y in found):
+        yield "has no gradient: nothing before it would learn"
+        return
+    sum((y * torch.randn_like(y)).sum() for y in found if y.requires_grad).backward()  # type: ignore[union-attr]
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad and parameter.grad is None:
+            yield f"gives its weight '{name}' no gradient"
+        elif parameter.grad is not None and not parameter.grad.isfinite().all():
+            yield f"gives its weight '{name}' a gradient that is not finite, on numbers around 0"
+    for i, x in enumerate(tensors):
+        if x.grad is not None and not x.grad.isfinite().all():
+            yield f"gives its input {i} a gradient that is not finite, on numbers around 0"
+
+
+def as_tuple(value: Any) -> tuple[Tensor, ...]:
+    """What a module returns, as a tuple of tensors. Raises TypeError where it is neither a tensor nor several."""
+    found = (value,) if isinstance(value, Tensor) else tuple(value)
+    if not all(isinstance(one, Tensor) for one in found):
+        raise TypeError(f"forward returns a tensor, or a tuple of them, not {type(value).__name__}")
+    return found
+
+
+def _shapes(shapes: list[tuple[int, ...]]) -> str:
+    return ", ".join("×".join(map(str, shape)) for shape in shapes)
+
+
+def _stored(tensor: tuple[tuple[int, ...], str]) -> str:
+    shape, dtype = tensor
+    size = "×".join(map(str, shape)) if math.prod(shape) or shape else "a number"
+    return f"{size or 'a number'} {dtype}"

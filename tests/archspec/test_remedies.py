@@ -1,0 +1,116 @@
+"""What is suggested was tried: it breaks nothing else, holds at every size, and costs little time to find."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from archspec import SpecError, load
+from archspec.errors import Diagnostic
+
+HEAD = "archspec: 1\nname: net\n"
+
+STRIDE = """\
+input: [3, 28, 28]
+layers:
+  - conv: 64
+  - branches:
+      - - conv: {out: 64, kernel: 3, padding: same}
+      - - conv: {out: 64, kernel: 3, padding: same, stride: 2}
+        - relu
+    join: add
+"""
+LINEAR = """\
+input: [1, 28, 28]
+layers:
+  - conv: {out: 6, kernel: 5}
+  - max_pool: 2
+  - linear: 10
+"""
+
+
+def refused(folder: Path, text: str) -> list[Diagnostic]:
+    path = folder / "net.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        load(path)
+    return list(caught.value.diagnostics)
+
+
+def test_nothing_is_suggested_that_breaks_another_layer(tmp_path: Path) -> None:
+    """Here `padding: same` mends the first sum and breaks the second, which takes the same tensor."""
+    text = """\
+input: [4, 8, 8]
+layers:
+  - conv: {out: 4, kernel: 3}
+    name: a
+  - conv: {out: 4, kernel: 3}
+    from: input
+    name: b
+  - add: [b, input]
+  - add: [a, b]
+"""
+    (d,) = refused(tmp_path, HEAD + text)
+    assert [fix.title for fix in d.fixes] == ["`crop: center` at add1 (line 10)"]
+
+
+def test_what_an_expression_computes_is_not_rewritten(tmp_path: Path) -> None:
+    text = "input: [4, 8, 8]\nvars: {w: 3}\nlayers:\n  - residual: {body: [conv: 2*$w], shortcut: identity}\n"
+    (d,) = refused(tmp_path, HEAD + text)
+    assert [fix.title for fix in d.fixes] == ["`shortcut: project` (line 6)"]
+
+
+def test_an_input_from_the_command_line_is_told_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(HEAD + "input: [3, 32, 32]\nlayers: [conv: {out: 8, kernel: 5}, conv: {out: 8, kernel: 5}]\n")
+    with pytest.raises(SpecError) as caught:
+        load(path, input="3x8x8")
+    (d,) = caught.value.diagnostics
+    assert "`--input 3x9x9` gives 8×1×1" in (d.hint or "")
+
+
+def test_related_places_and_fixes_are_in_the_json(tmp_path: Path) -> None:
+    (d,) = refused(tmp_path, HEAD + LINEAR)
+    told = d.to_json()
+    assert told["related"] == [{"label": "max_pool1 gives 6×12×12", "file": d.span.file, "line": 6, "column": 5}]
+    fix = told["fixes"][0]
+    assert (fix["text"], fix["line"], fix["column"], fix["length"]) == ("flatten\n  - linear", 7, 5, 6)
+
+
+def test_a_message_of_a_deep_network_takes_no_time(tmp_path: Path) -> None:
+    text = """\
+input: [16, 32, 32]
+layers:
+  - residual: [{conv: {out: 16, kernel: 3, padding: same}}, batch_norm, relu]
+    repeat: 1000
+  - branches:
+      - [conv: {out: 16, kernel: 3, padding: same}]
+      - [conv: {out: 16, kernel: 3}]
+    join: add
+"""
+    begun = time.process_time()
+    (d,) = refused(tmp_path, HEAD + text)
+    assert time.process_time() - begun < 5
+    assert d.fixes[0].title == "`padding: same` at branch2.conv1 (line 9)"
+
+
+def test_open_sizes_are_told_open_and_what_works_works_for_all(tmp_path: Path) -> None:
+    text = STRIDE.replace("[3, 28, 28]", "[3, H, W]")
+    (d,) = refused(tmp_path, HEAD + text)
+    assert "branch2.conv1 gives 64×⌈H/2⌉×⌈W/2⌉, from 64×H×W by stride 2" in [r.label for r in d.related]
+    assert [fix.title for fix in d.fixes] == [
+        "`stride: 1` at branch2.conv1 (line 8)",
+        "`stride: 2` at branch1.conv1 (line 7)",
+    ]
+    for fix in d.fixes:
+        (tmp_path / "net.yaml").write_text(fix.applied(HEAD + text), encoding="utf-8")
+        load(tmp_path / "net.yaml")
+
+
+def test_flatten_is_no_remedy_where_the_size_is_open(tmp_path: Path) -> None:
+    """Its features would be as many as the image has positions, and a linear layer has a fixed number of weights."""
+    text = LINEAR.replace("[1, 28, 28]", "[1, H, W]")
+    (d,) = refused(tmp_path, HEAD + text)
+    assert [fix.title for fix in d.fixes] == ["`- global_avg_pool` (6 features) before line 7"]

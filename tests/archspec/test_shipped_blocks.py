@@ -1,0 +1,59 @@
+"""A mistake in the call of a shipped block is told where the call stands, as far as its argument can be followed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from archspec import SpecError, load
+from archspec.errors import Diagnostic
+
+HEAD = "archspec: 1\nname: net\ninput: [8, 32, 32]\nuse: std\n"
+
+
+def refused(folder: Path, text: str) -> list[Diagnostic]:
+    path = folder / "net.yaml"
+    path.write_text(HEAD + text, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        load(path)
+    return list(caught.value.diagnostics)
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "at"),
+    [
+        ("conv_act: {out: 8, kernel: 0}", "E303", "0}"),
+        ("conv_bn: 0", "E303", "0"),
+        ("separable: {out: -1}", "E303", "-1}"),  # handed on by conv_bn
+        ("conv_bn: {out: 8, act: rellu}", "E305", "rellu}"),
+        ("conv_bn: {out: 9, groups: 2}", "E310", "2}"),
+        ("conv_bn: {out: 8, kernel: 99, padding: valid}", "E310", "99, padding: valid}"),
+    ],
+)
+def test_the_argument_of_the_call(tmp_path: Path, call: str, code: str, at: str) -> None:
+    (d,) = refused(tmp_path, f"layers:\n  - {call}\n")
+    assert d.code == code and d.span is not None and d.span.file == str(tmp_path / "net.yaml")
+    assert d.span.text[d.span.column - 1 :] == at
+    assert d.related[-1].label == "in a block that comes with archspec"
+    assert d.related[-1].span.file.endswith("std.yaml")
+
+
+def test_the_call_itself_where_the_argument_is_computed(tmp_path: Path) -> None:
+    text = "blocks:\n  b: {params: {w: int}, layers: [conv_bn: $w - 8]}\nlayers:\n  - relu\n  - b: 8\n"
+    (d,) = refused(tmp_path, text)
+    assert d.span is not None and (d.span.line, d.span.text[d.span.column - 1 :]) == (6, "$w - 8]}")
+
+
+def test_two_calls_with_the_same_mistake_are_two_mistakes(tmp_path: Path) -> None:
+    found = refused(tmp_path, "layers:\n  - conv_bn: 0\n  - conv_bn: {out: 0}\n")
+    assert [(d.code, d.span.line) for d in found if d.span] == [("E303", 6), ("E303", 7)]
+
+
+def test_a_block_of_ones_own_file_is_told_in_that_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("archspec: 1\nblocks:\n  b: {layers: [conv: 0]}\n")
+    (tmp_path / "net.yaml").write_text(HEAD.replace("std", "mine.yaml") + "layers: [relu, b]\n")
+    with pytest.raises(SpecError) as caught:
+        load(tmp_path / "net.yaml")
+    (d,) = caught.value.diagnostics
+    assert d.span is not None and d.span.file == str(tmp_path / "mine.yaml")

@@ -24,7 +24,7 @@ def page(summary: Summary, parts: Sequence[Scene], legend: Scene | None, theme: 
     body = packed(parts, max(title.length, facts.length))
     sheet = Scene()
     top = BORDER + 46
-    sheet.place(body, BORDER, top)
+    sheet.place(body, BORDER + max(0.0, (max(title.length, facts.length) - body.width) / 2), top)
     if legend:
         sheet.place(legend, BORDER, top + body.height + 20)
     sheet.cover(max(title.length, facts.length) + 2 * BORDER, 0)

@@ -1,5 +1,5 @@
 # One entry for every chore. `make` lists them.
-.PHONY: help check test slow golden docs bench format build
+.PHONY: help check test slow golden docs bench format build gallery
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -24,6 +24,9 @@ docs: ## regenerate the reference under docs, and the pictures of the README
 	python docs/generate.py
 	archspec draw examples/small_resnet.yaml -o docs/images/small_resnet.svg
 	run=$$(mktemp -d)/run && archspec train examples/small_resnet_digits.yaml --out $$run && cp $$run/curves.png docs/images
+
+gallery: ## draw every network of the zoo into docs/gallery: seconds
+	python docs/gallery.py
 
 bench: ## the benchmarks, each against what it measures itself by
 	python benchmarks/coldstart.py

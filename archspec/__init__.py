@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from archspec.loading import check as check
     from archspec.loading import load as load
     from archspec.plugins import load_plugin as load_plugin
-    from archspec.render.dot import draw as draw
+    from archspec.render.draw import draw as draw
     from archspec.starting import new as new
 
 _HOME = {
@@ -50,7 +50,7 @@ _HOME = {
     "format": "archspec.formatting",
     "expand": "archspec.expanding",
     "summarize": "archspec.analysis.summary",
-    "draw": "archspec.render.dot",
+    "draw": "archspec.render.draw",
     "compile": "archspec.backend",
     "train": "archspec.backend",
     "evaluate": "archspec.backend",

@@ -39,7 +39,7 @@ COMMANDS = {
     "new": "write a spec to begin from: a small classifier, or a network that is there already",
     "expand": "write a spec out: every layer with its name and all its arguments",
     "summarize": "shapes, parameters, cost and memory, layer by layer and in total",
-    "draw": "draw the network (svg and png need Graphviz; dot does not)",
+    "draw": "draw the network (png and pdf need Graphviz; svg does not)",
     "schema": "the JSON Schema by which editors complete, explain and check specs",
     "train": "train as a run file says, into a run directory",
     "evaluate": "measure a trained network on images it was not trained on",

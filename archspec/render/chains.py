@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from archspec.graph import Node, Tap, TypedGraph
 from archspec.render.captions import SILENT
@@ -82,6 +82,8 @@ class Collapsed:
     counts: Mapping[str, int]
     """Path of a scope or layer to the number of repeats it stands for."""
     whole: TypedGraph
+    stands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Layer to all that it stands for: itself, and the same layer of each repeat."""
 
     def source(self, node: Node, position: int) -> Tap:
         """The tensor that a node really reads: of the last repeat, where it reads a run's result."""
@@ -121,7 +123,11 @@ def collapse(graph: TypedGraph) -> Collapsed:
         if name not in counterpart
     }
     outputs = {name: shown(tap) for name, tap in graph.outputs.items()}
-    return Collapsed(replace(graph, nodes=nodes, outputs=outputs), counts, graph)
+    stands: dict[str, list[str]] = {}
+    for name in graph.nodes:
+        stands.setdefault(shown(Tap(name)).node, []).append(name)
+    groups = {name: tuple(members) for name, members in stands.items() if len(members) > 1}
+    return Collapsed(replace(graph, nodes=nodes, outputs=outputs), counts, graph, groups)
 
 
 def _closed(graph: TypedGraph, unit: Unit) -> bool:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from archspec.graph import Tap, TypedGraph
 from archspec.ops.base import Operator
 from archspec.render.chains import Collapsed, chains, collapse, single_chains
-from archspec.render.fold import deepest, levels
+from archspec.render.fold import PLAIN, deepest, levels
 from archspec.render.panel import ELIDED, narrowings, panel
-from archspec.render.picture import Box, Diagram, Panel
+from archspec.render.picture import Box, Diagram, Frame, Panel
 
 MOST_BOXES = 60
 LONGEST = 26
 """A page by default: no more boxes than this, and no more of them one under another."""
+MOST_LAYERS, LONGEST_LAYERS = 200, 100
+"""The same where each layer is a box, which is asked for."""
 GUARD = 400
 """An explicit depth is lowered where it would draw more boxes than this."""
 MOST_INSETS = 6
@@ -22,17 +25,21 @@ MOST_IN_INSET = 24
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def diagram(graph: TypedGraph, depth: int | None = None) -> Diagram:
-    """The picture of a graph, scopes deeper than `depth` levels folded; as much as fits a page where None."""
+def diagram(graph: TypedGraph, depth: int | None = None, fuse: bool = True) -> Diagram:
+    """The picture of a graph, scopes deeper than `depth` levels folded; repeats, and what is long, where None.
+
+    `fuse` draws a convolution with its normalisation and activation as one box.
+    """
     reduced = collapse(graph)
-    fused = chains(reduced.graph)
+    fused = chains(reduced.graph) if fuse else {name: name for name in reduced.graph.nodes}
     limit = deepest(reduced.graph)
     branches = _branches(graph)
-    closed = single_chains(reduced.graph, fused)
+    simple = single_chains(reduced.graph, fused)
+    closed = simple if depth is not None or not fuse else simple | _repeated(graph, reduced, simple)
     chosen = limit if depth is None else max(1, min(depth, limit))
     while True:
         main = panel(reduced, fused, chosen, graph.name, closed=closed, opened=branches)
-        if chosen == 1 or _fits(main, by_default=depth is None):
+        if chosen == 1 or _fits(main, by_default=depth is None, fuse=fuse):
             break
         chosen -= 1
     if len(main.boxes) > GUARD:  # nothing left to fold
@@ -41,10 +48,41 @@ def diagram(graph: TypedGraph, depth: int | None = None) -> Diagram:
     letters = {box.key: f" {letter}" for letter, boxes in kinds if letter for box in boxes}
     named = tuple(replace(box, title=box.title + letters.get(box.key, "")) for box in _told_apart(graph, main.boxes))
     insets = (
-        _inset(reduced, fused, closed, boxes[0], f"{boxes[0].title} {letter}".rstrip()) for letter, boxes in kinds
+        _inset(reduced, fused, simple, boxes[0], f"{boxes[0].title} {letter}".rstrip()) for letter, boxes in kinds
     )
     opened = [inset for inset in insets if inset is not None]
-    return Diagram(replace(main, boxes=named), tuple(opened[:MOST_INSETS]), chosen)
+    if not fuse:  # borders around what would be one box say too little for the room they take
+        chained = single_chains(reduced.graph, chains(reduced.graph)) - set(reduced.counts)
+        main, opened = _unframed(main, chained), [_unframed(inset, chained) for inset in opened]
+    return Diagram(replace(main, boxes=named), tuple(opened[:MOST_INSETS]), chosen, reduced.stands)
+
+
+def opened(graph: TypedGraph) -> Panel:
+    """The whole network with repeats drawn once, chains in a box and every block open."""
+    reduced = collapse(graph)
+    fused = chains(reduced.graph)
+    closed = single_chains(reduced.graph, fused)
+    return panel(reduced, fused, deepest(reduced.graph), graph.name, closed=closed)
+
+
+def _unframed(panel: Panel, paths: frozenset[str]) -> Panel:
+    """A panel without the borders around some scopes."""
+
+    def kept(frame: Frame) -> list[Frame]:
+        inner = [one for child in frame.frames for one in kept(child)]
+        if frame.path in paths:
+            return inner
+        own = [key for child in frame.frames if child.path in paths for key in child.boxes]
+        return [replace(frame, boxes=(*frame.boxes, *own), frames=tuple(inner))]
+
+    return replace(panel, frames=tuple(one for frame in panel.frames for one in kept(frame)))
+
+
+def unfolded(graph: TypedGraph) -> Panel:
+    """The whole network, chains in a box and nothing else folded."""
+    fused = chains(graph)
+    whole = Collapsed(graph, {}, graph)
+    return panel(whole, fused, deepest(graph), graph.name, closed=single_chains(graph, fused))
 
 
 def _branches(graph: TypedGraph) -> frozenset[str]:
@@ -54,9 +92,27 @@ def _branches(graph: TypedGraph) -> frozenset[str]:
     )
 
 
-def _fits(main: Panel, by_default: bool) -> bool:
+def _repeated(graph: TypedGraph, reduced: Collapsed, simple: frozenset[str]) -> frozenset[str]:
+    """Blocks that occur more than once: drawn as boxes, and opened beside the network. Of nested ones the outermost.
+
+    A block that holds a row of repeats itself is a stage rather, and stays open.
+    """
+    words = Counter(scope.word for scope in graph.scopes.values())
+    named = {
+        path: scope for path, scope in reduced.graph.scopes.items() if scope.word not in PLAIN and path not in simple
+    }
+    rows = [path for path in reduced.counts if path in named]
+    return frozenset(
+        path
+        for path, scope in named.items()
+        if words[scope.word] > 1 and not any(row.startswith(f"{path}.") for row in rows)
+    )
+
+
+def _fits(main: Panel, by_default: bool, fuse: bool) -> bool:
     if by_default:
-        return len(main.boxes) <= MOST_BOXES and main.length <= LONGEST
+        most, longest = (MOST_BOXES, LONGEST) if fuse else (MOST_LAYERS, LONGEST_LAYERS)
+        return len(main.boxes) <= most and main.length <= longest
     return len(main.boxes) <= GUARD
 
 

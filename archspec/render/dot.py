@@ -1,19 +1,18 @@
-"""Diagrams as text for graphviz, and the `draw` command: DOT, or SVG and PNG through the system's `dot`."""
+"""Diagrams as text for graphviz to lay out: what `draw` writes to a .dot file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count, pairwise
-from pathlib import Path
 
-from archspec.analysis.summary import Summary, summarize
-from archspec.graph import TypedGraph
-from archspec.render.diagram import diagram
-from archspec.render.files import render_dot
-from archspec.render.palette import ARROW, BORDER, FAINT, PANEL, TEXT, TINTS, TRAINING
+from archspec.analysis.summary import Summary
+from archspec.render.palette import LIGHT
 from archspec.render.picture import Arrow, Box, Diagram, Frame, Panel
 from archspec.render.units import decimal, numbered, shape
 
+TINTS = LIGHT.tints
+TEXT, FAINT, ARROW, TRAINING = LIGHT.text, LIGHT.faint, LIGHT.arrow, LIGHT.training
+PANEL, BORDER = LIGHT.panel, LIGHT.border
 FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
 ONE_LINE = 34
 """Characters up to which a box's detail stands beside its title."""
@@ -21,17 +20,6 @@ LEADING = '<BR/><FONT POINT-SIZE="2"> </FONT><BR/>'
 """A line break with a little room under the larger type above it."""
 CHIPS = 4
 """Chips of the legend on a line."""
-
-
-def draw(graph: TypedGraph, path: str | Path, depth: int | None = None) -> Path:
-    """Draw a graph to a .dot, .svg or .png file and return its path.
-
-    Scopes deeper than `depth` levels are folded; without a depth, as many as it takes to fit a page.
-    The same spec gives the same bytes. Raises SpecError: E570 for another kind of file or a folder
-    that is not there, E572 where graphviz is missing (the .dot is written all the same), E573 where
-    it fails or takes too long.
-    """
-    return render_dot(to_dot(diagram(graph, depth), summarize(graph)), Path(path))
 
 
 def to_dot(picture: Diagram, summary: Summary) -> str:

@@ -1,4 +1,4 @@
-"""Writing drawings, through graphviz where the format needs it."""
+"""Writing drawings: SVG and DOT as text, PNG and PDF through graphviz."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from archspec.errors import fail
 from archspec.files import replacing, write_text
 
 SECONDS = 120
-FORMATS = {".svg": ("-Tsvg",), ".png": ("-Tpng", "-Gdpi=144")}
+RENDERED = {".png": ("-Tpng", "-Gdpi=144"), ".pdf": ("-Tpdf",)}
+"""What graphviz writes, and how it is asked."""
+FORMATS = (".svg", ".png", ".pdf", ".dot")
 INSTALL = "install graphviz: `apt install graphviz`, `brew install graphviz`, `winget install graphviz`"
 
 
-def render_dot(text: str, path: Path) -> Path:
-    """Write DOT text as the kind of file that the path's extension says. Raises SpecError E505, E570, E572, E573."""
+def checked(path: Path) -> str:
+    """The kind of file that a path's extension says, where it can be written. Raises SpecError E505, E570."""
     kind = path.suffix.lower()
-    if kind != ".dot" and kind not in FORMATS:
+    if kind not in FORMATS:
         what = f"'{path.suffix}' files" if path.suffix else f"'{path}', which has no extension"
-        raise fail("E570", f"cannot draw {what}", hint=f"extensions: .dot, {', '.join(FORMATS)}")
+        raise fail("E570", f"cannot draw {what}", hint=f"extensions: {', '.join(FORMATS)}")
     try:
         folder, inside = path.is_dir(), path.parent.is_dir()
     except OSError as error:  # a name too long, a folder that may not be entered
@@ -28,22 +30,25 @@ def render_dot(text: str, path: Path) -> Path:
         raise fail("E570", f"'{path}' is a folder, not a file to draw")
     if not inside:
         raise fail("E570", f"there is no folder '{path.parent}' to draw into")
-    if kind == ".dot":
-        write_text(path, text)
-        return path
+    return kind
+
+
+def rasterize(text: str, svg: str, path: Path) -> None:
+    """Write DOT text as PNG or PDF. Raises SpecError E572, having written `svg` beside it, E573."""
+    kind = path.suffix.lower()
     program = shutil.which("dot")
     if program is None:
-        beside = path.with_suffix(".dot")
-        write_text(beside, text)
+        beside = path.with_suffix(".svg")
+        write_text(beside, svg)
         raise fail(
             "E572",
             f"drawing {kind[1:].upper()} needs graphviz's program `dot`, which is not installed; wrote {beside}",
-            hint=f"{INSTALL}; then draw again, or elsewhere `dot {FORMATS[kind][0]} {beside.name} -o {path.name}`",
+            hint=f"{INSTALL}; or convert the SVG, which needs nothing",
         )
     with replacing(path) as written:
         try:
             run = subprocess.run(
-                [program, *FORMATS[kind], "-o", str(written)],
+                [program, *RENDERED[kind], "-o", str(written)],
                 input=text,
                 capture_output=True,
                 encoding="utf-8",
@@ -51,9 +56,8 @@ def render_dot(text: str, path: Path) -> Path:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            hint = "fold more: a smaller `--depth`; or draw to .dot"
+            hint = "draw to .svg, which needs no graphviz"
             raise fail("E573", f"graphviz took longer than {SECONDS} s", hint=hint) from None
         if run.returncode:
             said = run.stderr.strip().replace(str(written), str(path))[:500]
             raise fail("E573", f"graphviz failed: {said or f'status {run.returncode}'}")
-    return path

@@ -76,7 +76,8 @@ def fold(
     `merge` joins consecutive repeats of a loop that are the same layer for layer, each fed by the one
     before and with the same spatial size after it; `leaves` does so for single layers too. Scopes in
     `closed` are one unit at any depth, those in `opened` never one. `alike` joins scopes with names of their own
-    too (`mixed_6c`, `mixed_6d`), where all that enters and leaves them has the same shapes. Inputs are not units.
+    too (`mixed_6c`, `mixed_6d`), where all that enters and leaves them has the same shapes, and repeats that differ
+    in how much they drop. Inputs are not units.
     """
     units = list(_group(graph, depth, closed, opened))
     if not merge:
@@ -86,7 +87,7 @@ def fold(
 
     def wiring(i: int) -> tuple[object, ...]:
         if i not in known:
-            known[i] = _wiring(graph, units[i], units[i - 1] if i else None)
+            known[i] = _wiring(graph, units[i], units[i - 1] if i else None, alike)
         return known[i]
 
     for i, unit in enumerate(units):
@@ -152,8 +153,11 @@ def _scope_unit(graph: TypedGraph, path: str, nodes: list[Node]) -> Unit:
     return Unit(path, scope.word if scope else "layers", tuple(nodes), folded=True)
 
 
-def _wiring(graph: TypedGraph, unit: Unit, previous: Unit | None) -> tuple[object, ...]:
-    """Each layer of a unit and where its inputs come from, in terms that repeats of it share."""
+def _wiring(graph: TypedGraph, unit: Unit, previous: Unit | None, loosely: bool = False) -> tuple[object, ...]:
+    """Each layer of a unit and where its inputs come from, in terms that repeats of it share.
+
+    `loosely` leaves out with what probability layers drop.
+    """
     positions = {node.name: i for i, node in enumerate(unit.nodes)}
     before = {node.name: i for i, node in enumerate(previous.nodes)} if previous else {}
     # the first unit follows the input, which is no unit
@@ -168,9 +172,12 @@ def _wiring(graph: TypedGraph, unit: Unit, previous: Unit | None) -> tuple[objec
             return ("inside previous", before[tap.node], tap.port)
         return ("outside", tap)
 
+    def made(node: Node) -> object:
+        return node.op.word if loosely and node.op.category == "regularize" else node.op
+
     sizes = tuple(tensor.spatial for tensor in graph.types[unit.nodes[-1].name])
     return sizes, *(
-        (node.name[len(unit.path) :], node.op, node.phase, node.shares, tuple(origin(t) for t in node.inputs))
+        (node.name[len(unit.path) :], made(node), node.phase, node.shares, tuple(origin(t) for t in node.inputs))
         for node in unit.nodes
     )
 

@@ -1,7 +1,9 @@
-"""Colours of a diagram: by class of operation, told apart by every kind of colour vision, dark text on all."""
+"""Colours of a diagram: by class of operation, told apart by every kind of colour vision, on white and on black."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -13,23 +15,91 @@ class Tint(NamedTuple):
     legend: str
 
 
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """All colours of a picture."""
+
+    name: str
+    tints: Mapping[str, Tint]
+    background: str
+    text: str
+    faint: str
+    arrow: str
+    training: str
+    panel: str
+    border: str
+    heat: tuple[str, str]
+    """From nothing to all of it."""
+    added: Tint
+    changed: Tint
+    same: Tint
+    stages: tuple[str, ...]
+    """Fills of one stage after another."""
+
+
 # hues of Okabe and Ito's palette ("Color universal design", 2008), the fills lightened for dark text
-TINTS: dict[str, Tint] = {
-    "conv": Tint("#cfe4f4", "#0072b2", "convolution"),
-    "linear": Tint("#f2d9e6", "#b0558a", "fully connected"),
-    "pool": Tint("#f9dcc4", "#c8540a", "pooling"),
-    "norm": Tint("#f8f2b8", "#a08f00", "normalisation"),
-    "activation": Tint("#c9eadd", "#007d5a", "activation"),
-    "merge": Tint("#ffffff", "#333333", "join"),
-    "shape": Tint("#ebebeb", "#777777", "reshaping"),
-    "regularize": Tint("#f3f3f3", "#999999", "regularisation"),
-    "attention": Tint("#d9f0fa", "#3a9bc9", "attention"),
-    "block": Tint("#eef1f6", "#44546a", "block"),
-    "input": Tint("#ffffff", "#333333", "tensor"),
-}
-TEXT = "#1a1a1a"
-FAINT = "#6b6b6b"
-ARROW = "#4d4d4d"
-TRAINING = "#9a9a9a"
-PANEL = "#fafafa"
-BORDER = "#c4c4c4"
+LIGHT = Theme(
+    name="light",
+    tints={
+        "conv": Tint("#cfe4f4", "#0072b2", "convolution"),
+        "linear": Tint("#f2d9e6", "#b0558a", "fully connected"),
+        "pool": Tint("#f9dcc4", "#c8540a", "pooling"),
+        "norm": Tint("#f8f2b8", "#a08f00", "normalisation"),
+        "activation": Tint("#c9eadd", "#007d5a", "activation"),
+        "merge": Tint("#ffffff", "#333333", "join"),
+        "shape": Tint("#ebebeb", "#777777", "reshaping"),
+        "regularize": Tint("#f3f3f3", "#999999", "regularisation"),
+        "attention": Tint("#d9f0fa", "#3a9bc9", "attention"),
+        "block": Tint("#eef1f6", "#44546a", "block"),
+        "input": Tint("#ffffff", "#333333", "tensor"),
+    },
+    background="#ffffff",
+    text="#1a1a1a",
+    faint="#636363",
+    arrow="#4d4d4d",
+    training="#949494",
+    panel="#fafafa",
+    border="#c4c4c4",
+    heat=("#fffaf0", "#e07b39"),
+    added=Tint("#c9eadd", "#007d5a", "added"),
+    changed=Tint("#f9dcc4", "#c8540a", "changed"),
+    same=Tint("#f5f5f5", "#9a9a9a", "as in"),
+    stages=("#f9dcc4", "#e0d6ee", "#d3ecd2", "#f6d3cf", "#cfe4f4", "#f8f2b8"),
+)
+
+DARK = Theme(
+    name="dark",
+    tints={
+        "conv": Tint("#123c58", "#56b4e9", "convolution"),
+        "linear": Tint("#4a2440", "#cc79a7", "fully connected"),
+        "pool": Tint("#54300f", "#e69f00", "pooling"),
+        "norm": Tint("#46420f", "#f0e442", "normalisation"),
+        "activation": Tint("#0c4232", "#2bbf92", "activation"),
+        "merge": Tint("#1b1e23", "#d8d8d8", "join"),
+        "shape": Tint("#33373d", "#a0a0a0", "reshaping"),
+        "regularize": Tint("#2a2d32", "#8c8c8c", "regularisation"),
+        "attention": Tint("#1d4a5c", "#8fd3f0", "attention"),
+        "block": Tint("#2a3240", "#a9b8d0", "block"),
+        "input": Tint("#1b1e23", "#d8d8d8", "tensor"),
+    },
+    background="#16181c",
+    text="#f0f0f0",
+    faint="#a8a8a8",
+    arrow="#bdbdbd",
+    training="#808080",
+    panel="#1d2025",
+    border="#4a4e55",
+    heat=("#1f2228", "#a34b18"),
+    added=Tint("#0c4232", "#2bbf92", "added"),
+    changed=Tint("#54300f", "#e69f00", "changed"),
+    same=Tint("#24272c", "#80858c", "as in"),
+    stages=("#54300f", "#3b2f55", "#1f4428", "#542522", "#123c58", "#46420f"),
+)
+
+THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
+
+
+def blend(low: str, high: str, share: float) -> str:
+    """A colour between two: `share` of the way."""
+    channels = zip((low[1:3], low[3:5], low[5:7]), (high[1:3], high[3:5], high[5:7]), strict=True)
+    return "#" + "".join(f"{round(int(a, 16) + (int(b, 16) - int(a, 16)) * share):02x}" for a, b in channels)

@@ -40,10 +40,12 @@ def panel(
     graph = view.graph
     boxes = {name: Box(name, "input", "input", _input_title(graph, name)) for name in graph.inputs}
     home = {name: name for name in graph.inputs}
-    for tap in dict.fromkeys(tap for node in graph.nodes.values() for tap in node.inputs):
-        if tap.node not in graph.nodes:
-            home[tap.node] = f"port {tap.node}"
-            boxes[home[tap.node]] = Box(home[tap.node], "port", "input", _typed(graph.type_of(tap)))
+    for node in graph.nodes.values():
+        for position, tap in enumerate(node.inputs):
+            if tap.node not in graph.nodes and tap.node not in home:
+                home[tap.node] = f"port {tap.node}"
+                text = _typed(view.whole.type_of(view.source(node, position)))
+                boxes[home[tap.node]] = Box(home[tap.node], "port", "input", text)
     gathered: dict[str, list[Node]] = {}
     units: dict[str, Unit] = {}
     for unit in _elided(fold(graph, depth, merge=False, closed=closed, opened=opened), most):
@@ -103,17 +105,23 @@ def _box(view: Collapsed, key: str, unit: Unit, nodes: tuple[Node, ...], fused: 
 
 
 def _widths(graph: TypedGraph, nodes: Sequence[Node]) -> str:
-    """The weighted layers along a block where they are few, `1×1, 64 – 3×3, 64`, or the channels it concatenates."""
-    if nodes[-1].op.word == "concat":
+    """The weighted layers along a block where they are few, `1×1, 64 – 3×3, 64`, or the channels it concatenates.
+
+    What only scales the rest, as squeeze-and-excitation does, is left out. What is appended to a block's own input
+    counts as a way along it.
+    """
+    inside = {node.name for node in nodes}
+    if nodes[-1].op.word == "concat" and all(tap.node in inside for tap in nodes[-1].inputs):
         sizes = [str(graph.type_of(tap).channels) for tap in nodes[-1].inputs]
         return " ‖ ".join(sizes) if len(sizes) <= MOST_CONCATENATED else ""
-    if any(node.op.word == "concat" for node in nodes):
+    if any(node.op.word == "concat" for node in nodes[:-1]):
         return ""
     reached: dict[str, tuple[int, Node | None]] = {}  # weighted layers so far, the last of them
     before: dict[str, Node | None] = {}
     for node in nodes:
-        arriving = (reached[tap.node] for tap in node.inputs if tap.node in reached)
-        number, last = max(arriving, key=lambda pair: pair[0], default=(0, None))
+        arriving = [reached[tap.node] for tap in node.inputs if tap.node in reached]
+        choose = min if node.op.word == "multiply" else max
+        number, last = choose(arriving, key=lambda pair: pair[0]) if arriving else (0, None)
         if node.op.category in ("conv", "linear"):
             before[node.name] = last
             number, last = number + 1, node

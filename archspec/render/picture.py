@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from archspec.graph import Node
@@ -39,6 +39,8 @@ class Arrow:
     shape: str
     train: bool = False
     aside: bool = False
+    projected: bool = False
+    """Whether it stands for a projection that is not drawn as a box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class Diagram:
     main: Panel
     insets: tuple[Panel, ...] = ()
     depth: int = 1
+    stands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Layer that is drawn to all that it stands for: itself, and the same layer of each repeat."""
 
 
 def ranks(boxes: Iterable[Box], arrows: Iterable[Arrow]) -> dict[str, int]:

@@ -221,14 +221,20 @@ def test_draw_writes_the_file_it_names(run_archspec: Run, tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["lenet5.dot"]
 
 
-def test_without_graphviz_draw_still_writes_dot_and_says_what_is_missing(run_archspec: Run, tmp_path: Path) -> None:
+def test_without_graphviz_draw_writes_the_svg_and_says_what_is_missing(run_archspec: Run, tmp_path: Path) -> None:
     nowhere = {**os.environ, "PATH": str(tmp_path / "empty")}
-    done = run_archspec("draw", "lenet5", "-o", "lenet5.svg", env=nowhere)
+    done = run_archspec("draw", "lenet5", "-o", "lenet5.png", env=nowhere)
     assert done.returncode == 1
     assert "`dot`, which is not installed" in done.stderr
     assert "install graphviz" in done.stderr
-    assert (tmp_path / "lenet5.dot").exists()
-    assert not (tmp_path / "lenet5.svg").exists()
+    assert (tmp_path / "lenet5.svg").exists()
+    assert not (tmp_path / "lenet5.png").exists()
+
+
+def test_draw_highlights_what_another_spec_has_not(run_archspec: Run, tmp_path: Path) -> None:
+    done = run_archspec("draw", "se_resnet50", "--highlight-diff", "resnet50", "--theme", "dark", "-o", "diff.svg")
+    assert (done.returncode, done.stdout) == (0, "diff.svg\n")
+    assert "added to resnet50" in (tmp_path / "diff.svg").read_text(encoding="utf-8")
 
 
 def test_commands_that_need_torch_say_how_to_get_it(run_archspec: Run, tmp_path: Path) -> None:

@@ -25,14 +25,26 @@ def dot_of(name):
     return to_dot(diagram(graph), archspec.summarize(graph))
 
 
-@pytest.mark.parametrize("name", ["lenet5", "resnet50", "googlenet"])
-def test_the_same_spec_gives_the_same_bytes(name, tmp_path):
-    script = "import archspec, sys; archspec.draw(archspec.load(sys.argv[1]), sys.argv[2])"
+@pytest.mark.parametrize(
+    ("name", "style", "kind"),
+    [
+        ("lenet5", "volumes", "svg"),
+        ("resnet50", "paper", "svg"),
+        ("resnet50", "blocks", "dot"),
+        ("googlenet", "blocks", "svg"),
+        ("inception_v4", "layers", "svg"),
+        ("unet", "unet", "dot"),
+    ],
+)
+def test_the_same_spec_gives_the_same_bytes(name, style, kind, tmp_path):
+    script = "import archspec, sys; archspec.draw(archspec.load(sys.argv[1]), sys.argv[2], style=sys.argv[3])"
     pictures = []
     for seed in ("1", "2"):
-        path = tmp_path / f"{seed}.dot"
+        path = tmp_path / f"{seed}.{kind}"
         subprocess.run(
-            [sys.executable, "-c", script, name, path], env={**_environment(), "PYTHONHASHSEED": seed}, check=True
+            [sys.executable, "-c", script, name, path, style],
+            env={**_environment(), "PYTHONHASHSEED": seed},
+            check=True,
         )
         pictures.append(path.read_bytes())
     assert pictures[0] == pictures[1]
@@ -60,16 +72,17 @@ def test_totals_and_legend_are_written():
 
 
 @needs_graphviz
-@pytest.mark.parametrize("suffix", ["svg", "png"])
+@pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
 def test_graphviz_draws_it(suffix, tmp_path):
     path = archspec.draw(archspec.load("resnet18"), tmp_path / f"net.{suffix}")
     again = archspec.draw(archspec.load("resnet18"), tmp_path / f"again.{suffix}")
-    assert path.read_bytes() == again.read_bytes()
+    if suffix != "pdf":  # into which cairo writes the time
+        assert path.read_bytes() == again.read_bytes()
     if suffix == "svg":
         text = "".join(ElementTree.parse(path).getroot().itertext())
         assert "7×7 conv, 64, /2" in text.replace("\xa0", " ")
     else:
-        assert path.read_bytes().startswith(b"\x89PNG")
+        assert path.read_bytes().startswith({"png": b"\x89PNG", "pdf": b"%PDF"}[suffix])
     assert sorted(p.name for p in tmp_path.iterdir()) == [f"again.{suffix}", f"net.{suffix}"]
 
 
@@ -92,23 +105,46 @@ def test_the_network_is_left_of_its_blocks_and_nothing_overlaps(name):
     assert legend[3] < main[1]
 
 
-@needs_graphviz
 def test_ten_thousand_layers_are_drawn_in_seconds(write_spec, tmp_path):
     layers = "- residual: [conv: {out: 4, kernel: 3, padding: same}, relu]\n  repeat: 3334\n  name: r"
     graph = archspec.load(write_spec(layers, input="[4, 8, 8]"))
     assert len(graph.nodes) > 10_000
     start = time.perf_counter()
     archspec.draw(graph, tmp_path / "chain.svg")
-    assert time.perf_counter() - start < 30  # seconds, on a busy machine; laid out unfolded it takes minutes
+    assert time.perf_counter() - start < 5  # seconds
 
 
-def test_without_graphviz_the_dot_file_is_written_and_the_way_to_get_it_said(tmp_path, monkeypatch):
+def test_without_graphviz_the_svg_is_written_and_the_way_to_get_it_said(tmp_path, monkeypatch):
     monkeypatch.setattr(files.shutil, "which", lambda program: None)
     with pytest.raises(archspec.SpecError, match=r"(?s)E572.*`dot`, which is not installed.*install graphviz") as error:
-        archspec.draw(archspec.load("lenet5"), tmp_path / "net.svg")
-    assert str(tmp_path / "net.dot") in str(error.value)
-    assert (tmp_path / "net.dot").read_text(encoding="utf-8").startswith('digraph "lenet5"')
-    assert [p.name for p in tmp_path.iterdir()] == ["net.dot"]
+        archspec.draw(archspec.load("lenet5"), tmp_path / "net.png")
+    assert str(tmp_path / "net.svg") in str(error.value)
+    assert "5×5 conv, 6" in (tmp_path / "net.svg").read_text(encoding="utf-8")
+    assert [p.name for p in tmp_path.iterdir()] == ["net.svg"]
+
+
+@pytest.mark.parametrize("style", ["unet", "volumes"])
+def test_a_style_that_cannot_show_a_network_says_so(style, tmp_path, write_spec):
+    with pytest.raises(archspec.SpecError, match="E574"):
+        archspec.draw(flat_chain(write_spec), tmp_path / "net.svg", style=style)
+    assert not (tmp_path / "net.svg").exists()
+
+
+def flat_chain(write_spec):
+    lines = "\n".join(f"- conv: {{out: {4 + i % 3}, kernel: 3, padding: same}}" for i in range(80))
+    return archspec.load(write_spec(lines, input="[3, 8, 8]", name="chain"))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("style", ["blocks", "layers", "paper", "volumes"])
+def test_every_style_is_a_well_formed_svg_in_both_themes(style, theme, tmp_path):
+    graph = archspec.load("resnet18")
+    path = archspec.draw(graph, tmp_path / "net.svg", style=style, theme=theme, heat="macs")
+    picture = ElementTree.parse(path).getroot()
+    assert picture.find("{http://www.w3.org/2000/svg}title").text == "resnet18"
+    assert {"light": "#ffffff", "dark": "#16181c"}[theme] == picture.find("{http://www.w3.org/2000/svg}rect").get(
+        "fill"
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,12 +170,8 @@ def test_a_name_that_no_file_can_have_is_told(tmp_path):
     assert f"cannot write '{path}'" in str(error.value)
 
 
-@needs_graphviz
 def test_the_committed_picture_is_what_the_command_draws(root, tmp_path):
     committed = (root / "docs" / "images" / "small_resnet.svg").read_text(encoding="utf-8")
-    version = subprocess.run(["dot", "-V"], capture_output=True, encoding="utf-8", check=True).stderr.strip()
-    if f"Generated by {version.replace(' - ', ' ').removeprefix('dot ')}" not in committed:
-        pytest.skip(f"drawn by another version than {version}")
     drawn = archspec.draw(archspec.load(root / "examples" / "small_resnet.yaml"), tmp_path / "small_resnet.svg")
     assert drawn.read_text(encoding="utf-8") == committed
 
@@ -151,7 +183,7 @@ def test_what_graphviz_says_is_of_the_file_asked_for(tmp_path, monkeypatch):
         return subprocess.CompletedProcess(command, 1, "", said)
 
     monkeypatch.setattr(files.subprocess, "run", run)
-    path = tmp_path / "net.svg"
+    path = tmp_path / "net.png"
     with pytest.raises(archspec.SpecError, match="E573") as error:
         archspec.draw(archspec.load("lenet5"), path)
     assert f'Could not open "{path}" for writing' in str(error.value)
@@ -166,11 +198,11 @@ def failing(text):
 
 @pytest.mark.parametrize(("how", "message"), [("timeout", "took longer than"), ("status", "syntax error in line 3")])
 def test_a_failing_graphviz_leaves_the_old_picture(tmp_path, monkeypatch, how, message):
-    old = tmp_path / "net.svg"
+    old = tmp_path / "net.png"
     old.write_text("old")
     monkeypatch.setattr(files.shutil, "which", lambda program: "dot")
     monkeypatch.setattr(files.subprocess, "run", failing(how))
     with pytest.raises(archspec.SpecError, match=f"(?s)E573.*{message}"):
         archspec.draw(archspec.load("lenet5"), old)
     assert old.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["net.svg"]
+    assert [p.name for p in tmp_path.iterdir()] == ["net.png"]

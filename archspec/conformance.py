@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from archspec.errors import Diagnostic, Span, SpecError
-from archspec.ops.base import Operator, OperatorError, Sample, Types
+from archspec.ops.base import Operator, OperatorError, Sample, Types, typed
 from archspec.plugins import Plugin, load_plugin
 from archspec.plugins.faults import FILES, fault
 from archspec.plugins.registering import PLACES
@@ -97,7 +97,7 @@ def check_operator(cls: type[Operator], torch: Callable[..., Iterator[str]] | No
         found.cases += 1
         with found.faults(f"the torch layer of {_written(sample)}", "E556"):
             inputs = _types(sample)
-            for problem in torch(op, inputs, op.infer(inputs)) if torch is not None else ():
+            for problem in torch(op, inputs, typed(op, inputs)) if torch is not None else ():
                 found.add(f"its torch layer {problem} ({_written(sample)})")
     yield Check(cls.word, "torch", found.cases, tuple(found.problems))
 
@@ -194,7 +194,7 @@ def _samples(cls: type[Operator], found: _Found) -> None:
         written = f"the {_written(sample)}"
         with found.faults(written):
             inputs = _types(sample)
-            outputs = op.infer(inputs)
+            outputs = typed(op, inputs)
             learned = [weight for weight in op.weights(inputs).values() if weight.kind != "buffer"]
             facts = {
                 "outputs": (_shapes(y.shape for y in outputs), _shapes(sample.outputs)),
@@ -218,7 +218,7 @@ def _inputs(cls: type[Operator], found: _Found) -> None:
             found.cases += 1
             with found.faults(f"the {_written(sample)}, on {', '.join(map(str, inputs))} instead,"):
                 try:
-                    outputs = op.infer(inputs)
+                    outputs = typed(op, inputs)
                 except OperatorError as error:
                     if error.argument is not None and error.argument not in cls.model_fields:
                         found.add(f"a refusal names '{error.argument}', which is none of its arguments")
@@ -245,7 +245,7 @@ def _open_sizes(cls: type[Operator], found: _Found) -> None:
                 settled = settle(op, (opened,), dict.fromkeys(sizes, ANY))
             except OperatorError:
                 continue  # what it stores or makes depends on the number
-            here, there = tuple(y.at(sizes) for y in settled.outputs), op.infer(_types(sample))
+            here, there = tuple(y.at(sizes) for y in settled.outputs), typed(op, _types(sample))
             if here != there or not all(n in settled.allowed[name] for name, n in sizes.items()):
                 told = ", ".join(map(str, here))
                 found.add(f"the {_written(sample)}, its sizes left open, gives {told}, or refuses its own size")

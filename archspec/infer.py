@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from archspec.errors import SpecError, fail
 from archspec.graph import Graph, Node, TypedGraph
-from archspec.ops.base import OperatorError
+from archspec.ops.base import OperatorError, typed
 from archspec.ops.shape import Input
 from archspec.tensor import TensorType
 
@@ -31,7 +31,7 @@ def infer(graph: Graph) -> TypedGraph:
     for node in graph.nodes.values():
         inputs = tuple(types[tap.node][tap.port] for tap in node.inputs)
         try:
-            types[node.name] = node.op.infer(inputs)
+            types[node.name] = typed(node.op, inputs)
         except OperatorError as error:
             raise _refused(node, error) from None
     return TypedGraph(**kept, types=types)
@@ -50,7 +50,7 @@ def _infer_open(
     requirements: list[Requirement] = []
     for node in graph.nodes.values():
         if not node.inputs:
-            types[node.name] = node.op.infer(())
+            types[node.name] = typed(node.op, ())
             continue
         try:
             settled = settle(node.op, tuple(types[tap.node][tap.port] for tap in node.inputs), allowed)
@@ -70,7 +70,7 @@ def _infer_open(
         simplest.note(n)
     shown = {n: simplest(n) for n in shapes}
     for name, outputs in types.items():
-        types[name] = tuple(TensorType(tuple(shown[n] for n in x.shape), x.dtype) for x in outputs)
+        types[name] = tuple(replace(x, shape=tuple(shown[n] for n in x.shape)) for x in outputs)
     return types, allowed, tuple(requirements)
 
 

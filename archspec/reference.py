@@ -24,6 +24,7 @@ TITLES = {
     "merge": "Merges",
     "norm": "Normalisation",
     "pool": "Pooling",
+    "region": "Regions",
     "regularize": "Regularisation",
     "resample": "Resampling",
     "shape": "Shape",

@@ -16,10 +16,15 @@ BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "u
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """Shape and dtype of a tensor without its batch axis: (channels, *spatial) or (features,)."""
+    """Shape and dtype of a tensor without its batch axis: (channels, *spatial) or (features,).
+
+    `regions`: how many such tensors there are of one example, where a layer takes regions out of an image. They lie
+    along the batch axis, N·regions in all, so that the layers behind need not know of them.
+    """
 
     shape: tuple[int, ...]
     dtype: str = "float32"
+    regions: int = 1
 
     @property
     def channels(self) -> int:
@@ -38,13 +43,13 @@ class TensorType:
 
     @property
     def numel(self) -> int:
-        """Elements per example."""
+        """Elements per example, of one region where there are several."""
         return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
-        """Bytes per example."""
-        return self.numel * BYTES[self.dtype]
+        """Bytes per example, of all its regions."""
+        return self.regions * self.numel * BYTES[self.dtype]
 
     @property
     def open(self) -> bool:
@@ -53,10 +58,11 @@ class TensorType:
 
     def at(self, sizes: Mapping[str, int]) -> TensorType:
         """The type where the open sizes have those numbers."""
-        return TensorType(tuple(at(n, sizes) for n in self.shape), self.dtype)
+        return TensorType(tuple(at(n, sizes) for n in self.shape), self.dtype, self.regions)
 
     def __str__(self) -> str:
-        return "×".join(str(n) for n in self.shape)
+        shape = "×".join(str(n) for n in self.shape)
+        return shape if self.regions == 1 else f"{self.regions} × {shape}"
 
 
 # Sizes that may be open. What needs `archspec.sizes` imports it only then.

@@ -1,6 +1,7 @@
 """What a network costs: parameters, buffers, multiply-accumulates, element-wise work, activation memory.
 
-Everything is counted from the operators' own rules, per example and scaled by the batch. The
+Everything is counted from the operators' own rules, per example and scaled by the batch; behind a layer
+that takes R regions out of an image, R times: a region network costs its trunk and R times its head. The
 definitions: a multiply-accumulate is one multiplication in a convolution or matrix product (taps on
 padding included; no bias, normalisation, activation or pooling); FLOPs are twice that, always; what
 is left over (norms, activations, pools, sums) is `elementwise_ops`, never mixed in.
@@ -131,12 +132,13 @@ def _count_node(graph: TypedGraph, node: Node, batch: int, fresh: bool, own_memo
             raise
         message = f"{op.word} at {node.name}: what it costs is computed from numbers, and its input leaves them open"
         raise fail("E315", message, node.span, "write the image's size, as `--input 3x224x224`", node.trail) from error
+    times = batch * outputs[0].regions  # what comes of a region costs that much for each
     return Counts(
         params=params,
         trainable_params=trainable,
         buffers=buffers,
         weight_bytes=weight_bytes,
-        macs=batch * macs,
-        elementwise_ops=batch * elementwise,
+        macs=times * macs,
+        elementwise_ops=times * elementwise,
         activation_bytes=batch * sum(t.nbytes for t in outputs) if own_memory and op.storage != "view" else 0,
     )

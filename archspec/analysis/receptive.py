@@ -8,6 +8,7 @@ from fractions import Fraction
 from archspec.graph import Node, Tap, TypedGraph
 from archspec.ops.base import Operator, Types
 from archspec.ops.conv import ConvTranspose
+from archspec.ops.region import RegionOperator
 from archspec.ops.windows import per_axis
 from archspec.tensor import TensorType, extent
 
@@ -102,6 +103,8 @@ def _through(
         spans = map(extent, kernels, per_axis("dilation", op.dilation, before))
         enlarged = zip(axes, spans, strides, op.cuts(before), strict=True)
         return tuple(field.spread(span, s, cut) for field, span, s, (cut, _) in enlarged)
+    if isinstance(op, RegionOperator):  # a region may lie anywhere
+        return tuple(_rescaled(field, size, 1, merging=False) for field, size in zip(axes, before.spatial, strict=True))
     sizes = zip(axes, before.spatial, after.spatial, strict=True)
     return tuple(_rescaled(field, old, new, op.category == "merge") for field, old, new in sizes)
 

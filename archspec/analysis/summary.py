@@ -37,6 +37,8 @@ class Row:
     def to_json(self) -> dict[str, Any]:
         """The layer as `summarize --format json` gives it; several outputs give a list of shapes.
 
+        `regions`, where there are several, is how many such outputs an image has; costs are of all of them.
+
         What depends on a size that the input leaves open is a formula, as text.
 
         `source` is where the layer's word stands, which may be in a block of another file; `trail` where that block
@@ -48,6 +50,7 @@ class Row:
             "op": self.node.op.word,
             "inputs": [str(tap) for tap in self.node.inputs],
             "output": shapes[0] if len(shapes) == 1 else shapes,
+            **({"regions": self.outputs[0].regions} if self.outputs[0].regions > 1 else {}),
             "params": self.counts.params,
             "macs": written(self.counts.macs),
             "flops": written(self.counts.flops),
@@ -85,8 +88,12 @@ class Summary:
         return {name: self.graph.type_of(tap) for name, tap in self.graph.outputs.items()}
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for `summarize --format json`: counts for the batch, shapes without it."""
+        """Plain data for `summarize --format json`: counts for the batch, shapes without it.
+
+        `regions` has, by name, the outputs of which there are several an image, and how many.
+        """
         totals = self.totals
+        regions = {name: t.regions for name, t in self.outputs.items() if t.regions > 1}
         figures = {
             "params": totals.params,
             "trainable_params": totals.trainable_params,
@@ -102,6 +109,7 @@ class Summary:
             "name": self.name,
             "inputs": {name: [written(n) for n in t.shape] for name, t in self.inputs.items()},
             "outputs": {name: [written(n) for n in t.shape] for name, t in self.outputs.items()},
+            **({"regions": regions} if regions else {}),
             "totals": figures,
             **({"open": self._open_to_json()} if self.graph.sizes else {}),
             "layers": [row.to_json() for row in self.rows],

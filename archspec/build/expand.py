@@ -23,7 +23,7 @@ from archspec.expressions import plain
 from archspec.graph import Node, Scope, Tap
 from archspec.ops import REGISTRY
 from archspec.ops.act import ACTIVATIONS
-from archspec.ops.base import Operator, OperatorError, Types
+from archspec.ops.base import Operator, OperatorError, Types, typed
 from archspec.parse import Parser
 from archspec.source import Scalar, Value
 from archspec.spec import PARAMETER_TYPES, STRUCTURAL, Block, Layer, Spec
@@ -363,6 +363,10 @@ class Expansion:
             message = f"'{op.word}' takes {count} tensors, here {'is' if len(flow) == 1 else 'are'} {len(flow)}"
             named = next((key for key, kind in op.references.items() if kind == "inputs"), None)
             hint = f"name them: `- {op.word}: [$prev, …]`" if named is not None and named == op.main else None
+            if lacking := [
+                key for key, kind in op.references.items() if kind == "extra" and key not in (written or {})
+            ]:
+                hint = f"`{lacking[0]}` names the other: `- {op.word}: {{{lacking[0]}: …}}`"
             raise SpecError(Diagnostic("E306", message, span, hint))
         path = place.join(name)
         if place.phase == "always":
@@ -390,7 +394,7 @@ class Expansion:
             here = Related(f"for the layer '{path}'", span)
             raise SpecError(replace(d, related=(*d.related, here)) for d in error.diagnostics) from error
         taps = tuple(port.tap for port in flow.ports)
-        if not self.allowed and max(t.numel for t in outputs) > MAX_NUMEL:
+        if not self.allowed and max(t.regions * t.numel for t in outputs) > MAX_NUMEL:
             message = f"{op.word}: its output {outputs[0]} has more than {MAX_NUMEL:,} elements"
             raise SpecError(Diagnostic("E312", message, span, None, place.trail))
         shares = self.sharing.owner(self, path, op, types, span, place.phase)
@@ -405,7 +409,7 @@ class Expansion:
     def typed(self, op: Operator, inputs: Types) -> tuple[Types, Jump]:
         """The types and the steps of what an operator gives. Raises OperatorError where it refuses its inputs."""
         if not self.allowed:
-            outputs = op.infer(inputs)
+            outputs = typed(op, inputs)
             return outputs, op.steps(inputs, outputs)
         from archspec.ops.settle import settle  # only the open wait for it
 

@@ -10,7 +10,7 @@ from archspec.build.refusal import Refusal
 from archspec.build.ways import Ways
 from archspec.errors import Diagnostic, Related, Span
 from archspec.graph import Tap
-from archspec.ops.base import Operator, OperatorError
+from archspec.ops.base import Operator, OperatorError, per_image, typed
 from archspec.ops.merge import Merge
 from archspec.ops.windows import AXES
 from archspec.tensor import TensorType
@@ -71,8 +71,9 @@ def _told(d: Diagnostic, refusal: Refusal, expansion: Expansion) -> Diagnostic:
     if refusal.shortcut is not None:
         other = "its input" if refusal.shortcut == "identity" else "the shortcut"
         message = f"residual at {refusal.path}: the body gives {a}, {other} is {b}: {difference(a, b, 'add')}"
-    # what an operator guesses would help is no better than a guess
-    return replace(d, message=message, hint=None, related=tuple(show.meeting(refusal.taps[i], refusal.taps[j])))
+    # what an operator guesses would help is no better than a guess, save that sizes mend nothing about regions
+    hint = d.hint if a.regions != b.regions else None
+    return replace(d, message=message, hint=hint, related=tuple(show.meeting(refusal.taps[i], refusal.taps[j])))
 
 
 def _pair(refusal: Refusal) -> tuple[int, int]:
@@ -81,7 +82,7 @@ def _pair(refusal: Refusal) -> tuple[int, int]:
     for j in range(1, len(types)):
         for i in range(j):
             try:
-                refusal.op.infer((types[i], types[j]))
+                typed(refusal.op, (types[i], types[j]))
             except OperatorError:
                 return i, j
     return 0, 1
@@ -91,6 +92,8 @@ def difference(a: TensorType, b: TensorType, word: str) -> str:
     """What keeps two tensors apart: `channels 64 ≠ 128, height 28 ≠ 14`."""
     if a.dtype != b.dtype:
         return f"one holds {a.dtype}, the other {b.dtype}"
+    if a.regions != b.regions:
+        return f"one is there {per_image(a)}, the other {per_image(b)}"
     if a.rank != b.rank:
         return " and ".join(f"{t} has {t.rank or 'none'}{' spatial axes' * (t is a)}" for t in (a, b))
     channels = [("channels", a.channels, b.channels)] if word != "concat" else []

@@ -19,7 +19,7 @@ from archspec.build.structure import structural
 from archspec.build.ways import Ways
 from archspec.errors import Diagnostic, Fix, SpecError
 from archspec.ops.arguments import as_written
-from archspec.ops.base import Operator, OperatorError
+from archspec.ops.base import Operator, OperatorError, typed
 from archspec.parse import Parser, parse, parse_blocks, validate
 from archspec.source import Mapping
 from archspec.source.edits import Edit
@@ -191,7 +191,7 @@ def _refused_at(refusal: Refusal, symbols: Iterable[str]) -> dict[str, int] | No
     for n in SAMPLES:
         sizes = dict.fromkeys(symbols, n)
         try:
-            refusal.op.infer(tuple(t.at(sizes) for t in refusal.types))
+            typed(refusal.op, tuple(t.at(sizes) for t in refusal.types))
         except OperatorError:
             return sizes
     return None
@@ -202,14 +202,14 @@ def _passes(refusal: Refusal, ways: Ways, change: Change, nodes: list[str]) -> b
     try:
         if not nodes:
             op = changed(refusal.op, change)
-            return op is not None and bool(op.infer(refusal.types))
+            return op is not None and bool(typed(op, refusal.types))
         ops: dict[str, Operator] = {}
         for name in nodes:
             op = changed(ways.nodes[name].op, change)
             if op is None:
                 return False
             ops[name] = op
-        return bool(refusal.op.infer(ways.replay(ops)))
+        return bool(typed(refusal.op, ways.replay(ops)))
     except OperatorError:
         return False
 

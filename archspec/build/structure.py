@@ -8,7 +8,7 @@ from archspec.build.changes import Change, changed
 from archspec.build.origins import Entry, Origins
 from archspec.build.refusal import Refusal
 from archspec.build.ways import Ways
-from archspec.ops.base import OperatorError
+from archspec.ops.base import OperatorError, typed
 from archspec.ops.merge import Merge
 from archspec.ops.shape import Input
 from archspec.source import Mapping, Scalar
@@ -101,7 +101,7 @@ def _larger_input(refusal: Refusal, origins: Origins, ways: Ways) -> Iterator[Fo
     def fits(size: int) -> bool:
         larger = changed(op, Change("shape", [channels, *(max(n, size) for n in sizes)], 0))
         try:
-            return larger is not None and bool(refusal.op.infer(ways.replay({inputs[0]: larger})))
+            return larger is not None and bool(typed(refusal.op, ways.replay({inputs[0]: larger})))
         except OperatorError:
             return False
 

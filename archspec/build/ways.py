@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from archspec.graph import Node, Tap
-from archspec.ops.base import Operator, Types
+from archspec.ops.base import Operator, Types, typed
 from archspec.tensor import TensorType
 
 MAX_BEHIND = 2_000
@@ -58,7 +58,7 @@ class Ways:
             node = self.nodes[name]
             if name in changed or any(tap.node in found for tap in node.inputs):
                 inputs = tuple(self._type(found, tap) for tap in node.inputs)
-                outputs = changed.get(name, node.op).infer(inputs)
+                outputs = typed(changed.get(name, node.op), inputs)
                 if outputs != self.types[name]:
                     found[name] = outputs
         return tuple(self._type(found, tap) for tap in self.taps)

@@ -196,6 +196,9 @@ ARGUMENTS: dict[str, str] = {
     "padding conv_transpose": "Cells cut from the output: a number, one an axis, [before, after] an axis, or a word.",
     "parts": "How many equal parts, or a list with the channels of each.",
     "pieces": "Channels of which the largest is taken.",
+    "regions": "The boxes, R×4, by name: x1, y1, x2, y2 in pixels of the input.",
+    "sampling": "Points along each side of a bin.",
+    "aligned": "Whether the centre of cell i is at i + ½, or at i.",
     "scale filter": "What every number of the kernel is multiplied with.",
     "scale": "How many times larger each axis becomes.",
     "shape": "Sizes of the output; one may be -1 and takes what is left.",
@@ -205,6 +208,8 @@ ARGUMENTS: dict[str, str] = {
     "size lrn": "Neighbouring channels that are summed over.",
     "slope": "Factor of what is below zero.",
     "stride": "Cells from one window to the next along each axis: one number, or one an axis.",
+    "stride roi_align": "Pixels of the input to a cell of the features.",
+    "stride roi_pool": "Pixels of the input to a cell of the features.",
     "to": "A layer, by name, whose height and width the output takes.",
     "value": "What stands in its place.",
 }

@@ -8,7 +8,7 @@ backend's `lowering/`, and nothing more.
 # Annotations are evaluated here, once: as text, pydantic would compile those of `Operator` again for every operator.
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -116,7 +116,10 @@ class Operator(BaseModel):
     samples: ClassVar[tuple[Sample, ...]] = ()
 
     def infer(self, inputs: Types) -> Types:
-        """Output types from input types. Raises OperatorError with the numbers and what would fit."""
+        """Output types from input types. Raises OperatorError with the numbers and what would fit.
+
+        Regions are none of its business: `typed` passes them on. Ask that function, not this rule.
+        """
         raise NotImplementedError
 
     def weights(self, inputs: Types) -> dict[str, Weight]:
@@ -124,11 +127,15 @@ class Operator(BaseModel):
         return {}
 
     def macs(self, inputs: Types, outputs: Types) -> int:
-        """Multiply-accumulates per example: convolutions and matrix products alone, no bias."""
+        """Multiply-accumulates per example (per region, where there are several): convolutions and matrix products
+        alone, no bias.
+        """
         return 0
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
-        """Scalar operations per example that `macs` leaves out, deployed (evaluation mode)."""
+        """Scalar operations per example (per region, where there are several) that `macs` leaves out, deployed
+        (evaluation mode).
+        """
         return 0
 
     def window(self, inputs: Types) -> Window | None:
@@ -155,6 +162,29 @@ class Operator(BaseModel):
     def label(self) -> str:
         """A few characters for a diagram: `3×3, 64, /2`."""
         return ""
+
+
+def typed(op: Operator, inputs: Types) -> Types:
+    """The types that an operator gives: what its `infer` says, as many times an example as its inputs are there.
+
+    Raises OperatorError of `infer`, and where a tensor for each region meets one of the whole image, or of other
+    regions: the batch axis of one is longer.
+    """
+    regions = {x.regions: i for i, x in reversed([*enumerate(inputs)])}  # the first input of each number
+    if regions.keys() <= {1}:
+        return op.infer(inputs)
+    if len(regions) > 1:
+        first, second = sorted(regions.values())[:2]
+        told = (f"input {i + 1} is {inputs[i]}, {per_image(inputs[i])}" for i in (first, second))
+        hint = "what is taken out of an image by regions meets only what was taken by as many, in the same order"
+        raise OperatorError(", ".join(told), hint=hint)
+    (count,) = regions
+    return tuple(replace(y, regions=count) for y in op.infer(inputs))
+
+
+def per_image(x: TensorType) -> str:
+    """How often a tensor is there: `once an image`, `for each of its 300 regions`."""
+    return "once an image" if x.regions == 1 else f"for each of its {x.regions} regions"
 
 
 Reference = str | list[str] | None

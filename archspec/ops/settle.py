@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from archspec.ops.base import NeedsNumber, Operator, OperatorError, Types
+from archspec.ops.base import NeedsNumber, Operator, OperatorError, Types, typed
 from archspec.sizes import Sizes, Undecided, Untold, assuming
 from archspec.sizes.words import all_described, described, listed, numbered
 
@@ -69,7 +69,7 @@ def settle(op: Operator, inputs: Types, allowed: Allowed) -> Settled:
     be one (E314), where it needs a number (E315), and where sizes cannot be followed (E318).
     """
     if not any(x.open for x in inputs):
-        outputs = op.infer(inputs)
+        outputs = typed(op, inputs)
         return Settled(outputs, op.steps(inputs, outputs), allowed)
     try:
         return _settled(op, inputs, allowed)
@@ -106,7 +106,7 @@ def _cases(op: Operator, inputs: Types, allowed: Allowed, asked: frozenset[str],
     case = _Case(allowed, asked)
     try:
         with assuming(allowed):
-            case.outputs = op.infer(inputs)
+            case.outputs = typed(op, inputs)
     except Undecided as question:
         if depth >= DEEPEST:
             raise OpenError("E318", f"which sizes fit depends on more than {DEEPEST} questions", NUMBERS) from None
@@ -203,7 +203,7 @@ def _near(refused: Sizes, left: Sizes) -> int:
 def _at(op: Operator, inputs: Types, example: Mapping[str, int]) -> OperatorError | None:
     """The refusal of inputs in numbers."""
     try:
-        op.infer(tuple(x.at(example) for x in inputs))
+        typed(op, tuple(x.at(example) for x in inputs))
     except OperatorError as error:
         return error
     return None

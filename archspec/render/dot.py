@@ -8,7 +8,7 @@ from itertools import count, pairwise
 from archspec.analysis.summary import Summary
 from archspec.render.palette import LIGHT
 from archspec.render.picture import Arrow, Box, Diagram, Frame, Panel
-from archspec.render.units import decimal, numbered, shape
+from archspec.render.units import decimal, numbered
 
 TINTS = LIGHT.tints
 TEXT, FAINT, ARROW, TRAINING = LIGHT.text, LIGHT.faint, LIGHT.arrow, LIGHT.training
@@ -124,10 +124,15 @@ def _notes(panel: Panel, margin: dict[str, str]) -> dict[str, str]:
     found = {}
     for arrow in panel.arrows:
         before = entering.get(arrow.source)
-        moved = before is not None and before.partition("×")[2] != arrow.shape.partition("×")[2]
-        if moved and "×" in arrow.shape and arrow.source not in margin and arrow.target not in ends:
+        moved = before is not None and _positions(before) != _positions(arrow.shape)
+        if moved and _positions(arrow.shape) and arrow.source not in margin and arrow.target not in ends:
             found[arrow.source] = arrow.shape
     return found
+
+
+def _positions(shape: str) -> str:
+    """The spatial part of a shape as drawn: `7×7` of `256×7×7` and of `300 × 256×7×7`."""
+    return shape.rpartition(" ")[2].partition("×")[2]
 
 
 def _margin_nodes(margin: dict[str, str], names: dict[str, str], indent: str) -> Iterator[str]:
@@ -210,8 +215,8 @@ def _arrow(arrow: Arrow) -> str:
 
 def _title(summary: Summary) -> str:
     t = summary.figures(summary.totals)
-    inputs = ", ".join(shape(x.shape) for x in summary.inputs.values())
-    outputs = ", ".join(shape(x.shape) for x in summary.outputs.values())
+    inputs = ", ".join(str(x) for x in summary.inputs.values())
+    outputs = ", ".join(str(x) for x in summary.outputs.values())
     facts = [f"{inputs} → {outputs}"]
     example = f" at {numbered(summary.graph.example)}" if summary.graph.sizes else ""
     facts += [f"{decimal(t.params, 1)} parameters"] * bool(t.params)

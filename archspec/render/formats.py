@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from archspec.analysis.summary import Summary, written
 from archspec.render.rows import lines
-from archspec.render.units import binary, decimal, grouped, shape
+from archspec.render.units import binary, decimal, grouped
+from archspec.tensor import TensorType
 
 CSV_COLUMNS = (
     "name",
@@ -49,7 +50,7 @@ def csv(summary: Summary) -> str:
                 row.name,
                 row.node.op.word,
                 " ".join(str(tap) for tap in row.node.inputs),
-                " ".join("x".join(str(written(n)) for n in t.shape) for t in row.outputs),
+                " ".join(_shape(t) for t in row.outputs),
                 c.params,
                 c.trainable_params,
                 c.buffers,
@@ -65,11 +66,17 @@ def csv(summary: Summary) -> str:
     return text.getvalue().removesuffix("\n")
 
 
+def _shape(tensor: TensorType) -> str:
+    """`64x112x112`; `300*256x7x7` where an image has 300 of them."""
+    times = f"{tensor.regions}*" if tensor.regions > 1 else ""
+    return times + "x".join(str(written(n)) for n in tensor.shape)
+
+
 def markdown(summary: Summary, depth: int | None = None) -> str:
     """The table as GitHub-flavoured Markdown, with a line of totals."""
     found = lines(summary, depth)
     t = summary.figures(summary.totals)
-    inputs = ", ".join(f"{name} {shape(x.shape)}" for name, x in summary.inputs.items())
+    inputs = ", ".join(f"{name} {x}" for name, x in summary.inputs.items())
     header = ("layer", "operation", "output", "params", "MACs", "memory", "from")
     body = [
         (

@@ -11,7 +11,6 @@ from archspec.render.chains import Collapsed
 from archspec.render.fold import NONE, PLAIN, Unit, fold, levels
 from archspec.render.picture import Arrow, Box, Frame, Panel, ranks, spine
 from archspec.render.rows import block_title
-from archspec.render.units import shape
 from archspec.tensor import TensorType
 
 JOINS = {"add": "+", "concat": "‖", "multiply": "×", "mean": "mean", "max": "max", "weighted_add": "w+"}
@@ -86,7 +85,7 @@ def _input_title(graph: TypedGraph, name: str) -> str:
 
 
 def _typed(tensor: TensorType) -> str:
-    return shape(tensor.shape)
+    return str(tensor)
 
 
 def _box(view: Collapsed, key: str, unit: Unit, nodes: tuple[Node, ...], fused: Mapping[str, str]) -> Box:

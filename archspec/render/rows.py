@@ -12,7 +12,6 @@ from archspec.graph import Graph, Node, Tap
 from archspec.render.captions import chain_caption, table_caption
 from archspec.render.chains import chains, single_chains
 from archspec.render.fold import PLAIN, Unit, fit, fold, levels
-from archspec.render.units import shape
 
 FEW = 36
 """Without an explicit depth scopes fold until this many lines are left."""
@@ -52,7 +51,7 @@ def lines(summary: Summary, depth: int | None = None) -> list[Line]:
             Line(
                 name=unit.name,
                 what=_what(graph, unit, members, head),
-                output=" + ".join(shape(t.shape) for t in members[-1].outputs),
+                output=" + ".join(str(t) for t in members[-1].outputs),
                 counts=summary.figures(total(row.counts for row in members)),
                 memory=_memory(members),
                 sources=_sources(graph, unit, previous, owner),

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from archspec.analysis.summary import Summary
@@ -14,7 +14,8 @@ from archspec.errors import fail
 from archspec.render import formats
 from archspec.render.fold import levels
 from archspec.render.rows import Line, lines
-from archspec.render.units import NOTHING, binary, decimal, grouped, numbered, shape, share
+from archspec.render.units import NOTHING, binary, decimal, grouped, numbered, share
+from archspec.tensor import TensorType
 
 GAP = "  "
 NARROWEST, WIDEST = 60, 160
@@ -119,14 +120,12 @@ def cells_wide(text: str) -> int:
 
 
 def _heading(summary: Summary, paint: Callable[[str, str], str]) -> str:
-    def listed(types: Iterable[tuple[str, tuple[int, ...]]]) -> str:
-        named = list(types)
-        if len(named) == 1:
-            return shape(named[0][1])
-        return ", ".join(f"{name} {shape(sizes)}" for name, sizes in named)
+    def listed(types: Mapping[str, TensorType]) -> str:
+        if len(types) == 1:
+            return str(*types.values())
+        return ", ".join(f"{name} {x}" for name, x in types.items())
 
-    inputs = listed((name, t.shape) for name, t in summary.inputs.items())
-    outputs = listed((name, t.shape) for name, t in summary.outputs.items())
+    inputs, outputs = listed(summary.inputs), listed(summary.outputs)
     batch = f"  batch {summary.batch}" if summary.batch > 1 else ""
     example = f"  figures at {numbered(summary.graph.example)}" if summary.graph.sizes else ""
     return f"{paint(BOLD, summary.name)}  {inputs} → {outputs}{batch}{example}"

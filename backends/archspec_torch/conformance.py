@@ -35,13 +35,14 @@ def on_shapes(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:
     """Shapes, weights and multiplications of the layer on the meta device, where tensors have no numbers."""
     with torch.device("meta"), torch.no_grad():
         module = lower(Site(op, inputs, outputs)).eval()
-        tensors = [torch.empty(BATCH, *x.shape) for x in inputs]
+        tensors = [torch.empty(BATCH * x.regions, *x.shape) for x in inputs]
         with FlopCounterMode(display=False) as counter:
             found = as_tuple(module(*tensors))
-    shapes, wanted = [tuple(y.shape) for y in found], [(BATCH, *y.shape) for y in outputs]
+    shapes, wanted = [tuple(y.shape) for y in found], [(BATCH * y.regions, *y.shape) for y in outputs]
     if shapes != wanted:
         yield f"gives {_shapes(shapes)} for a batch of {BATCH}, and by `infer` it is {_shapes(wanted)}"
-    counted, macs = counter.get_total_flops() / (2 * BATCH), op.macs(inputs, outputs)
+    counted = counter.get_total_flops() / (2 * BATCH)
+    macs = outputs[0].regions * op.macs(inputs, outputs)
     if counted != macs:
         yield f"multiplies {counted:,.0f} times by torch's count, and by `macs` it is {macs:,}"
     yield from _weights(op, inputs, module)
@@ -72,7 +73,7 @@ def on_numbers(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         module = lower(Site(op, inputs, outputs)).double()
-        tensors = [torch.randn(BATCH, *x.shape, dtype=torch.float64) for x in inputs]
+        tensors = [torch.randn(BATCH * x.regions, *x.shape, dtype=torch.float64) for x in inputs]
         yield from _deployed(op, module.eval(), tensors)
         yield from _trained(module.train(), tensors)
 
@@ -85,7 +86,7 @@ def _deployed(op: Operator, module: nn.Module, tensors: list[Tensor]) -> Iterato
             yield "overwrites its input, where `site.in_place` is false"
             tensors = before
             found = as_tuple(module(*[x.clone() for x in tensors]))
-        alone = [as_tuple(module(*[x[i : i + 1].clone() for x in tensors])) for i in range(BATCH)]
+        alone = [as_tuple(module(*[x.chunk(BATCH)[i].clone() for x in tensors])) for i in range(BATCH)]
     together = [torch.cat(parts) for parts in zip(*alone, strict=True)]
     if any(y.shape != z.shape or not torch.allclose(y, z) for y, z in zip(found, together, strict=True)):
         yield "gives an image another result in a batch than alone, in evaluation mode"

@@ -49,6 +49,8 @@ EXAMPLES = {
     "depthwise": 120,
     "locally_connected": 80,
     "filter": 200,
+    "roi_align": 150,
+    "roi_pool": 150,
 }
 
 

@@ -36,15 +36,20 @@ WORDS = sorted(REGISTRY)
 NAMES = "ABCD"
 LARGEST = 40
 """Sizes from 1 to this are compared one by one."""
+FIXED = {"roi_align": 1, "roi_pool": 1}
+"""The input, by its position, that is no image: its sizes stay numbers."""
 
 
-def opened(shapes: Sequence[Shape]) -> tuple[tuple[TensorType, ...], dict[str, Sizes]]:
+def opened(shapes: Sequence[Shape], fixed: int | None = None) -> tuple[tuple[TensorType, ...], dict[str, Sizes]]:
     """The inputs with open axes, a symbol for each: where they differ, all but the smallest are so much longer."""
+    if fixed is not None:
+        types, sizes = opened([shape for i, shape in enumerate(shapes) if i != fixed])
+        return (*types[:fixed], TensorType(shapes[fixed]), *types[fixed:]), sizes
     rank = max(len(shape) for shape in shapes) - 1
     least = [min((s[1 + i] for s in shapes if len(s) > 1 + i), default=1) for i in range(rank)]
     names = NAMES[:rank]
-    types = [TensorType((s[0], *(symbol(names[i]) + (n - least[i]) for i, n in enumerate(s[1:])))) for s in shapes]
-    return tuple(types), dict.fromkeys(names, ANY)
+    opens = [TensorType((s[0], *(symbol(names[i]) + (n - least[i]) for i, n in enumerate(s[1:])))) for s in shapes]
+    return tuple(opens), dict.fromkeys(names, ANY)
 
 
 def closed(types: Sequence[TensorType], sizes: Mapping[str, int]) -> tuple[TensorType, ...]:
@@ -67,7 +72,7 @@ def compare(word: str, args: Mapping[str, Any], shapes: Sequence[Shape]) -> None
         op = REGISTRY[word](**args)
     except ValidationError:
         return
-    types, allowed = opened(shapes)
+    types, allowed = opened(shapes, FIXED.get(word))
     if not allowed:
         return
     outcome: dict[tuple[int, ...], tuple[TensorType, ...] | None] = {}
@@ -127,7 +132,8 @@ def runs(
         for point in fitting[:: max(1, len(fitting) // 6)]:
             found = module(*(torch.empty(2, *x.at(point).shape) for x in inputs))
             tensors = (found,) if isinstance(found, torch.Tensor) else tuple(found)
-            assert [tuple(y.shape[1:]) for y in tensors] == [y.at(point).shape for y in outputs], f"at {point}"
+            expected = [(2 * y.regions, *y.at(point).shape) for y in outputs]
+            assert [tuple(y.shape) for y in tensors] == expected, f"at {point}"
 
 
 @pytest.mark.parametrize("word", WORDS)

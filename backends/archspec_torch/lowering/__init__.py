@@ -1,6 +1,6 @@
 """Operators as torch modules, one file a family, as in `archspec.ops`: importing this package fills `LOWERINGS`."""
 
-from archspec_torch.lowering import act, conv, filter, linear, merge, norm, pool, regularize, resample, shape
+from archspec_torch.lowering import act, conv, filter, linear, merge, norm, pool, region, regularize, resample, shape
 from archspec_torch.lowering.base import LOWERINGS, Site, lower, lowers
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "merge",
     "norm",
     "pool",
+    "region",
     "regularize",
     "resample",
     "shape",

@@ -16,10 +16,17 @@ def replacing(path: Path, code: str = "E505") -> Iterator[Path]:
 
     A reader sees the former file or the whole new one, after a power cut too: the content reaches the disk
     before the name does. Where the block ends in any exception, Ctrl-C included, the former file stays and the
-    new one goes. Permissions are those of any new file (the umask's); a link is replaced, not followed.
+    new one goes. Permissions are those of any new file (the umask's); a link to a file is replaced, not followed.
+    What is no file but a device or a pipe (`/dev/null`, `/dev/stdout`) stays, and is given the content.
 
-    Raises SpecError, of that code, where the file cannot be written: no permission, a full disk.
+    Raises SpecError, of that code, where the file cannot be written: a folder, no permission, a full disk.
     """
+    if path.is_dir() or not path.name:
+        raise fail(code, f"cannot write '{path}': it is a folder", hint="name a file in it")
+    if path.exists() and not path.is_file():
+        with _poured_into(path, code) as written:
+            yield written
+        return
     # Part of the name alone: with the rest behind it, a name of the longest kind would be too long.
     written = path.with_name(f".{path.name[:32]}.{os.urandom(6).hex()}")
     try:
@@ -35,6 +42,22 @@ def replacing(path: Path, code: str = "E505") -> Iterator[Path]:
             raise
     except OSError as error:
         raise fail(code, f"cannot write '{path}': {error.strerror or error}") from error
+
+
+@contextmanager
+def _poured_into(stream: Path, code: str) -> Iterator[Path]:
+    """A file of its own to write to, whose content goes into a device or a pipe when the block ends."""
+    from tempfile import TemporaryDirectory  # few write to a device
+
+    with TemporaryDirectory(prefix="archspec-") as folder:
+        written = Path(folder) / (stream.name or "stream")
+        written.touch()
+        yield written
+        try:
+            with stream.open("wb") as file:
+                file.write(written.read_bytes())
+        except OSError as error:
+            raise fail(code, f"cannot write '{stream}': {error.strerror or error}") from error
 
 
 def write_bytes(path: Path, data: bytes, code: str = "E505") -> None:

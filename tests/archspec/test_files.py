@@ -41,7 +41,7 @@ def test_a_device_that_is_full_says_so(tmp_path: Path) -> None:
         pytest.skip("this system has no /dev/full")
     link = tmp_path / "full"
     link.symlink_to("/dev/full")
-    with pytest.raises(SpecError, match="E505: cannot write .*No space left"):
+    with pytest.raises(SpecError, match=r"E505: cannot write .*No space left"):
         write_text(link, "text")
     assert link.is_symlink()
 
@@ -50,6 +50,6 @@ def test_a_device_that_is_full_says_so(tmp_path: Path) -> None:
 def test_a_folder_is_no_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("folder").mkdir()
-    with pytest.raises(SpecError, match="E505: cannot write .*it is a folder"):
+    with pytest.raises(SpecError, match=r"E505: cannot write .*it is a folder"):
         write_text(Path(name), "text")
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]

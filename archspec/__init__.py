@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from archspec.analysis.roofline import roofline as roofline
     from archspec.analysis.summary import summarize as summarize
     from archspec.backend import compile as compile
     from archspec.backend import evaluate as evaluate
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from archspec.backend import predict as predict
     from archspec.backend import train as train
     from archspec.conformance import check_plugin as check_plugin
+    from archspec.devices import load_device as load_device
     from archspec.editors import schema as schema
     from archspec.errors import Diagnostic as Diagnostic
     from archspec.errors import SpecError as SpecError
@@ -51,6 +53,8 @@ _HOME = {
     "expand": "archspec.expanding",
     "summarize": "archspec.analysis.summary",
     "draw": "archspec.render.draw",
+    "roofline": "archspec.analysis.roofline",
+    "load_device": "archspec.devices",
     "compile": "archspec.backend",
     "train": "archspec.backend",
     "evaluate": "archspec.backend",

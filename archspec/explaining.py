@@ -30,6 +30,7 @@ GROUPS = {
     "E53": "formatting, expanding, explaining",
     "E54": "new specs",
     "E55": "plugins",
+    "E56": "devices and estimated times",
     "E57": "drawings",
     "E58": "summaries",
     "E59": "backends",

@@ -5,12 +5,14 @@ torch itself is imported when a function is first called, so that importing this
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from archspec.analysis.agreement import Measured
+    from archspec.devices import Device
     from archspec.graph import TypedGraph
     from archspec.ops.base import Operator, Types
     from archspec_torch.compiler import Network
@@ -21,7 +23,7 @@ for _package in ("torch", "safetensors"):
     if find_spec(_package) is None:  # told here, where whoever looks for a backend can say how to install it
         raise ModuleNotFoundError(f"No module named '{_package}'", name=_package)
 
-__all__ = ["compile", "disagreements", "evaluate", "import_weights", "predict", "train"]
+__all__ = ["calibrate", "compare", "compile", "disagreements", "evaluate", "import_weights", "predict", "train"]
 
 
 def compile(network: str | Path | TypedGraph) -> Network:
@@ -59,6 +61,20 @@ def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str |
     from archspec_torch import weights
 
     return weights.import_weights(spec, source, map, out)
+
+
+def calibrate(**options: Any) -> Device:
+    """This machine measured, as a device file has it: see `archspec_torch.bench.calibrate`."""
+    from archspec_torch import bench
+
+    return bench.calibrate(**options)
+
+
+def compare(graphs: Iterable[TypedGraph], device: Device, **options: Any) -> Iterator[Measured]:
+    """Networks timed on this machine beside their estimates: see `archspec_torch.bench.compare`."""
+    from archspec_torch import bench
+
+    return bench.compare(graphs, device, **options)
 
 
 def disagreements(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:

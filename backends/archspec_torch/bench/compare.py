@@ -1,0 +1,94 @@
+"""Networks timed on this machine, beside their estimates."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from statistics import median
+
+import torch
+from torch import Tensor, nn
+
+from archspec.analysis.agreement import Measured
+from archspec.analysis.roofline import roofline
+from archspec.close import close
+from archspec.devices import Device
+from archspec.graph import TypedGraph
+from archspec_torch.bench.threads import computing_with
+from archspec_torch.compiler import compile
+
+RUNS, ENOUGH = 7, 2.0
+"""Runs of each network, and the seconds after which no further one begins."""
+TRIES, PATIENCE, NAP = 3, 120.0, 0.2
+"""Times that a network is measured where the machine was busy with something else; seconds of waiting for it to be
+quiet, all networks together, and at once."""
+REFERENCE, SLOWER = 768, 1.15
+"""Size of the product of matrices that tells whether it is, and by how much that may be slower than at its best."""
+
+
+class Watch:
+    """Tells whether something else is using the machine: a product of matrices takes longer than it did at its best."""
+
+    def __init__(self) -> None:
+        self.a, self.b = torch.randn(2, REFERENCE, REFERENCE).unbind()
+        self.best = float("inf")
+        self.patience = PATIENCE
+        for _ in range(20):
+            self.busy()
+
+    def busy(self) -> bool:
+        times = []
+        for _ in range(3):
+            begun = time.perf_counter()
+            self.a @ self.b
+            times.append(time.perf_counter() - begun)
+        self.best = min(self.best, *times)
+        return min(times) > SLOWER * self.best
+
+    def wait(self) -> None:
+        """Until the machine is quiet, or patience is at its end."""
+        while self.patience > 0 and self.busy():
+            time.sleep(NAP)
+            self.patience -= NAP
+
+
+def compare(
+    graphs: Iterable[TypedGraph], device: Device, batch: int = 1, threads: int | None = None
+) -> Iterator[Measured]:
+    """Each network timed on this machine and estimated for `device`, one after the other as they are done."""
+    watch = Watch()
+    for graph in graphs:
+        whole = close(graph, dict(graph.example)) if graph.sizes else graph
+        estimate = roofline(whole, device, batch)
+        with computing_with(threads):
+            least, typical = measure(whole, batch, watch)
+        yield Measured(graph.name, estimate.flops // 2, least, typical, estimate.seconds)
+
+
+def measure(graph: TypedGraph, batch: int = 1, watch: Watch | None = None) -> tuple[float, float]:
+    """Seconds of a forward pass in evaluation mode on the processor, without gradients: the least, and the median.
+
+    One run before those that count prepares what later ones use. Where `watch` says that something else was
+    busy meanwhile, the network is measured again, up to three times.
+    """
+    model = compile(graph).eval()
+    inputs = [torch.randn(batch, *graph.types[name][0].shape) for name in graph.inputs]
+    times: list[float] = []
+    with torch.inference_mode():
+        model(*inputs)
+        for _ in range(TRIES):
+            if watch:
+                watch.wait()
+            times += _runs(model, inputs)
+            if watch is None or watch.patience <= 0 or not watch.busy():
+                break
+    return min(times), median(times)
+
+
+def _runs(model: nn.Module, inputs: list[Tensor]) -> list[float]:
+    times: list[float] = []
+    while len(times) < RUNS and sum(times) < ENOUGH:
+        begun = time.perf_counter()
+        model(*inputs)
+        times.append(time.perf_counter() - begun)
+    return times

@@ -19,9 +19,9 @@ from archspec_torch.compiler import compile
 
 RUNS, ENOUGH = 7, 2.0
 """Runs of each network, and the seconds after which no further one begins."""
-TRIES, PATIENCE, NAP = 3, 120.0, 0.2
+TRIES, PATIENCE, NAP = 3, 3.0, 0.2
 """Times that a network is measured where the machine was busy with something else; seconds of waiting for it to be
-quiet, all networks together, and at once."""
+quiet, those that each network may add, and those of one nap."""
 REFERENCE, SLOWER = 768, 1.15
 """Size of the product of matrices that tells whether it is, and by how much that may be slower than at its best."""
 
@@ -32,7 +32,7 @@ class Watch:
     def __init__(self) -> None:
         self.a, self.b = torch.randn(2, REFERENCE, REFERENCE).unbind()
         self.best = float("inf")
-        self.patience = PATIENCE
+        self.patience = 0.0
         for _ in range(20):
             self.busy()
 
@@ -60,6 +60,7 @@ def compare(
     for graph in graphs:
         whole = close(graph, dict(graph.example)) if graph.sizes else graph
         estimate = roofline(whole, device, batch)
+        watch.patience += PATIENCE
         with computing_with(threads):
             least, typical = measure(whole, batch, watch)
         yield Measured(graph.name, estimate.flops // 2, least, typical, estimate.seconds)

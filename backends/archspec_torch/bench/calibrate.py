@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from archspec.devices.model import KINDS, Device, Full, Kind, Share
+from archspec_torch.bench.clock import computing_with, seconds
 from archspec_torch.bench.fit import fit_share
 from archspec_torch.bench.probes import Probe, probes
-from archspec_torch.bench.threads import computing_with
 
 ROUNDS, LARGE_ROUNDS = 16, 4
 FRESH_ABOVE = 32 * 2**20
@@ -37,8 +36,8 @@ class Peaks:
 
     def again(self) -> None:
         """Measure once more; the best counts."""
-        self.compute = max(self.compute, 2 * PEAK_SIZE**3 / _seconds(lambda: self.a @ self.b))
-        self.bandwidth = max(self.bandwidth, 2 * COPIED / _seconds(lambda: self.target.copy_(self.source)))
+        self.compute = max(self.compute, 2 * PEAK_SIZE**3 / seconds(lambda: self.a @ self.b))
+        self.bandwidth = max(self.bandwidth, 2 * COPIED / seconds(lambda: self.target.copy_(self.source)))
 
 
 def calibrate(progress: Progress | None = None, threads: int | None = None, rounds: int = ROUNDS) -> Device:
@@ -58,20 +57,20 @@ def calibrate(progress: Progress | None = None, threads: int | None = None, roun
             for i, probe in enumerate(timed):
                 if done > LARGE_ROUNDS and probe.work.allocated_bytes > FRESH_ABOVE:
                     continue
-                seconds = _once(probe)
+                taken = _once(probe)
                 if done:  # the first call of a layer prepares what later ones use
-                    least[i] = min(least[i], seconds)
+                    least[i] = min(least[i], taken)
             peaks.again()
             tell("operations", done, rounds)
         peak = max(peaks.compute, *(p.work.operations / s for p, s in zip(timed, least, strict=True)))
         return device(timed, least, peak, peaks.bandwidth)
 
 
-def device(timed: list[Probe], seconds: list[float], peak: float, bandwidth: float) -> Device:
+def device(timed: list[Probe], taken: list[float], peak: float, bandwidth: float) -> Device:
     """The device that these times speak of; `peak` in operations, `bandwidth` in bytes a second."""
     operations: dict[Kind, Share] = {}
     for kind in KINDS:
-        chosen = [(p.work, s) for p, s in zip(timed, seconds, strict=True) if p.work.kind == kind]
+        chosen = [(p.work, s) for p, s in zip(timed, taken, strict=True) if p.work.kind == kind]
         works, times = zip(*chosen, strict=True)
         operations[kind] = fit_share(works, times, peak, bandwidth, FRESH_ABOVE)
     plain = operations["elementwise"]
@@ -105,18 +104,12 @@ def _threads(number: int) -> str:
     return f"{number} thread{'s' if number > 1 else ''}"
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    call()
-    return time.perf_counter() - begun
-
-
 def _once(probe: Probe) -> float:
     """Seconds of one call; of a small operation the second of two, as those of small networks stay in the cache."""
     if probe.work.bytes < SMALL:
         probe.module(*(x.clone() for x in probe.tensors))
     fresh = [x.clone() for x in probe.tensors]
-    return _seconds(lambda: probe.module(*fresh))
+    return seconds(lambda: probe.module(*fresh))
 
 
 def _memory() -> int:

@@ -14,7 +14,7 @@ from archspec.analysis.roofline import roofline
 from archspec.close import close
 from archspec.devices import Device
 from archspec.graph import TypedGraph
-from archspec_torch.bench.threads import computing_with
+from archspec_torch.bench.clock import computing_with, seconds
 from archspec_torch.compiler import compile
 
 RUNS, ENOUGH = 7, 2.0
@@ -37,11 +37,7 @@ class Watch:
             self.busy()
 
     def busy(self) -> bool:
-        times = []
-        for _ in range(3):
-            begun = time.perf_counter()
-            self.a @ self.b
-            times.append(time.perf_counter() - begun)
+        times = [seconds(lambda: self.a @ self.b) for _ in range(3)]
         self.best = min(self.best, *times)
         return min(times) > SLOWER * self.best
 
@@ -56,7 +52,8 @@ def compare(
     graphs: Iterable[TypedGraph], device: Device, batch: int = 1, threads: int | None = None
 ) -> Iterator[Measured]:
     """Each network timed on this machine and estimated for `device`, one after the other as they are done."""
-    watch = Watch()
+    with computing_with(threads):
+        watch = Watch()
     for graph in graphs:
         whole = close(graph, dict(graph.example)) if graph.sizes else graph
         estimate = roofline(whole, device, batch)
@@ -89,7 +86,5 @@ def measure(graph: TypedGraph, batch: int = 1, watch: Watch | None = None) -> tu
 def _runs(model: nn.Module, inputs: list[Tensor]) -> list[float]:
     times: list[float] = []
     while len(times) < RUNS and sum(times) < ENOUGH:
-        begun = time.perf_counter()
-        model(*inputs)
-        times.append(time.perf_counter() - begun)
+        times.append(seconds(lambda: model(*inputs)))
     return times

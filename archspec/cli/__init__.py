@@ -41,7 +41,7 @@ COMMANDS = {
     "summarize": "shapes, parameters, cost and memory, layer by layer and in total",
     "draw": "draw the network (png and pdf need Graphviz; svg does not)",
     "schema": "the JSON Schema by which editors complete, explain and check specs",
-    "bench": "measure this machine; time networks here, beside what was estimated",
+    "bench": "measure this machine, and time networks on it",
     "train": "train as a run file says, into a run directory",
     "evaluate": "measure a trained network on images it was not trained on",
     "predict": "say what images show, by a trained network",

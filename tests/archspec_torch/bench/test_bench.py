@@ -13,9 +13,9 @@ torch = pytest.importorskip("torch")
 from archspec.analysis.work import Work  # noqa: E402
 from archspec.cli import main  # noqa: E402
 from archspec.devices import KINDS, load_device  # noqa: E402
+from archspec_torch.bench.clock import computing_with  # noqa: E402
 from archspec_torch.bench.fit import fit_share, nonnegative  # noqa: E402
 from archspec_torch.bench.probes import probes  # noqa: E402
-from archspec_torch.bench.clock import computing_with  # noqa: E402
 
 PEAK, BANDWIDTH = 1e12, 1e11
 

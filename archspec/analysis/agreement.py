@@ -18,6 +18,8 @@ class Measured:
     typical: float
     """The median of the runs; `seconds` is the least."""
     estimated: float
+    busy: bool = False
+    """Whether something else was using the machine when it was measured: `seconds` may be too many."""
 
     @property
     def error(self) -> float:
@@ -32,6 +34,7 @@ class Measured:
             "median_seconds": self.typical,
             "estimated_seconds": self.estimated,
             "error": self.error,
+            "busy": self.busy,
         }
 
 

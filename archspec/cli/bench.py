@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "json":
         print_json({"device": device.name, "batch": args.batch, **_comparison(list(timed)).to_json()})
     else:
-        _print_rows(timed, device, args.batch)
+        _print_rows(timed, device, args.batch, args.threads)
     return OK
 
 
@@ -80,7 +80,7 @@ def _comparison(timed: list[Any]) -> Any:
     return Comparison(tuple(timed))
 
 
-def _print_rows(timed: Iterator[Any], device: Device, batch: int) -> None:
+def _print_rows(timed: Iterator[Any], device: Device, batch: int, threads: int | None) -> None:
     """A line a network as it is done, and how well they agree."""
     from archspec.render.roofline import duration
     from archspec.render.units import decimal
@@ -94,10 +94,15 @@ def _print_rows(timed: Iterator[Any], device: Device, batch: int) -> None:
         times = f"{duration(one.seconds):>9}  {duration(one.estimated):>9}"
         print(f"{one.name:{NAME}}  {decimal(one.macs):>9}  {times}  {error:>7}", flush=True)
     found = _comparison(done)
+    busy = sum(one.busy for one in done)
     print(f"\nmedian error {100 * found.median_error:.1f} % over {len(done)} network{'s' if len(done) > 1 else ''}")
     if len(done) > 2:
         ours, macs = found.rank_correlation, found.rank_correlation_of_macs
         print(f"rank correlation with measured times {ours:.4f}, of MACs alone {macs:.4f}")
+    if busy:
+        advice = "" if threads == 1 else "; --threads 1 leaves out what others take"
+        told = f"something else was using the machine while {busy} of {len(done)} networks were measured{advice}"
+        print(f"note: {told}", file=sys.stderr)
 
 
 def _progress(what: str, done: int, steps: int) -> None:

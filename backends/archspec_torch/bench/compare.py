@@ -59,12 +59,13 @@ def compare(
         estimate = roofline(whole, device, batch)
         watch.patience += PATIENCE
         with computing_with(threads):
-            least, typical = measure(whole, batch, watch)
-        yield Measured(graph.name, estimate.flops // 2, least, typical, estimate.seconds)
+            least, typical, busy = measure(whole, batch, watch)
+        yield Measured(graph.name, estimate.flops // 2, least, typical, estimate.seconds, busy)
 
 
-def measure(graph: TypedGraph, batch: int = 1, watch: Watch | None = None) -> tuple[float, float]:
-    """Seconds of a forward pass in evaluation mode on the processor, without gradients: the least, and the median.
+def measure(graph: TypedGraph, batch: int, watch: Watch) -> tuple[float, float, bool]:
+    """Seconds of a forward pass in evaluation mode on the processor, without gradients: the least, and the median;
+    and whether something else was using the machine to the end.
 
     One run before those that count prepares what later ones use. Where `watch` says that something else was
     busy meanwhile, the network is measured again, up to three times.
@@ -75,12 +76,12 @@ def measure(graph: TypedGraph, batch: int = 1, watch: Watch | None = None) -> tu
     with torch.inference_mode():
         model(*inputs)
         for _ in range(TRIES):
-            if watch:
-                watch.wait()
+            watch.wait()
             times += _runs(model, inputs)
-            if watch is None or watch.patience <= 0 or not watch.busy():
+            busy = watch.busy()
+            if not busy or watch.patience <= 0:
                 break
-    return min(times), median(times)
+    return min(times), median(times), busy
 
 
 def _runs(model: nn.Module, inputs: list[Tensor]) -> list[float]:

@@ -1,4 +1,4 @@
-"""Estimated times of the zoo beside measured ones, on this machine, which is measured first: a few minutes.
+"""Estimated times of the zoo beside measured ones, on this machine, which is measured first: a few minutes, by one thread.
 
 Exit status 1 where the estimates order the networks no better than MACs alone do, or their median error is above 30 %.
 
@@ -18,7 +18,7 @@ from archspec.zoo import entries
 GOAL_ERROR = 0.3
 
 
-def main(threads: int | None = None) -> int:
+def main(threads: int = 1) -> int:
     device = archspec_torch.calibrate(threads=threads)
     print(f"{device.name}, {device.source}\n")
     done = []

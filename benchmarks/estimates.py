@@ -1,4 +1,4 @@
-"""Estimated times of the zoo beside measured ones, on this machine, which is measured first: a few minutes, by one thread.
+"""Estimated times of the zoo beside measured ones, on this machine, measured first; by one thread, in a few minutes.
 
 Exit status 1 where the estimates order the networks no better than MACs alone do, or their median error is above 30 %.
 

@@ -1,0 +1,88 @@
+"""A network as one page of HTML that needs nothing beside itself: diagram, table and plots, offline.
+
+What the page shows is data (`data.py`, `tree.py`), one JSON text in it; how it shows it are the files beside this
+one, plain JavaScript and CSS, written into the page whole. The page may load nothing and run no other script: a
+content security policy names the hashes of the two that it has.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archspec.errors import fail
+from archspec.files import write_text
+
+if TYPE_CHECKING:
+    from archspec.analysis.training import Optimizer
+    from archspec.graph import TypedGraph
+
+SCRIPTS = ("basics.js", "layout.js", "diagram.js", "table.js", "plots.js", "start.js")
+LIVE = "live.js"
+"""What asks the server whether the file has changed; only in the pages of `archspec serve`."""
+
+
+def report(graph: TypedGraph, path: str | Path, batch: int = 1, optimizer: Optimizer = "sgd") -> Path:
+    """Write the page of a graph to an .html file and return its path.
+
+    Raises SpecError: E575 for another kind of file or a folder that is not there, E580 for a batch below 1.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise fail("E575", f"a report is a page of HTML, and '{path}' is not called so", hint="-o report.html")
+    if path.is_dir():
+        raise fail("E575", f"'{path}' is a folder, not a file to write")
+    if not path.parent.is_dir():
+        raise fail("E575", f"there is no folder '{path.parent}' to write into")
+    write_text(path, page(graph, batch, optimizer))
+    return path
+
+
+def page(graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd", live: str | None = None) -> str:
+    """The page as text; a live one knows its version, and loads anew when its server has another."""
+    from archspec.render.html.data import data
+
+    found = data(graph, batch, optimizer)
+    return _written("page.html", graph.name, SCRIPTS, live, data=_json(found))
+
+
+def error_page(title: str, text: str, live: str) -> str:
+    """The live page of a spec in which something is wrong: what `archspec check` would say."""
+    return _written("error.html", title, ("basics.js",), live, text=html.escape(text))
+
+
+def _json(found: Any) -> str:
+    """JSON that may stand in a script element: no `<`, so that no text of the spec can end it."""
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _written(template: str, title: str, scripts: tuple[str, ...], live: str | None, **texts: str) -> str:
+    style, script = _file("page.css"), _script(scripts if live is None else (*scripts, LIVE))
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        f"base-uri 'none'; form-action 'none'"
+    )
+    if live is not None:
+        policy += "; connect-src 'self'"
+    texts |= {"title": html.escape(title), "version": html.escape(live or ""), "policy": policy, "style": style, "script": script}
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: texts[match[1]], _file(template))
+
+
+def _script(names: tuple[str, ...]) -> str:
+    body = "\n".join(map(_file, names))
+    return f'(() => {{\n"use strict";\n{body}}})();'
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+@cache
+def _file(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")

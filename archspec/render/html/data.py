@@ -1,0 +1,124 @@
+"""What a page shows of a network, as plain data: its figures, layers, tree of scopes, memory over time."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from archspec.analysis.counts import count, depth
+from archspec.analysis.memory import Memory, inference_memory
+from archspec.analysis.receptive import Field, fields, stride
+from archspec.analysis.summary import summarize
+from archspec.analysis.training import training_memory
+from archspec.close import close
+from archspec.render.captions import caption, table_caption
+from archspec.render.html.tree import tree
+from archspec.render.palette import TINTS
+from archspec.render.units import numbered, shape
+
+if TYPE_CHECKING:
+    from archspec.analysis.training import Optimizer
+    from archspec.graph import TypedGraph
+
+
+def data(graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd") -> dict[str, Any]:
+    """The page's data, ready for JSON. Layers are named by their numbers in execution order, inputs among them.
+
+    Where the input leaves sizes open, all figures are at the graph's example of them, which `example` tells.
+    Raises SpecError E580 for a batch below 1.
+    """
+    example = numbered(graph.example) if graph.sizes else ""
+    written = [shape(graph.types[name][0].shape) for name in graph.inputs]
+    if graph.sizes:
+        graph = close(graph, graph.example)
+    summary = summarize(graph, batch)
+    numbers = {name: number for number, name in enumerate(graph.nodes)}
+    seen = fields(graph)
+    return {
+        "name": graph.name,
+        "cite": str(graph.resolved.get("cite") or ""),
+        "task": graph.task,
+        "batch": batch,
+        "optimizer": optimizer,
+        "example": example,
+        "notes": list(graph.notes),
+        "inputs": dict(zip(graph.inputs, written, strict=True)),
+        "outputs": [
+            {
+                "name": name,
+                "layer": numbers[tap.node],
+                "port": tap.port,
+                "shape": shape(graph.type_of(tap).shape),
+                "train": name in graph.heads and graph.heads[name].phase == "train",
+            }
+            for name, tap in graph.outputs.items()
+        ],
+        "totals": {
+            "params": summary.totals.params,
+            "params_with_aux": summary.params_with_aux,
+            "macs": summary.totals.macs,
+            "activation_bytes": summary.totals.activation_bytes,
+            "weight_bytes": summary.totals.weight_bytes,
+            "depth": depth(summary.graph),
+            "stride": _plain(stride(summary.graph)),
+        },
+        "legend": {category: tint.legend for category, tint in TINTS.items()},
+        "layers": _layers(graph, batch, numbers, seen),
+        "tree": tree(graph),
+        "memory": {
+            "inference": _timeline(inference_memory(graph, batch), numbers),
+            "training": _timeline(training_memory(graph, batch, optimizer), numbers),
+        },
+    }
+
+
+def _layers(
+    graph: TypedGraph, batch: int, numbers: dict[str, int], seen: dict[str, tuple[Field, ...]]
+) -> list[dict[str, Any]]:
+    rows = {row.name: row for row in summarize(graph, batch).rows}
+    counts = count(graph, batch)
+    found = []
+    for node in graph.nodes.values():
+        row = rows.get(node.name)
+        figures = row.counts if row else counts[node.name]
+        there = node.name not in graph.inputs
+        memory = ""
+        if there and not figures.activation_bytes:
+            memory = "in place" if row and row.in_place else "view"
+        found.append(
+            {
+                "name": node.name,
+                "op": node.op.word,
+                "what": table_caption(node.op) if there else "input",
+                "caption": caption(node.op) if there else node.name,
+                "category": node.op.category if there else "input",
+                "inputs": [[numbers[tap.node], tap.port] for tap in node.inputs],
+                "shapes": [shape(made.shape) for made in graph.types[node.name]],
+                "params": figures.params,
+                "macs": figures.macs,
+                "bytes": figures.activation_bytes,
+                "memory": memory,
+                "field": [_plain(axis.size) for axis in seen[node.name]],
+                "jump": [_plain(axis.jump) for axis in seen[node.name]],
+                "file": node.span.file.replace("\\", "/").rpartition("/")[2],
+                "line": node.span.line,
+                "train": node.phase == "train",
+                "shares": node.shares,
+                "frozen": bool(row and row.frozen),
+            }
+        )
+    return found
+
+
+def _timeline(memory: Memory, numbers: dict[str, int]) -> dict[str, Any]:
+    """Every moment as [phase, layer's number or −1, bytes]."""
+    return {
+        "weights": memory.weights,
+        "optimizer": memory.optimizer,
+        "inputs": memory.inputs,
+        "moments": [[moment.phase, numbers.get(moment.layer, -1), moment.bytes] for moment in memory.moments],
+    }
+
+
+def _plain(number: int | Fraction) -> int | float:
+    return int(number) if number.denominator == 1 else float(number)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from archspec.loading import load as load
     from archspec.plugins import load_plugin as load_plugin
     from archspec.render.draw import draw as draw
+    from archspec.render.html import report as report
     from archspec.starting import new as new
 
 _HOME = {
@@ -55,6 +56,7 @@ _HOME = {
     "draw": "archspec.render.draw",
     "roofline": "archspec.analysis.roofline",
     "load_device": "archspec.devices",
+    "report": "archspec.render.html",
     "compile": "archspec.backend",
     "train": "archspec.backend",
     "evaluate": "archspec.backend",

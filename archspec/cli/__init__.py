@@ -27,8 +27,8 @@ from archspec.cli.common import (
     plugin_fault,
     plugin_option,
     plugins,
-    report,
 )
+from archspec.cli.common import report as tell  # `report` here is the command's module
 from archspec.errors import SpecError
 
 COMMANDS = {
@@ -40,6 +40,8 @@ COMMANDS = {
     "expand": "write a spec out: every layer with its name and all its arguments",
     "summarize": "shapes, parameters, cost and memory, layer by layer and in total",
     "draw": "draw the network (png and pdf need Graphviz; svg does not)",
+    "report": "a network as one page of HTML: diagram, table, memory over time",
+    "serve": "the same page, live: it follows the file, errors included",
     "schema": "the JSON Schema by which editors complete, explain and check specs",
     "bench": "measure this machine, and time networks on it",
     "train": "train as a run file says, into a run directory",
@@ -82,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(end="", flush=True)
         return status
     except SpecError as error:
-        report(error.diagnostics)
+        tell(error.diagnostics)
         return WRONG_INPUT
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -99,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.environ.get("ARCHSPEC_DEBUG"):
             raise
         if (told := plugin_fault(error)) is not None:
-            report([told])
+            tell([told])
             return WRONG_INPUT
         print(
             f"archspec: internal error: {type(error).__name__}: {error}\n"

@@ -70,7 +70,8 @@ def _written(template: str, title: str, scripts: tuple[str, ...], live: str | No
     )
     if live is not None:
         policy += "; connect-src 'self'"
-    texts |= {"title": html.escape(title), "version": html.escape(live or ""), "policy": policy, "style": style, "script": script}
+    texts |= {"title": html.escape(title), "version": html.escape(live or "")}
+    texts |= {"policy": policy, "style": style, "script": script}
     return re.sub(r"\{\{(\w+)\}\}", lambda match: texts[match[1]], _file(template))
 
 

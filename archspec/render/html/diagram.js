@@ -255,10 +255,10 @@ const element = (one) => stage.querySelector(`[data-id="${CSS.escape(one.id)}"]`
 const roving = () => stage.querySelectorAll("[tabindex='0'], [data-id]").forEach((g) => g.setAttribute("tabindex", g.dataset.id === focused ? 0 : -1));
 
 function mark() {
-  const chosen = new Set([...selected].map((i) => containing(i).id));
+  const whole = visible().find((one) => one.open && selected.size === one.layers.length && one.layers.every((i) => selected.has(i)));
+  const chosen = new Set(whole ? [whole.id] : [...selected].map((i) => containing(i).id));
   for (const g of stage.querySelectorAll("[data-id]")) {
-    const one = units.get(g.dataset.id);
-    const is = chosen.has(g.dataset.id) || (one.open && selected.size === one.layers.length && one.layers.every((i) => selected.has(i)));
+    const is = chosen.has(g.dataset.id);
     g.classList.toggle("selected", is);
     g.setAttribute("aria-selected", String(is));
   }

@@ -23,7 +23,8 @@ function layered(items, edges) {
       node.bottom = y + height;
     }
     const next = ranks[ranks.indexOf(row) + 1];
-    if (next) y += height + (next.every(ends) || row.every(ends) ? GAP.down / 2 : GAP.down);
+    const fans = row.some((node) => node.down.length > 1);
+    if (next) y += height + (next.every(ends) || (row.every(ends) && !fans) ? GAP.down / 2 : GAP.down);
   }
   const all = ranks.flat();
   const left = Math.min(...all.map((node) => node.x - node.w / 2)), right = Math.max(...all.map((node) => node.x + node.w / 2));
@@ -90,7 +91,7 @@ function pointed(nodes, edges) {
 
 function link(above, below, edge) {
   const outer = (node, side) => (node.item && node.item[side] && node.item[side].get(edge.tap)) || 0;
-  const weight = above.item && below.item ? 8 : 1;
+  const weight = above.item && below.item ? 100 : 1;
   above.down.push({ node: below, weight, here: outer(above, "exit"), there: outer(below, "entry") });
   below.up.push({ node: above, weight, here: outer(below, "entry"), there: outer(above, "exit") });
 }

@@ -27,7 +27,7 @@ table.append(make("caption", { class: "unseen" }, `Layers of ${data.name}`), mak
 for (const layer of layers) {
   const cells = COLUMNS.map((column) => {
     const cell = make(column.row ? "th" : "td", { class: column.number ? "number" : null, scope: column.row ? "row" : null, title: column.row && layer.name.length > 26 ? layer.name : null });
-    if (!column.bar || !layer[column.bar]) { cell.append(column.text(layer)); return cell; }
+    if (!column.bar || !layer[column.bar]) { cell.append(column.row ? make("bdi", {}, column.text(layer)) : String(column.text(layer))); return cell; }
     const bar = make("span", { class: "share", "aria-hidden": "true" });
     bar.style.width = `${Math.max(2, 100 * layer[column.bar] / column.most)}%`;
     cell.append(bar, make("span", { class: "figure" }, column.text(layer)));

@@ -4,7 +4,7 @@ const PAD = { side: 12, head: 22, foot: 6 };
 const AT_FIRST = 26; // boxes that a page opens with, about
 
 const canvas = byId("canvas");
-const stage = draw("g"), surface = draw("svg", {
+const stage = draw("g", { role: "presentation" }), surface = draw("svg", { tabindex: -1,
   role: "tree", "aria-label": `Diagram of ${data.name}: blocks unfold into layers`, "aria-describedby": "diagram-help",
 }, draw("defs", {}, draw("marker", {
   id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto",
@@ -239,6 +239,8 @@ function toggle(one, open = !one.open) {
   render();
   view.x += (x - one.left - one.w / 2) * view.k;
   view.y += (y - one.top) * view.k;
+  const across = (canvas.clientWidth - 24) / one.w;
+  if (open && across < view.k) zoom(Math.max(0.4, across) / view.k);
   inSight(one);
   if (held) element(one).focus({ preventScroll: true });
 }

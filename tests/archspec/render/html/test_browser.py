@@ -1,0 +1,252 @@
+"""The page in a real browser: it is clicked, folded, filtered, sorted, read by keys, printed and photographed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import archspec
+from archspec.render.html import page
+from tests.browser import PROGRAM, Browser
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium on the path")
+
+FIRST = '[data-id="block stage.0.block.0"]'
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    made = Browser()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pages")
+
+
+@pytest.fixture
+def opened(browser: Browser, pages: Path, request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """The page of resnet50, or of the network that a test names; no script may have complained at the end."""
+    name = getattr(request, "param", "resnet50")
+    path = pages / f"{name}.html"
+    if not path.exists():
+        path.write_text(page(archspec.load(name)), encoding="utf-8")
+    browser.size(1280, 900)
+    browser.open(path.as_uri())
+    browser.js("sessionStorage.clear()")
+    yield browser
+    assert browser.complaints == []
+    assert [url for url in browser.requests if not url.startswith(("file:", "data:"))] == []
+
+
+def boxes(browser: Browser) -> int:
+    return int(browser.js("document.querySelectorAll('#canvas [role=treeitem]').length"))
+
+
+def names(browser: Browser) -> list[str]:
+    return list(browser.js("[...document.querySelectorAll('#table tbody th')].map((cell) => cell.textContent)"))
+
+
+ALL = ["lenet5", "resnet50", "resnet152", "unet", "googlenet", "densenet201"]
+
+
+@pytest.mark.parametrize("opened", ALL, indirect=True)
+def test_every_level_unfolds_and_nothing_overlaps(opened: Browser) -> None:
+    seen = boxes(opened)
+    for _ in range(12):
+        opened.js("document.querySelector('#fold-less').click()")
+        now = boxes(opened)
+        assert now >= seen
+        seen = now
+    layers = int(opened.js("JSON.parse(document.querySelector('#data').textContent).layers.length"))
+    closed = "document.querySelectorAll('#canvas [aria-expanded=false]').length"
+    assert opened.js(closed) == 0
+    assert opened.js("document.querySelectorAll('#canvas .unit.layer').length") == layers
+    overlap = """(() => {
+      const boxes = [...document.querySelectorAll('#canvas .unit:not(.open) > .body')]
+        .map((r) => ['x', 'y', 'width', 'height'].map((key) => Number(r.getAttribute(key))));
+      boxes.sort((a, b) => a[1] - b[1]);
+      for (let i = 0; i < boxes.length; i += 1) for (let j = i + 1; j < boxes.length; j += 1) {
+        const [a, b] = [boxes[i], boxes[j]];
+        if (b[1] >= a[1] + a[3]) break;
+        if (a[0] < b[0] + b[2] && b[0] < a[0] + a[2]) return [a, b];
+      }
+      return null;
+    })()"""
+    assert opened.js(overlap) is None
+    opened.js("document.querySelector('#fold-all').click()")
+    assert boxes(opened) < 30
+
+
+@pytest.mark.parametrize("opened", ["googlenet", "unet", "densenet201"], indirect=True)
+def test_arrows_lead_down(opened: Browser) -> None:
+    opened.js("for (let i = 0; i < 12; i += 1) document.querySelector('#fold-less').click()")
+    upward = """[...document.querySelectorAll('#canvas .edge')].filter((path) => {
+      const numbers = path.getAttribute('d').match(/-?[\\d.]+/g).map(Number);
+      return numbers[numbers.length - 1] < numbers[1] - 0.5;
+    }).length"""
+    assert opened.js(upward) == 0
+
+
+def test_a_click_unfolds_a_block_and_chooses_its_layers(opened: Browser) -> None:
+    before = boxes(opened)
+    opened.click(FIRST)
+    assert opened.js(f"document.querySelector('{FIRST}').getAttribute('aria-expanded')") == "true"
+    assert boxes(opened) == before + 5, "three convolutions, a shortcut and the sum"
+    chosen = opened.js("[...document.querySelectorAll('#table tr.selected th')].map((cell) => cell.textContent)")
+    assert len(chosen) == 12 and all(name.startswith("stage.0.block.0.") for name in chosen)
+    opened.click(f"{FIRST} .handle")
+    assert boxes(opened) == before
+
+
+def test_hovering_tells_a_block_s_facts(opened: Browser) -> None:
+    opened.hover(FIRST)
+    told = opened.js("document.querySelector('#tip').hidden ? '' : document.querySelector('#tip').innerText")
+    # torchvision's layer1.0: 4,096 + 36,864 + 16,384 + 16,384 weights, and two a channel of 64 + 64 + 256 + 256
+    assert "75,008" in told and "64×56×56 → 256×56×56" in told
+
+
+def test_the_table_filters_by_words(opened: Browser) -> None:
+    opened.press("/")
+    assert opened.js("document.activeElement.id") == "filter"
+    opened.type("stage.3 3×3")
+    found = names(opened)
+    assert len(found) == 3 and all("stage.3" in name for name in found)
+    # each 512·512·9 or, in the first, the same: strides change no weights
+    assert f"3 of 174 layers: {3 * 512 * 512 * 9:,} parameters" in opened.js(
+        "document.querySelector('#shown').textContent"
+    )
+    opened.press("Escape")
+    assert len(names(opened)) == 174
+
+
+def test_the_table_sorts_by_a_column_both_ways(opened: Browser) -> None:
+    opened.click("#table thead th:nth-child(5) button")
+    assert opened.js("document.querySelector('#table th[aria-sort]').getAttribute('aria-sort')") == "descending"
+    figures = "[...document.querySelectorAll('#table tbody td:nth-child(5)')].map((c) => Number(c.textContent.replace(/,/g, '')) || 0)"
+    down = opened.js(figures)
+    assert down == sorted(down, reverse=True) and down[0] == 512 * 512 * 9
+    opened.click("#table thead th:nth-child(5) button")
+    assert opened.js(figures) == sorted(down)
+    assert opened.js("document.querySelectorAll('#table th[aria-sort]').length") == 1
+
+
+def test_a_row_unfolds_the_diagram_down_to_its_layer(opened: Browser) -> None:
+    where = "#table tr[data-layer='40']"
+    name = opened.js(f'document.querySelector("{where} th").textContent')
+    opened.click(where)
+    chosen = opened.js("document.querySelector('#canvas .unit.selected').dataset.id")
+    assert name.startswith(chosen.split(" ", 1)[1])
+    box, room = (
+        opened.js(
+            f"(() => {{ const b = document.querySelector('{what}').getBoundingClientRect(); return [b.x, b.y, b.right, b.bottom]; }})()"
+        )
+        for what in ("#canvas .unit.selected", "#canvas")
+    )
+    assert room[0] <= box[0] and room[1] <= box[1] and box[2] <= room[2] and box[3] <= room[3], "it is in sight"
+
+
+def test_the_keys_of_a_tree(opened: Browser) -> None:
+    focused = "document.activeElement.dataset.id"
+    opened.js("document.querySelector('#zoom-fit').focus()")
+    opened.press("Tab")
+    assert opened.js(focused) == "layer input"
+    for key, expected in (
+        ("ArrowDown", "chain stem"),
+        ("ArrowRight", "chain stem"),
+        ("ArrowRight", "layer stem.conv"),
+        ("ArrowDown", "layer stem.norm"),
+        ("ArrowLeft", "chain stem"),
+        ("Enter", "chain stem"),
+        ("ArrowDown", "layer max_pool1"),
+    ):
+        opened.press(key)
+        assert opened.js(focused) == expected, key
+    assert "3×3 max pool" in opened.js("document.querySelector('#tip').innerText")
+    assert opened.js("document.querySelectorAll('#canvas [tabindex=\"0\"]').length") == 1, "one stop for Tab"
+
+
+def test_zoom_and_drag_move_the_picture(opened: Browser) -> None:
+    scale = "Number(document.querySelector('#canvas svg > g').getAttribute('transform').match(/scale\\((.*)\\)/)[1])"
+    before = opened.js(scale)
+    opened.click("#zoom-in")
+    assert opened.js(scale) == pytest.approx(1.25 * before, rel=1e-3)
+    opened.wheel("#canvas", 100, control=True)
+    opened.wait(f"{scale} < {1.2 * before}")
+    place = "document.querySelector('[data-id=\"chain stem\"] .body').getBoundingClientRect().x"
+    start, many = opened.js(place), boxes(opened)
+    opened.drag('[data-id="chain stem"]', 60, 30)
+    assert opened.js(place) == pytest.approx(start + 60, abs=3)
+    assert boxes(opened) == many, "a drag is no click"
+
+
+def test_plots_have_names_and_tables_behind_them(opened: Browser) -> None:
+    plots = opened.js(
+        "[...document.querySelectorAll('svg.plot')].map((p) => [p.getAttribute('role'), p.querySelector('title').textContent])"
+    )
+    assert [role for role, _ in plots] == ["img"] * 3
+    opened.click("#memory summary")
+    opened.wait("document.querySelector('#memory details table')")
+    moments = opened.js("JSON.parse(document.querySelector('#data').textContent).memory.training.moments.length")
+    assert opened.js("document.querySelectorAll('#memory details tbody tr').length") == moments
+
+
+def test_every_control_has_a_name(opened: Browser) -> None:
+    opened.send("Accessibility.enable")
+    tree = opened.send("Accessibility.getFullAXTree")["nodes"]
+    roles = {"button", "searchbox", "treeitem", "tree", "img", "toolbar", "image", "table"}
+    wanted = [node for node in tree if node.get("role", {}).get("value") in roles and not node.get("ignored")]
+    assert len(wanted) > 20
+    assert [node["role"]["value"] for node in wanted if not node.get("name", {}).get("value")] == []
+    opened.send("Accessibility.disable")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_it_fits_the_width_and_can_be_read(opened: Browser, tmp_path: Path, width: int, scheme: str) -> None:
+    opened.size(width, 900, scheme)
+    assert opened.js("document.documentElement.scrollWidth") == width
+    contrast = """(() => {
+      const light = (color) => { const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3).map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+      const least = [...document.querySelectorAll('#canvas .unit:not(.open)')].map((g) => {
+        const ground = light(getComputedStyle(g.querySelector('.body')).fill);
+        return Math.min(...[...g.querySelectorAll('text')].map((t) => { const ink = light(getComputedStyle(t).fill);
+          return (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05); })); });
+      return Math.min(...least);
+    })()"""
+    assert opened.js(contrast) >= 4.5, "WCAG AA"
+    shot = tmp_path / "page.png"
+    opened.screenshot(shot)
+    assert shot.read_bytes().startswith(b"\x89PNG") and shot.stat().st_size > 15_000
+
+
+def test_on_paper_the_whole_diagram_is_shown(opened: Browser, tmp_path: Path) -> None:
+    opened.pdf(tmp_path / "page.pdf")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+    opened.js("dispatchEvent(new Event('beforeprint'))")
+    assert opened.js("document.querySelector('#canvas svg').hasAttribute('viewBox')")
+    assert not opened.js("document.querySelector('#canvas svg > g').hasAttribute('transform')")
+    opened.js("dispatchEvent(new Event('afterprint'))")
+    assert opened.js("document.querySelector('#canvas svg > g').hasAttribute('transform')")
+
+
+def test_a_hostile_name_stays_text(browser: Browser, tmp_path: Path) -> None:
+    name = "</script><img src=x onerror=\"document.title='broken'\"><b>"
+    spec = tmp_path / "hostile.yaml"
+    spec.write_text(f"archspec: 1\ncite: {json.dumps(name)}\ninput: [3]\nlayers:\n- linear: 2\n", encoding="utf-8")
+    target = tmp_path / "hostile.html"
+    archspec.report(replace(archspec.load(spec), name=name), target)
+    browser.size(1280, 900)
+    browser.open(target.as_uri())
+    assert browser.js("document.querySelector('h1').textContent") == name
+    assert browser.js("document.querySelector('#cite').textContent") == name
+    assert browser.js("document.querySelectorAll('img, h1 b, #cite b').length") == 0
+    assert browser.js("document.title").startswith(name)
+    assert browser.complaints == []

@@ -129,7 +129,7 @@ def test_the_table_filters_by_words(opened: Browser) -> None:
 def test_the_table_sorts_by_a_column_both_ways(opened: Browser) -> None:
     opened.click("#table thead th:nth-child(5) button")
     assert opened.js("document.querySelector('#table th[aria-sort]').getAttribute('aria-sort')") == "descending"
-    figures = "[...document.querySelectorAll('#table tbody td:nth-child(5)')].map((c) => Number(c.textContent.replace(/,/g, '')) || 0)"
+    figures = "[...document.querySelectorAll('#table tbody td:nth-child(5)')].map((c) => Number(c.textContent.replace(/,/g, '')) || 0)"  # noqa: E501
     down = opened.js(figures)
     assert down == sorted(down, reverse=True) and down[0] == 512 * 512 * 9
     opened.click("#table thead th:nth-child(5) button")
@@ -145,7 +145,7 @@ def test_a_row_unfolds_the_diagram_down_to_its_layer(opened: Browser) -> None:
     assert name.startswith(chosen.split(" ", 1)[1])
     box, room = (
         opened.js(
-            f"(() => {{ const b = document.querySelector('{what}').getBoundingClientRect(); return [b.x, b.y, b.right, b.bottom]; }})()"
+            f"(() => {{ const b = document.querySelector('{what}').getBoundingClientRect(); return [b.x, b.y, b.right, b.bottom]; }})()"  # noqa: E501
         )
         for what in ("#canvas .unit.selected", "#canvas")
     )
@@ -188,7 +188,7 @@ def test_zoom_and_drag_move_the_picture(opened: Browser) -> None:
 
 def test_plots_have_names_and_tables_behind_them(opened: Browser) -> None:
     plots = opened.js(
-        "[...document.querySelectorAll('svg.plot')].map((p) => [p.getAttribute('role'), p.querySelector('title').textContent])"
+        "[...document.querySelectorAll('svg.plot')].map((p) => [p.getAttribute('role'), p.querySelector('title').textContent])"  # noqa: E501
     )
     assert [role for role, _ in plots] == ["img"] * 3
     opened.click("#memory summary")
@@ -213,7 +213,8 @@ def test_it_fits_the_width_and_can_be_read(opened: Browser, tmp_path: Path, widt
     opened.size(width, 900, scheme)
     assert opened.js("document.documentElement.scrollWidth") == width
     contrast = """(() => {
-      const light = (color) => { const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3).map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+      const light = (color) => { const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3)
+        .map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
         return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
       const least = [...document.querySelectorAll('#canvas .unit:not(.open)')].map((g) => {
         const ground = light(getComputedStyle(g.querySelector('.body')).fill);

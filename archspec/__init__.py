@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from archspec.analysis.diff import Difference as Difference
+    from archspec.analysis.diff import diff as diff
     from archspec.analysis.roofline import roofline as roofline
     from archspec.analysis.summary import summarize as summarize
+    from archspec.analysis.where import where as where
     from archspec.backend import compile as compile
     from archspec.backend import evaluate as evaluate
     from archspec.backend import import_weights as import_weights
@@ -53,6 +56,9 @@ _HOME = {
     "format": "archspec.formatting",
     "expand": "archspec.expanding",
     "summarize": "archspec.analysis.summary",
+    "diff": "archspec.analysis.diff",
+    "Difference": "archspec.analysis.diff",
+    "where": "archspec.analysis.where",
     "draw": "archspec.render.draw",
     "roofline": "archspec.analysis.roofline",
     "load_device": "archspec.devices",

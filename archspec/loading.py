@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 from archspec import overrides as edits
@@ -12,12 +11,11 @@ from archspec import source, zoo
 from archspec.build import build, check_words
 from archspec.build.uses import used_blocks
 from archspec.errors import Diagnostic, Frame, SpecError, fail
-from archspec.expressions import parse_expression
 from archspec.graph import TypedGraph
 from archspec.infer import infer
 from archspec.ops import REGISTRY
 from archspec.parse import FormError, Parser, parse, parse_blocks, validate
-from archspec.source import Scalar, Value
+from archspec.source import Value
 from archspec.spec import STRUCTURAL, Spec, walk
 
 MAX_VARIANTS, MAX_LAYERS = 200, 100_000
@@ -173,9 +171,10 @@ def _block_text(spec: Spec, name: str) -> object:
 
 
 def check_asserts(spec: Spec, graph: TypedGraph, changed: bool) -> tuple[int, list[Diagnostic]]:
-    """How many assertions were skipped, and a diagnostic (E401) for each that does not hold."""
+    """How many assertions were skipped, and a diagnostic (E401 … E404) for each that does not hold."""
     if not spec.asserts:
         return 0, []
+    from archspec.analysis.assertion import broken
     from archspec.analysis.summary import summarize
 
     facts = summarize(graph).facts()
@@ -185,26 +184,10 @@ def check_asserts(spec: Spec, graph: TypedGraph, changed: bool) -> tuple[int, li
             skipped += 1
             continue
         try:
-            wrong += _assertion(value, facts)
+            wrong += broken(value, facts)
         except SpecError as error:
             wrong += error.diagnostics
     return skipped, wrong
-
-
-def _assertion(value: Value, facts: Mapping[str, object]) -> list[Diagnostic]:
-    text = str(value.value) if isinstance(value, Scalar) else ""
-    expression = parse_expression(text, value.span)
-    if undecided := sorted(w for w in expression.words() & facts.keys() if not isinstance(facts[w], int | Fraction)):
-        message = f"{', '.join(undecided)} cannot be asserted: the input leaves the size of the image open"
-        return [Diagnostic("E402", message, value.span, "params and depth are the same at every size")]
-    result = expression.evaluate({}, facts)
-    if result is True:
-        return []
-    if not isinstance(result, bool):
-        hint = "compare a fact with a number: params < 5_000_000"
-        return [Diagnostic("E402", f"'{text}' is neither true nor false", value.span, hint)]
-    told = ", ".join(f"{name} is {facts[name]:,}" for name in sorted(expression.words() & facts.keys()))
-    return [Diagnostic("E401", f"assertion does not hold: {text}", value.span, told or None)]
 
 
 def check(spec: str | Path, strict: bool = False) -> list[Diagnostic]:

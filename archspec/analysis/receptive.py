@@ -67,7 +67,7 @@ def fields(graph: TypedGraph) -> dict[str, tuple[Field, ...]]:
             continue
         arriving = [
             _through(node.op, graph.input_types(node), position, found[tap.node], outputs[0])
-            for position, tap in enumerate(_read(node))
+            for position, tap in enumerate(read_by(node))
             if rank and len(found[tap.node]) == rank
         ]
         joined = arriving[0] if arriving else ()
@@ -86,7 +86,7 @@ def stride(graph: TypedGraph) -> int | Fraction:
     return int(largest) if largest.denominator == 1 else largest
 
 
-def _read(node: Node) -> tuple[Tap, ...]:
+def read_by(node: Node) -> tuple[Tap, ...]:
     """The tensors whose values a node reads: `upsample: {to: p4}` takes no more than the size of p4."""
     return node.inputs[:1] if "extra" in node.op.references.values() else node.inputs
 

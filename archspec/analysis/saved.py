@@ -49,7 +49,8 @@ def train_macs(graph: TypedGraph, batch: int = 1) -> dict[str, int]:
     found = {}
     for node in graph.nodes.values():
         inputs = graph.input_types(node)
-        macs = batch * node.op.macs(inputs, graph.types[node.name])
+        outputs = graph.types[node.name]
+        macs = batch * max(output.regions for output in outputs) * node.op.macs(inputs, outputs)
         learned = any(weight.kind == "parameter" for weight in node.op.weights(inputs).values())
         passed = any(tap.node in flowing for tap in node.inputs)
         found[node.name] = macs * (1 + learned + passed)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from archspec.analysis.counts import Counts, count, count_params, depth, total
-from archspec.analysis.receptive import stride
+from archspec.analysis.counts import Counts, count, count_params, total
+from archspec.analysis.facts import Facts
+from archspec.analysis.memory import Memory, inference_memory
+from archspec.analysis.receptive import Field, fields
+from archspec.analysis.saved import saved_bytes, train_macs
 from archspec.analysis.storage import in_place
+from archspec.analysis.weight_file import weight_file_bytes
+from archspec.close import close
 from archspec.errors import fail, trail_to_json
 from archspec.graph import Node, TypedGraph
 from archspec.infer import infer
 from archspec.passes.deploy import deploy
 from archspec.tensor import TensorType
+
+if TYPE_CHECKING:
+    from archspec.analysis.needs import Device, Needs
+    from archspec.analysis.training import Optimizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +44,14 @@ class Row:
         """Whether it has learned tensors, none of which train."""
         return self.counts.params > 0 and self.counts.trainable_params == 0
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, field: tuple[Field, ...], saved: int) -> dict[str, Any]:
         """The layer as `summarize --format json` gives it; several outputs give a list of shapes.
 
         `regions`, where there are several, is how many such outputs an image has; costs are of all of them.
 
-        What depends on a size that the input leaves open is a formula, as text.
+        What depends on a size that the input leaves open is a formula, as text; a receptive field is then that at
+        the graph's example. `receptive_field`, `stride` and `offset` have one number an axis, none where the axes
+        are gone.
 
         `source` is where the layer's word stands, which may be in a block of another file; `trail` where that block
         was called, and the loops and groups around, from the inside out.
@@ -55,6 +67,10 @@ class Row:
             "macs": written(self.counts.macs),
             "flops": written(self.counts.flops),
             "activation_bytes": written(self.counts.activation_bytes),
+            "saved_bytes": written(saved),
+            "receptive_field": [number(axis.size) for axis in field],
+            "stride": [number(axis.jump) for axis in field],
+            "offset": [number(axis.start) for axis in field],
             "source": {"file": span.file, "line": span.line, "column": span.column},
             "trail": trail_to_json(self.node.trail),
         }
@@ -72,6 +88,10 @@ class Summary:
     params_with_aux: int | None = None
     """Elements of learned tensors with the heads that exist only in training; None without such heads."""
     training_heads: tuple[str, ...] = ()
+    training_graph: TypedGraph | None = field(default=None, repr=False)
+    """The network with the heads that exist only in training, where it has any."""
+    training: Needs | None = None
+    """What a training step takes, where that was asked for."""
 
     @property
     def name(self) -> str:
@@ -102,9 +122,18 @@ class Summary:
             "flops": written(totals.flops),
             "elementwise_ops": written(totals.elementwise_ops),
             "activation_bytes": written(totals.activation_bytes),
+            "weight_bytes": totals.weight_bytes,
+            "weight_file_bytes": weight_file_bytes(self.graph),
+            "train_flops": written(self.train_flops),
+            "saved_bytes": written(sum(self.saved.values())),
         }
+        if not self.graph.sizes:
+            figures["inference_peak_bytes"] = self.inference.peak.bytes
+        if self.training is not None:
+            figures |= self.training.to_json()
         if self.params_with_aux is not None:
             figures["params_with_aux"] = self.params_with_aux
+        found = fields(self.graph)
         return {
             "name": self.name,
             "inputs": {name: [written(n) for n in t.shape] for name, t in self.inputs.items()},
@@ -112,7 +141,7 @@ class Summary:
             **({"regions": regions} if regions else {}),
             "totals": figures,
             **({"open": self._open_to_json()} if self.graph.sizes else {}),
-            "layers": [row.to_json() for row in self.rows],
+            "layers": [row.to_json(found[row.name], self.saved[row.name]) for row in self.rows],
         }
 
     def _open_to_json(self) -> dict[str, Any]:
@@ -128,6 +157,7 @@ class Summary:
                 "flops": figures.flops,
                 "elementwise_ops": figures.elementwise_ops,
                 "activation_bytes": figures.activation_bytes,
+                "inference_peak_bytes": self.inference.peak.bytes,
             },
         }
 
@@ -135,27 +165,29 @@ class Summary:
         """Counts in numbers: where the input leaves sizes open, at the graph's example of them."""
         return counts.at(self.graph.example) if self.graph.sizes else counts
 
-    def facts(self) -> dict[str, Any]:
-        """What an `assert:` may speak of, by name. Without training heads `params_with_aux` is `params`."""
-        return dict(self._facts)
+    @cached_property
+    def saved(self) -> dict[str, int]:
+        """Bytes kept for the backward pass by the layer that makes them, training heads included."""
+        return saved_bytes(self.training_graph or self.graph, self.batch)
 
     @cached_property
-    def _facts(self) -> dict[str, Any]:
-        totals = self.totals
-        return {
-            "params": totals.params,
-            "params_with_aux": totals.params if self.params_with_aux is None else self.params_with_aux,
-            "trainable_params": totals.trainable_params,
-            "buffers": totals.buffers,
-            "weight_bytes": totals.weight_bytes,
-            "macs": totals.macs,
-            "flops": totals.flops,
-            "elementwise_ops": totals.elementwise_ops,
-            "activation_bytes": totals.activation_bytes,
-            "layers": len(self.rows),
-            "depth": depth(self.graph),
-            "stride": stride(self.graph),
-        }
+    def inference(self) -> Memory:
+        """Memory of a forward pass; where the input leaves sizes open, at the graph's example of them."""
+        return inference_memory(close(self.graph, self.graph.example) if self.graph.sizes else self.graph, self.batch)
+
+    @cached_property
+    def train_flops(self) -> int:
+        """Floating-point operations of one training step: 2 · MACs, forward and backward, training heads included."""
+        return 2 * sum(train_macs(self.training_graph or self.graph, self.batch).values())
+
+    def facts(self) -> Facts:
+        """What an `assert:` may speak of, by name."""
+        return Facts(self)
+
+
+def number(value: int | Fraction) -> int | float:
+    """A field's size or stride as JSON has it."""
+    return int(value) if value.denominator == 1 else float(value)
 
 
 def written(value: int) -> int | str:
@@ -168,11 +200,19 @@ def written(value: int) -> int | str:
     return text
 
 
-def summarize(graph: TypedGraph, batch: int = 1) -> Summary:
+def summarize(
+    graph: TypedGraph,
+    batch: int = 1,
+    *,
+    optimizer: Optimizer | None = None,
+    device: Device = "cuda",
+    fit: int | None = None,
+) -> Summary:
     """Count a network: per layer, in execution order of the deployed graph, and in total.
 
-    `batch` multiplies costs and activations. Weights used by several layers count once.
-    Raises SpecError E580 for a batch below 1.
+    `batch` multiplies costs and activations. Weights used by several layers count once. With an `optimizer`
+    ("sgd", "momentum", "adam") or bytes to `fit` the summary has what a step of training takes, and the largest
+    batch that fits. Raises SpecError E580 for a batch below 1; E581, E582 see `training_needs`.
     """
     if batch < 1:
         raise fail("E580", f"a batch of {batch} examples cannot be counted", hint="a whole number of at least 1")
@@ -182,6 +222,11 @@ def summarize(graph: TypedGraph, batch: int = 1) -> Summary:
     counts = count(deployed, batch)
     overwriting = in_place(deployed)
     heads = tuple(name for name, head in graph.heads.items() if head.phase == "train")
+    needs = None
+    if optimizer is not None or fit is not None:
+        from archspec.analysis.needs import training_needs
+
+        needs = training_needs(graph, batch, optimizer or "sgd", device, fit)
     return Summary(
         graph=deployed,
         batch=batch,
@@ -192,4 +237,6 @@ def summarize(graph: TypedGraph, batch: int = 1) -> Summary:
         totals=total(counts.values()),
         params_with_aux=count_params(graph) if heads else None,
         training_heads=heads,
+        training_graph=graph if heads else None,
+        training=needs,
     )

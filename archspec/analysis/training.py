@@ -43,17 +43,15 @@ def training_memory(graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "s
 
 
 def largest_batch(graph: TypedGraph, budget: int, optimizer: Optimizer = "sgd") -> int:
-    """The most examples whose training step fits into so many bytes; 0 where not even one does."""
-    fits, too_many = 0, 1
-    while training_memory(graph, too_many, optimizer).peak.bytes <= budget:
-        fits, too_many = too_many, 2 * too_many
-    while too_many - fits > 1:
-        middle = (fits + too_many) // 2
-        if training_memory(graph, middle, optimizer).peak.bytes <= budget:
-            fits = middle
-        else:
-            too_many = middle
-    return fits
+    """The most examples whose training step fits into so many bytes; 0 where not even one does.
+
+    At every moment memory grows by as much for every further example, so two steps tell of all others.
+    """
+    one, two = (training_memory(graph, batch, optimizer).moments for batch in (1, 2))
+    if any(first.bytes > budget for first in one):
+        return 0
+    growth = ((first, second.bytes - first.bytes) for first, second in zip(one, two, strict=True))
+    return min(1 + (budget - first.bytes) // each for first, each in growth if each)
 
 
 @dataclass(slots=True)

@@ -39,6 +39,8 @@ COMMANDS = {
     "new": "write a spec to begin from: a small classifier, or a network that is there already",
     "expand": "write a spec out: every layer with its name and all its arguments",
     "summarize": "shapes, parameters, cost and memory, layer by layer and in total",
+    "where": "the pixels of the image that a cell of a layer sees",
+    "diff": "what is different between two networks, and which weights of one load into the other",
     "draw": "draw the network (png and pdf need Graphviz; svg does not)",
     "report": "a network as one page of HTML: diagram, table, memory over time",
     "serve": "the same page, live: it follows the file, errors included",

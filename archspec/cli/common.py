@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,11 +58,16 @@ def hurry() -> None:
 
 def load(args: argparse.Namespace) -> TypedGraph:
     """The graph a command is about; what is doubtful or was left unchecked goes to stderr."""
+    return load_one(args.spec, args)
+
+
+def load_one(spec: str, args: argparse.Namespace) -> TypedGraph:
+    """The same, of one of several specs, all with the same edits."""
     hurry()
     import archspec
     from archspec.rules import lint
 
-    graph = archspec.load(args.spec, overrides=args.set, input=args.input)
+    graph = archspec.load(spec, overrides=args.set, input=args.input)
     for note in graph.notes:
         print(f"note: {note}", file=sys.stderr)
     report(lint(graph))
@@ -76,6 +82,24 @@ def positive(text: str) -> int:
 
 
 positive.__name__ = "number (1 or more)"  # what argparse calls it in "invalid … value"
+
+
+_BYTES = {"": 1, "B": 1}
+for _power, _letter in enumerate("KMGT", start=1):
+    _BYTES |= {f"{_letter}iB": 1024**_power, f"{_letter}B": 1000**_power, _letter: 1024**_power}
+
+
+def byte_count(text: str) -> int:
+    """Bytes as a person writes them: 24GiB, 24G (the same), 24GB (1000³), 1.5GiB."""
+    end = len(text.rstrip("KMGTiB"))
+    unit = _BYTES.get(text[end:])
+    number = Decimal(text[:end].strip()) if text[:end].strip().replace(".", "", 1).isdecimal() else 0
+    if unit is None or not number:
+        raise ValueError
+    return int(number * unit)
+
+
+byte_count.__name__ = "size (as 24GiB)"
 
 
 def spec_argument(parser: argparse.ArgumentParser) -> None:

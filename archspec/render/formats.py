@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archspec.analysis.summary import Summary, written
-from archspec.render.rows import lines
+from archspec.render.rows import by_figure, lines
 from archspec.render.units import binary, decimal, grouped
 from archspec.tensor import TensorType
 
@@ -72,9 +72,27 @@ def _shape(tensor: TensorType) -> str:
     return times + "x".join(str(written(n)) for n in tensor.shape)
 
 
-def markdown(summary: Summary, depth: int | None = None) -> str:
+def markdown(summary: Summary, depth: int | None = None, sort: str | None = None) -> str:
     """The table as GitHub-flavoured Markdown, with a line of totals."""
-    found = lines(summary, depth)
+    header, rows = _cells(summary, depth, sort)
+    align = [":--", ":--", "--:", "--:", "--:", "--:", ":--"]
+    sums = [f"**{cell}**" if cell == "total" else cell for cell in rows[-1]]
+    return "\n".join(
+        "| " + " | ".join(map(_cell, cells)) + " |" for cells in (header, align[: len(header)], *rows[:-1], sums)
+    )
+
+
+def latex(summary: Summary, depth: int | None = None, sort: str | None = None) -> str:
+    """The table as a LaTeX tabular with the rules of booktabs, with a line of totals."""
+    header, rows = _cells(summary, depth, sort)
+    from archspec.render.comparison import latex
+
+    return latex(header, [*rows[:-1], rows[-1]], left=2)
+
+
+def _cells(summary: Summary, depth: int | None, sort: str | None) -> tuple[list[str], list[list[str]]]:
+    """Titles, and the cells of input, lines and totals; `from` where a line has it."""
+    found = by_figure(lines(summary, depth), sort)
     t = summary.figures(summary.totals)
     inputs = ", ".join(f"{name} {x}" for name, x in summary.inputs.items())
     header = ("layer", "operation", "output", "params", "MACs", "memory", "from")
@@ -90,11 +108,10 @@ def markdown(summary: Summary, depth: int | None = None) -> str:
         )
         for line in found
     ]
-    sums = ("**total**", "", "", grouped(t.params), decimal(t.macs), binary(t.activation_bytes), "")
+    sums = ("total", "", "", grouped(t.params), decimal(t.macs), binary(t.activation_bytes), "")
     rows = [(inputs, "input", "", "", "", binary(_input_bytes(summary), 1), ""), *body, sums]
     wanted = [i for i in range(len(header)) if i < 6 or any(row[i] for row in body)]
-    align = [":--", ":--", "--:", "--:", "--:", "--:", ":--"]
-    return "\n".join("| " + " | ".join(_cell(cells[i]) for i in wanted) + " |" for cells in (header, align, *rows))
+    return [header[i] for i in wanted], [[row[i] for i in wanted] for row in rows]
 
 
 def _input_bytes(summary: Summary) -> int:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from archspec.analysis.summary import Summary
 from archspec.errors import fail
 from archspec.render import formats
+from archspec.render.columns import Column
+from archspec.render.columns import columns as make_columns
 from archspec.render.fold import levels
-from archspec.render.rows import Line, lines
-from archspec.render.units import NOTHING, binary, decimal, grouped, numbered, share
+from archspec.render.rows import Line, by_figure, lines
+from archspec.render.totals import dominating, totals
+from archspec.render.units import NOTHING, clipped, numbered
 from archspec.tensor import TensorType
 
 GAP = "  "
@@ -27,40 +28,32 @@ READABLE = ("from", "operation")
 BOLD, DIM = "1", "2"
 
 
-@dataclass(slots=True)
-class Column:
-    """A column of texts, all of one width, its header first."""
-
-    title: str
-    cells: list[str]
-    right: bool = False
-    width: int = 0
-
-    def __post_init__(self) -> None:
-        self.width = max(map(cells_wide, [self.title, *self.cells]))
-
-    def shown(self, text: str) -> str:
-        text = _clipped(text, self.width, keep_end=self.title == "layer")
-        room = " " * (self.width - cells_wide(text))
-        return room + text if self.right else text + room
-
-
 def render(
     summary: Summary,
     format: str = "table",
     depth: int | None = None,
     width: int | None = None,
     color: bool | None = None,
+    sort: str | None = None,
+    columns: Sequence[str] | None = None,
 ) -> str:
-    """A summary as text: `table`, `markdown`, `csv` or `json`.
+    """A summary as text: `table`, `markdown`, `latex`, `notes`, `csv` or `json`.
+
+    `sort` puts the lines of a table, Markdown and LaTeX with most of a figure first (`FIGURES`);
+    `columns` says which a table has (`KNOWN`).
 
     `depth` folds scopes deeper than that many levels in the table and in Markdown; CSV and JSON have
     every layer. `width` and `color` default to those of the terminal. Raises SpecError E571 for an
-    unknown format.
+    unknown format, E577 for an unknown figure, E579 for an unknown column, E578 for a network that the notes'
+    layout has no lines for.
     """
     writers: dict[str, Callable[[], str]] = {
-        "table": lambda: table(summary, depth, _terminal_width() if width is None else width, _colored(color)),
-        "markdown": lambda: formats.markdown(summary, depth),
+        "table": lambda: table(
+            summary, depth, _terminal_width() if width is None else width, _colored(color), sort, columns
+        ),
+        "markdown": lambda: formats.markdown(summary, depth, sort),
+        "latex": lambda: formats.latex(summary, depth, sort),
+        "notes": lambda: _notes_layout(summary),
         "csv": lambda: formats.csv(summary),
         "json": lambda: formats.json(summary),
     }
@@ -69,18 +62,31 @@ def render(
     return writers[format]()
 
 
-def table(summary: Summary, depth: int | None = None, width: int = 80, color: bool = False) -> str:
+def _notes_layout(summary: Summary) -> str:
+    from archspec.render.notes import notes  # few want it
+
+    return notes(summary)
+
+
+def table(
+    summary: Summary,
+    depth: int | None = None,
+    width: int = 80,
+    color: bool = False,
+    sort: str | None = None,
+    wanted: Sequence[str] | None = None,
+) -> str:
     """The table at a width in columns: layers, what they are and cost, totals, what dominates."""
     paint: Callable[[str, str], str] = _paint if color else _plain
     width = min(max(width, NARROWEST), WIDEST)
-    found = lines(summary, depth)
+    found = by_figure(lines(summary, depth), sort)
     names = [line.name for line in found]
-    columns = _columns(found, names)
+    columns = make_columns(summary, found, names, wanted)
     headings: list[str] = []
     sources: list[str] = []
-    if _over(columns, width) > _slack(columns):  # full names leave no room: scopes become headings
+    if sort is None and _over(columns, width) > _slack(columns):  # full names leave no room: scopes become headings
         headings, names = _under_headings(names)
-        columns = _columns(found, names)
+        columns = make_columns(summary, found, names, wanted)
     if _over(columns, width) > _slack(columns) and columns[-1].title == "from":  # sources get lines of their own
         sources = columns.pop().cells
     if summary.graph.sizes:
@@ -103,20 +109,13 @@ def table(summary: Summary, depth: int | None = None, width: int = 80, color: bo
         ]
         out.append(GAP.join(painted).rstrip())
         if sources and sources[i]:
-            out.append(paint(DIM, _clipped(f"{'':{len(names[i]) - len(names[i].lstrip())}}  from {sources[i]}", width)))
+            out.append(paint(DIM, clipped(f"{'':{len(names[i]) - len(names[i].lstrip())}}  from {sources[i]}", width)))
     out.append(rule)
-    out.extend(_totals(summary, paint))
+    out.extend(totals(summary, width, paint))
     out.extend(_open(summary, max(page, NARROWEST), paint))
-    out.extend(_dominating(summary, found, page, paint))
+    out.extend(dominating(summary, found, max(page, NARROWEST), paint))
     out.extend(_notes(summary, found))
     return "\n".join(out)
-
-
-def cells_wide(text: str) -> int:
-    """Terminal cells a text takes: two for wide characters, none for combining ones."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _heading(summary: Summary, paint: Callable[[str, str], str]) -> str:
@@ -129,20 +128,6 @@ def _heading(summary: Summary, paint: Callable[[str, str], str]) -> str:
     batch = f"  batch {summary.batch}" if summary.batch > 1 else ""
     example = f"  figures at {numbered(summary.graph.example)}" if summary.graph.sizes else ""
     return f"{paint(BOLD, summary.name)}  {inputs} → {outputs}{batch}{example}"
-
-
-def _columns(found: Sequence[Line], names: list[str]) -> list[Column]:
-    columns = [
-        Column("layer", names),
-        Column("operation", [line.what for line in found]),
-        Column("output", [line.output for line in found], right=True),
-        Column("params", [grouped(line.counts.params) for line in found], right=True),
-        Column("MACs", [decimal(line.counts.macs) for line in found], right=True),
-        Column("memory", [line.memory or binary(line.counts.activation_bytes, 1) for line in found], right=True),
-    ]
-    if any(line.sources for line in found):
-        columns.append(Column("from", [line.sources for line in found]))
-    return columns
 
 
 def _under_headings(names: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -193,54 +178,12 @@ def _heavy(found: Sequence[Line]) -> set[tuple[str, str]]:
     return cells
 
 
-def _totals(summary: Summary, paint: Callable[[str, str], str]) -> list[str]:
-    t = summary.figures(summary.totals)
-    frozen = t.params - t.trainable_params
-    trained = f"{grouped(t.trainable_params)} trainable, {grouped(frozen)} frozen" if frozen else "all trainable"
-    each = f", batch {summary.batch}" if summary.batch > 1 else ""
-    entries = [
-        ("params", grouped(t.params), trained if t.params else ""),
-        ("buffers", grouped(t.buffers), f"weights and buffers {binary(t.weight_bytes)}" if t.weight_bytes else ""),
-        ("MACs", decimal(t.macs), f"FLOPs {decimal(t.flops)}, element-wise {decimal(t.elementwise_ops)}{each}"),
-        ("activations", binary(t.activation_bytes), f"input and all outputs{each}"),
-    ]
-    if summary.params_with_aux is not None:
-        heads = ", ".join(summary.training_heads)
-        entries.insert(1, ("in training", grouped(summary.params_with_aux), f"params with {heads}"))
-    if not t.buffers:
-        size = binary(t.weight_bytes)
-        entries = [e if e[0] != "params" or not t.params else (e[0], e[1], f"{e[2]}, {size}") for e in entries]
-        entries = [e for e in entries if e[0] != "buffers"]
-    label = max(len(e[0]) for e in entries)
-    figure = max(len(e[1]) for e in entries)
-    return [f"{paint(BOLD, f'{a:<{label}}')}  {b:>{figure}}  {c}".rstrip() for a, b, c in entries]
-
-
 def _open(summary: Summary, width: int, paint: Callable[[str, str], str]) -> list[str]:
     if not summary.graph.sizes:
         return []
     from archspec.render.open_sizes import open_lines
 
     return open_lines(summary, width, lambda text: paint(BOLD, text))
-
-
-def _dominating(summary: Summary, found: Sequence[Line], width: int, paint: Callable[[str, str], str]) -> list[str]:
-    """For each cost the lines with most of it, where a line stands out."""
-    out: list[str] = []
-    totals = summary.figures(summary.totals)
-    for title, figure in (("params", "params"), ("MACs", "macs"), ("memory", "activation_bytes")):
-        whole = getattr(totals, figure)
-        ranked = sorted(found, key=lambda line: -getattr(line.counts, figure))[:3]
-        text = f"most {title:<6}  "
-        for i, line in enumerate(ranked):
-            part = getattr(line.counts, figure)
-            entry = f"{', ' if i else ''}{line.name} {share(part, whole)}"
-            if not part or part * 20 < whole or cells_wide(text + entry) > max(width, NARROWEST):
-                break
-            text += entry
-        if not text.endswith("  ") and len(found) > 1:
-            out.append(paint(DIM, text))
-    return ["", *out] if out else []
 
 
 def _notes(summary: Summary, found: Sequence[Line]) -> list[str]:
@@ -254,19 +197,6 @@ def _dimmed(cell: str, column: Column, paint: Callable[[str, str], str]) -> str:
     if column.title in ("operation", "from") or cell.strip() in (NOTHING, "in place", "view"):
         return paint(DIM, cell)
     return cell
-
-
-def _clipped(text: str, width: int, keep_end: bool = False) -> str:
-    """The text cut to a width: its end left out, or its start; `×N` and `frozen` at the end stay."""
-    if cells_wide(text) <= width:
-        return text
-    head, sign, last = text.rpartition(" · " if text.endswith(" · frozen") else " ×")
-    mark = last == "frozen" or (last.isdigit() and not head.endswith(","))
-    tail = f"{sign}{last}" if mark and not keep_end else ""
-    kept = list(head if tail else text)
-    while kept and cells_wide("".join(kept)) + cells_wide(tail) > width - 1:
-        kept.pop(0 if keep_end else -1)
-    return "…" + "".join(kept) if keep_end else "".join(kept).rstrip(" ·,") + "…" + tail
 
 
 def _paint(code: str, text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 
 NOTHING = "–"
@@ -39,6 +40,26 @@ def numbered(values: Mapping[str, int]) -> str:
     for symbol, n in values.items():
         alike.setdefault(n, []).append(symbol)
     return ", ".join(f"{' = '.join(symbols)} = {n:,}" for n, symbols in alike.items())
+
+
+def cells_wide(text: str) -> int:
+    """Terminal cells a text takes: two for wide characters, none for combining ones."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def clipped(text: str, width: int, keep_end: bool = False) -> str:
+    """The text cut to a width: its end left out, or its start; `×N` and `frozen` at the end stay."""
+    if cells_wide(text) <= width:
+        return text
+    head, sign, last = text.rpartition(" · " if text.endswith(" · frozen") else " ×")
+    mark = last == "frozen" or (last.isdigit() and not head.endswith(","))
+    tail = f"{sign}{last}" if mark and not keep_end else ""
+    kept = list(head if tail else text)
+    while kept and cells_wide("".join(kept)) + cells_wide(tail) > width - 1:
+        kept.pop(0 if keep_end else -1)
+    return "…" + "".join(kept) if keep_end else "".join(kept).rstrip(" ·,") + "…" + tail
 
 
 def _scaled(number: int, base: int, names: tuple[str, ...], places: int) -> str:

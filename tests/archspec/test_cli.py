@@ -157,12 +157,14 @@ def test_summarize_as_json(run_archspec: Run) -> None:
     assert (made["name"], made["inputs"], made["outputs"]) == ("lenet5", {"input": [1, 32, 32]}, {"linear3": [10]})
     assert set(made["totals"]) == {
         "params", "trainable_params", "buffers", "macs", "flops", "elementwise_ops", "activation_bytes",
+        "weight_bytes", "weight_file_bytes", "train_flops", "saved_bytes", "inference_peak_bytes",
     }  # fmt: skip
     assert made["totals"]["params"] == 61_706
     assert made["totals"]["flops"] == 2 * made["totals"]["macs"] == 2 * 416_520
     first = made["layers"][0]
     assert list(first) == [
-        "name", "op", "inputs", "output", "params", "macs", "flops", "activation_bytes", "source", "trail",
+        "name", "op", "inputs", "output", "params", "macs", "flops", "activation_bytes",
+        "saved_bytes", "receptive_field", "stride", "offset", "source", "trail",
     ]  # fmt: skip
     assert (first["name"], first["inputs"], first["output"], first["params"]) == ("conv1", ["input"], [6, 28, 28], 156)
     text = Path(first["source"]["file"]).read_text(encoding="utf-8").splitlines()

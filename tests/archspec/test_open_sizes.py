@@ -133,7 +133,9 @@ def test_several_inputs(write_spec: Write) -> None:
 
 
 def test_sizes_that_meet_only_at_some_numbers(write_spec: Write) -> None:
-    layers = "- conv: 8\n  name: a\n- max_pool: 2\n- upsample: {size: 8}\n- add: [a, $prev]"
+    layers = (
+        "- conv: {out: 8, kernel: 3, padding: same}\n  name: a\n- max_pool: 2\n- upsample: {size: 8}\n- add: [a, $prev]"
+    )
     errors = refused(write_spec(layers, "[1, H, W]"))
     assert [d.code for d in errors] == ["E313"]
     assert "it fits only where" in errors[0].message and "H" in errors[0].message
@@ -331,6 +333,7 @@ def test_summarize_and_draw_and_check(write_spec: Write, capsys: pytest.CaptureF
         "flops": 1216 * 112**2,
         "elementwise_ops": data["open"]["example"]["elementwise_ops"],
         "activation_bytes": data["open"]["example"]["activation_bytes"],
+        "inference_peak_bytes": data["open"]["example"]["inference_peak_bytes"],
     }
     assert main(["summarize", path, "--format", "csv"]) == 0
     assert "max_pool1,max_pool,skip,8xHxW," in capsys.readouterr().out

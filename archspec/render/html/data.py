@@ -13,7 +13,7 @@ from archspec.analysis.training import training_memory
 from archspec.close import close
 from archspec.render.captions import caption, table_caption
 from archspec.render.html.tree import tree
-from archspec.render.palette import TINTS
+from archspec.render.palette import LIGHT
 from archspec.render.units import numbered, shape
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def data(graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd") -> dic
             "depth": depth(summary.graph),
             "stride": _plain(stride(summary.graph)),
         },
-        "legend": {category: tint.legend for category, tint in TINTS.items()},
+        "legend": {category: tint.legend for category, tint in LIGHT.tints.items()},
         "layers": _layers(graph, batch, numbers, seen),
         "tree": tree(graph),
         "memory": {

@@ -30,6 +30,10 @@ def test_json_of_one_layer_and_of_the_whole(write_spec):
         "macs": 36 * 108,
         "flops": 72 * 108,
         "activation_bytes": 576,
+        "saved_bytes": 576,
+        "receptive_field": [3, 3],
+        "stride": [1, 1],
+        "offset": [0, 0],
         "source": {"file": str(path), "line": 5, "column": 5},
         "trail": [],
     }
@@ -47,6 +51,12 @@ def test_json_of_one_layer_and_of_the_whole(write_spec):
             "flops": 7_776,
             "elementwise_ops": 288,
             "activation_bytes": 768 + 576,
+            "weight_bytes": 448,
+            "weight_file_bytes": 8 + 144 + 448,
+            # a layer fed by data alone: forward, and the gradient of its weights
+            "train_flops": 2 * 7_776,
+            "saved_bytes": 576,
+            "inference_peak_bytes": 448 + 768 + 576,
         },
     }
 
@@ -130,3 +140,70 @@ def test_json_of_a_layer_of_a_standard_block_tells_who_called_it(write_spec):
         {"label": "block 'conv_bn' as conv_bn1.1", **called},
         {"label": "instance 1 of 'conv_bn'", **called},
     ]
+
+
+def test_training_joins_the_totals_where_it_is_asked_for(write_spec):
+    path = write_spec("- conv: {out: 4, kernel: 3}\n- relu", input="[3, 8, 8]", name="tiny", task="regress")
+    graph = archspec.load(path)
+    assert "train_peak_bytes" not in archspec.summarize(graph).to_json()["totals"]
+    found = archspec.summarize(graph, 2, optimizer="adam").to_json()["totals"]
+    # at rest: weights 448, two moments and two step counters, input, targets
+    rest = 448 + 2 * 448 + 8 + 2 * 768 + 2 * 576
+    # most while the convolution goes backward: its output and the loss's gradient, that of relu, those of weights
+    assert found["train_peak_bytes"] > rest + 2 * 576
+    assert found["train_workspace_bytes"] == 8_519_680
+    assert "largest_batch" not in found
+    assert archspec.summarize(graph, optimizer="sgd", device="cpu").to_json()["totals"]["train_workspace_bytes"] == 0
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet18", "googlenet", "densenet121"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_the_largest_batch_fits_and_one_more_does_not(name, optimizer):
+    graph, budget = archspec.load(name), 2**30
+    found = archspec.summarize(graph, optimizer=optimizer, device="cpu", fit=budget).training
+    assert found.largest > 1
+
+    def peak(batch):
+        return archspec.summarize(graph, batch, optimizer=optimizer).training.memory.peak.bytes
+
+    assert peak(found.largest) <= budget < peak(found.largest + 1)
+
+
+def test_nothing_fits_where_the_weights_do_not():
+    found = archspec.summarize(archspec.load("vgg16"), fit=2**20).to_json()["totals"]
+    assert (found["fit_bytes"], found["largest_batch"]) == (2**20, 0)
+
+
+def test_training_wants_numbers_for_open_sizes():
+    graph = archspec.load("resnet18", input="3xHxW")
+    found = archspec.summarize(graph).to_json()
+    assert found["totals"]["saved_bytes"].startswith("512*ceil(H/2)*ceil(W/2)+")
+    assert "inference_peak_bytes" not in found["totals"]
+    closed = archspec.summarize(archspec.load("resnet18")).to_json()
+    assert found["open"]["example"]["inference_peak_bytes"] == closed["totals"]["inference_peak_bytes"]
+    with pytest.raises(archspec.SpecError) as raised:
+        archspec.summarize(graph, optimizer="sgd")
+    (one,) = raised.value.diagnostics
+    assert (one.code, one.hint) == ("E581", "give the size of the images: --input 3x224x224")
+
+
+@pytest.mark.parametrize("wrong", [{"optimizer": "adan"}, {"optimizer": "sgd", "device": "cude"}])
+def test_unknown_optimisers_and_devices_are_told_the_known(wrong):
+    with pytest.raises(archspec.SpecError) as raised:
+        archspec.summarize(archspec.load("lenet5"), **wrong)
+    (one,) = raised.value.diagnostics
+    assert one.code == "E582"
+    assert one.hint.startswith("did you mean")
+
+
+def test_everything_about_ten_thousand_layers_takes_time_linear_in_them(write_spec):
+    def seconds(layers):
+        body = f"- layers: [conv_bn: {{out: 8, kernel: 3, padding: same}}, relu]\n  repeat: {layers // 3}"
+        graph = archspec.load(write_spec(body, input="[8, 8, 8]", use="std", name=f"chain{layers}"))
+        start = time.process_time()
+        archspec.summarize(graph, optimizer="adam", fit=2**36).to_json()
+        return time.process_time() - start
+
+    few, many = min(seconds(1_000) for _ in range(2)), seconds(10_000)
+    assert many < 4
+    assert many < 25 * few

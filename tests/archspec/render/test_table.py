@@ -7,7 +7,8 @@ import re
 import pytest
 
 import archspec
-from archspec.render.table import cells_wide, render, table
+from archspec.render.table import render, table
+from archspec.render.units import cells_wide
 
 NETWORKS = ["lenet5", "vgg16", "googlenet", "resnet50", "resnet152", "mobilenet_v2", "inception_v3", "mlp"]
 
@@ -136,5 +137,5 @@ def test_batch_is_said(write_spec):
 
 
 def test_an_unknown_format_names_those_there_are():
-    with pytest.raises(archspec.SpecError, match=r"(?s)E571.*table, markdown, csv, json"):
+    with pytest.raises(archspec.SpecError, match=r"(?s)E571.*table, markdown, latex, notes, csv, json"):
         render(summary("lenet5"), "html")

@@ -1,0 +1,53 @@
+"""Whether what a spec asserts of its network is so: `params < 5_000_000`, `layers.stem.macs < 120_000_000`."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from archspec.analysis.facts import LAYER_FIGURES, LAYERS, UNITS, Facts
+from archspec.errors import Diagnostic, did_you_mean, fail
+from archspec.expressions import parse_expression
+from archspec.source import Scalar, Value
+
+
+def broken(value: Value, facts: Facts) -> list[Diagnostic]:
+    """A diagnostic (E401) where an assertion does not hold.
+
+    Raises SpecError E402 where it is neither true nor false or cannot be decided, E403 for a layer that is not
+    there, E404 for a figure that layers do not have; those of expressions (E201 …).
+    """
+    text = str(value.value) if isinstance(value, Scalar) else ""
+    expression = parse_expression(text, value.span)
+    for word in expression.words():
+        _known(word, facts, value)
+    words = sorted(word for word in expression.words() if word in facts)
+    if undecided := [word for word in words if not isinstance(facts[word], int | Fraction)]:
+        message = f"{', '.join(undecided)} cannot be asserted: the input leaves the size of the image open"
+        raise fail("E402", message, value.span, "params and depth are the same at every size")
+    result = expression.evaluate({}, facts)
+    if result is True:
+        return []
+    if not isinstance(result, bool):
+        hint = "compare a fact with a number: params < 5_000_000"
+        raise fail("E402", f"'{text}' is neither true nor false", value.span, hint)
+    told = ", ".join(f"{word} is {facts[word]:,}" for word in words if word not in UNITS)
+    return [Diagnostic("E401", f"assertion does not hold: {text}", value.span, told or None)]
+
+
+def _known(word: str, facts: Facts, value: Value) -> None:
+    if word in facts:
+        return
+    if not word.startswith(LAYERS):
+        if word == "inference_peak_bytes":
+            message = f"{word} cannot be asserted: the input leaves the size of the image open"
+            raise fail("E402", message, value.span, "params and depth are the same at every size")
+        return  # the expression says so, at its place
+    path, _, figure = word.removeprefix(LAYERS).rpartition(".")
+    if facts.below(f"{path}.{figure}".strip(".")):
+        hint = f"say which figure: {word}.params"
+        raise fail("E404", f"'{word}' is a layer, not one of its figures", value.span, hint)
+    if not facts.below(path):
+        hint = did_you_mean(path, [*facts.paths()], "layers")
+        raise fail("E403", f"no layer is called '{path}'", value.span, hint)
+    hint = did_you_mean(figure, LAYER_FIGURES, "figures of layers")
+    raise fail("E404", f"'{figure}' is no figure of a layer", value.span, hint)

@@ -1,0 +1,96 @@
+"""What an `assert:` may speak of: figures of the whole network, and of its layers by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields as fields_of
+from typing import TYPE_CHECKING, Any
+
+from archspec.analysis.counts import Counts, depth, total
+from archspec.analysis.receptive import fields, stride
+from archspec.analysis.weight_file import weight_file_bytes
+
+if TYPE_CHECKING:
+    from archspec.analysis.summary import Summary
+
+UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+"""Names for numbers, so that a budget reads `weight_file_bytes < 100 * MiB`."""
+
+LAYERS = "layers."
+
+_COUNTS = (*(f.name for f in fields_of(Counts)), "flops")
+
+
+def _with_heads(summary: Summary) -> int:
+    return summary.totals.params if summary.params_with_aux is None else summary.params_with_aux
+
+
+_TOTALS: dict[str, Callable[[Summary], Any]] = {
+    **{name: lambda s, name=name: getattr(s.totals, name) for name in _COUNTS},  # type: ignore[misc]
+    "params_with_aux": _with_heads,
+    "weight_file_bytes": lambda s: weight_file_bytes(s.graph),
+    "inference_peak_bytes": lambda s: s.inference.peak.bytes,
+    "train_flops": lambda s: s.train_flops,
+    "saved_bytes": lambda s: sum(s.saved.values()),
+    "layers": lambda s: len(s.rows),
+    "depth": lambda s: depth(s.graph),
+    "stride": lambda s: stride(s.graph),
+}
+
+LAYER_FIGURES = (*_COUNTS, "saved_bytes", "receptive_field", "stride")
+
+
+class Facts(Mapping[str, Any]):
+    """Facts of one summary by name, each found when it is asked for.
+
+    Beside the figures of the whole, `layers.stem.conv.macs` is that of a layer, and `layers.stage.0.macs` that of
+    all layers whose names begin so: their sum, of `receptive_field` and `stride` the largest. Without training
+    heads `params_with_aux` is `params`; `inference_peak_bytes` is left out where sizes are open.
+    """
+
+    def __init__(self, summary: Summary):
+        self.summary = summary
+        self._found: dict[str, Any] = dict(UNITS)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._found:
+            self._found[name] = self._of_layers(name) if name.startswith(LAYERS) else self._total(name)
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        open_sizes = bool(self.summary.graph.sizes)
+        yield from (name for name in _TOTALS if not (open_sizes and name == "inference_peak_bytes"))
+        yield from UNITS
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def below(self, path: str) -> list[str]:
+        """Names of the layers of that name or in the scope of that name."""
+        return [row.name for row in self.summary.rows if row.name == path or row.name.startswith(f"{path}.")]
+
+    def paths(self) -> Iterable[str]:
+        """Every path that has layers: of layers and of the scopes around them."""
+        found: dict[str, None] = {}
+        for row in self.summary.rows:
+            parts = row.name.split(".")
+            found.update(dict.fromkeys(".".join(parts[:end]) for end in range(1, len(parts) + 1)))
+        return found
+
+    def _total(self, name: str) -> Any:
+        if name == "inference_peak_bytes" and self.summary.graph.sizes:
+            raise KeyError(name)
+        return _TOTALS[name](self.summary)
+
+    def _of_layers(self, name: str) -> Any:
+        path, _, figure = name.removeprefix(LAYERS).rpartition(".")
+        names = set(self.below(path))
+        if not names or figure not in LAYER_FIGURES:
+            raise KeyError(name)
+        if figure == "saved_bytes":
+            return sum(self.summary.saved[layer] for layer in names)
+        if figure in ("receptive_field", "stride"):
+            seen = fields(self.summary.graph)
+            axes = (axis for layer in names for axis in seen[layer])
+            return max((axis.size if figure == "receptive_field" else axis.jump for axis in axes), default=1)
+        return getattr(total(row.counts for row in self.summary.rows if row.name in names), figure)

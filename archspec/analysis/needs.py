@@ -1,0 +1,66 @@
+"""What training takes, as a summary tells it: the peak of memory, where it is, and the largest batch that fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from archspec.analysis.memory import Memory
+from archspec.analysis.training import Optimizer, largest_batch, training_memory
+from archspec.errors import did_you_mean, fail
+from archspec.graph import TypedGraph
+
+Device = Literal["cuda", "hopper", "cpu"]
+
+OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
+DEVICES: tuple[str, ...] = get_args(Device)
+
+WORKSPACE: dict[Device, int] = {"cuda": 8_519_680, "hopper": 33_554_432, "cpu": 0}
+"""Bytes that cuBLAS takes for itself at the first matrix product; the CPU's libraries take none."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Memory of a training step in float32 at one batch, of the network with its training heads."""
+
+    optimizer: Optimizer
+    device: Device
+    memory: Memory
+    """Of tensors: exact. cuDNN's own workspace, which it chooses when it runs, is not in it."""
+    budget: int | None = None
+    """Bytes that were to be filled."""
+    largest: int | None = None
+    """The most examples whose step fits into the budget together with the workspace; 0 where not one does."""
+
+    @property
+    def workspace(self) -> int:
+        """Bytes of cuBLAS's workspace, beside the tensors."""
+        return WORKSPACE[self.device]
+
+    def to_json(self) -> dict[str, Any]:
+        """What joins the totals of `summarize --format json`."""
+        fitted = {} if self.budget is None else {"fit_bytes": self.budget, "largest_batch": self.largest}
+        return {"train_peak_bytes": self.memory.peak.bytes, "train_workspace_bytes": self.workspace, **fitted}
+
+
+def training_needs(
+    graph: TypedGraph,
+    batch: int = 1,
+    optimizer: Optimizer = "sgd",
+    device: Device = "cuda",
+    budget: int | None = None,
+) -> Needs:
+    """What a step of training takes at that batch; with a budget in bytes also the largest batch that fits.
+
+    Raises SpecError E581 where the input leaves sizes open, E582 for an unknown optimiser or device.
+    """
+    for given, known, kind in ((optimizer, OPTIMIZERS, "optimiser"), (device, DEVICES, "device")):
+        if given not in known:
+            told = f"memory of training is not known for the {kind} '{given}'"
+            raise fail("E582", told, hint=did_you_mean(given, known))
+    if graph.sizes:
+        told = f"how much memory training takes depends on {', '.join(graph.sizes)}, which the input leaves open"
+        shape = graph.types[graph.inputs[0]][0].at(graph.example).shape
+        raise fail("E581", told, hint=f"give the size of the images: --input {'x'.join(map(str, shape))}")
+    largest = None if budget is None else largest_batch(graph, budget - WORKSPACE[device], optimizer)
+    return Needs(optimizer, device, training_memory(graph, batch, optimizer), budget, largest)

@@ -1,0 +1,92 @@
+"""The memory of a training step, found without running it, beside what torch's MemTracker sees.
+
+    python benchmarks/memory.py            ten networks × batch 1, 8, 32 × three optimisers
+    python benchmarks/memory.py resnet18   these networks alone
+
+Tensors are fake: nothing is computed, and no memory taken. The step measured is the second, gradients set to None.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.distributed._tools.mem_tracker import MemTracker
+
+import archspec
+from archspec.analysis.training import training_memory
+
+NETWORKS = (
+    "lenet5",
+    "alexnet",
+    "vgg16",
+    "googlenet",
+    "resnet18",
+    "resnet50",
+    "densenet121",
+    "mobilenet_v2",
+    "efficientnet_b0",
+    "se_resnet50",
+)
+BATCHES = (1, 8, 32)
+OPTIMIZERS = ("sgd", "momentum", "adam")
+
+
+def tracked_peak(graph: archspec.TypedGraph, batch: int, optimizer: str) -> int:
+    """Bytes of all tensors at the peak of the second training step of the compiled network, as torch counts them."""
+    with FakeTensorMode():
+        network = archspec.compile(graph).train()
+        weights = list(network.parameters())
+        if optimizer == "adam":
+            steps: torch.optim.Optimizer = torch.optim.Adam(weights)
+        else:
+            steps = torch.optim.SGD(weights, 0.1, momentum=0.9 if optimizer == "momentum" else 0.0)
+        images = torch.randn(batch, *graph.types[graph.inputs[0]][0].shape)
+        scores = graph.type_of(next(iter(graph.outputs.values()))).shape
+        targets = torch.zeros((batch, *scores[1:]), dtype=torch.long)
+        tracker = MemTracker()
+        tracker.track_external(network, steps, images, targets)
+        with tracker:
+            for _ in range(2):
+                tracker.reset_mod_stats()
+                tracker._peak_mem, tracker._peak_mem_snap = {torch.device("cpu"): 0}, {}
+                found = network(images)
+                found = [found] if torch.is_tensor(found) else list(found.values())
+                loss = sum(nn.functional.cross_entropy(one, targets) for one in found)
+                del found
+                loss.backward()
+                del loss
+                steps.step()
+                steps.zero_grad(set_to_none=True)
+        (device,) = tracker.get_tracker_snapshot("peak").values()
+        return next(size for kind, size in device.items() if str(kind).endswith("Total"))
+
+
+def main() -> None:
+    head = f"{'network':16} {'optimiser':9} {'batch':>5} {'archspec':>16} {'MemTracker':>16}"
+    print(f"{head} {'apart':>9} {'in':>9} {'in':>8}")
+    worst = 0.0
+    for name in sys.argv[1:] or NETWORKS:
+        graph = archspec.load(name)
+        for batch in BATCHES:
+            for optimizer in OPTIMIZERS:
+                start = time.perf_counter()
+                ours = training_memory(graph, batch, optimizer).peak.bytes
+                middle = time.perf_counter()
+                theirs = tracked_peak(graph, batch, optimizer)
+                end = time.perf_counter()
+                apart = 100 * (ours / theirs - 1)
+                worst = max(worst, abs(apart))
+                print(
+                    f"{name:16} {optimizer:9} {batch:5} {ours:16,} {theirs:16,} {apart:+7.3f} % "
+                    f"{1e3 * (middle - start):6.1f} ms {end - middle:6.1f} s",
+                    flush=True,
+                )
+    print(f"at most {worst:.3f} % apart")
+
+
+if __name__ == "__main__":
+    main()

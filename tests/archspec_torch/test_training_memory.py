@@ -1,0 +1,83 @@
+"""Memory and cost of training, found without running, against what torch sees when it runs."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import archspec
+from archspec.analysis.training import training_memory
+from archspec.analysis.weight_file import weight_file_bytes
+
+SMALL = {"lenet5": None, "resnet18": "3x64x64", "googlenet": "3x96x96", "mobilenet_v2": "3x64x64"}
+
+
+def small(name: str) -> archspec.TypedGraph:
+    return archspec.load(name, input=SMALL[name])
+
+
+@pytest.fixture(scope="module")
+def tracked_peak(root: Path) -> Callable[[archspec.TypedGraph, int, str], int]:
+    found: Any = runpy.run_path(str(root / "benchmarks" / "memory.py"))["tracked_peak"]
+    return found
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(("batch", "optimizer"), [(1, "adam"), (8, "momentum"), (32, "sgd")])
+def test_the_peak_is_what_mem_tracker_sees(name, batch, optimizer, tracked_peak):
+    graph = small(name)
+    ours, theirs = training_memory(graph, batch, optimizer).peak.bytes, tracked_peak(graph, batch, optimizer)
+    assert abs(ours - theirs) <= 0.001 * theirs
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet18", "googlenet"])
+def test_train_flops_are_what_torch_counts(name):
+    """Where no convolution has groups; of those torch counts the backward pass wrongly."""
+    graph = small(name)
+    network = archspec.compile(graph).train()
+    images = torch.randn(2, *graph.types[graph.inputs[0]][0].shape)
+    with FlopCounterMode(display=False) as counter:
+        _sum(network(images)).backward()
+    assert archspec.summarize(graph, 2).train_flops == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_saved_bytes_are_the_storages_that_autograd_keeps(name):
+    graph, batch = small(name), 3
+    network = archspec.compile(graph).train()
+    images = torch.randn(batch, *graph.types[graph.inputs[0]][0].shape)
+    others = {t.untyped_storage().data_ptr() for t in [images, *network.parameters(), *network.buffers()]}
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in others:
+            kept[storage.data_ptr()] = storage
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        found = network(images)
+    total = sum(storage.nbytes() for storage in kept.values())
+    assert _sum(found).requires_grad
+    assert sum(archspec.summarize(graph, batch).saved.values()) == total
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet50", "densenet121", "googlenet", "mobilenet_v2"])
+def test_the_file_of_weights_is_as_large_as_safetensors_makes_it(name):
+    graph = archspec.load(name)
+    graph = archspec.summarize(graph).graph  # without training heads
+    state = {key: value.clone() for key, value in archspec.compile(graph).state_dict().items()}
+    assert weight_file_bytes(graph) == len(save(state))
+
+
+def _sum(found: Any) -> torch.Tensor:
+    outputs = [found] if torch.is_tensor(found) else list(found.values())
+    return sum((nn.functional.softmax(one, 1).amax() for one in outputs), start=torch.zeros(()))

@@ -20,7 +20,7 @@ def test_a_cell_of_lenet():
 
 def test_padding_is_seen_outside_the_image():
     view = archspec.where(archspec.load("resnet18"), "stage.3", (3, 3))
-    assert view.layer == "stage.3.block.1.relu1"
+    assert view.layer == "stage.3.block.1.act1"
     assert (view.first, view.last) == ((-121, -121), (313, 313))
     assert view.inside == ((0, 223), (0, 223))
 

@@ -83,14 +83,14 @@ def test_from_is_said_where_it_is_not_the_line_before():
     sources = {line.split()[0]: re.split(r"\s{2,}", line)[-1] for line in lines}
     assert sources["stage.0.block.0.shortcut"] == "max_pool1"
     assert sources["stage.0.block.0.add1"] == "+ conv_bn3"
-    assert sources["stage.0.block.1.add1"] == "+ block.0.relu1"
+    assert sources["stage.0.block.1.add1"] == "+ block.0.act1"
     assert sources["stage.0.block.0.conv_bn2"].endswith("MiB")  # nothing: it follows conv_bn1
 
 
 def test_at_80_columns_scopes_become_headings_and_sources_lines():
     text = table(summary("resnet18"), depth=9, width=80)
     assert "\nstage.1.block.0.shortcut\n  conv " in text
-    assert "\n    from stage.0.block.1.relu1\n" in text
+    assert "\n    from stage.0.block.1.act1\n" in text
 
 
 def test_training_heads_are_beside_the_totals():

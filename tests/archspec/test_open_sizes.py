@@ -244,10 +244,33 @@ def test_operators_of_ones_own_that_need_numbers(write_spec: Write, monkeypatch:
 
 @pytest.mark.parametrize(
     "need",
-    [range, bin, float, round, math.gcd, math.isqrt, math.floor, Fraction, lambda n: Fraction(n, 2), lambda n: n / 2]
-    + [lambda n: n * 0.5, lambda n: 0.5 * n, lambda n: Fraction(1, 2) * n, lambda n: 1 + n // n, lambda n: 7 % n]
-    + [lambda n: n - 0.5, lambda n: 0.5 - n, lambda n: n < 0.5, lambda n: 0.5 < n, lambda n: f"{n:,}", lambda n: {n: 1}]
-    + [lambda n: [1, 2][n], lambda n: n == 0.5, lambda n: n**2, lambda n: divmod(n, 2)],
+    [
+        range,
+        bin,
+        float,
+        round,
+        math.gcd,
+        math.isqrt,
+        math.floor,
+        Fraction,
+        lambda n: Fraction(n, 2),
+        lambda n: n / 2,
+        lambda n: n * 0.5,
+        lambda n: 0.5 * n,
+        lambda n: Fraction(1, 2) * n,
+        lambda n: 1 + n // n,
+        lambda n: 7 % n,
+        lambda n: n - 0.5,
+        lambda n: 0.5 - n,
+        lambda n: n < 0.5,
+        lambda n: n >= 1.5,
+        lambda n: f"{n:,}",
+        lambda n: {n: 1},
+        lambda n: [1, 2][n],
+        lambda n: n == 0.5,
+        lambda n: n**2,
+        lambda n: divmod(n, 2),
+    ],
 )
 def test_whatever_needs_a_number_says_so_in_one_way(need: Callable[[Any], object]) -> None:
     height, width = symbol("H"), symbol("W")

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""The folders that archspec ships, and writing files whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from pathlib import Path
 from archspec.errors import fail
 
 
+def shipped(folder: str) -> Path:
+    """A folder that is shipped with archspec: beside the package in a checkout, inside it in a wheel."""
+    package = Path(__file__).resolve().parent
+    inside = package / folder
+    return inside if inside.is_dir() else package.parent / folder
+
+
 @contextmanager
 def replacing(path: Path, code: str = "E505") -> Iterator[Path]:
     """A new file in the folder of `path`, to write under the name given; it becomes `path` when the block ends.
@@ -18,8 +25,10 @@ def replacing(path: Path, code: str = "E505") -> Iterator[Path]:
     before the name does. Where the block ends in any exception, Ctrl-C included, the former file stays and the
     new one goes. Permissions are those of any new file (the umask's); a link is replaced, not followed.
 
-    Raises SpecError, of that code, where the file cannot be written: no permission, a full disk.
+    Raises SpecError, of that code, where the file cannot be written: no permission, a full disk, a folder there.
     """
+    if not path.name or path.is_dir():
+        raise fail(code, f"cannot write '{path}': it is a folder", hint="name a file in it")
     # Part of the name alone: with the rest behind it, a name of the longest kind would be too long.
     written = path.with_name(f".{path.name[:32]}.{os.urandom(6).hex()}")
     try:

@@ -19,8 +19,8 @@ REMEMBERED = 1_000
 class Admission:
     """What a network whose input leaves sizes open asks of its inputs, each (N, C, *spatial).
 
-    In training its training heads have a say too. What was admitted once is remembered for a while. Where the forward pass is
-    traced or compiled nothing is asked: sizes may be symbols there too, and belong to the tracer.
+    In training its training heads have a say too. What was admitted once is remembered for a while. Where the forward
+    pass is traced or compiled nothing is asked: sizes may be symbols there too, and belong to the tracer.
     """
 
     def __init__(self, graph: TypedGraph) -> None:

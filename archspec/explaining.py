@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archspec import files
 from archspec.errors import did_you_mean, fail
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def topics() -> dict[str, list[str]]:
 def codes() -> dict[str, list[str]]:
     """All codes, by how those of one kind begin: a key of `GROUPS`."""
     found: dict[str, list[str]] = {}
-    for path in sorted(_directory().glob("diagnostics/[EW]*.md")):
+    for path in sorted(files.shipped("docs").glob("diagnostics/[EW]*.md")):
         code = path.stem
         found.setdefault(code[:3] if code[:3] in GROUPS else code[:2], []).append(code)
     return found
@@ -92,15 +93,8 @@ def title(code: str) -> str:
     return _diagnostic(code).partition("\n")[0].partition(": ")[2]
 
 
-def _directory() -> Path:
-    """The folder of the documents: beside the package in a checkout, inside it in a wheel."""
-    package = Path(__file__).resolve().parent
-    inside = package / "docs"
-    return inside if inside.is_dir() else package.parent / "docs"
-
-
 def _diagnostic(code: str) -> str:
-    path = _directory() / "diagnostics" / f"{code}.md"
+    path = files.shipped("docs") / "diagnostics" / f"{code}.md"
     if not path.is_file():
         raise fail("E539", f"there is no code {code}", hint="`archspec explain` lists the codes there are")
     return path.read_text(encoding="utf-8")
@@ -130,7 +124,7 @@ def _sections(word: str, spec: str | Path | None) -> Iterator[str]:
 @cache
 def _words() -> dict[str, str]:
     """The sections of docs/words.md, each under every word of its heading."""
-    text = (_directory() / "words.md").read_text(encoding="utf-8")
+    text = (files.shipped("docs") / "words.md").read_text(encoding="utf-8")
     found = {}
     for section in re.split(r"^(?=## )", text, flags=re.M)[1:]:
         heading = section.partition("\n")[0].removeprefix("## ")

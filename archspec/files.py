@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""The folders that archspec ships, and writing files whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from archspec.errors import fail
+
+
+def shipped(folder: str) -> Path:
+    """A folder that is shipped with archspec: beside the package in a checkout, inside it in a wheel."""
+    package = Path(__file__).resolve().parent
+    inside = package / folder
+    return inside if inside.is_dir() else package.parent / folder
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from archspec.infer import infer
 from archspec.ops import REGISTRY
 from archspec.parse import FormError, Parser, parse, parse_blocks, validate
 from archspec.source import Value
-from archspec.spec import STRUCTURAL, Spec, walk
+from archspec.spec import ORDER, STRUCTURAL, Spec, walk
 
 MAX_VARIANTS, MAX_LAYERS = 200, 100_000
 """How much `check` looks at: variants of one file, and layers of all of them together."""
@@ -160,8 +160,7 @@ def resolve(spec: Spec) -> dict[str, object]:
     names = list(spec.blocks) if dynamic else needed
     if names:
         kept["blocks"] = {name: _block_text(spec, name) for name in sorted(names)}
-    order = ("archspec", "name", "cite", "task", "input", "inputs", "vars", "defaults", "blocks", "layers")
-    return {key: kept[key] for key in (*order, *(k for k in kept if k not in order)) if key in kept}
+    return {key: kept[key] for key in (*ORDER, *(k for k in kept if k not in ORDER)) if key in kept}
 
 
 def _block_text(spec: Spec, name: str) -> object:

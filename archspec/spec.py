@@ -18,6 +18,11 @@ from archspec.source import Scalar, Value
 
 MODIFIERS = ("name", "from", "when", "repeat", "each", "join", "own", "was")
 STRUCTURAL = ("layers", "branches", "residual", "act", "share", "map")
+ORDER = (
+    "archspec", "name", "cite", "allow", "task", "input", "inputs", "use", "vars", "defaults",
+    "variants", "blocks", "layers", "heads", "outputs", "assert",
+)  # fmt: skip
+"""Keys of a spec as they are read: what it is called, what comes in, what it is made of, what must hold."""
 PARAMETER_TYPES = ("int", "float", "number", "str", "bool", "list", "layers", "name")
 RESERVED = ("in", "prev", "index")
 JOINS = ("concat", "add", "multiply", "mean", "max", "none")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from archspec import source
+from archspec import files, source
 from archspec.errors import did_you_mean, fail
 from archspec.source import Mapping, Scalar, Value
 
@@ -25,10 +25,8 @@ class Entry:
 
 
 def directory() -> Path:
-    """The folder of the shipped specs: beside the package in a checkout, inside it in a wheel."""
-    package = Path(__file__).resolve().parent
-    inside = package / "specs"
-    return inside if inside.is_dir() else package.parent / "specs"
+    """The folder of the shipped specs."""
+    return files.shipped("specs")
 
 
 @cache

@@ -127,8 +127,12 @@ def _count_node(graph: TypedGraph, node: Node, batch: int, fresh: bool, own_memo
                 trainable += size if weight.kind == "parameter" else 0
     try:
         macs, elementwise = op.macs(inputs, outputs), op.elementwise_ops(inputs, outputs)
-    except TypeError as error:  # an open size is no number, and says so where one is needed
+    except TypeError as error:
         if not graph.sizes:
+            raise
+        from archspec.sizes import NoNumber
+
+        if not isinstance(error, NoNumber):
             raise
         message = f"{op.word} at {node.name}: what it costs is computed from numbers, and its input leaves them open"
         raise fail("E315", message, node.span, "write the image's size, as `--input 3x224x224`", node.trail) from error

@@ -24,7 +24,7 @@ from archspec.cli.common import (
     INTERRUPTED,
     TERMINATED,
     WRONG_INPUT,
-    plugin_fault,
+    plugin_faults,
     plugin_option,
     plugins,
 )
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = sys.argv[1:] if argv is None else argv
         args = _parser(words).parse_args(words)
         run: Callable[[argparse.Namespace], int] = args.run
-        with plugins(args):
+        with plugins(args), plugin_faults():
             status = run(args)
         print(end="", flush=True)
         return status
@@ -102,9 +102,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("ARCHSPEC_DEBUG"):
             raise
-        if (told := plugin_fault(error)) is not None:
-            tell([told])
-            return WRONG_INPUT
         print(
             f"archspec: internal error: {type(error).__name__}: {error}\n"
             "This is a fault of archspec, not of your input: please report it, with what\n"

@@ -6,13 +6,13 @@ import argparse
 import gc
 import os
 import sys
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.errors import Diagnostic, format_diagnostics
+from archspec.errors import Diagnostic, SpecError, format_diagnostics
 
 if TYPE_CHECKING:
     from archspec.graph import TypedGraph
@@ -152,10 +152,19 @@ def plugins(args: argparse.Namespace) -> AbstractContextManager[object]:
     return using(files)
 
 
-def plugin_fault(error: Exception) -> Diagnostic | None:
-    """What to tell of an exception that a plugin raised; None where no plugin was running."""
-    loaded = sys.modules.get("archspec.plugins.faults")
-    return loaded.blame(error) if loaded is not None else None
+@contextmanager
+def plugin_faults() -> Iterator[None]:
+    """An exception that came through a plugin becomes SpecError E556: asked while the plugin is still loaded."""
+    try:
+        yield
+    except (SpecError, OSError):
+        raise
+    except Exception as error:
+        loaded = sys.modules.get("archspec.plugins.faults")
+        told = loaded.blame(error) if loaded is not None and not os.environ.get("ARCHSPEC_DEBUG") else None
+        if told is None:
+            raise
+        raise SpecError(told) from error
 
 
 def format_option(parser: argparse.ArgumentParser, *formats: str) -> None:

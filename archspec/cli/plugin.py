@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from archspec.cli.common import OK, WRONG_INPUT, format_option, print_json, report
+from archspec.cli.common import OK, WRONG_INPUT, format_option, plugin_faults, print_json, report
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +16,7 @@ def run(args: argparse.Namespace) -> int:
     import archspec
     from archspec.plugins import using
 
-    with using([args.file]) as (plugin,):
+    with using([args.file]) as (plugin,), plugin_faults():
         found = archspec.check_plugin(plugin)
     report(found.problems)
     if args.format == "json":

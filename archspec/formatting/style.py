@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from archspec.formatting.tree import BLANK, Group, Item, Leaf
-from archspec.spec import MODIFIERS, STRUCTURAL
+from archspec.spec import MODIFIERS, ORDER, STRUCTURAL
 
-ORDER = (
-    "archspec", "name", "cite", "allow", "task", "input", "inputs", "use", "vars", "defaults",
-    "variants", "blocks", "layers", "heads", "outputs", "assert",
-)  # fmt: skip
-"""Keys of a spec as they are read: what it is called, what comes in, what it is made of, what must hold."""
 SECTIONS = frozenset(("variants", "blocks", "layers", "heads", "outputs", "assert"))
 """Keys with a blank line before them."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from archspec.ops.base import NeedsNumber, Operator, OperatorError, Types, typed
-from archspec.sizes import Sizes, Undecided, Untold, assuming
+from archspec.sizes import NoNumber, Sizes, Undecided, Untold, assuming
 from archspec.sizes.words import all_described, described, listed, numbered
 
 DEEPEST = 24
@@ -75,7 +75,7 @@ def settle(op: Operator, inputs: Types, allowed: Allowed) -> Settled:
         return _settled(op, inputs, allowed)
     except Untold as error:
         raise OpenError(error.code, error.message, error.hint) from None
-    except TypeError as error:  # an open size is no number, and says so where one is needed
+    except NoNumber as error:
         message = f"it computes with the size of its input, and {listed(inputs)} leaves it open"
         raise NeedsNumber(message, hint="write the image's size, as `--input 3x224x224`") from error
 

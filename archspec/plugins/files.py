@@ -6,7 +6,7 @@ import hashlib
 import linecache
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +27,15 @@ FRAMEWORKS = ("torch", "torchvision", "numpy")
 class Plugin:
     """A file of operators: their words, and what tells this version of it from others.
 
-    `distribution`: name and version of the package that brought it, where it was installed.
+    `distribution`: name and version of the package that brought it, where it was installed. `files`: its code, as it
+    is called where something is told of it.
     """
 
     path: Path
     sha256: str
     words: tuple[str, ...]
     distribution: str | None = None
+    files: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -43,11 +45,13 @@ class Plugin:
     @property
     def operators(self) -> list[type[Operator]]:
         """Its operators, in the order of the file."""
-        return [REGISTRY[word] for word in self.words]
+        return [REGISTRY[word] for word in self.words if word in REGISTRY]
 
 
 LOADED: dict[Path, Plugin] = {}
 """Plugins in memory by the file they came from, installed ones too."""
+LOOKED: dict[str, list[Diagnostic]] = {}
+"""What is wrong with installed plugins, by the group of their entry points, once they were looked for."""
 
 
 def load_plugin(file: str | Path) -> Plugin:
@@ -67,12 +71,18 @@ def load_plugin(file: str | Path) -> Plugin:
             unload(LOADED[path])
         before = set(REGISTRY)
         _run(text, str(file), path)
-        words = tuple(word for word in REGISTRY if word not in before)
+        words = words_since(before)
         if not words:
             hint = 'above the class of an operator stands `@operator("its_word")`'
             raise fail("E552", f"'{file}' is loaded as a plugin, and holds no operator", hint=hint)
-        plugin = LOADED[path] = Plugin(path, digest, words)
+        plugin = LOADED[path] = Plugin(path, digest, words, files=(str(file),))
     return plugin
+
+
+def words_since(before: Collection[str]) -> tuple[str, ...]:
+    """Words that are new and no other plugin's: a plugin may load others, whose words stay theirs."""
+    others = {word for plugin in LOADED.values() for word in plugin.words}
+    return tuple(word for word in REGISTRY if word not in before and word not in others)
 
 
 def unload(plugin: Plugin) -> None:
@@ -88,6 +98,8 @@ def unload(plugin: Plugin) -> None:
     for module in {cls.__module__ for cls in classes}:
         sys.modules.pop(module, None)
     LOADED.pop(plugin.path, None)
+    for file in plugin.files:
+        _forget(file)
 
 
 @contextmanager
@@ -119,20 +131,34 @@ def plugin_of(word: str) -> Plugin | None:
 @contextmanager
 def whole_or_not_at_all() -> Iterator[None]:
     """Where loading fails, what is registered is again what it was before."""
-    tables = (REGISTRY, PLACES, LOWERINGS, LOADED)
+    tables = (REGISTRY, PLACES, LOWERINGS, LOADED, LOOKED)
     before, activations, modules = [dict(table) for table in tables], list(ACTIVATIONS), dict(sys.modules)
+    former_operators = set(REGISTRY.values())
+    files = {file: linecache.cache.get(file) for file in faults.FILES}
     try:
         yield
     except BaseException:
+        run = {cls.__module__ for cls in REGISTRY.values() if cls not in former_operators}
         for table, former in zip(tables, before, strict=True):
             table.clear()  # type: ignore[attr-defined]
             table.update(former)  # type: ignore[attr-defined]
         ACTIVATIONS[:] = activations
-        for name in [name for name in sys.modules if name.startswith(_PREFIX)]:
+        for file in faults.FILES - files.keys():
+            _forget(file)
+        for file, lines in files.items():
+            faults.FILES.add(file)
+            if lines is not None:
+                linecache.cache[file] = lines
+        for name in [name for name in sys.modules if name.startswith(_PREFIX) or name in run]:
             if name not in modules:
                 del sys.modules[name]
         sys.modules.update({name: module for name, module in modules.items() if name.startswith(_PREFIX)})
         raise
+
+
+def _forget(file: str) -> None:
+    faults.FILES.discard(file)
+    linecache.cache.pop(file, None)
 
 
 def _read(path: Path) -> bytes:

@@ -34,7 +34,7 @@ def _guarded(name: str, rule: Callable[..., Any], check: Callable[[Any], Problem
             result = rule(op, *types)
         except (OperatorError, SpecError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if type(error).__module__.startswith("archspec."):
                 raise  # of those who asked: the arithmetic of open sizes speaks in exceptions
             hint = "raise OperatorError where an input does not fit, with the numbers and what would fit"

@@ -17,12 +17,9 @@ from archspec.errors import Diagnostic, SpecError, fail
 from archspec.ops import REGISTRY
 from archspec.ops.base import Operator
 from archspec.plugins import faults
-from archspec.plugins.files import LOADED, Plugin, whole_or_not_at_all
+from archspec.plugins.files import LOADED, LOOKED, Plugin, whole_or_not_at_all, words_since
 
 GROUP = "archspec.plugins"
-
-_looked: list[Diagnostic] | None = None
-"""What is wrong with installed plugins, once they were looked for."""
 
 
 def operator_called(word: str) -> type[Operator] | None:
@@ -34,21 +31,20 @@ def operator_called(word: str) -> type[Operator] | None:
 
 def installed() -> list[Plugin]:
     """The installed plugins, loaded the first time that they are asked for; without those that are broken."""
-    global _looked
-    if _looked is None:
-        _looked = []
+    if GROUP not in LOOKED:
+        wrong = LOOKED[GROUP] = []
         for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
             try:
                 with whole_or_not_at_all():
                     _load(point)
             except SpecError as error:
-                _looked += error.diagnostics
+                wrong += error.diagnostics
     return [plugin for plugin in LOADED.values() if plugin.distribution]
 
 
 def broken() -> list[Diagnostic]:
     """What is wrong with installed plugins (E551 to E554), as far as they were looked for."""
-    return list(_looked or [])
+    return list(LOOKED.get(GROUP, []))
 
 
 def _load(point: EntryPoint) -> None:
@@ -62,13 +58,15 @@ def _load(point: EntryPoint) -> None:
         message = f"the installed plugin '{point.name}' of {distribution} raised {faults.named(error)}"
         hint = f"`pip uninstall {point.dist.name}` does away with it" if point.dist else None
         raise fail("E551", message, hint=hint) from error
-    words = tuple(word for word in REGISTRY if word not in before or _within(REGISTRY[word], point.module))
+    new = words_since(before)
+    words = tuple(word for word in REGISTRY if word in new or _within(REGISTRY[word], point.module))
     if not words:
         raise fail("E552", f"the installed plugin '{point.name}' of {distribution} holds no operator")
     path = Path(sys.modules[point.module].__file__ or point.module)
-    faults.FILES.update(module.__file__ or "" for module in {sys.modules[REGISTRY[word].__module__] for word in words})
+    files = {sys.modules[REGISTRY[word].__module__].__file__ or "" for word in words}
+    faults.FILES.update(files)
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-    LOADED[path] = Plugin(path, digest, words, distribution)
+    LOADED[path] = Plugin(path, digest, words, distribution, tuple(sorted(files)))
 
 
 def _within(cls: type[Operator], module: str) -> bool:

@@ -2,6 +2,7 @@
 
 from archspec.sizes.admissible import ANY, Sizes
 from archspec.sizes.forms import Untold
+from archspec.sizes.number import NoNumber
 from archspec.sizes.open import Open, Undecided, assuming, common_divisor, larger, smaller, symbol
 from archspec.sizes.requirement import Requirement
 from archspec.sizes.text import PEOPLE, PROGRAMS
@@ -11,6 +12,7 @@ __all__ = [
     "ANY",
     "PEOPLE",
     "PROGRAMS",
+    "NoNumber",
     "Open",
     "Requirement",
     "Sizes",

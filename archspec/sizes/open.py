@@ -1,7 +1,7 @@
 """An open size: an axis whose length the spec leaves open, and what windows make of it.
 
 It takes part in the arithmetic of the operators' rules as an `int` does, and in nothing else: where a rule needs
-a number (a greatest common divisor, a range, the shape of a weight) it fails loudly, and is refused.
+a number (a greatest common divisor, a range, a float) `NoNumber` is raised, and the size is refused.
 
 A rule may ask whether one size equals another, or is below it. While a rule runs under `assuming`, the answer is
 proved for all sizes assumed possible; where it is yes at some and no at others, `Undecided` says which, and the
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, cast
 from archspec.sizes import forms
 from archspec.sizes.admissible import Sizes
 from archspec.sizes.forms import Form, Untold
+from archspec.sizes.number import NoNumber, Unnumbered
 from archspec.sizes.proof import signs
 from archspec.sizes.text import PEOPLE, Style, factor, text
 
@@ -55,7 +56,7 @@ def assumed() -> Mapping[str, Sizes] | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Open:
+class Open(Unnumbered):
     """A size that is a function of one open size, `symbol`."""
 
     symbol: str
@@ -68,7 +69,7 @@ class Open:
             return _size(self.symbol, forms.plus(self.form, Form((), other)))
         if isinstance(other, Open) and other.symbol == self.symbol:
             return _size(self.symbol, forms.plus(self.form, other.form))
-        return cast(int, self._volume() + other if isinstance(other, Open) else NotImplemented)
+        return cast(int, self._volume() + other if isinstance(other, Open) else self._with(other))
 
     __radd__ = __add__
 
@@ -76,25 +77,27 @@ class Open:
         return _size(self.symbol, forms.scaled(self.form, -1))
 
     def __sub__(self, other: object) -> int:
-        return self + -other if isinstance(other, int | Open) else cast(int, NotImplemented)
+        return self + -other if isinstance(other, int | Open) else cast(int, self._with(other))
 
     def __rsub__(self, other: object) -> int:
-        return -self + other if type(other) is int else cast(int, NotImplemented)
+        return -self + other if type(other) is int else cast(int, self._with(other))
 
     def __mul__(self, other: object) -> int:
         if type(other) is int:
             return _size(self.symbol, forms.scaled(self.form, other))
-        return cast(int, self._volume() * other if isinstance(other, Open) else NotImplemented)
+        return cast(int, self._volume() * other if isinstance(other, Open) else self._with(other))
 
     __rmul__ = __mul__
 
     def __floordiv__(self, other: object) -> int:
-        if type(other) is not int or not other:
-            return cast(int, NotImplemented)
+        if type(other) is not int:
+            return cast(int, self._with(other))
+        if not other:
+            raise ZeroDivisionError(f"{self} divided by 0")
         return _size(self.symbol, forms.floor(self.form if other > 0 else forms.scaled(self.form, -1), abs(other)))
 
     def __mod__(self, other: object) -> int:
-        return self - self // other * other if type(other) is int else cast(int, NotImplemented)
+        return self - self // other * other if type(other) is int else cast(int, self._with(other))
 
     def _volume(self) -> Volume:
         from archspec.sizes.volume import Volume
@@ -106,9 +109,9 @@ class Open:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Open) and other.symbol == self.symbol and other.form == self.form:
             return True
-        if not isinstance(other, int | Open):
-            return NotImplemented
         allowed = _ASSUMED.get()
+        if not isinstance(other, int | Open):
+            return NotImplemented if allowed is None else cast(bool, self._with(other))
         if allowed is None:
             return False
         less, same, more = signs(self._minus(other), allowed[self.symbol])
@@ -131,15 +134,15 @@ class Open:
 
     def __hash__(self) -> int:
         if _ASSUMED.get() is not None:
-            raise TypeError("a rule may not look an open size up: it would miss sizes that are equal")
+            raise NoNumber("a rule may not look an open size up: it would miss sizes that are equal")
         return hash((self.symbol, self.form))
 
     def _ordered(self, other: object, below: bool, same: bool) -> bool:
         if not isinstance(other, int | Open):
-            return cast(bool, NotImplemented)
+            return cast(bool, self._with(other))
         allowed = _ASSUMED.get()
         if allowed is None:
-            raise TypeError(f"{self} and {other} have no order while {self.symbol} is open")
+            raise NoNumber(f"{self} and {other} have no order while {self.symbol} is open")
         rest, within = self._minus(other), allowed[self.symbol]
         if forms.rising(rest) and forms.value(rest, within.first) >= (1 if below == same else 0):
             return not below  # most questions: does this window fit; and it does at the smallest size

@@ -11,11 +11,12 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import takewhile
 from math import prod
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from archspec.sizes import forms
 from archspec.sizes.admissible import Sizes, sizes
 from archspec.sizes.forms import MOST, Floor, Form, Untold
+from archspec.sizes.number import NoNumber, Unnumbered
 from archspec.sizes.open import Open, Undecided, assumed
 from archspec.sizes.text import PEOPLE, Style, factor
 
@@ -35,7 +36,7 @@ Coefficient = int | Fraction
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Volume:
+class Volume(Unnumbered):
     """Σ coefficient · product of open sizes.
 
     Coefficients are fractions where sizes are that never round: H/2·W/2 is ¼·H·W.
@@ -65,22 +66,24 @@ class Volume:
 
     def __add__(self, other: object) -> Volume:
         if not isinstance(other, int | Open | Volume):
-            return NotImplemented
+            return cast(Volume, self._with(other))
         return _gathered((*self.terms.items(), *Volume.of(other).terms.items()))
 
     __radd__ = __add__
 
     def __sub__(self, other: object) -> Volume:
-        return self + Volume.of(other) * -1 if isinstance(other, int | Open | Volume) else NotImplemented
+        if not isinstance(other, int | Open | Volume):
+            return cast(Volume, self._with(other))
+        return self + Volume.of(other) * -1
 
     def __rsub__(self, other: object) -> Volume:
-        return self * -1 + other if isinstance(other, int | Open) else NotImplemented
+        return self * -1 + other if isinstance(other, int | Open) else cast(Volume, self._with(other))
 
     def __mul__(self, other: object) -> Volume:
         if isinstance(other, int):
             return Volume({product: _plain(n * other) for product, n in self.terms.items()} if other else {})
         if not isinstance(other, Open | Volume):
-            return NotImplemented
+            return cast(Volume, self._with(other))
         right = Volume.of(other).terms.items()
         return _gathered((_multiplied(a, b), m * n) for a, m in self.terms.items() for b, n in right)
 
@@ -102,8 +105,10 @@ class Volume:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Volume) and self.terms == other.terms:
             return True
-        if assumed() is None or not isinstance(other, int | Open | Volume):
+        if assumed() is None:
             return False
+        if not isinstance(other, int | Open | Volume):
+            return cast(bool, self._with(other))
         return _is_zero(self - other)
 
     def __bool__(self) -> bool:
@@ -111,7 +116,7 @@ class Volume:
 
     def __hash__(self) -> int:
         if assumed() is not None:
-            raise TypeError("a rule may not look an open volume up: it would miss volumes that are equal")
+            raise NoNumber("a rule may not look an open volume up: it would miss volumes that are equal")
         return hash(frozenset(self.terms.items()))
 
     # what it is

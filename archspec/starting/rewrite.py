@@ -19,10 +19,10 @@ import yaml
 from archspec import overrides, source
 from archspec.errors import SpecError
 from archspec.source.text import decode
+from archspec.spec import ORDER
 
 DROPPED = ("variants", "cite", "assert")
 """What speaks of the original: the citation is its own, and its counts hold until the first change."""
-ORDER = ("archspec", "name", "task", "input", "inputs", "use", "vars", "defaults", "blocks", "layers")
 WIDTH = 110
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

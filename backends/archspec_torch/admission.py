@@ -12,12 +12,15 @@ from archspec.graph import TypedGraph
 from archspec.infer import infer
 from archspec.passes.deploy import deploy
 
+REMEMBERED = 1_000
+"""Shapes of inputs that are remembered as admitted. Past that those since are forgotten: asking again takes little."""
+
 
 class Admission:
     """What a network whose input leaves sizes open asks of its inputs, each (N, C, *spatial).
 
-    In training its training heads have a say too. What was admitted once is remembered. Where the forward pass is
-    traced or compiled nothing is asked: sizes may be symbols there too, and belong to the tracer.
+    In training its training heads have a say too. What was admitted once is remembered for a while. Where the forward
+    pass is traced or compiled nothing is asked: sizes may be symbols there too, and belong to the tracer.
     """
 
     def __init__(self, graph: TypedGraph) -> None:
@@ -37,6 +40,8 @@ class Admission:
             self.deployed = deployed if deployed is self.graph else infer(deployed)
         graph = self.graph if training or self.deployed is None else self.deployed
         sizes_of(graph, {name: tuple(x.shape[1:]) for name, x in zip(graph.inputs, inputs, strict=True)})
+        if len(self.admitted) >= REMEMBERED:
+            self.admitted.clear()
         self.admitted.add(key)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Admission:

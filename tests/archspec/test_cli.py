@@ -264,6 +264,14 @@ def test_an_unwritable_output_is_told_without_a_traceback(run_archspec: Run) -> 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", [("expand", "lenet5"), ("schema",)])
+@pytest.mark.parametrize("output", [".", "..", "/"])
+def test_a_folder_is_no_file_to_write(command: tuple[str, ...], output: str, run_archspec: Run) -> None:
+    done = run_archspec(*command, "-o", output)
+    assert done.returncode == 1
+    assert f"E505: cannot write '{output}': it is a folder" in done.stderr
+
+
 def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "archspec", "summarize", "resnet152", "--format", "json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as process:

@@ -6,12 +6,14 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archspec import SpecError, load
+from archspec.errors import Span, fail
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,13 +37,21 @@ def test_three_hundred_mutants(mutations: ModuleType) -> None:
     assert any(tally.offered for tally in found.values()), "no edit was offered: nothing of that was tried"
 
 
-def test_a_fault_is_found(mutations: ModuleType, tmp_path: Path) -> None:
+def test_a_fault_is_found(mutations: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What counts the faults sees them."""
     text = "archspec: 1\ninput: [3, 8, 8]\nlayers: [relu]\n"
     accepted = mutations.Mutant("typo: key", "t", text.encode(), "relu", "rleu")
     assert mutations.tried(accepted, tmp_path).faults == {"typo accepted": 1}
-    unplaced = mutations.Mutant("line gone", "t", b"archspec: 1\nuse: std\nlayers: [conv_bn: 0]\ninput: [3, 8, 8]")
-    assert mutations.tried(unplaced, tmp_path).faults == {}
+    refused = mutations.Mutant("line gone", "t", b"archspec: 1\nuse: std\nlayers: [conv_bn: 0]\ninput: [3, 8, 8]")
+    assert mutations.tried(refused, tmp_path).faults == {}
+    for raised, tallied in (
+        (ValueError("nobody caught it"), "traceback"),
+        (fail("E310", "it is somewhere"), "unplaced"),
+        (fail("E310", "it is elsewhere", Span("other.yaml", 1, 1)), "unplaced"),
+        (fail("E310", "it is below the last line", Span(str(tmp_path / "spec.yaml"), 5, 1)), "unplaced"),
+    ):
+        monkeypatch.setattr("archspec.load", Mock(side_effect=raised))
+        assert mutations.tried(refused, tmp_path).faults == {tallied: 1}
 
 
 def test_mutants_are_the_same_for_the_same_seed(mutations: ModuleType) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from archspec.analysis.open_sizes import sentences, smallest
 from archspec.cli import main
 from archspec.close import close, sizes_of
 from archspec.errors import Diagnostic, SpecError
+from archspec.sizes import ANY, NoNumber, assuming, symbol
 
 Write = Callable[..., Path]
 
@@ -239,6 +242,62 @@ def test_operators_of_ones_own_that_need_numbers(write_spec: Write, monkeypatch:
     monkeypatch.setattr(GlobalAvgPool, "elementwise_ops", lambda self, inputs, outputs: round(inputs[0].shape[1]))
     with pytest.raises(SpecError, match="E315: global_avg_pool at global_avg_pool1: what it costs"):
         archspec.summarize(archspec.load(path))
+
+
+@pytest.mark.parametrize(
+    "need",
+    [
+        range,
+        bin,
+        float,
+        round,
+        math.gcd,
+        math.isqrt,
+        math.floor,
+        Fraction,
+        lambda n: Fraction(n, 2),
+        lambda n: n / 2,
+        lambda n: n * 0.5,
+        lambda n: 0.5 * n,
+        lambda n: Fraction(1, 2) * n,
+        lambda n: 1 + n // n,
+        lambda n: 7 % n,
+        lambda n: n - 0.5,
+        lambda n: 0.5 - n,
+        lambda n: n < 0.5,
+        lambda n: n >= 1.5,
+        lambda n: f"{n:,}",
+        lambda n: {n: 1},
+        lambda n: [1, 2][n],
+        lambda n: n == 0.5,
+        lambda n: n**2,
+        lambda n: divmod(n, 2),
+    ],
+)
+def test_whatever_needs_a_number_says_so_in_one_way(need: Callable[[Any], object]) -> None:
+    height, width = symbol("H"), symbol("W")
+    with assuming({"H": ANY, "W": ANY}):
+        for size in (height, height // 2 + 1, height * width):
+            with pytest.raises(NoNumber):
+                need(size)
+
+
+def test_what_has_no_meaning_at_any_size_is_a_mistake_of_the_rule() -> None:
+    size: Any = symbol("H")
+    for mistake in (lambda: size + "1", lambda: size + None, lambda: size(1), lambda: size < "1"):
+        with pytest.raises(TypeError) as caught:
+            mistake()
+        assert not isinstance(caught.value, NoNumber)
+    with pytest.raises(ZeroDivisionError):
+        size // 0
+
+
+def test_a_mistake_in_a_rule_is_not_taken_for_a_need(write_spec: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    from archspec.ops.pool import GlobalAvgPool
+
+    monkeypatch.setattr(GlobalAvgPool, "infer", lambda self, inputs: inputs[0] + None)
+    with pytest.raises(TypeError):
+        archspec.load(write_spec("- global_avg_pool", "[3, H, W]"))
 
 
 # ---- the warning

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import pickle
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 import archspec
 from archspec import SpecError
 from archspec.ops import REGISTRY
-from archspec.plugins import load_plugin, plugin_of, unload, using
+from archspec.plugins import faults, load_plugin, plugin_of, unload, using
 
 HEAD = "from archspec.plugins import *\n"
 DOUBLE = HEAD + "@operator('double')\nclass Double(Operator):\n    def infer(self, inputs): return inputs\n"
@@ -158,3 +159,31 @@ def test_all_that_is_wrong_with_several_is_told_at_once(plugin: Callable[..., Pa
 
     assert [code for code, *_ in told(load_all)] == ["E551", "E552"]
     assert "double" not in REGISTRY
+
+
+OUTER = DOUBLE.replace("ouble", "ouble_outer").replace("double_outer", "outer")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_plugin_may_load_another(order: int, plugin: Callable[..., Path]) -> None:
+    """Each has its own words, whichever of them is unloaded first."""
+    inner = plugin(DOUBLE, "inner.py")
+    outer = plugin(f"from archspec.plugins import load_plugin\nload_plugin({str(inner)!r})\n{OUTER}", "outer.py")
+    with using([outer]) as (found,):
+        assert found.words == ("outer",)
+        assert plugin_of("double") == load_plugin(inner)
+        for one in (found, load_plugin(inner))[::order]:
+            unload(one)
+            assert not {*one.words} & REGISTRY.keys()
+    assert not {"double", "outer"} & REGISTRY.keys()
+
+
+def test_nothing_of_its_text_is_kept(plugin: Callable[..., Path]) -> None:
+    path = str(plugin(DOUBLE))
+    with using([path]):
+        assert path in faults.FILES and path in linecache.cache
+    assert path not in faults.FILES and path not in linecache.cache
+    broken = str(plugin(DOUBLE + "1 / 0", "broken.py"))
+    with pytest.raises(SpecError):
+        load_plugin(broken)
+    assert broken not in faults.FILES and broken not in linecache.cache

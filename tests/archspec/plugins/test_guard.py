@@ -48,6 +48,7 @@ def rule(name: str, body: str) -> str:
         (rule("elementwise_ops", "return None"), "a whole number, not None"),
         (rule("window", "return (3, 3)"), "a Window or None, not a tuple"),
         (rule("steps", "return (1, 1)"), "a tuple of Fractions"),
+        (rule("infer", "raise SystemExit(3)"), "`infer` raised SystemExit: 3"),
         (rule("label", "return 3"), "text, not an int"),
         (rule("label", "raise RuntimeError"), "`label` raised RuntimeError"),
     ],
@@ -84,3 +85,15 @@ def test_refusals_pass_the_guard_as_they_are(plugin: Callable[..., Path]) -> Non
     with pytest.raises(OperatorError) as caught:
         REGISTRY["double"]().infer((TensorType((3,)),))
     assert (caught.value.message, caught.value.argument, caught.value.hint) == ("3 is not 4", "by", "write 4")
+
+
+@pytest.mark.parametrize("need", ["range(inputs[0].shape[1])", "__import__('math').gcd(inputs[0].shape[1], 2)"])
+def test_a_number_that_is_needed_is_no_fault_of_the_plugin(
+    need: str, plugin: Callable[..., Path], write_spec: Callable[..., Path], told: Told
+) -> None:
+    load_plugin(plugin(HEAD + rule("infer", f"return (inputs[0],) if {need} else inputs")))
+    ((code, _, _, message),) = told(lambda: archspec.load(write_spec("- double", "[3, H, W]")))
+    assert code == "E315" and "computes with the size of its input" in message
+    load_plugin(plugin(HEAD + rule("infer", "return inputs[0].shape[1] + None")))
+    ((code, *_),) = told(lambda: archspec.load(write_spec("- double", "[3, H, W]")))
+    assert code == "E555"

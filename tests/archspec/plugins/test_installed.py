@@ -68,3 +68,19 @@ def test_a_broken_one_is_told_beside_the_word_that_was_looked_for(
     assert found.keys() == {"E130", "E551", "E552", "E553"}
     assert found["E551"] == "the installed plugin 'broken' of broken 1.2 raised ZeroDivisionError: division by zero"
     assert "'xyzzy'" in found["E130"]
+
+
+def test_they_are_looked_for_again_where_what_asked_for_them_failed(
+    site: Callable[..., dict[str, str]], plugin: Callable[..., Path]
+) -> None:
+    asks = plugin("from archspec.plugins import installed\nassert installed()\n1 / 0\n")
+    code = f"""
+from archspec import SpecError
+from archspec.plugins import broken, installed, load_plugin
+try:
+    load_plugin({str(asks)!r})
+except SpecError as error:
+    print(error.diagnostics[0].code, [plugin.words for plugin in installed()], broken())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=site(doubling=DOUBLE))
+    assert done.stdout == "E551 [('double',)] []\n", done.stderr

@@ -60,6 +60,8 @@ class Expansion:
         self.renames = Renames()
         self.allowed: Mapping[str, Sizes] = {}
         """Of every size that the input leaves open, those that the layers so far take."""
+        self.work = [0]
+        """What it took to find that out."""
 
     # errors
 
@@ -408,8 +410,10 @@ class Expansion:
             outputs = op.infer(inputs)
             return outputs, op.steps(inputs, outputs)
         from archspec.ops.settle import settle  # only the open wait for it
+        from archspec.sizes import counting
 
-        settled = settle(op, inputs, self.allowed)
+        with counting(self.work):
+            settled = settle(op, inputs, self.allowed)
         self.allowed = settled.allowed
         return settled.outputs, settled.steps
 

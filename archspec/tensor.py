@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Literal
 
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "uint8": 1, "bool": 1}
@@ -88,14 +87,6 @@ def larger(a: int, b: int) -> int:
 def smaller(a: int, b: int) -> int:
     """The smaller of two sizes."""
     return min(a, b) if isinstance(a, int) and isinstance(b, int) else -larger(-a, -b)
-
-
-def ratio(a: int, b: int) -> Fraction:
-    """a / b: of open sizes what it comes to in the long run, and 1 where that is 0 or has no end."""
-    if isinstance(a, int) and isinstance(b, int):
-        return Fraction(a, b)
-    rates = [Fraction(0) if isinstance(n, int) else Fraction(n.slope) for n in (a, b)]
-    return rates[0] / rates[1] if all(rates) else Fraction(1)
 
 
 # Window arithmetic, one axis at a time. Sizes meet only +, -, *, // and `larger`, so that a size may

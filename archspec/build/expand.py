@@ -60,6 +60,8 @@ class Expansion:
         self.renames = Renames()
         self.allowed: Mapping[str, Sizes] = {}
         """Of every size that the input leaves open, those that the layers so far take."""
+        self.work = [0]
+        """What it took to find that out."""
 
     # errors
 
@@ -400,10 +402,8 @@ class Expansion:
         shares = self.sharing.owner(self, path, op, types, span, place.phase)
         self.nodes[path] = Node(path, op, taps, span, place.trail, place.phase, shares)
         self.types[path] = outputs
-        # of what is joined, the tensor of the result's size leads: a gate of 1×1 says nothing of its stride
-        leading = [p for p in flow.ports if p.type is not None and p.type.spatial == outputs[0].spatial]
-        jump = (leading if op.category == "merge" and leading else flow.ports)[0].jump
-        ports = (Port(Tap(path, i), t, moved(jump, steps, t.rank)) for i, t in enumerate(outputs))
+        lead, steps = _leading(op, flow.ports, steps)
+        ports = (Port(Tap(path, i), t, *moved(lead, steps, t.rank, path)) for i, t in enumerate(outputs))
         return Flow(tuple(ports))
 
     def typed(self, op: Operator, inputs: Types) -> tuple[Types, Jump]:
@@ -412,10 +412,24 @@ class Expansion:
             outputs = typed(op, inputs)
             return outputs, op.steps(inputs, outputs)
         from archspec.ops.settle import settle  # only the open wait for it
+        from archspec.sizes import counting
 
-        settled = settle(op, inputs, self.allowed)
+        with counting(self.work):
+            settled = settle(op, inputs, self.allowed)
         self.allowed = settled.allowed
         return settled.outputs, settled.steps
+
+
+def _leading(op: Operator, ports: tuple[Port, ...], steps: Jump) -> tuple[Port, Jump]:
+    """Whose grid the output is on, and the steps from there: never by sizes, which an image may change.
+
+    Of what is joined the first tensor that is no gate; of what is made as large as another layer, that layer.
+    """
+    if op.category == "merge":
+        return next((port for port in ports if not port.gate), ports[0]), steps
+    if len(ports) > 1 and "to" in op.references and not all(steps):
+        return ports[1], tuple(Fraction(1) for _ in steps)
+    return ports[0], steps
 
 
 def _type_problem(kind: object, value: object) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from archspec.errors import SpecError
 from archspec.graph import Tap
@@ -31,12 +31,19 @@ class Overflow(SpecError):
 class Port:
     """One tensor: where it comes from and its type (None where the layer that makes it is in error).
 
-    `jump` is how many input pixels one step takes along each spatial axis.
+    `jump` is how many input pixels one step takes along each spatial axis; where a layer's arguments give the size
+    of the grid, how many of its cells, and `grid` is that layer.
     """
 
     tap: Tap
     type: TensorType | None
     jump: Jump = ()
+    grid: str = ""
+
+    @property
+    def gate(self) -> bool:
+        """Whether it is one cell for the whole image, whatever the image's size: its stride says nothing."""
+        return self.grid != "" and self.type is not None and all(type(n) is int and n == 1 for n in self.type.spatial)
 
 
 NOWHERE = Port(Tap("?"), None)
@@ -48,7 +55,13 @@ class Flow:
 
     ports: tuple[Port, ...]
     names: tuple[str, ...] = ()
-    fields: ClassVar[str] = "one tensor has .channels, .rank and .stride; a bundle is picked from: $prev:0"
+
+    @property
+    def fields(self) -> str:
+        """What a tensor can be asked for, and why not for the rest."""
+        if len(self.ports) == 1 and self.ports[0].grid:
+            return f"it has .channels and .rank: '{self.ports[0].grid}' gives it a size, at any size of the image"
+        return "one tensor has .channels, .rank and .stride; a bundle is picked from: $prev:0"
 
     @property
     def broken(self) -> bool:
@@ -75,6 +88,8 @@ class Flow:
             raise Broken
         if name == "channels":
             return kind.channels
+        if name == "stride" and self.ports[0].grid:
+            return None
         return kind.rank if name == "rank" else max(self.ports[0].jump, default=Fraction(1))
 
     def port(self, which: int | str) -> Flow | None:
@@ -199,10 +214,12 @@ class Names:
         return found
 
 
-def moved(jump: Jump, steps: Jump, rank: int) -> Jump:
-    """The jump behind a layer that takes those steps; none where the spatial axes are gone."""
-    if len(jump) != rank:
-        return (ONE,) * rank
+def moved(lead: Port, steps: Jump, rank: int, path: str) -> tuple[Jump, str]:
+    """The jump and the grid behind a layer that takes those steps; none where the spatial axes are gone."""
+    if rank and not all(steps):
+        return (ONE,) * rank, path
+    if len(lead.jump) != rank:
+        return (ONE,) * rank, ""
     if all(step == 1 for step in steps):
-        return jump
-    return tuple(j * step for j, step in zip(jump, steps, strict=True))
+        return lead.jump, lead.grid
+    return tuple(j * step for j, step in zip(lead.jump, steps, strict=True)), lead.grid

@@ -85,7 +85,7 @@ def _symbols(item: Value, top: Place) -> set[str]:
 
 def _open(item: Value, symbols: list[str], position: int, top: Place, expansion: Expansion) -> int:
     """An open size: a symbol, or a declared multiple of one. Raises SpecError E316 for anything else."""
-    from archspec.sizes import ANY, symbol  # only the open wait for it
+    from archspec.sizes import ANY, forget, symbol  # only the open wait for it
 
     assert isinstance(item, Scalar)
     name = symbols[0]
@@ -96,6 +96,8 @@ def _open(item: Value, symbols: list[str], position: int, top: Place, expansion:
         hint = f"`${name}` is the variable's value; an open size needs another name"
         raise fail("E316", f"'{name}' is a variable of this spec, and cannot be an open size too", item.span, hint)
     times, more = _multiple(item, name, len(symbols), top)
+    if not expansion.allowed:
+        forget()
     expansion.allowed = {**expansion.allowed, name: ANY}
     return symbol(name, times, more)
 

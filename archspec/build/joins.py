@@ -156,7 +156,7 @@ def _differs(flow: Flow, out: Flow) -> bool:
     """Whether channels or stride changed on the way through the body: what a shortcut may look at."""
     before, after = flow.ports[0], out.ports[0]
     assert before.type is not None and after.type is not None
-    return before.type.channels != after.type.channels or before.jump != after.jump
+    return before.type.channels != after.type.channels or (before.jump, before.grid) != (after.jump, after.grid)
 
 
 def _projection(expansion: Expansion, layer: Layer, flow: Flow, out: Flow, inner: Place) -> Flow:
@@ -166,6 +166,9 @@ def _projection(expansion: Expansion, layer: Layer, flow: Flow, out: Flow, inner
     if not after.jump:
         message = "a projection is a 1×1 convolution, and these tensors have no spatial axes"
         raise SpecError(Diagnostic("E107", message, layer.span, "write the shortcut's layers: `shortcut: [linear: …]`"))
+    if before.grid != after.grid:
+        message = f"'{after.grid or before.grid}' says how large the body's output is: a projection has no such stride"
+        raise SpecError(Diagnostic("E107", message, layer.span, "write the shortcut's layers: `shortcut: [conv: …]`"))
     steps = [a / b for a, b in zip(after.jump, before.jump, strict=False)]
     if any(step.denominator != 1 for step in steps):
         message = "the body makes its input larger: a projection cannot follow it"

@@ -14,12 +14,14 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from archspec.tensor import TensorType, ratio
+from archspec.tensor import TensorType
 
 Category = Literal["input", "conv", "linear", "pool", "norm", "activation", "merge", "shape", "regularize", "attention"]
 Storage = Literal["new", "view", "activation"]
 Types = tuple[TensorType, ...]
 _ONE = Fraction(1)
+NO_STEP = Fraction(0)
+"""The step of an axis whose size is given: how many cells of the input one stands for depends on the image."""
 
 
 class OperatorError(ValueError):
@@ -143,13 +145,15 @@ class Operator(BaseModel):
         return None
 
     def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
-        """Input cells that one step along each spatial axis of the output takes: below 1 where it enlarges."""
+        """Input cells that one step along each spatial axis of the output takes: below 1 where it enlarges.
+
+        It follows from the arguments alone, never from the size of the image, since shortcuts and conditions
+        look at it; 0 where it cannot, as in a pool to 7×7 cells.
+        """
         window = self.window(inputs)
         if window is not None:
             return tuple(_ONE if stride == 1 else Fraction(stride) for stride in window.stride)
-        if self.category == "merge" or inputs[0].spatial == outputs[0].spatial or inputs[0].rank != outputs[0].rank:
-            return (_ONE,) * outputs[0].rank
-        return tuple(ratio(a, b) for a, b in zip(inputs[0].spatial, outputs[0].spatial, strict=True))
+        return (_ONE,) * outputs[0].rank
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         """What torch keeps for the backward pass; `in_place`: where the layer overwrites its first input."""

@@ -1,9 +1,10 @@
 """Pooling: over sliding windows, over a fixed number of windows, and over everything."""
 
 import math
+from fractions import Fraction
 
 from archspec.ops.arguments import Axes, AxesOrNone, Flag, Padding
-from archspec.ops.base import Operator, Sample, Saved, Types, Window, operator
+from archspec.ops.base import NO_STEP, Operator, Sample, Saved, Types, Window, operator
 from archspec.ops.windows import (
     axes_label,
     output_sizes,
@@ -148,6 +149,9 @@ class AdaptiveAvgPool(Operator):
     def window(self, inputs: Types) -> Window | None:
         return _adaptive_window(inputs[0], self.size)
 
+    def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
+        return (NO_STEP,) * outputs[0].rank
+
     def label(self) -> str:
         return f"avg → {axes_label(self.size)}"
 
@@ -184,6 +188,9 @@ class AdaptiveMaxPool(Operator):
     def window(self, inputs: Types) -> Window | None:
         return _adaptive_window(inputs[0], self.size)
 
+    def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
+        return (NO_STEP,) * outputs[0].rank
+
     def label(self) -> str:
         return f"max → {axes_label(self.size)}"
 
@@ -208,6 +215,9 @@ class GlobalAvgPool(Operator):
     )
 
     keep: Flag = False
+
+    def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
+        return (NO_STEP,) * outputs[0].rank
 
     def infer(self, inputs: Types) -> Types:
         return _reduced("global_avg_pool", inputs[0], self.keep)
@@ -236,6 +246,9 @@ class GlobalMaxPool(Operator):
     )
 
     keep: Flag = False
+
+    def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
+        return (NO_STEP,) * outputs[0].rank
 
     def infer(self, inputs: Types) -> Types:
         return _reduced("global_max_pool", inputs[0], self.keep)

@@ -1,9 +1,10 @@
 """Layers that change the resolution: up- and subsample, channels into space and back."""
 
+from fractions import Fraction
 from typing import Literal
 
 from archspec.ops.arguments import Axes, AxesOrNone, Count, Flag
-from archspec.ops.base import Operator, OperatorError, Reference, Sample, Types, Window, operator
+from archspec.ops.base import NO_STEP, Operator, OperatorError, Reference, Sample, Types, Window, operator
 from archspec.ops.windows import AXES, axes_label, ones, per_axis, refuse_without_axes, wanted_size
 from archspec.tensor import TensorType
 
@@ -68,6 +69,11 @@ class Upsample(Operator):
                     "a stride or a pooling layer makes it smaller, `crop` cuts it",
                 )
         return (TensorType((x.channels, *spatial), x.dtype),)
+
+    def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
+        if self.scale is None:
+            return (NO_STEP,) * outputs[0].rank
+        return tuple(Fraction(1, by) for by in per_axis("scale", self.scale, inputs[0]))
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return 0 if self.mode == "nearest" else (2 ** (inputs[0].rank + 1) - 1) * outputs[0].numel
@@ -148,6 +154,9 @@ class PixelShuffle(Operator):
                 f"{-(-x.channels // square) * square} channels would fit",
             )
         return (TensorType((x.channels // square, *(n * self.scale for n in x.spatial)), x.dtype),)
+
+    def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
+        return (Fraction(1, self.scale),) * 2
 
     def label(self) -> str:
         return f"pixel shuffle ×{self.scale}"

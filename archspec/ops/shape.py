@@ -1,13 +1,14 @@
 """Layers that change the shape and no value: identity, flatten and reshape, pad and crop."""
 
 import math
+from fractions import Fraction
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from archspec.ops.arguments import LARGEST, AxesFromZero, AxesOrNone, Count
-from archspec.ops.base import NeedsNumber, Operator, OperatorError, Reference, Sample, Types, Window, operator
+from archspec.ops.base import NO_STEP, NeedsNumber, Operator, OperatorError, Reference, Sample, Types, Window, operator
 from archspec.ops.windows import AXES, axes_label, ones, per_axis, refuse_without_axes, wanted_size
 from archspec.tensor import TensorType
 
@@ -140,6 +141,9 @@ class Reshape(Operator):
                 "shape",
             )
         return (TensorType(tuple(x.numel // known if n == -1 else n for n in self.shape), x.dtype),)
+
+    def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
+        return (NO_STEP,) * outputs[0].rank
 
     def label(self) -> str:
         return f"reshape {axes_label(self.shape)}"

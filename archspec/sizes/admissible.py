@@ -49,15 +49,17 @@ class Sizes:
         yield from (n for n in range(self.start, end) if n % self.period in self.remainders)
 
     def __and__(self, other: Sizes) -> Sizes:
-        return self._with(other, lambda a, b: a and b)
+        begin = max(self.first, other.first) if self and other else 1
+        return self._with(other, lambda a, b: a and b, begin)
 
     def __or__(self, other: Sizes) -> Sizes:
-        return self._with(other, lambda a, b: a or b)
+        return self._with(other, lambda a, b: a or b, min((one.first for one in (self, other) if one), default=1))
 
     def __sub__(self, other: Sizes) -> Sizes:
-        return self._with(other, lambda a, b: a and not b)
+        return self._with(other, lambda a, b: a and not b, self.first if self else 1)
 
-    def _with(self, other: Sizes, both: Callable[[bool, bool], bool]) -> Sizes:
+    def _with(self, other: Sizes, both: Callable[[bool, bool], bool], begin: int) -> Sizes:
+        """The sizes that `both` wants, of which none is below `begin`: a deep network's sets start far from 1."""
         if self == other:
             return self if both(True, True) else NONE
         start, period = max(self.start, other.start), lcm(self.period, other.period)
@@ -66,7 +68,7 @@ class Sizes:
             start,
             period,
             (n % period for n in range(start, start + period) if both(n in self, n in other)),
-            (n for n in range(1, start) if both(n in self, n in other)),
+            (n for n in range(begin, start) if both(n in self, n in other)),
         )
 
 

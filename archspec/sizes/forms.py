@@ -12,7 +12,9 @@ question about all sizes has an answer: it is enough to look at finitely many.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -21,6 +23,15 @@ from typing import NamedTuple, TypeAlias
 
 MOST = 100_000
 """Sizes that are looked at one by one, at most: those before a function repeats itself, and those of a period."""
+WIDEST = 200
+"""Atoms of a form, at most: what is joined again and again makes two of each."""
+WORK = 8_000_000
+"""Values of atoms that are worked out for one network, at most: within a second."""
+
+_DONE: ContextVar[list[int] | None] = ContextVar("_DONE", default=None)
+
+
+HINT = "a number in the place of the open size, or a stride that divides the others"
 
 
 class Untold(Exception):
@@ -61,9 +72,13 @@ class Form:
 
     terms: tuple[tuple[Atom, int], ...]
     constant: int = 0
+    atoms: int = field(init=False, compare=False, repr=False)
+    """How many atoms it is written with, those inside others too."""
     _hash: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        inside = (1 if isinstance(atom, Itself) else 1 + atom.inner.atoms for atom, _ in self.terms)
+        object.__setattr__(self, "atoms", sum(inside))
         object.__setattr__(self, "_hash", hash((self.terms, self.constant)))
 
     def __hash__(self) -> int:
@@ -93,7 +108,15 @@ def form(terms: Iterable[tuple[Atom, int]], constant: int = 0) -> Form:
     left = [(atom, coefficient) for atom, coefficient in found.items() if coefficient]
     if len(left) > 1:
         left.sort(key=lambda term: _order(term[0]))
-    return Form(tuple(left), constant)
+    return _bounded(Form(tuple(left), constant))
+
+
+def _bounded(a: Form) -> Form:
+    """The form, where it is not too long to be worked with. Raises Untold E318."""
+    if a.atoms <= WIDEST:
+        return a
+    message = f"its size as a formula of the input's has {a.atoms:,} parts, and no more than {WIDEST} are followed"
+    raise Untold("E318", message, HINT)
 
 
 def order(a: Form) -> tuple[object, ...]:
@@ -174,7 +197,7 @@ def _split(a: Form, by: int) -> Form:
     if isinstance(atom, Floor) and coefficient == 1 and not others:
         inner = floor(plus(atom.inner, Form((), constant * atom.by)), atom.by * by)
     else:
-        inner = Form(((Floor(form(left, constant), by), 1),))
+        inner = _bounded(Form(((Floor(form(left, constant), by), 1),)))
     return plus(form(whole, outside), inner)
 
 
@@ -206,8 +229,8 @@ def smaller(a: Form, b: Form) -> Form:
 def _ever(a: Form) -> tuple[bool, bool]:
     """Whether a is below 0 at some size from 1 on, and whether above."""
     start, length, gain = period(a)
-    values = [value(a, n) for n in range(1, start + length)]
-    return gain < 0 or min(values) < 0, gain > 0 or max(values) > 0
+    found = values(a, range(1, start + length))
+    return gain < 0 or min(found) < 0, gain > 0 or max(found) > 0
 
 
 # ---- values, and how they repeat
@@ -223,6 +246,30 @@ def value(a: Form, n: int) -> int:
             total += coefficient * (value(atom.inner, n) // atom.by)
         else:
             total += coefficient * max(0, value(atom.inner, n))
+    return total
+
+
+def values(a: Form, sizes: Sequence[int]) -> list[int]:
+    """f(n) of many sizes, the parts that several atoms share worked out once."""
+    spend(a, len(sizes))
+    return _values(a, sizes, {})
+
+
+def _values(a: Form, sizes: Sequence[int], known: dict[Form, list[int]]) -> list[int]:
+    if a in known:
+        return known[a]
+    total = [a.constant] * len(sizes)
+    for atom, times in a.terms:
+        if isinstance(atom, Itself):
+            total = [t + times * n for t, n in zip(total, sizes, strict=True)]
+            continue
+        inner = _values(atom.inner, sizes, known)
+        if isinstance(atom, Floor):
+            by = atom.by
+            total = [t + times * (v // by) for t, v in zip(total, inner, strict=True)]
+        else:
+            total = [t + times * v if v > 0 else t for t, v in zip(total, inner, strict=True)]
+    known[a] = total
     return total
 
 
@@ -264,7 +311,7 @@ def _atom_period(atom: Atom) -> Period:
     if not gain:
         return Period(start, length, 0)
     sign = 1 if gain > 0 else -1
-    wrong = max(-(sign * value(atom.inner, n)) for n in range(start, start + length))
+    wrong = max(-sign * v for v in values(atom.inner, range(start, start + length)))
     start += max(0, -(-wrong // abs(gain))) * length  # from here on the inner form keeps its sign
     within_reach(start, length)
     return Period(start, length, gain) if gain > 0 else Period(start, 1, 0)
@@ -277,5 +324,33 @@ def within_reach(start: int, length: int) -> None:
     message = f"its size repeats itself only every {length:,} sizes of the input"
     if start > MOST:
         message = f"its size depends on which of the first {start:,} sizes the input has"
-    hint = "a number in the place of the open size, or a stride that divides the others"
-    raise Untold("E318", f"{message}, and no more than {MOST:,} are looked at", hint)
+    raise Untold("E318", f"{message}, and no more than {MOST:,} are looked at", HINT)
+
+
+# ---- how much is looked at
+
+
+@contextmanager
+def counting(done: list[int]) -> Iterator[None]:
+    """Within it, values worked out are counted in `done`, whose one number is at most WORK."""
+    token = _DONE.set(done)
+    try:
+        yield
+    finally:
+        _DONE.reset(token)
+
+
+def forget() -> None:
+    """Forget what was found before, so that a network is refused or not whatever was asked before it."""
+    for known in (floor, larger, _ever, period):
+        known.cache_clear()
+
+
+def spend(a: Form, sizes: int) -> None:
+    """Count values of a form that are to be worked out. Raises Untold E318 where that is too much."""
+    done = _DONE.get()
+    if a.atoms * sizes > WORK or (done is not None and done[0] + a.atoms * sizes > WORK):
+        message = f"the sizes of its input are so unlike that comparing them takes more than {WORK:,} steps"
+        raise Untold("E318", message, HINT)
+    if done is not None:
+        done[0] += a.atoms * sizes

@@ -10,8 +10,9 @@ from functools import lru_cache
 from math import lcm
 from typing import NamedTuple
 
+from archspec.sizes import forms
 from archspec.sizes.admissible import NONE, Sizes, sizes
-from archspec.sizes.forms import Form, minus, period, rising, value, within_reach
+from archspec.sizes.forms import Form, minus, period, rising, value, values, within_reach
 
 
 class Signs(NamedTuple):
@@ -32,10 +33,12 @@ def signs(a: Form, within: Sizes) -> Signs:
     start = max(repeats.start, within.start)
     within_reach(start, length)
     gain = repeats.gain * (length // repeats.length)
-    first = {n: value(a, n) for n in range(start, start + length) if n in within}
+    late_sizes = [n for n in range(start, start + length) if n in within]
+    first = dict(zip(late_sizes, values(a, late_sizes), strict=True))
     settled = start + length * max((_rounds(v, gain) for v in first.values()), default=0)
     within_reach(settled, length)
-    early = {n: _sign(value(a, n)) for n in within.below(settled)}
+    early_sizes = list(within.below(settled))
+    early = {n: _sign(v) for n, v in zip(early_sizes, values(a, early_sizes), strict=True)}
     late = {n % length: _sign(v + gain * ((settled - start) // length)) for n, v in first.items()}
     return Signs(
         *(
@@ -67,3 +70,9 @@ def equal(a: Form, b: Form, within: Sizes) -> bool:
         return True
     parts = signs(minus(a, b), within)
     return not parts.negative and not parts.positive
+
+
+def forget() -> None:
+    """Forget all that was proved: what a network may cost is counted from its first layer on."""
+    signs.cache_clear()
+    forms.forget()

@@ -10,11 +10,28 @@ from math import gcd, prod
 from typing import cast
 
 from archspec.sizes.admissible import Sizes
-from archspec.sizes.forms import Atom, Floor, Form, Itself, Untold, floor, form, minus, plus, scaled, slope, value
+from archspec.sizes.forms import (
+    Atom,
+    Floor,
+    Form,
+    Itself,
+    Untold,
+    counting,
+    floor,
+    form,
+    minus,
+    plus,
+    scaled,
+    slope,
+    value,
+)
 from archspec.sizes.open import Open
 from archspec.sizes.proof import equal, signs
 from archspec.sizes.text import text
 from archspec.sizes.volume import Volume
+
+FAR = 1009
+"""How far from the smallest sizes another is tried, before any is proved: what rounds differently shows there."""
 
 
 class Simplest:
@@ -22,8 +39,9 @@ class Simplest:
 
     def __init__(self, allowed: Mapping[str, Sizes]):
         self.allowed = allowed
-        self.known: dict[str, list[list[Form]]] = {name: [] for name in allowed}
-        """Forms that are the same at all sizes allowed, by symbol."""
+        self.work = [0]
+        self.known: dict[str, dict[tuple[object, ...], list[list[Form]]]] = {name: {} for name in allowed}
+        """Forms that are the same at all sizes allowed, by symbol; those that look alike at a glance together."""
 
     def note(self, size: object) -> None:
         """A size that occurs: what is equal to it may be written as it is."""
@@ -52,17 +70,25 @@ class Simplest:
         """The forms known to be equal to a size, its own simplification among them."""
         within = self.allowed[size.symbol]
         try:
-            own = simplified(size.form, within)
-            for group in self.known[size.symbol]:
-                if own in group:
-                    return group
-                if slope(own) == slope(group[0]) and equal(own, group[0], within):
-                    group.append(own)
-                    return group
+            with counting(self.work):
+                own = simplified(size.form, within)
+                groups = self.known[size.symbol].setdefault(_glance(own, within), [])
+                for group in groups:
+                    if own in group:
+                        return group
+                    if equal(own, group[0], within):
+                        group.append(own)
+                        return group
         except Untold:  # what repeats itself too seldom stays as it was made
             return [size.form]
-        self.known[size.symbol].append([own])
-        return self.known[size.symbol][-1]
+        groups.append([own])
+        return groups[-1]
+
+
+def _glance(a: Form, within: Sizes) -> tuple[object, ...]:
+    """What equal forms have in common, quick to find: how they grow, and their values at two sizes."""
+    far = max(within.few, default=1) if within.finite else within.following(within.start + FAR)
+    return slope(a), value(a, within.first), value(a, far)
 
 
 def simplified(a: Form, within: Sizes) -> Form:

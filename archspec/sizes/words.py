@@ -41,7 +41,7 @@ def described(allowed: Sizes) -> list[str]:
     first = (regular & allowed).first
     if first > regular.first:
         phrases.append(f"at least {first:,}")
-    if gaps := [n for n in regular.below(allowed.start) if n > first and n not in allowed]:
+    if gaps := [n for n in range(first + 1, allowed.start) if n in regular and n not in allowed]:
         phrases.append(f"not {listed(_cut(runs(gaps)), 'or')}")
     if more := [n for n in sorted(allowed.few) if n not in regular]:
         phrases.append(f"(or {listed(_cut(runs(more)), 'or')})")

@@ -5,6 +5,7 @@ The processes are forked from one that has imported archspec, so that what is me
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -117,6 +118,16 @@ USE = f"{HEAD}use: other.yaml\nlayers: [relu]\n"
 SET = ("summarize", "lenet5", "--set")
 INPUT = ("summarize", "lenet5", "--input")
 TRAIN = ("train", "spec.yaml")
+
+
+def open_sizes(*ways: str, times: int) -> str:
+    """Branches joined by a centre crop, so often, over an image of any size."""
+    branches = "".join(f"          - [{way}]\n" for way in ways)
+    return (
+        "archspec: 1\nname: t\ninput: [3, H, W]\nlayers:\n  - layers:\n      - branches:\n"
+        f"{branches}        join: {{add: {{crop: center}}}}\n    repeat: {times}\n"
+    )
+
 
 ATTACKS = {
     # YAML
@@ -292,6 +303,32 @@ ATTACKS = {
     "a run in UTF-16": Attack("E011", "model: lenet5\n".encode("utf-16"), TRAIN),
     "a run of a million digits": Attack(
         "E010", lambda: f"model: lenet5\ndata: {{kind: digits}}\ntrain: {{epochs: {'9' * 1_000_000}}}", TRAIN
+    ),
+    # open sizes
+    "an open size in two that differ, again and again": Attack(
+        "E318",
+        open_sizes("conv: {out: 2, kernel: 3}", "conv: {out: 2, kernel: 2, stride: 2}, upsample: 3", times=7),
+    ),
+    "an open size by strides of three primes": Attack(
+        "E318",
+        open_sizes(
+            *(f"conv: {{out: 2, kernel: 3, stride: {k}, padding: same}}, upsample: {k}" for k in (7, 11, 13)), times=8
+        ),
+    ),
+    "an open size by strides of every number": Attack(
+        "E318",
+        "archspec: 1\nname: t\ninput: [3, H, W]\nlayers:\n  - branches:\n"
+        + "".join(f"      - [avg_pool: {k}, upsample: {k}]\n" for k in range(2, 40))
+        + "    join: concat\n",
+    ),
+    "an open size by as many strides as can be followed, one at a time": Attack(
+        "E318",
+        "archspec: 1\nname: t\ninput: [3, H, W]\nlayers:\n"
+        + "".join(
+            f"  - {{branches: [[avg_pool: {k}, upsample: {k}], [avg_pool: {j}, upsample: {j}]], "
+            "join: {add: {crop: center}}, from: input}\n"
+            for k, j in itertools.combinations(range(211, 317, 2), 2)
+        ),
     ),
 }  # fmt: skip
 

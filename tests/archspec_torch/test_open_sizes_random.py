@@ -61,7 +61,20 @@ def meeting(draw: st.DrawFn, names: list[str]) -> Layer:
     crop = draw(st.sampled_from(["none", "center"]))
     other = draw(st.sampled_from(["input", *names]))
     kind = draw(
-        st.sampled_from(["branches", "residual", "add", "concat", "to", "crop", "gate", "max", *["hourglass"] * 4])
+        st.sampled_from(
+            [
+                "branches",
+                "residual",
+                "add",
+                "concat",
+                "to",
+                "crop",
+                "gate",
+                "max",
+                *["hourglass"] * 4,
+                *["shortcut"] * 3,
+            ]
+        )
     )
     match kind:
         case "branches":
@@ -70,6 +83,13 @@ def meeting(draw: st.DrawFn, names: list[str]) -> Layer:
             return {"layers": [forks, {"conv": CHANNELS}]}
         case "residual":
             return {"residual": [*draw(bodies), {"conv": {"out": CHANNELS, "kernel": 3, "padding": "same"}}]}
+        case "shortcut":
+            sized = {"upsample": draw(st.sampled_from([{"to": other}, {"size": 7}, {"scale": 2}]))}
+            pooled = {draw(st.sampled_from(["adaptive_avg_pool", "adaptive_max_pool"])): draw(st.integers(1, 4))}
+            ways = [[sized], [pooled], [{"max_pool": 2}, sized], [{"max_pool": 2}, {"upsample": 2}], [pooled, sized]]
+            body = [*draw(bodies), *draw(st.sampled_from(ways))]
+            shortcut = draw(st.sampled_from(["identity", "project", "when_same", "when_same", [{"max_pool": 2}]]))
+            return {"residual": {"body": body, "shortcut": shortcut}}
         case "add":
             return {"add": {"of": [other, "$prev"], "crop": crop}}
         case "concat":
@@ -142,6 +162,7 @@ def open_path(found: TypedGraph, fixed: dict[tuple[int, int], TypedGraph | SpecE
         if not isinstance(graph, TypedGraph):
             continue
         fitting.append((height, width))
+        assert list(found.nodes) == list(graph.nodes), (there, "names depend on the image's size")
         assert {n: tuple(t.at(there) for t in ts) for n, ts in found.types.items()} == dict(graph.types), there
         totals = archspec.summarize(found).totals
         assert totals.at(there) == archspec.summarize(graph).totals, there
@@ -173,3 +194,25 @@ def test_many_random_networks(square: bool, tmp_path: Path) -> None:
         check(layers, tmp_path, square)
 
     run()
+
+
+NAMED = {
+    "upsampled to another": [{"max_pool": 2}, {"upsample": {"to": "a"}}],
+    "upsampled by a scale": [{"max_pool": 2}, {"upsample": 2}],
+    "pooled to a size": [{"adaptive_avg_pool": 8}],
+    "as large by chance": [{"upsample": {"size": 8}}],
+    "shuffled and back": [{"conv": 8}, {"pixel_shuffle": 2}, {"max_pool": 2}],
+}
+
+
+@pytest.mark.parametrize("body", NAMED.values(), ids=list(NAMED))
+def test_names_do_not_depend_on_the_size(body: list[Layer], tmp_path: Path) -> None:
+    """A sum that is there at one size of the image is there at all."""
+    path = tmp_path / "named.yaml"
+    residual = {"residual": {"body": body, "shortcut": "when_same"}}
+    text = {"archspec": 1, "name": "n", "input": [2, 9, 9], "layers": [{"conv": 2, "name": "a"}, residual]}
+    path.write_text(json.dumps(text), encoding="utf-8")
+    sizes: list[list[int | str]] = [[2, "H", "H"], [2, 4, 4], [2, 7, 7], [2, 8, 8]]
+    graphs = [loaded(path, size) for size in sizes]
+    names = {tuple(graph.nodes) for graph in graphs if isinstance(graph, TypedGraph)}
+    assert len(names) == 1, graphs

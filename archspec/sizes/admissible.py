@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from math import lcm
 
-from archspec.sizes.forms import within_reach
+from archspec.sizes.forms import ZERO, afford, within_reach
 
 ALL = frozenset((0,))
 
@@ -62,6 +62,7 @@ class Sizes:
             return self if both(True, True) else NONE
         start, period = max(self.start, other.start), lcm(self.period, other.period)
         within_reach(start, period)
+        afford(start + period, ZERO)
         return sizes(
             start,
             period,

@@ -19,6 +19,8 @@ from functools import lru_cache
 from math import gcd, lcm
 from typing import NamedTuple, TypeAlias
 
+from archspec.effort import MAX_SIZES_IN_ALL, spend
+
 MOST = 100_000
 """Sizes that are looked at one by one, at most: those before a function repeats itself, and those of a period."""
 
@@ -206,6 +208,7 @@ def smaller(a: Form, b: Form) -> Form:
 def _ever(a: Form) -> tuple[bool, bool]:
     """Whether a is below 0 at some size from 1 on, and whether above."""
     start, length, gain = period(a)
+    afford(start + length, a)
     values = [value(a, n) for n in range(1, start + length)]
     return gain < 0 or min(values) < 0, gain > 0 or max(values) > 0
 
@@ -264,10 +267,24 @@ def _atom_period(atom: Atom) -> Period:
     if not gain:
         return Period(start, length, 0)
     sign = 1 if gain > 0 else -1
+    afford(length, atom.inner)
     wrong = max(-(sign * value(atom.inner, n)) for n in range(start, start + length))
     start += max(0, -(-wrong // abs(gain))) * length  # from here on the inner form keeps its sign
     within_reach(start, length)
     return Period(start, length, gain) if gain > 0 else Period(start, 1, 0)
+
+
+def afford(number: int, a: Form) -> None:
+    """Count values of a form that are about to be computed. Raises Untold E318 where they are too many in all."""
+    if not spend(number * _parts(a), "sizes"):
+        message = f"to tell for all sizes of the input takes computing more than {MAX_SIZES_IN_ALL:,} values"
+        raise Untold("E318", message, "a number in the place of the open size, or strides that divide each other")
+
+
+@lru_cache(maxsize=1 << 14)
+def _parts(a: Form) -> int:
+    """How many numbers one value of a form is made of."""
+    return 1 + sum(1 if isinstance(atom, Itself) else _parts(atom.inner) for atom, _ in a.terms)
 
 
 def within_reach(start: int, length: int) -> None:

@@ -11,7 +11,7 @@ from math import lcm
 from typing import NamedTuple
 
 from archspec.sizes.admissible import NONE, Sizes, sizes
-from archspec.sizes.forms import Form, minus, period, rising, value, within_reach
+from archspec.sizes.forms import Form, afford, minus, period, rising, value, within_reach
 
 
 class Signs(NamedTuple):
@@ -32,9 +32,11 @@ def signs(a: Form, within: Sizes) -> Signs:
     start = max(repeats.start, within.start)
     within_reach(start, length)
     gain = repeats.gain * (length // repeats.length)
+    afford(length, a)
     first = {n: value(a, n) for n in range(start, start + length) if n in within}
     settled = start + length * max((_rounds(v, gain) for v in first.values()), default=0)
     within_reach(settled, length)
+    afford(settled, a)
     early = {n: _sign(value(a, n)) for n in within.below(settled)}
     late = {n % length: _sign(v + gain * ((settled - start) // length)) for n, v in first.items()}
     return Signs(

@@ -423,3 +423,9 @@ def test_a_neighbour_and_a_file_above_are_used(tmp_path: Path, zygote: Zygote) -
     (tmp_path / "nets" / "linked.yaml").symlink_to("real.yml")
     (tmp_path / "nets" / "t.yaml").write_text(HEAD + "use: [../shared.yaml, linked.yaml]\nlayers: [a, b]\n")
     assert zygote.run(("check", "nets/t.yaml"), tmp_path)["status"] == 0
+
+
+def test_as_many_variants_as_a_file_may_have_are_looked_at(tmp_path: Path, zygote: Zygote) -> None:
+    variants = many(lambda i: f"v{i}: {{w: {i + 1}}}", 200)
+    (tmp_path / "spec.yaml").write_text(f"{HEAD}vars: {{w: 4}}\nvariants: {{{variants}}}\nlayers: [conv: $w]\n")
+    assert zygote.run(("check", "spec.yaml"), tmp_path)["status"] == 0

@@ -10,6 +10,7 @@ from archspec import overrides as edits
 from archspec import source, zoo
 from archspec.build import build, check_words
 from archspec.build.uses import used_blocks
+from archspec.effort import counted
 from archspec.errors import Diagnostic, Frame, SpecError, fail
 from archspec.graph import TypedGraph
 from archspec.infer import infer
@@ -44,9 +45,10 @@ def load(
 
 def network(parsed: Spec, changed: bool = False) -> TypedGraph:
     """The typed graph of a parsed spec, its assertions checked; where it was changed, only those that always hold."""
-    graph = infer(build(parsed))
-    graph = replace(graph, resolved=resolve(parsed))
-    skipped, wrong = check_asserts(parsed, graph, changed)
+    with counted():
+        graph = infer(build(parsed))
+        graph = replace(graph, resolved=resolve(parsed))
+        skipped, wrong = check_asserts(parsed, graph, changed)
     if wrong:
         raise SpecError(wrong)
     if skipped:
@@ -202,12 +204,17 @@ def check(spec: str | Path, strict: bool = False) -> list[Diagnostic]:
         names: list[str | None] = [variant]
         if Path(str(spec)).is_file() and variant is None and isinstance(variants, source.Mapping):
             names += variants.keys()
-        if len(names) > MAX_VARIANTS:
+        if isinstance(variants, source.Mapping) and len(variants.entries) > MAX_VARIANTS:
             span = source.at(tree, ("variants",), key=True)
-            raise fail("E116", f"{len(names) - 1:,} variants are more than the {MAX_VARIANTS} a file may have", span)
+            raise fail(
+                "E116", f"{len(variants.entries):,} variants are more than the {MAX_VARIANTS} a file may have", span
+            )
         whole = variant is None and (len(names) > 1 or variants is None)
         only_blocks = isinstance(tree, source.Mapping) and not {"layers", "input", "inputs"} & {*tree.keys()}
-        found = _in_blocks(tree, path) if only_blocks and variant is None else _in_networks(tree, path, names, whole)
+        with counted():
+            found = (
+                _in_blocks(tree, path) if only_blocks and variant is None else _in_networks(tree, path, names, whole)
+            )
     except SpecError as error:
         return list(error.diagnostics)
     return [replace(d, severity="error") for d in found] if strict else found

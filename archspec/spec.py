@@ -61,7 +61,7 @@ class Document(_Part):
     """A spec file."""
 
     archspec: Literal[1]
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] = "network"
+    name: Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] = "network"
     cite: Text | None = None
     allow: list[Text] = []
     task: Literal["classify", "regress", "segment", "embed"] = "classify"

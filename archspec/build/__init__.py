@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from archspec.build import loops
 from archspec.build.bind import arguments, check_defaults, operator_called
 from archspec.build.expand import MAX_DIAGNOSTICS, Expansion, unknown_word
 from archspec.build.flow import BROKEN, Broken, Flow, Named, Names, Overflow
 from archspec.build.inputs import input_flow
 from archspec.build.place import Place
 from archspec.build.unseen import unknown_variables
+from archspec.effort import counted
 from archspec.errors import Diagnostic, SpecError
 from archspec.graph import Graph, Head, Phase, Scope, Tap
 from archspec.ops import REGISTRY
@@ -26,13 +28,14 @@ def build(spec: Spec) -> Graph:
     """The graph of a spec. Raises SpecError with every error found, each with its place and trail, and with what
     would make tensors meet that do not."""
     expansion = Expansion(spec)
-    try:
-        return assemble(expansion)
-    except SpecError as error:
-        from archspec.build.home import at_home  # only the mistaken wait for these
-        from archspec.build.mismatch import explained
+    with counted():
+        try:
+            return assemble(expansion)
+        except SpecError as error:
+            from archspec.build.home import at_home  # only the mistaken wait for these
+            from archspec.build.mismatch import explained
 
-        raise SpecError(at_home(expansion, explained(expansion, error.diagnostics))) from None
+            raise SpecError(at_home(expansion, explained(expansion, error.diagnostics))) from None
 
 
 def assemble(expansion: Expansion) -> Graph:
@@ -40,11 +43,11 @@ def assemble(expansion: Expansion) -> Graph:
     spec = expansion.spec
     top = Place("", Names(), {}, Flow(()), trail=spec.variant)
     _keep(expansion, check_words(spec) + check_defaults(spec.defaults, spec.tree, spec.blocks))
-    _variables(expansion, top)
-    _defaults(expansion, top)
-    flow = input_flow(expansion, top)
-    top.inside = flow
     try:
+        _variables(expansion, top)
+        _defaults(expansion, top)
+        flow = input_flow(expansion, top)
+        top.inside = flow
         out = expansion.run(spec.layers, flow, top)
         outputs = _outputs(expansion, top, out)
         heads = {head.name: _head(expansion, top, head.name, outputs) for head in spec.heads}
@@ -111,12 +114,17 @@ def _variables(expansion: Expansion, top: Place) -> None:
     """The file's `vars`, each seeing those written before it."""
     tree = expansion.spec.tree.get("vars")
     for name, value in expansion.spec.variables.items():
+        if loops.uses(value, expansion.failed):
+            expansion.failed.add(name)
+            continue  # it is that one's mistake
         try:
             if name in RESERVED:
                 key = tree.key(name) if isinstance(tree, Mapping) else None
                 message = f"'{name}' is the language's own: choose another name"
                 raise SpecError(Diagnostic("E143", message, key.span if key else value.span))
             top.variables[name] = top.evaluate(value, Flow(()))
+        except Overflow:
+            raise
         except SpecError as error:
             expansion.failed.add(name)
             expansion.report(SpecError(_later(d, expansion.spec) for d in error.diagnostics), top)

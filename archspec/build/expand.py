@@ -13,9 +13,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from archspec import source, zoo
-from archspec.build import bind, joins, loops, paths, sharing
+from archspec.build import bind, joins, least, loops, paths, sharing
 from archspec.build.flow import BROKEN, Broken, Flow, Jump, Named, Names, Overflow, Port, bundle, moved
-from archspec.build.place import Passed, Place
+from archspec.build.place import MAX_NODES, Passed, Place
 from archspec.build.refusal import Refusal
 from archspec.build.renames import Renames
 from archspec.errors import Diagnostic, Related, Span, SpecError, did_you_mean
@@ -32,10 +32,14 @@ from archspec.tensor import TensorType
 if TYPE_CHECKING:
     from archspec.sizes import Sizes
 
-MAX_NODES = 32_000
+MAX_TENSORS = 120_000
+"""Tensors that layers take and give, in all."""
 MAX_NUMEL = 2**48
+MAX_PATH = 1_000
+"""Characters of a layer's name, the groups around it included."""
 MAX_EMPTY, MAX_ENTRIES_PER_NODE = 20_000, 50
-MAX_DIAGNOSTICS = 100
+MAX_DIAGNOSTICS, MAX_REPORTED = 100, 2_000
+"""Mistakes that are told, and those found, that of every instance of a loop counted, before expansion stops."""
 
 
 class Expansion:
@@ -49,6 +53,10 @@ class Expansion:
         self.diagnostics: dict[tuple[str, str], Diagnostic] = {}
         self.instances = 0
         self.entries = 0
+        self.tensors = 0
+        self.least: dict[str, int] = {}
+        """Of each block asked for, how many layers it makes at least."""
+        self.reported = 0
         self.made: dict[tuple[str, str], Operator] = {}
         self.defaults: dict[str, dict[str, tuple[object, Value]]] = {}
         self.failed: set[str] = set()
@@ -67,13 +75,16 @@ class Expansion:
 
     def report(self, error: SpecError, place: Place) -> None:
         """Keep what went wrong, with the trail to it, once for each place in the text."""
+        if isinstance(error, Overflow):
+            raise error
+        self.reported += 1
         for d in (self._out_of_sight(d, place) for d in error.diagnostics):
             about_failed = d.code == "E202" and any(f"${name}" in d.message.split() for name in self.failed)
             if d.severity == "error" and not about_failed:
                 kept = replace(d, trail=d.trail or place.trail)
                 self.diagnostics.setdefault(self.identity(kept), kept)
-        if len(self.diagnostics) >= MAX_DIAGNOSTICS:
-            raise SpecError(self.diagnostics.values())
+        if len(self.diagnostics) >= MAX_DIAGNOSTICS or self.reported >= MAX_REPORTED:
+            raise Overflow(self.diagnostics.values())
 
     def _out_of_sight(self, d: Diagnostic, place: Place) -> Diagnostic:
         """A variable of the file that is unknown inside a block: the hint says how it gets there."""
@@ -230,6 +241,7 @@ class Expansion:
 
     def block(self, block: Block, layer: Layer, name: str, flow: Flow, place: Place) -> Named:
         """A block called with arguments: a list of its own that sees its parameters alone."""
+        least.refuse(self, block, 1, layer, place)
         values = self.parameters(block, layer, flow, place)
         ports = self.block_inputs(block, layer, flow)
         inner = place.block(name, layer.span, block.name, values, flow)
@@ -331,7 +343,7 @@ class Expansion:
         for key, value in written.items():
             try:
                 if key not in cls.references:
-                    values[key] = place.evaluate(value, flow)
+                    values[key] = place.argument(value, flow)
                 elif cls.references[key] == "inputs":
                     flow_in = place.reference(value, flow)
                     broken = flow_in.broken
@@ -371,6 +383,9 @@ class Expansion:
                 hint = f"`{lacking[0]}` names the other: `- {op.word}: {{{lacking[0]}: …}}`"
             raise SpecError(Diagnostic("E306", message, span, hint))
         path = place.join(name)
+        if len(path) > MAX_PATH:
+            message = f"the name of this layer has {len(path):,} characters, the groups around it included"
+            raise Overflow(Diagnostic("E112", message, span, f"at most {MAX_PATH:,}: shorter names", place.trail))
         if place.phase == "always":
             late = next((p.tap.node for p in flow.ports if self.nodes[p.tap.node].phase == "train"), None)
             if late is not None:
@@ -395,6 +410,10 @@ class Expansion:
         except SpecError as error:  # a mistake in the rules of a plugin's operator, told in its lines
             here = Related(f"for the layer '{path}'", span)
             raise SpecError(replace(d, related=(*d.related, here)) for d in error.diagnostics) from error
+        self.tensors += len(flow) + len(outputs)
+        if self.tensors > MAX_TENSORS:
+            message = f"the layers of this network take and give more than {MAX_TENSORS:,} tensors"
+            raise Overflow(Diagnostic("E116", message, span, None, place.trail))
         taps = tuple(port.tap for port in flow.ports)
         if not self.allowed and max(t.regions * t.numel for t in outputs) > MAX_NUMEL:
             message = f"{op.word}: its output {outputs[0]} has more than {MAX_NUMEL:,} elements"

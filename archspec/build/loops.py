@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from archspec import source
-from archspec.build import bind
+from archspec.build import bind, least
 from archspec.build.flow import BROKEN, Broken, Flow, Named, Overflow
 from archspec.build.place import Place
 from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
@@ -36,10 +36,12 @@ def rows(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> list[R
             hint = "round it with ceil(…), floor(…) or round(…)" if isinstance(count, Fraction) else None
             raise SpecError(Diagnostic("E140", message, layer.repeat.span, hint))
         room(expansion, count, layer.repeat.span)
+        least.refuse(expansion, layer, count, layer, place)
         return [{"index": i} for i in range(count)]
     assert layer.each is not None
     named = table(layer.each, flow, place) if layer.each.get("rows") else lists(layer.each, flow, place)
     room(expansion, len(named), layer.each.span)
+    least.refuse(expansion, layer, len(named), layer, place)
     return [{**row, "index": i} for i, row in enumerate(named)]
 
 

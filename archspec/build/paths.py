@@ -9,11 +9,15 @@ from archspec.graph import Scope
 from archspec.ops import REGISTRY
 from archspec.spec import STRUCTURAL
 
+MAX_NAME = 200
 CLASH = "rename one; in a loop, a variable of the loop in the name makes it unique"
 
 
 def check(name: str, span: Span, place: Place) -> None:
     """Refuse what is no name, or names what is there already. Raises SpecError E112, E113."""
+    if len(name) > MAX_NAME:
+        message = f"a name of {len(name):,} characters, more than {MAX_NAME}"
+        raise SpecError(Diagnostic("E112", message, span, "a shorter one"))
     first, *rest = name.split(".")
     if not _is_word(first) or not all(_is_word(part) or (part.isascii() and part.isdecimal()) for part in rest):
         hint = "names are letters, digits and _, no digit first; `$l` and `${…}` are replaced"

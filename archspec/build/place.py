@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from archspec.build.flow import Broken, Flow, Names, Overflow
+from archspec.effort import MAX_ITEMS_IN_ALL, exhausted, spend
 from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
 from archspec.expressions import collected, interpolate, parse_expression, plain
 from archspec.graph import Phase
@@ -15,6 +17,11 @@ from archspec.source import Scalar, Sequence, Value
 from archspec.spec import Layer
 
 MAX_DEPTH = 64
+LONG, LONG_TIMES = 100, 15
+"""Lists from that length on count so many times as arguments: an operator checks each item, and tells of it."""
+MAX_BUNDLE = MAX_NODES = 32_000
+"""Tensors of one bundle, and layers of one network."""
+_BLOCK = re.compile(r"block '([^']+)' as ")
 LATER = "a layer is named before it is used; names in sight"
 
 
@@ -75,10 +82,19 @@ class Place:
     def _deeper(self, place: Place, span: Span) -> Place:
         place.depth = self.depth + 1
         if place.depth > MAX_DEPTH:
-            message = f"blocks and groups are nested {MAX_DEPTH} deep here: does a block contain itself?"
+            message = f"blocks and groups are nested {MAX_DEPTH} deep here"
+            if ring := place.ring():
+                message = f"blocks call each other, {MAX_DEPTH} deep here: {' → '.join(ring)}"
             hint = "what contains itself has no end: `repeat` and `each` are for repetition"
             raise Overflow(Diagnostic("E110", message, span, hint, self.trail))
         return place
+
+    def ring(self) -> list[str]:
+        """The blocks from the innermost one back to where it was entered before; none where it was not."""
+        labels = [frame.label for frame in (self.trail.frames() if self.trail else ())]
+        blocks = [found[1] for label in labels if (found := _BLOCK.match(label))]
+        again = blocks.index(blocks[0], 1) if blocks[:1] and blocks[0] in blocks[1:] else None
+        return blocks[again::-1] if again is not None else []
 
     def scope(self, flow: Flow) -> dict[str, object]:
         """The variables an expression may use, `$in` and `$prev` among them."""
@@ -89,10 +105,28 @@ class Place:
         if isinstance(value, Scalar):
             if not isinstance(value.value, str):
                 return value.value if not isinstance(value.value, float) else _exact(value, self.scope(flow))
-            return parse_expression(value.value, value.span).evaluate(self.scope(flow))
+            try:
+                found = parse_expression(value.value, value.span).evaluate(self.scope(flow))
+            except SpecError as error:
+                raise self._stopped(error) if exhausted() else error from None
+            if isinstance(found, list):
+                spend(len(found))  # who asks goes through it
+            return found
         if isinstance(value, Sequence):
             return collected([self.evaluate(item, flow) for item in value.items], value.span)
         return collected({key.text: self.evaluate(item, flow) for key, item in value.entries}, value.span)
+
+    def argument(self, value: Value, flow: Flow) -> object:
+        """What an argument of an operator means here."""
+        found = self.evaluate(value, flow)
+        if isinstance(found, list) and len(found) >= LONG and not spend(len(found) * LONG_TIMES):
+            message = f"arguments of more than {MAX_ITEMS_IN_ALL // LONG_TIMES:,} items in all, each of {LONG} or more"
+            raise Overflow(Diagnostic("E207", message, value.span, None, self.trail))
+        return found
+
+    def _stopped(self, error: SpecError) -> Overflow:
+        """The end of an expansion whose expressions have no more to spend: the others would all say the same."""
+        return Overflow(replace(d, trail=d.trail or self.trail) for d in error.diagnostics)
 
     def text(self, value: Scalar, flow: Flow) -> str:
         """A name with its `$l` and `${…}` replaced."""
@@ -103,9 +137,14 @@ class Place:
         if isinstance(value, Sequence):
             flows: list[Flow] = []
             wrong: list[Diagnostic] = []
+            count = 0
             for item in value.items:
                 try:
                     flows.append(self.reference(item, flow))
+                    count += len(flows[-1])
+                    self._room(count, len(flows[-1]), value.span)
+                except Overflow:
+                    raise
                 except SpecError as error:
                     wrong += error.diagnostics
             if wrong:
@@ -116,6 +155,14 @@ class Place:
         if isinstance(value.value, str) and value.value.startswith("."):
             return self.named(value.value, value.span)  # from the outermost list on: no expression begins so
         return self.named(self.evaluate(value, flow), value.span)
+
+    def _room(self, count: int, more: int, span: Span) -> None:
+        """Bounds the tensors of one bundle, and of all that references name."""
+        if count > MAX_BUNDLE or not spend(more):
+            message = f"more than {MAX_BUNDLE:,} tensors in one bundle"
+            if count <= MAX_BUNDLE:
+                message = "the references of this spec name too many tensors in all"
+            raise Overflow(Diagnostic("E116", message, span, "fewer tensors, or bundles of bundles", self.trail))
 
     def named(self, found: object, span: Span) -> Flow:
         """The tensors behind an evaluated reference. Raises SpecError E121 where no layer has the name."""

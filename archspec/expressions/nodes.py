@@ -208,7 +208,9 @@ class Slice(Node):
             None if node is None else whole(node.evaluate(env), node, "a position in a list")
             for node in (self.low, self.high)
         )
-        return list(value[low:high])
+        cut = list(value[low:high])
+        self.spend(len(cut))
+        return cut
 
     def parts(self) -> tuple[Node, ...]:
         return tuple(node for node in (self.value, self.low, self.high) if node is not None)

@@ -72,6 +72,7 @@ class Range(Node):
         last = whole(_operand(self.last, env), self.last, "a range")
         if last - first >= MAX_ITEMS:
             raise self.fault("E207", f"a range of more than {MAX_ITEMS:,} numbers: {first}..{last}")
+        self.spend(max(0, last - first + 1))
         return list(range(first, last + 1))
 
     def parts(self) -> tuple[Node, ...]:
@@ -89,6 +90,7 @@ class Call(Node):
 
     def evaluate(self, env: Env) -> Any:
         args = [_operand(arg, env) for arg in self.args]
+        self.spend(sum(len(value) for value in args if isinstance(value, list | tuple)))
         # With a single argument that is what the fault is about; with more it is the call.
         return FUNCTIONS[self.name].call(args, self.args[0] if len(args) == 1 else self)
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from archspec.effort import MAX_ITEMS_IN_ALL, spend
 from archspec.errors import did_you_mean
 
 Number = int | Fraction
@@ -36,6 +37,12 @@ class Place:
     def fault(self, code: str, message: str, hint: str | None = None) -> Fault:
         """A fault at this place."""
         return Fault(code, message, self.start, self.end, hint)
+
+    def spend(self, items: int) -> None:
+        """Count items of lists that are gone through here. Raises a fault E207 where they were too many in all."""
+        if not spend(items):
+            message = f"the expressions of this file go through more than {MAX_ITEMS_IN_ALL:,} items of lists in all"
+            raise self.fault("E207", message)
 
 
 @lru_cache(maxsize=1024)
@@ -93,6 +100,7 @@ def same(left: Any, right: Any, place: Place) -> bool:
     """Equality: numbers by value, lists item by item, values of different kinds never."""
     left, right = exact(left, place), exact(right, place)
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        place.spend(min(len(left), len(right)))
         return len(left) == len(right) and all(same(a, b, place) for a, b in zip(left, right, strict=True))
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
@@ -136,7 +144,9 @@ def bounded(items: Items, place: Place) -> Items:
     count = 0
     rows: list[Any] = [items]
     for _ in range(MAX_NESTING):
-        count += sum(map(len, rows))
+        found = sum(map(len, rows))
+        count += found
+        place.spend(found)
         if count > MAX_ITEMS:
             raise place.fault("E207", f"a list of more than {MAX_ITEMS:,} items")
         values = (inner for row in rows for inner in (row.values() if isinstance(row, dict) else row))

@@ -11,6 +11,8 @@ from archspec.ops.base import Operator, OperatorError, Reference, Sample, Saved,
 from archspec.ops.windows import refuse_undivided
 from archspec.tensor import TensorType, larger, smaller
 
+MAX_PARTS = 4_096
+
 
 def _conflict(
     inputs: Types, i: int, j: int, *, crop: bool = False, channels: bool = True, stretch: bool = False
@@ -347,6 +349,12 @@ _AtLeast1 = Annotated[int, Field(ge=1)]
 Parts = Annotated[int | list[int], PlainValidator(_parts, json_schema_input_type=_AtLeast1 | list[_AtLeast1])]
 
 
+def _bounded(parts: int) -> None:
+    """Raises OperatorError where a tensor falls into more parts than any network has use for."""
+    if parts > MAX_PARTS:
+        raise OperatorError(f"{parts:,} parts are more than the {MAX_PARTS:,} that one layer may give", "parts")
+
+
 @operator("split", main="parts")
 class Split(Operator):
     """Parts a tensor along its channels into several: a bundle, of which `$prev:0` is the first.
@@ -381,6 +389,7 @@ class Split(Operator):
                     "parts",
                     "write `slice` to leave channels out",
                 )
+            _bounded(len(self.parts))
             return self.parts
         if channels % self.parts:
             raise OperatorError(
@@ -390,6 +399,7 @@ class Split(Operator):
                 if self.parts == 2 and channels > 1
                 else "list the channels of each part",
             )
+        _bounded(self.parts)
         return [channels // self.parts] * self.parts
 
     def label(self) -> str:

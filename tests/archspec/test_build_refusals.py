@@ -30,7 +30,7 @@ DOUBLING = "blocks:\n  b0: {layers: []}\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "code", "said"),
     [
-        ("blocks: {a: {layers: [a, a]}}\nlayers: [a]", "E110", "contain itself"),
+        ("blocks: {a: {layers: [a, a]}}\nlayers: [a]", "E110", "here: a → a"),
         (DOUBLING + "layers: [b39]", "E116", "doubles"),
         ("layers:\n  - {conv: 4, repeat: 1000000, when: 1 > 2}", "E116", "1,000,000 instances"),
         ("layers: [linear: 4]\nheads: {linear1: {from: input, layers: [conv: 3]}}", "E310", ""),

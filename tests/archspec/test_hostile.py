@@ -202,7 +202,58 @@ ATTACKS = {
     "base 60, nearly": Attack("E201", lambda: f"{HEAD}vars: {{a: {'1:' * 900}x}}\nlayers: [relu]"),
     "a name, nearly": Attack("E112", lambda: f"{HEAD}layers: [{{relu: {{}}, name: '{'a' * 100_000}!'}}]"),
     "a path of 900 parts": Attack("E121", lambda: f"{HEAD}layers: [relu, {{relu: {{}}, from: '{'a.' * 900}a'}}]"),
+    "2,000 lists of 99,999": Attack(
+        "E207", lambda: HEAD + f"vars: {{{many(lambda i: f'a{i}: 1..99999', 2_000)}}}\nlayers: [relu]"
+    ),
+    "a list compared and added up 500 times": Attack(
+        "E207",
+        lambda: HEAD + "vars: {a: 1..99999}\nlayers:\n"
+        + "- {relu: {}, when: $a == $a and sum($a) > 0 and $a == $a}\n" * 500,
+    ),
+    "a list turned round 300 times": Attack(
+        "E207", lambda: growth("1..99999", f"{'reverse(' * 30}${')' * 30}", 10)
+    ),
+    "a long list as an argument of 500 layers": Attack(
+        "E303", lambda: HEAD + "vars: {a: 1..99999}\nlayers:\n" + "- conv: $a\n" * 500
+    ),
+    "5,000 numbers, each twice the one before": Attack("E207", lambda: growth("1", "$ + $", 5_000)),
+    # sizes left open
+    "38 strides without a common multiple": Attack(
+        "E318",
+        lambda: HEAD.replace("32, 32", "H, W") + "layers:\n- branches:\n"
+        + many(lambda i: f"  - [avg_pool: {i + 2}, upsample: {i + 2}]\n", 38, "") + "  join: concat",
+    ),
     # what is expanded
+    "a mistake 30,000 times over": Attack("E303", HEAD + "layers: [{conv: {out: 4, kernel: x}, repeat: 30000}]"),
+    "40 doublings": Attack(
+        "E116",
+        lambda: HEAD + "blocks:\n  b0: {layers: [relu]}\n"
+        + many(lambda i: f"  b{i + 1}: {{layers: [b{i}, b{i}]}}", 40, "\n") + "\nlayers: [b40]",
+    ),
+    "49,000 joins": Attack(
+        "E116",
+        HEAD + "layers: [{branches: [{layers: [conv: 1]}, {layers: []}], join: concat, repeat: 49000}]",
+    ),
+    "a name of a million letters": Attack(
+        "E112", lambda: HEAD + f"layers: [{{relu: {{}}, name: {'a' * 1_000_000}}}]"
+    ),
+    "long names in long names": Attack(
+        "E112", lambda: HEAD + f"layers: {f'[{{name: {chr(97) * 190}, layers: ' * 8}[relu]{'}]' * 8}"
+    ),
+    "a network's name of a million letters": Attack(
+        "E101", lambda: HEAD.replace("name: t", f"name: {'a' * 1_000_000}") + "layers: [relu]"
+    ),
+    "two billion tensors of a layer": Attack(
+        "E310", HEAD.replace("3, 32", "2000000000, 2") + "layers: [split: 2000000000, add: $prev]"
+    ),
+    "a bundle that doubles": Attack(
+        "E116", lambda: HEAD + f"layers: [{'{layers: [], from: [$prev, $prev]}, ' * 40}add: $prev]"
+    ),
+    "900,000 tensors into 3,000 layers": Attack(
+        "E116",
+        lambda: HEAD + "layers:\n- {relu: {}, name: a}\n"
+        + f"- {{add: [{'a, ' * 299}a], repeat: 3000}}",
+    ),
     "a billion repeats": Attack("E116", HEAD + "layers:\n  - relu\n  - conv: 4\n    repeat: 1000000000"),
     "a thousand to the fourth": Attack("E116", nested("repeat", 4, 1000)),
     "empty loops in loops": Attack(
@@ -409,3 +460,9 @@ def test_a_neighbour_and_a_file_above_are_used(tmp_path: Path, zygote: Zygote) -
     (tmp_path / "nets" / "linked.yaml").symlink_to("real.yml")
     (tmp_path / "nets" / "t.yaml").write_text(HEAD + "use: [../shared.yaml, linked.yaml]\nlayers: [a, b]\n")
     assert zygote.run(("check", "nets/t.yaml"), tmp_path)["status"] == 0
+
+
+def test_as_many_variants_as_a_file_may_have_are_looked_at(tmp_path: Path, zygote: Zygote) -> None:
+    variants = many(lambda i: f"v{i}: {{w: {i + 1}}}", 200)
+    (tmp_path / "spec.yaml").write_text(f"{HEAD}vars: {{w: 4}}\nvariants: {{{variants}}}\nlayers: [conv: $w]\n")
+    assert zygote.run(("check", "spec.yaml"), tmp_path)["status"] == 0

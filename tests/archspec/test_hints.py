@@ -90,3 +90,10 @@ def test_a_list_called_columns_may_be_walked(tmp_path: Path) -> None:
         "archspec: 1\ninput: [3, 8, 8]\nlayers:\n  - conv: $columns\n    each: {columns: [4, 8]}\n", encoding="utf-8"
     )
     assert [str(node.op.out) for node in load(path).layers()] == ["4", "8"]  # type: ignore[attr-defined]
+
+
+def test_setting_inside_a_variant_that_is_not_chosen_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("archspec: 1\ninput: [3, 8, 8]\nvars: {w: 4}\nvariants: {big: {w: 8}}\nlayers: [conv: $w]\n")
+    with pytest.raises(SpecError, match="no effect"):
+        load(path, overrides=["variants.big.w=3"])

@@ -59,6 +59,8 @@ def explain(topic: str, spec: str | Path | None = None) -> str:
     if _CODE.fullmatch(text):
         return _diagnostic(text.upper())
     found = [section for section in _sections(text, spec) if section]
+    if not found and (takers := _takers(text)):
+        found = [takers]
     if not found:
         raise fail("E539", f"there is nothing to explain about '{topic}'", hint=_nearest(text, spec))
     return "\n".join(found)
@@ -119,6 +121,17 @@ def _sections(word: str, spec: str | Path | None) -> Iterator[str]:
         yield _block(_shipped(library)[word], library)
     elif word not in REGISTRY and (cls := operator_called(word)) is not None:  # of a plugin that is installed
         yield "\n".join(operator(cls))
+
+
+def _takers(argument: str) -> str:
+    """Which layers take an argument of that name; empty where none does."""
+    from archspec.ops import REGISTRY
+
+    takers = [word for word, cls in REGISTRY.items() if argument in cls.model_fields]
+    if not takers:
+        return ""
+    listed = ", ".join(f"`{word}`" for word in takers)
+    return f"## {argument}\n\nAn argument of {listed}. `archspec explain {takers[0]}` says what it does there.\n"
 
 
 @cache

@@ -52,7 +52,9 @@ def network(parsed: Spec, changed: bool = False) -> TypedGraph:
     if wrong:
         raise SpecError(wrong)
     if skipped:
-        note = f"{skipped} assertion{'s' if skipped > 1 else ''} of the spec skipped: they hold for it as written"
+        several = skipped > 1
+        what = f"{skipped} assertion{'s' if several else ''} of the spec skipped"
+        note = f"{what}: {'they are' if several else 'it is'} about the spec as written"
         graph = replace(graph, notes=(*graph.notes, note))
     return graph
 

@@ -12,10 +12,12 @@ MAX_TIED = 3
 
 
 def nearest(word: str, known: Iterable[str]) -> list[str]:
-    """The words that one slip of the fingers makes of it, three at most; else the most alike one, or none."""
+    """Words that differ in case alone, or that one slip of the fingers makes of it, three at most; else the closest."""
     if len(word) > MAX_LENGTH:
         return []
     candidates = [k for k in dict.fromkeys(islice(known, MAX_COMPARED)) if k and len(k) <= MAX_LENGTH]
+    if same := [k for k in candidates if k.lower() == word.lower()]:
+        return same[:MAX_TIED]
     slips = [k for k in candidates if one_slip(word, k)] or [k for k in candidates if one_slip(word.lower(), k.lower())]
     if slips:
         alike_first = lambda k: (len(k) != len(word), -difflib.SequenceMatcher(None, word, k).ratio())  # noqa: E731

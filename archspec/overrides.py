@@ -70,7 +70,7 @@ def _unknown_keys(tree: Mapping, variant: str, chosen: Mapping) -> list[Diagnost
             "E511",
             f"variant '{variant}' sets '{key.text}', which is no variable",
             key.span,
-            did_you_mean(key.text, [*names, *VARIANT_KEYS], "variables"),
+            did_you_mean(key.text, [*names, *VARIANT_KEYS], "variables, and keys of a variant"),
         )
         for key, _ in chosen.entries
         if key.text not in names and key.text not in VARIANT_KEYS
@@ -139,6 +139,9 @@ def _apply(tree: Mapping, path: tuple[str, ...], value: Value, span: Span) -> Ma
     names = variables.keys() if isinstance(variables, Mapping) else []
     if path[0] in names and tree.get(path[0]) is None:
         path = ("vars", *path)
+    if path[0] == "variants" and tree.get("variants") is not None:
+        hint = "choose the variant, `SPEC@NAME`, and set the variable itself"
+        raise fail("E512", "this has no effect: no variant is chosen", span, hint)
     if tree.get(path[0]) is None:
         known = [*names, *tree.keys()]
         raise fail("E512", f"there is no '{path[0]}'", span, did_you_mean(path[0], known, "variables and keys"))

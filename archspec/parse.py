@@ -50,6 +50,8 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
             message = f"the key '{key}' is missing"
             hint = "a spec begins with `archspec: 1`, the version of the language" if loc == ("archspec",) else None
             loc = loc[:-1]
+        elif item["type"] == "string_type" and isinstance(item["input"], list) and _told_inside(item, items):
+            continue  # it may be a list, and what is wrong with it is told at its item
         elif item["type"] == "string_pattern_mismatch":
             bad = key if key != "[key]" else str(item["input"])
             message = f"'{bad if not isinstance(item['input'], str) else item['input']}' is not a name"
@@ -62,12 +64,19 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
         else:
             where = f"'{'.'.join(map(str, loc))}' " if loc else ""
             message = f"{where}{_wording(item)}, got {as_written(item['input'])}"
+            if loc == ("input",) and re.fullmatch(r"\d+(\s*[x×,]\s*\d+)+", str(item["input"])):
+                hint = f"input: [{', '.join(re.findall('[0-9]+', item['input']))}]"
         at_key = item["type"] == "extra_forbidden" or "[key]" in item["loc"]
         found.append(Diagnostic(code, message, source.at(tree, _key_loc(loc), key=at_key), hint))
     first: dict[tuple[Span | None, str], Diagnostic] = {}
     for d in found:  # each member of a union refuses for itself: the first says it; what is missing is told singly
         first.setdefault((d.span, d.message if "is missing" in d.message else ""), d)
     return list(first.values())
+
+
+def _told_inside(item: Any, items: Iterable[Any]) -> bool:
+    """Whether another error is about one item of the list that this one refuses."""
+    return any(isinstance(other["loc"][-1], int) and other["loc"][0] == item["loc"][0] for other in items)
 
 
 def _misspelt(items: Iterable[Any]) -> set[tuple[int | str, ...]]:
@@ -80,7 +89,7 @@ def _misspelt(items: Iterable[Any]) -> set[tuple[int | str, ...]]:
 
 def _is_machinery(part: int | str) -> bool:
     """Names pydantic adds to a location for unions and keys: `list[any]`, `[key]`, `function-after[…]`."""
-    return isinstance(part, str) and bool(re.search(r"[\[\]]|^(str|int|float|bool|literal.*)$", part))
+    return isinstance(part, str) and bool(re.search(r"[\[\]]|^(str|constrained-str|int|float|bool|literal.*)$", part))
 
 
 def _key_loc(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
@@ -106,6 +115,8 @@ _WORDINGS = {
 
 def _wording(item: Any) -> str:
     """pydantic's message in the words of a spec."""
+    if item["type"] == "too_long":
+        return f"should have at most {item['ctx']['max_length']} entries, not {item['ctx']['actual_length']}"
     message = str(item["msg"]).removeprefix("Input ")
     return _WORDINGS.get(item["type"], message[:1].lower() + message[1:])
 

@@ -55,6 +55,11 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "dilation_rate": ("dilation",),
     "epsilon": ("eps",),
     "negative_slope": ("slope",),
+    "alpha": ("slope",),
+    "kaiming": ("he",),
+    "kaiming_normal": ("he",),
+    "glorot": ("xavier",),
+    "xavier_uniform": ("xavier",),
     "activation": ("act",),
     # functions
     "make_divisible": ("round_to",),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping
 from itertools import islice
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -30,14 +32,21 @@ def arguments(word: str, main: str | None, known: list[str], args: Value | None,
             raise SpecError(Diagnostic("E301", f"'{word}' has no argument that may stand alone", args.span, hint))
         return {main: args}
     wrong = [
-        Diagnostic(
-            "E301", f"'{word}' has no argument '{key.text}'", key.span, did_you_mean(key.text, known, "arguments")
-        )
+        Diagnostic("E301", f"'{word}' has no argument '{key.text}'", key.span, _unknown(key.text, known))
         for key, _ in islice((entry for entry in args.entries if entry[0].text not in known), MAX_UNKNOWN)
     ]
     if wrong:
         raise SpecError(wrong)
     return {key.text: value for key, value in args.entries}
+
+
+_INCOMING = ("in", "in_channels", "in_features", "input_channels", "in_planes", "inputs")
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    if key in _INCOMING:
+        return "input channels are derived: leave it out"
+    return did_you_mean(key, known, "arguments")
 
 
 def operator_called(word: str) -> type[Operator] | None:
@@ -83,8 +92,9 @@ def make(
     written: Mapping[str, Value],
     span: Span,
     made: dict[tuple[str, str], Operator],
+    variables: Container[str] = (),
 ) -> Operator:
-    """The operator with evaluated arguments, once for equal ones (`made`).
+    """The operator with evaluated arguments, once for equal ones (`made`). `variables` are those in sight.
 
     Raises SpecError E303, one diagnostic an argument.
     """
@@ -94,20 +104,29 @@ def make(
         try:
             operator = cls.model_validate(data)
         except ValidationError as error:
-            raise SpecError(_explain(cls, error, data, written, span)) from None
+            raise SpecError(_explain(cls, error, data, written, span, variables)) from None
         made[key] = operator
     return made[key]
 
 
 def _explain(
-    cls: type[Operator], error: ValidationError, data: Mapping[str, object], written: Mapping[str, Value], span: Span
+    cls: type[Operator],
+    error: ValidationError,
+    data: Mapping[str, object],
+    written: Mapping[str, Value],
+    span: Span,
+    variables: Container[str],
 ) -> list[Diagnostic]:
     """One diagnostic an argument, however many members of a union refused it."""
     by_argument: dict[str, list[str]] = {}
     hints: dict[str, str | None] = {}
+    hints_of_words: dict[str, str] = {}
     for item in error.errors(include_url=False):
         raised = item.get("ctx", {}).get("error")
         argument = str(item["loc"][0]) if item["loc"] else ""
+        meant = _meant(item, variables)
+        if meant is not None:
+            hints_of_words[argument] = meant
         if item["type"].startswith("argument_"):  # a whole sentence of the operator's own
             hints.setdefault(argument, None)
             text = f"'{argument}': {item['msg']}"
@@ -131,16 +150,31 @@ def _explain(
         else:
             message = f"{cls.word}: '{argument}' {_sentence(reasons)}, got {shown(data.get(argument))}"
         value = written.get(argument)
-        hint = hints.get(argument)
+        hint = hints.get(argument) or hints_of_words.get(argument)
         if hint is None and isinstance(value, Scalar) and "$" in value.text:
             hint = f"`{value.text}` is {shown(data.get(argument))} here"
         found.append(Diagnostic("E303", message, where, hint))
     return found
 
 
+def _meant(item: Any, variables: Container[str]) -> str | None:
+    """What a word that an argument refused may have been meant as: a variable, or a word that it takes."""
+    word, context = item["input"], item.get("ctx", {})
+    if not isinstance(word, str):
+        return None
+    if word in variables:
+        return f"the variable is written `${word}`"
+    known = context.get("words") or re.findall(r"'([^']*)'", str(context.get("expected", "")))
+    hint = did_you_mean(word, known, "words")
+    return hint if hint.startswith("did you mean") else None
+
+
 def _sentence(reasons: list[str]) -> str:
     cleaned = [
-        reason.removeprefix("input should be ").replace("a valid integer", "a whole number") for reason in reasons
+        reason.removeprefix("input should be ")
+        .replace("a valid integer", "a whole number")
+        .replace("a valid boolean", "true or false")
+        for reason in reasons
     ]
     short = list(dict.fromkeys(cleaned))[:4]
     return "should be " + " or ".join(short)

@@ -117,7 +117,8 @@ def own(op: Operator, inputs: Types, help: Wanted) -> Iterator[Change]:
         yield Change("crop", "center", 2)
     if x.channels % (step := _divisor(op)) and op.word != "pixel_shuffle":
         name = next(n for n in ("groups", "parts", "pieces") if getattr(op, n, None))
-        yield from (Change(name, n, 2 + 0.1 * abs(n - step)) for n in near(step, divisors(x.channels)))
+        useful = set(divisors(x.channels)) - _idle(op, name, x.channels)
+        yield from (Change(name, n, 2 + 0.1 * abs(n - step)) for n in near(step, sorted(useful)))
     groups, out = getattr(op, "groups", 1), getattr(op, "out", None)
     if out is not None and out % groups:
         yield from (Change("out", n, 1) for n in (out - out % groups, out + groups - out % groups) if n)
@@ -144,6 +145,13 @@ def own(op: Operator, inputs: Types, help: Wanted) -> Iterator[Change]:
     if op.word == "space_to_depth" and x.rank:
         fits = [n for n in divisors(min(x.spatial)) if n > 1]
         yield from (Change("block", n, 2 + n / 100) for n in near(getattr(op, "block", 1), fits))
+
+
+def _idle(op: Operator, name: str, channels: int) -> set[int]:
+    """Numbers of parts that divide any channels and do nothing: one part, or a shuffle of single channels."""
+    if op.word == "channel_shuffle":
+        return {1, channels}
+    return set() if name == "groups" else {1}
 
 
 def _shapes(shape: list[int], values: int) -> Iterator[Change]:

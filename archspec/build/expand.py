@@ -6,6 +6,7 @@ one mistake is one message and every other mistake of the file is still found.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
@@ -321,6 +322,12 @@ class Expansion:
     def activation(self, layer: Layer, name: str, flow: Flow, place: Place) -> Named:
         """`act: relu`, `act: none` (no layer), `act: {leaky_relu: {slope: 0.1}}`."""
         assert layer.args is not None
+        if called := _called(layer.args):
+            raise SpecError(
+                Diagnostic(
+                    "E305", f"'{bind.shown(source.to_plain(layer.args))}' is not an activation", layer.args.span, called
+                )
+            )
         value = place.evaluate(layer.args, flow)
         word, inner = value, None
         if isinstance(value, dict) and len(value) == 1:
@@ -357,7 +364,7 @@ class Expansion:
                 written[key] = where
         if broken and len(values) < len([key for key in written if key not in cls.references]):
             raise Broken  # an argument is unknown: nothing to validate
-        op = bind.make(cls, values, written, layer.span, self.made)
+        op = bind.make(cls, values, written, layer.span, self.made, place.variables)
         if broken:
             raise Broken
         return self.append(op, name, bundle([flow_in, *extra]), layer.span, place, written)
@@ -466,6 +473,15 @@ def _type_problem(kind: object, value: object) -> str | None:
     }
     wanted, ok = fits.get(str(kind), ("", True))
     return None if ok else wanted
+
+
+def _called(args: Value) -> str | None:
+    """How an activation is written that stands there as a call: `leaky_relu(0.1)`."""
+    call = re.fullmatch(r"(\w+)\(([^()=,]*)\)", args.text) if isinstance(args, Scalar) else None
+    if call is None or call[1] not in ACTIVATIONS:
+        return None
+    main = REGISTRY[call[1]].main
+    return f"`act: {{{call[1]}: {{{main}: {call[2]}}}}}`" if main and call[2].strip() else f"`act: {call[1]}`"
 
 
 def _brought(activation: str) -> bool:

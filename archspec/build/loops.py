@@ -34,15 +34,29 @@ def rows(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> list[R
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
             message = f"`repeat` is a whole number of times, here {bind.shown(count)}"
             hint = "round it with ceil(…), floor(…) or round(…)" if isinstance(count, Fraction) else None
+            if isinstance(count, str):
+                hint = f"`repeat: {'$' + count if count in place.variables else 3}`"
             raise SpecError(Diagnostic("E140", message, layer.repeat.span, hint))
         room(expansion, count, layer.repeat.span)
         least.refuse(expansion, layer, count, layer, place)
         return [{"index": i} for i in range(count)]
     assert layer.each is not None
+    if _lacks_rows(layer):
+        hint = "each: {columns: [width, depth], rows: [[16, 1], [24, 2]]}"
+        raise SpecError(Diagnostic("E141", "this table has `columns` and no `rows`", layer.each.span, hint))
     named = table(layer.each, flow, place) if layer.each.get("rows") else lists(layer.each, flow, place)
     room(expansion, len(named), layer.each.span)
     least.refuse(expansion, layer, len(named), layer, place)
     return [{**row, "index": i} for i, row in enumerate(named)]
+
+
+def _lacks_rows(layer: Layer) -> bool:
+    """Whether `each` has the keys of a table without its rows, and is not a list called `columns` that is used."""
+    assert layer.each is not None
+    keys = {*layer.each.keys()}
+    if "columns" not in keys or not keys <= {"columns", "as"}:
+        return False
+    return not any(uses(value, {"columns"}) for value in (layer.args, layer.name, layer.origin, layer.when, layer.was))
 
 
 def room(expansion: Expansion, count: int, span: Span) -> None:

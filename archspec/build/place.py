@@ -22,6 +22,7 @@ LONG, LONG_TIMES = 100, 15
 MAX_BUNDLE = MAX_NODES = 32_000
 """Tensors of one bundle, and layers of one network."""
 _BLOCK = re.compile(r"block '([^']+)' as ")
+_SEVERAL = re.compile(r"[$\w.:*]+(?:\s*,\s*[$\w.:*]+)+")
 LATER = "a layer is named before it is used; names in sight"
 
 
@@ -153,8 +154,22 @@ class Place:
         if not isinstance(value, Scalar):
             raise SpecError(Diagnostic("E120", "a reference is the name of a layer, or a list of names", value.span))
         if isinstance(value.value, str) and value.value.startswith("."):
-            return self.named(value.value, value.span)  # from the outermost list on: no expression begins so
-        return self.named(self.evaluate(value, flow), value.span)
+            return self.named(
+                self.text(value, flow) if "${" in value.value else value.value, value.span
+            )  # from the outermost list on: no expression begins so
+        return self.named(self.reached(value, flow), value.span)
+
+    def reached(self, value: Scalar, flow: Flow) -> object:
+        """What a reference says: an expression, or where it is none a name with its `${…}` replaced."""
+        if isinstance(value.value, str) and "${" in value.value:
+            try:
+                parse_expression(value.value, value.span)
+            except SpecError:
+                return self.text(value, flow)
+        if isinstance(value.value, str) and _SEVERAL.fullmatch(value.value):
+            hint = f"several are a list: [{value.value}]"
+            raise SpecError(Diagnostic("E120", f"'{value.value}' is not the name of a layer", value.span, hint))
+        return self.evaluate(value, flow)
 
     def _room(self, count: int, more: int, span: Span) -> None:
         """Bounds the tensors of one bundle, and of all that references name."""
@@ -187,6 +202,11 @@ class Place:
             else:
                 hint = f"inside '{first}': {', '.join(list(start.inside)[:12]) or 'no names'}"
             message = f"no layer here is called '{found}'"
+            bundled = self.names.resolve(found.partition(":")[0]) if ":" in found else None
+            if bundled is not None:
+                path = found.partition(":")[0]
+                ports = [f"{path}:{port}" for port in (bundled.names or range(len(bundled)))]
+                message, hint = f"'{path}' has no tensor '{found.partition(':')[2]}'", ", ".join(ports[:12])
             if not self.names.left_out.isdisjoint((first, found.partition(":")[0])):
                 message, hint = f"'{found}' is left out here: its `when` is false", None
             raise SpecError(Diagnostic("E121", message, span, hint, self.trail))

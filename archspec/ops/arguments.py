@@ -27,9 +27,9 @@ def _whole(value: Any, least: int) -> bool:
     return type(value) is int and least <= value <= LARGEST
 
 
-def _refusal(kind: str, expected: str, value: Any) -> PydanticCustomError:
+def _refusal(kind: str, expected: str, value: Any, words: tuple[str, ...] = ()) -> PydanticCustomError:
     # what the user wrote goes in as a value because it may hold braces
-    context = {"expected": expected, "shown": as_written(value)}
+    context = {"expected": expected, "shown": as_written(value), "words": words}
     return PydanticCustomError("argument_" + kind, "{expected}, not {shown}", context)
 
 
@@ -83,6 +83,7 @@ def _padding(value: Any) -> Any:
         "a whole number of at least 0 is expected, or one for each axis, or [before, after] for each axis, "
         "or one of valid, same, full, same_upper",
         value,
+        _WORDS,
     )
 
 
@@ -99,6 +100,7 @@ def _init(value: Any) -> Any:
         "one of default, he, he_fan_out, xavier, zeros is expected, or {normal: std}, {trunc_normal: std}, "
         "{uniform: bound} or {constant: number}",
         value,
+        _INITS,
     )
 
 

@@ -95,8 +95,8 @@ class Conv(Operator):
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]
         window = self.window(inputs)
-        refuse_undivided(self.groups, x.channels, "input channels")
-        refuse_undivided(self.groups, self.out, "output channels (out)")
+        refuse_undivided(self.groups, x.channels, "input channels", self.out)
+        refuse_undivided(self.groups, self.out, "output channels (out)", x.channels)
         return (TensorType((self.out, *output_sizes(x, window)), x.dtype),)
 
     def weights(self, inputs: Types) -> dict[str, Weight]:
@@ -248,8 +248,8 @@ class ConvTranspose(Operator):
         x = inputs[0]
         spatial_rank("conv_transpose", x)
         sides = self.cuts(x)
-        refuse_undivided(self.groups, x.channels, "input channels")
-        refuse_undivided(self.groups, self.out, "output channels (out)")
+        refuse_undivided(self.groups, x.channels, "input channels", self.out)
+        refuse_undivided(self.groups, self.out, "output channels (out)", x.channels)
         kernels, strides = per_axis("kernel", self.kernel, x), per_axis("stride", self.stride, x)
         dilations = per_axis("dilation", self.dilation, x)
         extras = per_axis("output_padding", self.output_padding, x)

@@ -479,7 +479,8 @@ class ChannelShuffle(Operator):
     groups: Count
 
     def infer(self, inputs: Types) -> Types:
-        refuse_undivided(self.groups, inputs[0].channels, "channels")
+        channels = inputs[0].channels
+        refuse_undivided(self.groups, channels, "channels", idle=(1, channels))
         return (inputs[0],)
 
     def label(self) -> str:

@@ -101,16 +101,19 @@ def refuse_wide_padding(x: TensorType, window: Window) -> None:
             )
 
 
-def refuse_undivided(groups: int, channels: int, what: str) -> None:
-    """Groups must divide the channels; the message lists the nearest numbers that do."""
+def refuse_undivided(groups: int, channels: int, what: str, beside: int = 0, idle: tuple[int, ...] = ()) -> None:
+    """Groups must divide the channels; the message lists the nearest numbers that do.
+
+    beside: other channels that the listed numbers divide too; idle: numbers that would divide and do nothing.
+    """
     if channels % groups:
-        low = [n for n in range(1, math.isqrt(channels) + 1) if channels % n == 0]
-        near = sorted(sorted({*low, *(channels // n for n in low)}, key=lambda n: abs(n - groups))[:4])
-        raise OperatorError(
-            f"groups {groups} does not divide {channels} {what}",
-            "groups",
-            f"nearest that do: {', '.join(str(n) for n in near)}",
-        )
+        common = math.gcd(channels, beside)
+        low = [n for n in range(1, math.isqrt(common) + 1) if common % n == 0]
+        fit = {*low, *(common // n for n in low)}.difference(idle)
+        near = sorted(sorted(fit, key=lambda n: abs(n - groups))[:4])
+        both = " for input and output" if beside else ""
+        hint = f"nearest that do{both}: {', '.join(map(str, near))}" if near else None
+        raise OperatorError(f"groups {groups} does not divide {channels} {what}", "groups", hint)
 
 
 def axes_label(value: int | list[int], all_axes: int = 2) -> str:

@@ -266,11 +266,33 @@ class _Tree:
         return kept
 
 
+_EXAMPLES = {
+    "act": "`act: none` for no activation, else its name, `act: relu`",
+    "name": "`name: stem`, or leave the key out",
+    "from": "`from: stem`, or leave the key out",
+    "when": "`when: $depth > 1`, or leave the key out",
+    "repeat": "`repeat: 3`, or leave the key out",
+    "each": "`each: {width: [64, 128]}`, or leave the key out",
+    "join": "`join: concat`",
+    "own": "`own: true`, or leave the key out",
+    "was": "`was: conv1`, or leave the key out",
+    "input": "`input: [3, 224, 224]`",
+    "task": "`task: classify`, or leave the key out",
+}
+"""What to write behind keys for which {} and [] are no values."""
+
+
 def _fill(name: str, flow: bool, layer: bool) -> str:
+    """What would be a value for a key without one; what each layer takes is not known here."""
+    shown = shorten(name)
+    if name in _EXAMPLES:
+        return f"write {_EXAMPLES[name]}"
+    if layer:
+        inside = "" if flow else f"lines that belong to '{shown}' are indented further; "
+        return f"{inside}write its arguments, `- {shown}: …`; one that needs none stands alone, `- {shown}`"
     if flow:
-        return f"write {shorten(name)}: {{}}, or [a, b] for a list; commas inside braces need quotes"
-    empty = f"without arguments it is `- {shorten(name)}`" if layer else "{} or [] stand for an empty value"
-    return f"lines that belong to '{shorten(name)}' are indented further; {empty}"
+        return f"write a value after '{shown}:', or leave the key out; commas inside braces need quotes"
+    return f"write a value, or indent the lines that belong to '{shown}' further; or leave the key out"
 
 
 def _within(inner: Span | None, outer: Span) -> bool:

@@ -158,3 +158,8 @@ def test_an_error_says_once_where_to_read_more_to_a_person_alone(tmp_path: Path)
     assert shown.count("archspec explain E130 E301") == shown.count("archspec explain") == 1
     piped = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert "E130" in piped.stderr and "archspec explain" not in piped.stderr
+
+
+def test_an_argument_is_explained_by_the_layers_that_take_it() -> None:
+    page = explain("stride")
+    assert "`conv`" in page and "`max_pool`" in page and "`relu`" not in page

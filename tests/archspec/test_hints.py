@@ -12,9 +12,28 @@ from archspec import SpecError, load
 @pytest.mark.parametrize(
     ("text", "code", "said"),
     [
-        ("layers:\n  - relu:\n", "E003", "without arguments it is `- relu`"),
+        ("layers:\n  - relu:\n", "E003", "one that needs none stands alone, `- relu`"),
+        ("layers:\n  - conv: null\n", "E003", "write its arguments, `- conv: …`"),
+        ("layers:\n  - act: null\n", "E003", "`act: none`"),
+        ("layers:\n  - relu: {}\n    name:\n", "E003", "`name: stem`, or leave the key out"),
+        ("layers:\n  - conv: {out: , kernel: 3}\n", "E003", "write a value after 'out:'"),
+        ("layers:\n  - channel_shuffle: 2\n", "E310", "None"),
+        ("layers:\n  - conv: 9\n  - split: 2\n", "E310", "`parts: 3` at split1"),
         ("layers:\n  - conv: {out: {{width}}}\n", "E012", "names in $…, not {{…}}"),
         ("layers:\n  - split: 3\n  - relu\n    from: split1:0\n", "E001", "write `- relu: {}` where modifiers follow"),
+        ("layers: [flatten, linear: {in: 192, out: 4}]\n", "E301", "input channels are derived: leave it out"),
+        ("layers: [conv: {in_channels: 3, out: 4}]\n", "E301", "input channels are derived: leave it out"),
+        ("layers:\n  - relu: {}\n    each: {columns: [a, b]}\n", "E141", "rows: [[16, 1], [24, 2]]"),
+        ("layers: [conv: {out: 4, padding: SAME}]\n", "E303", "did you mean 'same'?"),
+        ("layers: [conv: {out: 4, init: kaiming}]\n", "E303", "did you mean 'he'?"),
+        ("layers: [upsample: {scale: 2, mode: bilinaer}]\n", "E303", "did you mean 'bilinear'?"),
+        ("vars: {width: 4}\nlayers: [conv: width]\n", "E303", "the variable is written `$width`"),
+        ("layers: [leaky_relu: {alpha: 0.1}]\n", "E301", "did you mean 'slope'?"),
+        ("layers: [act: leaky_relu(0.1)]\n", "E305", "`act: {leaky_relu: {slope: 0.1}}`"),
+        ("layers: [ReLU]\n", "E130", "did you mean 'relu'?"),
+        ("layers:\n  - relu: {}\n    repeat: three\n", "E140", "`repeat: 3`"),
+        ("layers:\n  - conv: 4\n  - split: 2\n    name: s\n  - relu: {}\n    from: s:5\n", "E121", "s:0, s:1"),
+        ("layers:\n  - relu: {}\n    name: stem\n  - concat: stem, stem\n", "E120", "a list: [stem, stem]"),
         ("layers:\n  - conv: 8\n    kernel: 3\n", "E102", "'kernel' is an argument: `- conv: {out: …, kernel: …}`"),
         ("layers:\n  - conv: 8\n    relu: {}\n", "E102", "begins with '- ': `- relu`"),
         ("layers:\n  - name: stem\n", "E102", "without a '- ' of their own"),
@@ -45,3 +64,36 @@ def test_the_help_says_what_would_work(text: str, code: str, said: str, tmp_path
         load(path)
     (found,) = raised.value.diagnostics
     assert found.code == code and found.span is not None and said in str(found.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("input: 3x224x224\nlayers: [relu]\n", "'input' should be a list, got 3x224x224", "input: [3, 224, 224]"),
+        ("input: [1, 2, 3, 4, 5, 6]\nlayers: [relu]\n", "'input' should have at most 4 entries, not 6", None),
+        ("input: [3, 8, 8]\nuse: [std, 3]\nlayers: [relu]\n", "'use.1' should be text, got 3", None),
+        ("input: [3, 8, 8]\nlayers: [conv: {out: 4, bias: 1}]\n", "'bias' should be true or false, got 1", None),
+    ],
+)
+def test_messages_are_in_words_of_the_spec(text: str, message: str, hint: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("archspec: 1\n" + text)
+    with pytest.raises(SpecError) as raised:
+        load(path)
+    (found,) = raised.value.diagnostics
+    assert message in found.message and found.hint == hint
+
+
+def test_a_list_called_columns_may_be_walked(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "archspec: 1\ninput: [3, 8, 8]\nlayers:\n  - conv: $columns\n    each: {columns: [4, 8]}\n", encoding="utf-8"
+    )
+    assert [str(node.op.out) for node in load(path).layers()] == ["4", "8"]  # type: ignore[attr-defined]
+
+
+def test_setting_inside_a_variant_that_is_not_chosen_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("archspec: 1\ninput: [3, 8, 8]\nvars: {w: 4}\nvariants: {big: {w: 8}}\nlayers: [conv: $w]\n")
+    with pytest.raises(SpecError, match="no effect"):
+        load(path, overrides=["variants.big.w=3"])

@@ -165,3 +165,44 @@ def test_what_holds_layers_is_no_layer_itself(layers: str, tmp_path: Path) -> No
     with pytest.raises(SpecError) as caught:
         build(tmp_path, layers + "\n")
     assert [d.code for d in caught.value.diagnostics] == ["E113"]
+
+
+def test_expressions_in_references_reach_the_neighbour(tmp_path: Path) -> None:
+    """`${…}` in a reference is replaced as in names, also in the middle of a path and behind a leading dot."""
+    found = build(
+        tmp_path,
+        """
+  - relu: {}
+    name: col$i.x
+    from: input
+    each: {i: 0..2}
+  - add: ["col${$i}.x", "col${$i + 1}.x"]
+    name: pair$i
+    each: {i: [0, 1]}
+  - conv: 3
+    name: last$i
+    from: ".pair${1 - $i}"
+    each: {i: [0, 1]}
+""",
+    )
+    taken = {node.name: [str(tap) for tap in node.inputs] for node in found.layers()}
+    assert taken["pair0"] == ["col0.x", "col1.x"] and taken["pair1"] == ["col1.x", "col2.x"]
+    assert taken["last0"] == ["pair1"] and taken["last1"] == ["pair0"]
+
+
+def test_a_slice_takes_some_instances(tmp_path: Path) -> None:
+    found = build(
+        tmp_path,
+        """
+  - layers: [{conv: 3, name: x}]
+    name: col
+    repeat: 3
+  - concat: $col.*.x[1:]
+""",
+    )
+    assert [str(tap) for tap in found.nodes["concat1"].inputs] == ["col.1.x", "col.2.x"]
+
+
+def test_an_expression_in_a_reference_that_leads_nowhere_is_told_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="no layer here is called 'x2'"):
+        build(tmp_path, '  - relu: {}\n    name: x1\n  - relu: {}\n    from: "x${1 + 1}"\n')

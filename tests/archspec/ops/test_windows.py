@@ -126,8 +126,12 @@ def test_what_would_fit_does_fit() -> None:
 def test_hints_name_what_to_write() -> None:
     flatten = refusal("linear", {"out": 10}, 512, 7, 7)
     assert flatten.hint == "write flatten first (25088 features), or global_avg_pool (512 features)"
-    assert refusal("conv", {"out": 8, "groups": 3}, 64, 5, 5).hint == "nearest that do: 1, 2, 4, 8"
-    assert refusal("conv", {"out": 8, "groups": 30}, 64, 5, 5).hint == "nearest that do: 4, 8, 16, 32"
+    both = "nearest that do for input and output: 1, 2, 4, 8"
+    assert refusal("conv", {"out": 8, "groups": 3}, 64, 5, 5).hint == both
+    assert refusal("conv", {"out": 8, "groups": 30}, 64, 5, 5).hint == both
+    assert refusal("conv", {"out": 10, "groups": 3}, 3, 5, 5).hint == "nearest that do for input and output: 1"
+    assert refusal("channel_shuffle", {"groups": 5}, 9, 5, 5).hint == "nearest that do: 3"
+    assert refusal("channel_shuffle", {"groups": 2}, 3, 5, 5).hint is None
 
 
 def test_nearest_divisors_are_found_at_once_for_absurd_channels() -> None:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from archspec.editors import schema as schema
     from archspec.errors import Diagnostic as Diagnostic
     from archspec.errors import SpecError as SpecError
-    from archspec.expanding import expand as expand
     from archspec.explaining import explain as explain
     from archspec.formatting import format as format
     from archspec.graph import TypedGraph as TypedGraph
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from archspec.render.draw import draw as draw
     from archspec.render.html import report as report
     from archspec.starting import new as new
+    from archspec.written_out import expand as expand
 
 _HOME = {
     "Diagnostic": "archspec.errors",
@@ -54,7 +54,7 @@ _HOME = {
     "schema": "archspec.editors",
     "explain": "archspec.explaining",
     "format": "archspec.formatting",
-    "expand": "archspec.expanding",
+    "expand": "archspec.written_out",
     "summarize": "archspec.analysis.summary",
     "diff": "archspec.analysis.diff",
     "Difference": "archspec.analysis.diff",

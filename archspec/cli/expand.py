@@ -14,17 +14,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from archspec import expanding
+    from archspec import written_out
     from archspec.files import write_text
 
     if args.output is not None:
-        expanding.refuse_itself(args.spec, args.output)
+        written_out.refuse_itself(args.spec, args.output)
     graph = load(args)
     changed = bool(args.set) or args.input is not None
-    written = expanding.written_out(graph, expanding.header(args.spec, None, args.set, args.input), changed)
+    text = written_out.written_out(graph, written_out.header(args.spec, None, args.set, args.input), changed)
     if args.output is None:
-        print(written, end="")
+        print(text, end="")
     else:
-        write_text(args.output, written)
+        write_text(args.output, text)
         print(args.output)
     return OK

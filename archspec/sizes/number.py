@@ -15,7 +15,10 @@ class NoNumber(TypeError):
 
 
 class Unnumbered:
-    """Everything that Python asks of a number and that an open size cannot answer raises NoNumber."""
+    """Everything that Python asks of a number and that an open size cannot answer raises NoNumber.
+
+    But for `/`, which gives no size at any number: `//` is meant, and Python says that `/` is not supported.
+    """
 
     __slots__ = ()
 
@@ -24,7 +27,7 @@ class Unnumbered:
 
     __index__ = __int__ = __float__ = __complex__ = _none
     __round__ = __trunc__ = __floor__ = __ceil__ = __abs__ = __invert__ = _none
-    __truediv__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __divmod__ = __rdivmod__ = __pow__ = __rpow__ = _none
+    __rfloordiv__ = __rmod__ = __divmod__ = __rdivmod__ = __pow__ = __rpow__ = _none
     __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _none
     __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _none
     numerator = denominator = property(_none)  # what Fraction asks a rational number for

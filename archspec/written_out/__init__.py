@@ -16,9 +16,6 @@ from typing import Any
 from archspec import loading, zoo
 from archspec.build import top_name
 from archspec.errors import fail
-from archspec.expanding.data import mapping, text, texts, value
-from archspec.expanding.former import former_names
-from archspec.expanding.layers import Layers
 from archspec.formatting.layout import write_layout
 from archspec.formatting.style import arrange
 from archspec.formatting.tree import Group, Item, Leaf
@@ -26,6 +23,9 @@ from archspec.graph import Node, Tap, TypedGraph
 from archspec.ops.arguments import as_written
 from archspec.source.compose import MAX_VALUES
 from archspec.source.text import MAX_BYTES
+from archspec.written_out.data import mapping, text, texts, value
+from archspec.written_out.former import former_names
+from archspec.written_out.layers import Layers
 
 MARK = "# Written out by `archspec expand "
 TOLD = "# Every layer by its name, with all its arguments; no variables, blocks, loops or defaults."

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, count, groupby
 
-from archspec.expanding.data import argument, listing, mapping, reference, text, texts
 from archspec.formatting.tree import BLANK, Group, Item, Leaf
 from archspec.graph import Node, Tap, TypedGraph
+from archspec.written_out.data import argument, listing, mapping, reference, text, texts
 
 
 class Layers:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping
+from fractions import Fraction
 from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
 
 from archspec import source
+from archspec.build.flow import Flow
+from archspec.build.place import Passed
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
 from archspec.expressions import plain
 from archspec.ops import REGISTRY
@@ -183,3 +186,20 @@ def _sentence(reasons: list[str]) -> str:
 def shown(value: object) -> str:
     """A value as the user would write it."""
     return as_written(plain(value))
+
+
+def type_problem(kind: object, value: object) -> str | None:
+    """What a parameter's declared type asks for, where the value does not have it."""
+    number = isinstance(value, int | Fraction) and not isinstance(value, bool)
+    fits = {
+        "int": ("a whole number", number and not isinstance(value, Fraction)),
+        "float": ("a number", number),
+        "number": ("a number", number),
+        "str": ("text", isinstance(value, str)),
+        "bool": ("true or false", isinstance(value, bool)),
+        "list": ("a list", isinstance(value, list | Flow)),
+        "layers": ("a list of layers", isinstance(value, Passed)),
+        "name": ("a name", isinstance(value, str | Flow)),
+    }
+    wanted, ok = fits.get(str(kind), ("", True))
+    return None if ok else wanted

@@ -289,7 +289,7 @@ class Expansion:
             kind = default.value if isinstance(default, Scalar) and default.value in PARAMETER_TYPES else None
             if name in written:
                 values[name] = self.argument(written[name], kind, flow, place)
-                problem = _type_problem(kind, values[name])
+                problem = bind.type_problem(kind, values[name])
                 if problem:
                     message = f"{block.name}: '{name}' should be {problem}, got {bind.shown(values[name])}"
                     raise SpecError(Diagnostic("E303", message, written[name].span))
@@ -456,23 +456,6 @@ def _leading(op: Operator, ports: tuple[Port, ...], steps: Jump) -> tuple[Port, 
     if len(ports) > 1 and "to" in op.references and not all(steps):
         return ports[1], tuple(Fraction(1) for _ in steps)
     return ports[0], steps
-
-
-def _type_problem(kind: object, value: object) -> str | None:
-    """What a parameter's declared type asks for, where the value does not have it."""
-    number = isinstance(value, int | Fraction) and not isinstance(value, bool)
-    fits = {
-        "int": ("a whole number", number and not isinstance(value, Fraction)),
-        "float": ("a number", number),
-        "number": ("a number", number),
-        "str": ("text", isinstance(value, str)),
-        "bool": ("true or false", isinstance(value, bool)),
-        "list": ("a list", isinstance(value, list | Flow)),
-        "layers": ("a list of layers", isinstance(value, Passed)),
-        "name": ("a name", isinstance(value, str | Flow)),
-    }
-    wanted, ok = fits.get(str(kind), ("", True))
-    return None if ok else wanted
 
 
 def _called(args: Value) -> str | None:

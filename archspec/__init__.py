@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from archspec.analysis.roofline import roofline as roofline
     from archspec.analysis.summary import summarize as summarize
     from archspec.analysis.where import where as where
+    from archspec.authoring.explaining import explain as explain
+    from archspec.authoring.formatting import format as format
+    from archspec.authoring.schema import schema as schema
+    from archspec.authoring.starting import new as new
+    from archspec.authoring.written_out import expand as expand
     from archspec.backend import compile as compile
     from archspec.backend import evaluate as evaluate
     from archspec.backend import import_weights as import_weights
@@ -28,19 +33,14 @@ if TYPE_CHECKING:
     from archspec.backend import train as train
     from archspec.conformance import check_plugin as check_plugin
     from archspec.devices import load_device as load_device
-    from archspec.editors import schema as schema
     from archspec.errors import Diagnostic as Diagnostic
     from archspec.errors import SpecError as SpecError
-    from archspec.explaining import explain as explain
-    from archspec.formatting import format as format
     from archspec.graph import TypedGraph as TypedGraph
     from archspec.loading import check as check
     from archspec.loading import load as load
     from archspec.plugins import load_plugin as load_plugin
     from archspec.render.draw import draw as draw
     from archspec.render.html import report as report
-    from archspec.starting import new as new
-    from archspec.written_out import expand as expand
 
 _HOME = {
     "Diagnostic": "archspec.errors",
@@ -50,11 +50,11 @@ _HOME = {
     "load": "archspec.loading",
     "load_plugin": "archspec.plugins",
     "check_plugin": "archspec.conformance",
-    "new": "archspec.starting",
-    "schema": "archspec.editors",
-    "explain": "archspec.explaining",
-    "format": "archspec.formatting",
-    "expand": "archspec.written_out",
+    "new": "archspec.authoring.starting",
+    "schema": "archspec.authoring.schema",
+    "explain": "archspec.authoring.explaining",
+    "format": "archspec.authoring.formatting",
+    "expand": "archspec.authoring.written_out",
     "summarize": "archspec.analysis.summary",
     "diff": "archspec.analysis.diff",
     "Difference": "archspec.analysis.diff",

@@ -16,8 +16,9 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from archspec import reference, rules
-from archspec.explaining import GROUPS
+from archspec import rules
+from archspec.authoring import reference
+from archspec.authoring.explaining import GROUPS
 from archspec.ops import Operator
 from archspec.run import Run
 

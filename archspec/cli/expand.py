@@ -14,7 +14,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from archspec import written_out
+    from archspec.authoring import written_out
     from archspec.files import write_text
 
     if args.output is not None:

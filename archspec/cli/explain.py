@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     hurry()
-    from archspec.explaining import blocks, explain
+    from archspec.authoring.explaining import blocks, explain
     from archspec.render.page import page
 
     width = min(shutil.get_terminal_size((80, 24)).columns, WIDEST)
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _topics(width: int) -> list[str]:
     """Everything that can be explained, a paragraph a kind; codes by what they are about."""
-    from archspec.explaining import GROUPS, codes, topics
+    from archspec.authoring.explaining import GROUPS, codes, topics
 
     indented = textwrap.TextWrapper(width, initial_indent="  ", subsequent_indent="  ")
     lines = []

@@ -11,7 +11,7 @@ from archspec.cli.common import OK, WRONG_INPUT, hurry, report
 from archspec.errors import Diagnostic, SpecError
 
 if TYPE_CHECKING:
-    from archspec.formatting.files import Formatted
+    from archspec.authoring.formatting.files import Formatted
 
 STDIN = "<stdin>"
 
@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     hurry()
-    from archspec.formatting.files import write_formatted
+    from archspec.authoring.formatting.files import write_formatted
 
     wrong: list[Diagnostic] = []
     found = list(_formatted(args.file, wrong))
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _formatted(files: list[str], wrong: list[Diagnostic]) -> Iterator[Formatted]:
     """Every file that can be read, in its layout; what is wrong with the others."""
-    from archspec.formatting.files import formatted, read_formatted
+    from archspec.authoring.formatting.files import formatted, read_formatted
 
     for file in dict.fromkeys(files):
         try:

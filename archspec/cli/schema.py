@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     hurry()
     import archspec
     from archspec import files
-    from archspec.editors import dump
+    from archspec.authoring.schema import dump
 
     text = dump(archspec.schema(args.spec, run=args.of_runs))
     if args.output is None:

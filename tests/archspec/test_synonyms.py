@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from archspec import SpecError, load
+from archspec.authoring.explaining import topics
 from archspec.errors import did_you_mean
-from archspec.explaining import topics
 from archspec.ops import REGISTRY
 from archspec.run.sections import Adam, Idx, Model, Run, Train
 from archspec.synonyms import SYNONYMS, synonym

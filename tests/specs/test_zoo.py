@@ -11,7 +11,7 @@ import pytest
 
 import archspec
 from archspec import source, zoo
-from archspec.formatting.files import read_formatted
+from archspec.authoring.formatting.files import read_formatted
 from archspec.graph import Node, TypedGraph
 from archspec.passes.deploy import deploy
 

@@ -1,0 +1,188 @@
+"""A layer in the schema: one word with its arguments, and the modifiers beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from archspec.authoring.schema.operators import Word
+from archspec.authoring.schema.texts import MODIFIERS as TOLD
+from archspec.authoring.schema.texts import RESIDUAL, SHORTCUTS, STRUCTURE, TABLE
+from archspec.authoring.schema.values import (
+    COMPUTED,
+    ONE_KEY,
+    REFERENCE,
+    Schema,
+    argument,
+    documented,
+    or_expression,
+    ref,
+    union,
+)
+from archspec.ops import REGISTRY
+from archspec.ops.act import ACTIVATIONS
+from archspec.spec import JOINS, MODIFIERS
+
+IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_PATH = r"^[A-Za-z_][A-Za-z0-9_]*(\.([A-Za-z_][A-Za-z0-9_]*|[0-9]+))*$"
+LAYERS: Schema = {"type": "array", "items": ref("layer")}
+_LIST = or_expression({"type": "array"})
+_NAME: Schema = {"type": ["string", "number"], "minLength": 1}
+_NAMES = union(_NAME, {"type": "array", "items": _NAME, "minItems": 1})
+_ONE_WORD = f"a layer is one key, and the modifiers beside it: {', '.join(MODIFIERS)}"
+
+
+def definitions(words: Mapping[str, Word], others: bool) -> dict[str, Schema]:
+    """What lists of layers consist of. `others` says whether words that are not among `words` may be blocks."""
+    return {
+        "reference": REFERENCE,
+        "layer": layer(words, others),
+        **{f"layer.{name}": word.schema for name, word in words.items()},
+        **{f"modifier.{name}": schema for name, schema in modifiers(words).items()},
+        "words": {"enum": list(words)},
+        **one_word(),
+    }
+
+
+def layer(words: Mapping[str, Word], others: bool) -> Schema:
+    """An item of a list of layers: a word alone, or a mapping of one word and modifiers."""
+    alone = word_list({name: word.summary for name, word in words.items() if word.alone})
+    alone["errorMessage"] = "no layer can be written like this: the word may be misspelt, or need arguments"
+    kinds = [alone, {"type": "string", "pattern": r"^\$[A-Za-z_]"}, _mapping(words, others)]
+    if others:
+        kinds.insert(1, {"type": "string", "pattern": IDENTIFIER, "not": ref("words")})
+    return {"anyOf": kinds}
+
+
+def word_list(words: Mapping[str, str]) -> Schema:
+    """One of the words, each with its text."""
+    return {"enum": list(words), "enumDescriptions": list(words.values())}
+
+
+def _mapping(words: Mapping[str, Word], others: bool) -> Schema:
+    """One known word forbids all keys but modifiers; where none is known, the keys are counted."""
+    rules: dict[str, Schema] = {
+        name: {"propertyNames": {"enum": [name, *MODIFIERS], "errorMessage": _ONE_WORD}} for name in words
+    }
+    rules["branches"] |= {"required": ["join"], "errorMessage": "`join` says how these branches come together"}
+    rules["join"] = {"required": ["branches"], "errorMessage": "`join` belongs to `branches`"}
+    twice: Schema = {"type": "null", "errorMessage": "`repeat` or `each`: loops cross by nesting"}
+    rules["repeat"] = {"properties": {"each": twice}}
+    held = documented({}, "The block, or the layers, that a variable holds.")
+    other = documented({}, "A block of this file, or one that `use` brings in.")
+    return {
+        "type": "object",
+        "properties": {
+            **{name: ref(f"layer.{name}") for name in words},
+            **{name: ref(f"modifier.{name}") for name in MODIFIERS},
+        },
+        "patternProperties": {r"^\$": held, **({IDENTIFIER: other} if others else {})},
+        "additionalProperties": False,
+        "dependencies": rules,
+        "if": {"propertyNames": {"not": ref("words")}},
+        "then": ref("one_word"),
+    }
+
+
+_COUNTED = (("repeat", "each"), *((name,) for name in MODIFIERS if name not in ("repeat", "each", "join")))
+
+
+def one_word() -> dict[str, Schema]:
+    """`one_word`: an object with one key beside the modifiers.
+
+    JSON Schema compares a number of keys with a constant alone, so the modifiers are asked for one after another,
+    and each answer leads to a definition that knows how many were there; behind the last, one key more is right.
+    (`join` is not among them: it asks for `branches`, a known word. Of `repeat` and `each` one is there at most.)
+    """
+    last = len(_COUNTED)
+    found: dict[str, Schema] = {"one_word": ref("one_word.0.0")}
+    for asked, names in enumerate(_COUNTED):
+        for there in range(asked + 1):
+            found[f"one_word.{asked}.{there}"] = {
+                "if": {"anyOf": [{"required": [name]} for name in names]},
+                "then": ref(f"one_word.{asked + 1}.{there + 1}"),
+                "else": ref(f"one_word.{asked + 1}.{there}"),
+            }
+    for there in range(last + 1):
+        found[f"one_word.{last}.{there}"] = {
+            "if": {"minProperties": there + 1, "maxProperties": there + 1},
+            "else": {"type": "null", "errorMessage": _ONE_WORD},
+        }
+    return found
+
+
+def structure(operators: Mapping[str, Word]) -> dict[str, Word]:
+    """The words that are no operators: groups, forks, residuals, activations by name, shared weights."""
+    activations = {name: operators[name].summary for name in ACTIVATIONS} | {"none": "No layer"}
+    called: Schema = {
+        "type": "object",
+        "properties": {name: ref(f"layer.{name}") for name in ACTIVATIONS},
+        "additionalProperties": False,
+        **ONE_KEY,
+    }
+    body = {
+        "body": documented(LAYERS, *RESIDUAL["body"]),
+        "shortcut": documented(argument(word_list(SHORTCUTS), LAYERS, COMPUTED), *RESIDUAL["shortcut"]),
+    }
+    residual: Schema = {"type": "object", "properties": body, "required": ["body"], "additionalProperties": False}
+    schemas: dict[str, Schema] = {
+        "layers": LAYERS,
+        "branches": {"type": "array", "items": {"anyOf": [LAYERS, ref("layer")]}, "minItems": 1},
+        "residual": union(LAYERS, residual),
+        "act": argument(word_list(activations), COMPUTED, called),
+        "share": {"type": "string"},
+        "map": LAYERS,
+    }
+    words = {name: Word({"title": name, **documented(schemas[name], *STRUCTURE[name])}) for name in schemas}
+    # what a block hands on to `act` is an activation: its arguments need not say again which there are
+    passed: Schema = {"description": "An activation, or none.", "anyOf": [ref("layer.act")]}
+    words["act"] = Word(words["act"].schema, arguments={"": passed}, main="")
+    return words
+
+
+def modifiers(words: Mapping[str, Word]) -> dict[str, Schema]:
+    """The keys that may stand beside any word (`join` beside `branches`)."""
+    renamed: Schema = {"type": "object", "additionalProperties": _NAMES, "minProperties": 1}
+    schemas: dict[str, Schema] = {
+        "name": {"type": "string", "pattern": rf"{_PATH}|\$"},
+        "from": REFERENCE,
+        "when": or_expression({"type": "boolean"}),
+        "repeat": or_expression({"type": "integer", "minimum": 0}),
+        "each": _each(),
+        "join": _join(words),
+        "own": {"type": "boolean"},
+        "was": argument(_NAMES, renamed),
+    }
+    return {name: documented(schemas.get(name, {}), *TOLD.get(name, ("", ""))) for name in MODIFIERS}
+
+
+def _each() -> Schema:
+    """Lists by variable, or a table: what has `rows` is one."""
+    table = {
+        "columns": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        "rows": _LIST,
+        "as": {"type": "string", "pattern": IDENTIFIER},
+    }
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "properties": {name: documented({}, *text) for name, text in TABLE.items()},
+        "if": {"required": ["rows"]},
+        "then": {"properties": table, "required": ["columns"], "additionalProperties": False},
+        "else": {"patternProperties": {IDENTIFIER: _LIST}, "additionalProperties": False},
+    }
+
+
+def _join(words: Mapping[str, Word]) -> Schema:
+    """A word, or `{concat: {crop: center}}`: its arguments but those that name layers, which are the branches."""
+    calls = {
+        name: {
+            "type": "object",
+            "properties": {k: v for k, v in words[name].arguments.items() if k not in REGISTRY[name].references},
+            "additionalProperties": False,
+        }
+        for name in JOINS
+        if name in REGISTRY
+    }
+    mapping: Schema = {"type": "object", "properties": calls, "additionalProperties": False, **ONE_KEY}
+    told = {name: words[name].summary if name in words else "The branches leave as a bundle" for name in JOINS}
+    return argument(word_list(told), COMPUTED, mapping)

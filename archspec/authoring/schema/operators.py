@@ -1,0 +1,110 @@
+"""Operators as words of a schema: their arguments from the fields, their documentation from the docstring."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from archspec.authoring.schema.texts import ARGUMENTS
+from archspec.authoring.schema.values import REFERENCE, Schema, or_expression, tidy, union
+from archspec.ops.arguments import as_written
+from archspec.ops.base import Operator
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word for a layer: what may stand behind it, and whether the word may stand alone.
+
+    `arguments` are the schemas of its arguments by name, `main` the one that needs no name.
+    """
+
+    schema: Schema
+    alone: bool = False
+    arguments: Mapping[str, Schema] = field(default_factory=dict)
+    main: str | None = None
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of its description."""
+        return re.split(r"(?<=[.:;])\s", str(self.schema.get("description", "")))[0].rstrip(".:;")
+
+
+def callable_word(shown: Schema, arguments: Mapping[str, Schema], required: list[str], main: str | None) -> Word:
+    """A word that takes arguments: all by name, or the main one alone where that is enough.
+
+    `shown` is its title and documentation.
+    """
+    named: Schema = {"type": "object", "properties": dict(arguments), "additionalProperties": False}
+    if required:
+        named["required"] = required
+    if main is not None and set(required) <= {main}:
+        named = union(*bare(arguments[main]).get("anyOf", ({},)), named)
+    if "anyOf" in named and not required:
+        # without it, an editor offers `gelu: gelu`: it takes the word alone for a value of the word with arguments
+        named["defaultSnippets"] = [{"body": {main: "$1"}}]
+    return Word({**shown, **named}, not required, arguments, main)
+
+
+def bare(argument: Schema) -> Schema:
+    """The schema of an argument without its documentation and default."""
+    return {k: v for k, v in argument.items() if k not in ("description", "markdownDescription", "default")}
+
+
+def operator_word(cls: type[Operator], filled: frozenset[str]) -> Word:
+    """An operator. `filled` are arguments that `defaults:` gives, so that none of them has to be written."""
+    text = inspect.getdoc(cls) or ""
+    required = [name for name, info in cls.model_fields.items() if info.is_required() and name not in filled]
+    shown = {"title": cls.word, "description": _paragraph(text), "markdownDescription": _markdown(text)}
+    return callable_word(shown, arguments(cls), required, cls.main)
+
+
+def arguments(cls: type[Operator]) -> dict[str, Schema]:
+    """The arguments of an operator, each with its schema and what is known of it."""
+    told = cls.model_json_schema().get("properties", {})
+    found = {}
+    for name, info in cls.model_fields.items():
+        plain = tidy(told[name])
+        default = plain.pop("default", None)
+        schema = REFERENCE if name in cls.references else or_expression(plain)
+        unwritten = "Required." if info.is_required() else "" if default is None else f"Unwritten: {written(default)}."
+        text = " ".join(filter(None, (info.description or _sentence(cls, name), unwritten)))
+        found[name] = {**({"description": text} if text else {}), **schema}
+        if default is not None:
+            found[name]["default"] = default
+    return found
+
+
+def written(value: Any) -> str:
+    """A default as a spec writes it."""
+    return f"{value:g}" if isinstance(value, float) else as_written(value)
+
+
+def _sentence(cls: type[Operator], name: str) -> str:
+    """What the docstring says of an argument, where a sentence begins with it; else what such arguments are."""
+    prose = " ".join(line for line in (inspect.getdoc(cls) or "").splitlines() if not line.startswith("    "))
+    told = next((s for s in re.split(r"(?<=\.)\s+", prose) if s.startswith(f"`{name}` ")), None)
+    return told or argument_text(cls, name)
+
+
+def argument_text(cls: type[Operator], name: str) -> str:
+    """What is known of an argument by its name; a plugin's means what the plugin says of it, and nothing is known."""
+    if not cls.__module__.startswith("archspec.ops."):
+        return ""
+    return ARGUMENTS.get(f"{name} {cls.word}") or ARGUMENTS.get(name, "")
+
+
+def _paragraph(text: str) -> str:
+    return " ".join(itertools.takewhile(str.strip, text.splitlines()))
+
+
+def _markdown(text: str) -> str:
+    """A docstring as Markdown: indented examples become fenced YAML, asterisks are products."""
+    parts = []
+    for indented, lines in itertools.groupby(text.splitlines(), key=lambda line: line.startswith("    ")):
+        block = "\n".join(line.removeprefix("    ") for line in lines)
+        parts.append(f"```yaml\n{block}\n```" if indented else re.sub(r"(`[^`]*`)|\*", lambda m: m[1] or r"\*", block))
+    return "\n".join(parts)

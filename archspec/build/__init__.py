@@ -13,7 +13,7 @@ from archspec.build.expand import MAX_DIAGNOSTICS, Expansion, unknown_word
 from archspec.build.flow import BROKEN, Broken, Flow, Named, Names, Overflow
 from archspec.build.inputs import input_flow
 from archspec.build.place import Place
-from archspec.build.unseen import unknown_variables
+from archspec.build.remedies.unseen import unknown_variables
 from archspec.effort import counted
 from archspec.errors import Diagnostic, SpecError
 from archspec.graph import Graph, Head, Phase, Scope, Tap
@@ -32,8 +32,8 @@ def build(spec: Spec) -> Graph:
         try:
             return assemble(expansion)
         except SpecError as error:
-            from archspec.build.home import at_home  # only the mistaken wait for these
-            from archspec.build.mismatch import explained
+            from archspec.build.remedies.home import at_home  # only the mistaken wait for these
+            from archspec.build.remedies.mismatch import explained
 
             raise SpecError(at_home(expansion, explained(expansion, error.diagnostics))) from None
 

@@ -17,7 +17,7 @@ from archspec import source, zoo
 from archspec.build import bind, joins, least, loops, paths, sharing
 from archspec.build.flow import BROKEN, Broken, Flow, Jump, Named, Names, Overflow, Port, bundle, moved
 from archspec.build.place import MAX_NODES, Passed, Place
-from archspec.build.refusal import Refusal
+from archspec.build.remedies.refusal import Refusal
 from archspec.build.renames import Renames
 from archspec.errors import Diagnostic, Related, Span, SpecError, did_you_mean
 from archspec.expressions import plain

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from archspec.build.refusal import Refusal
-from archspec.build.ways import Ways
+from archspec.build.remedies.refusal import Refusal
+from archspec.build.remedies.ways import Ways
 from archspec.errors import Diagnostic, Related, Span
 from archspec.graph import Tap
 from archspec.ops.base import Operator, OperatorError, per_image, typed
@@ -35,7 +35,7 @@ def explained(expansion: Expansion, diagnostics: Sequence[Diagnostic]) -> list[D
     """The errors of a failed expansion; those of layers that refused, with places and what would work."""
     if not expansion.refused:
         return list(diagnostics)
-    from archspec.build.remedies import Search, improved
+    from archspec.build.remedies.search import Search, improved
 
     search = Search(expansion, {expansion.identity(d) for d in diagnostics})
     found, remedied = [], 0

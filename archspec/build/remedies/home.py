@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from archspec import zoo
-from archspec.build.origins import Entry, Origins
+from archspec.build.remedies.origins import Entry, Origins
 from archspec.errors import Diagnostic, Frame, Related, Span
 from archspec.source import Mapping, Scalar
 from archspec.source.edits import written

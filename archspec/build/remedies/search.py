@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from archspec.build.changes import Change, changed, likely, own, wanted
 from archspec.build.expand import Expansion
-from archspec.build.origins import Origin, Origins
-from archspec.build.refusal import Refusal
-from archspec.build.structure import structural
-from archspec.build.ways import Ways
+from archspec.build.remedies.changes import Change, changed, likely, own, wanted
+from archspec.build.remedies.origins import Origin, Origins
+from archspec.build.remedies.refusal import Refusal
+from archspec.build.remedies.structure import structural
+from archspec.build.remedies.ways import Ways
 from archspec.errors import Diagnostic, Fix, SpecError
 from archspec.ops.arguments import as_written
 from archspec.ops.base import Operator, OperatorError, typed

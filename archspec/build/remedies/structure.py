@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from archspec.build.changes import Change, changed
-from archspec.build.origins import Entry, Origins
-from archspec.build.refusal import Refusal
-from archspec.build.ways import Ways
+from archspec.build.remedies.changes import Change, changed
+from archspec.build.remedies.origins import Entry, Origins
+from archspec.build.remedies.refusal import Refusal
+from archspec.build.remedies.ways import Ways
 from archspec.ops.base import OperatorError, typed
 from archspec.ops.merge import Merge
 from archspec.ops.shape import Input

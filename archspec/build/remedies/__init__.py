@@ -1,0 +1,1 @@
+"""What a mistake in a spec means, and what would mend it."""

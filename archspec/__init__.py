@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from archspec.backend import import_weights as import_weights
     from archspec.backend import predict as predict
     from archspec.backend import train as train
+    from archspec.checking import check as check
     from archspec.conformance import check_plugin as check_plugin
     from archspec.devices import load_device as load_device
     from archspec.errors import Diagnostic as Diagnostic
     from archspec.errors import SpecError as SpecError
     from archspec.graph import TypedGraph as TypedGraph
-    from archspec.loading import check as check
     from archspec.loading import load as load
     from archspec.plugins import load_plugin as load_plugin
     from archspec.render.draw import draw as draw
@@ -46,7 +46,7 @@ _HOME = {
     "Diagnostic": "archspec.errors",
     "SpecError": "archspec.errors",
     "TypedGraph": "archspec.graph",
-    "check": "archspec.loading",
+    "check": "archspec.checking",
     "load": "archspec.loading",
     "load_plugin": "archspec.plugins",
     "check_plugin": "archspec.conformance",

@@ -1,4 +1,4 @@
-"""From the name of a spec to its typed graph: the stages in a row, and the checks on their result."""
+"""From the name of a spec to its typed graph: the stages in a row, and what the spec asserts of their result."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ from archspec.ops import REGISTRY
 from archspec.parse import FormError, Parser, parse, parse_blocks, validate
 from archspec.source import Value
 from archspec.spec import ORDER, STRUCTURAL, Spec, walk
-
-MAX_VARIANTS, MAX_LAYERS = 200, 100_000
-"""How much `check` looks at: variants of one file, and layers of all of them together."""
 
 
 def load(
@@ -48,9 +45,11 @@ def network(parsed: Spec, changed: bool = False) -> TypedGraph:
     with counted():
         graph = infer(build(parsed))
         graph = replace(graph, resolved=resolve(parsed))
-        skipped, wrong = check_asserts(parsed, graph, changed)
-    if wrong:
-        raise SpecError(wrong)
+        skipped = 0
+        if parsed.asserts:
+            from archspec.analysis.assertion import check_asserts
+
+            skipped = check_asserts(parsed, graph, changed)
     if skipped:
         several = skipped > 1
         what = f"{skipped} assertion{'s' if several else ''} of the spec skipped"
@@ -69,10 +68,10 @@ def read(
 ) -> Spec:
     """The parsed spec with variant and overrides written in, not yet built."""
     path, found = zoo.locate(spec)
-    return _edited(source.read(path), path, variant or found, overrides, input, variables)
+    return edited(source.read(path), path, variant or found, overrides, input, variables)
 
 
-def _edited(
+def edited(
     tree: Value,
     path: Path,
     variant: str | None,
@@ -95,7 +94,7 @@ def _edited(
     tree = edits.with_variables(tree, variables or {})
     if input is not None:
         tree = edits.with_input(tree, input)
-    parsed = _parsed(tree, path, entered)
+    parsed = parse_file(tree, path, entered)
     if not parsed.layers and parsed.inputs:
         raise fail("E504", "this spec has an input but no `layers`", tree.span)
     if not parsed.layers:
@@ -103,7 +102,7 @@ def _edited(
     return parsed
 
 
-def _parsed(tree: source.Mapping, path: Path, variant: Frame | None = None) -> Spec:
+def parse_file(tree: source.Mapping, path: Path, variant: Frame | None = None) -> Spec:
     """The spec of a whole tree with the blocks it uses. Raises SpecError with all that is wrong in its form."""
     document, tree = validate(tree)
     parser = Parser()
@@ -141,7 +140,7 @@ def _beyond(error: FormError, tree: Value, path: Path) -> list[Diagnostic]:
     if tree.get("layers") is None:
         return []
     try:
-        build(_parsed(source.Mapping(entries, tree.span), path))
+        build(parse_file(source.Mapping(entries, tree.span), path))
     except SpecError as more:
         return list(more.diagnostics)
     return []
@@ -171,88 +170,3 @@ def _block_text(spec: Spec, name: str) -> object:
     blocks = spec.tree.get("blocks")
     own = blocks.get(name) if isinstance(blocks, source.Mapping) else None
     return source.to_plain(own if own is not None else spec.block_texts[name])
-
-
-def check_asserts(spec: Spec, graph: TypedGraph, changed: bool) -> tuple[int, list[Diagnostic]]:
-    """How many assertions were skipped, and a diagnostic (E401 … E404) for each that does not hold."""
-    if not spec.asserts:
-        return 0, []
-    from archspec.analysis.assertion import broken
-    from archspec.analysis.summary import summarize
-
-    facts = summarize(graph).facts()
-    skipped, wrong = 0, []
-    for value, always in spec.asserts:
-        if changed and not always:
-            skipped += 1
-            continue
-        try:
-            wrong += broken(value, facts)
-        except SpecError as error:
-            wrong += error.diagnostics
-    return skipped, wrong
-
-
-def check(spec: str | Path, strict: bool = False) -> list[Diagnostic]:
-    """Everything wrong or doubtful in a spec, without raising: the file as written and each of its variants.
-
-    Errors come first, then warnings, each in the order of the text; what several variants give is told once. A
-    variant, or a network of the zoo by its name, is looked at alone. With `strict` warnings count as errors.
-    """
-    try:
-        path, variant = zoo.locate(spec)
-        tree = source.read(path)
-        variants = tree.get("variants") if isinstance(tree, source.Mapping) else None
-        names: list[str | None] = [variant]
-        if Path(str(spec)).is_file() and variant is None and isinstance(variants, source.Mapping):
-            names += variants.keys()
-        if isinstance(variants, source.Mapping) and len(variants.entries) > MAX_VARIANTS:
-            span = source.at(tree, ("variants",), key=True)
-            raise fail(
-                "E116", f"{len(variants.entries):,} variants are more than the {MAX_VARIANTS} a file may have", span
-            )
-        whole = variant is None and (len(names) > 1 or variants is None)
-        only_blocks = isinstance(tree, source.Mapping) and not {"layers", "input", "inputs"} & {*tree.keys()}
-        with counted():
-            found = (
-                _in_blocks(tree, path) if only_blocks and variant is None else _in_networks(tree, path, names, whole)
-            )
-    except SpecError as error:
-        return list(error.diagnostics)
-    return [replace(d, severity="error") for d in found] if strict else found
-
-
-def _in_blocks(tree: Value, path: Path) -> list[Diagnostic]:
-    """What is wrong or doubtful in a file that only holds blocks. Raises SpecError where its form is wrong."""
-    from archspec.rules import lint_file
-    from archspec.rules.file import SpecFile
-
-    parsed = _parsed(validate(tree)[1], path)
-    return check_words(parsed) or lint_file(SpecFile(parsed, ()))
-
-
-def _in_networks(tree: Value, path: Path, variants: Sequence[str | None], whole: bool) -> list[Diagnostic]:
-    """What is wrong in variants of a file (None: as written) and what the rules say of them and, if `whole`, of it."""
-    from archspec.rules import lint, lint_file
-    from archspec.rules.file import SpecFile
-
-    specs: list[Spec] = []
-    graphs: list[TypedGraph] = []
-    errors: dict[tuple[str, str, str], Diagnostic] = {}
-    for name in variants:
-        try:
-            specs.append(_edited(tree, path, name))
-            graphs.append(network(specs[-1]))
-        except SpecError as error:
-            for d in error.diagnostics:
-                errors.setdefault((d.code, str(d.span), d.message), d)
-            if any(d.code == "E116" for d in error.diagnostics):
-                break  # the others are as large
-        if sum(len(graph.nodes) for graph in graphs) > MAX_LAYERS:
-            message = f"the variants of this file make more than {MAX_LAYERS:,} layers together: check them one by one"
-            span = source.at(specs[0].tree, ("variants", str(name)), key=True)
-            errors.setdefault(("E116", "", ""), Diagnostic("E116", message, span))
-            break
-    if not errors and whole:
-        return lint_file(SpecFile(specs[0], tuple(graphs)))
-    return [*errors.values(), *lint(*graphs)]

@@ -5,9 +5,30 @@ from __future__ import annotations
 from fractions import Fraction
 
 from archspec.analysis.facts import LAYER_FIGURES, LAYERS, UNITS, Facts
-from archspec.errors import Diagnostic, did_you_mean, fail
+from archspec.analysis.summary import summarize
+from archspec.errors import Diagnostic, SpecError, did_you_mean, fail
 from archspec.expressions import parse_expression
+from archspec.graph import TypedGraph
 from archspec.source import Scalar, Value
+from archspec.spec import Spec
+
+
+def check_asserts(spec: Spec, graph: TypedGraph, changed: bool) -> int:
+    """How many of a spec's assertions were skipped: where it was `changed`, those that need not always hold.
+
+    Raises SpecError with a diagnostic (E401 … E404) for each that does not hold.
+    """
+    facts = summarize(graph).facts()
+    kept = [value for value, always in spec.asserts if always or not changed]
+    wrong: list[Diagnostic] = []
+    for value in kept:
+        try:
+            wrong += broken(value, facts)
+        except SpecError as error:
+            wrong += error.diagnostics
+    if wrong:
+        raise SpecError(wrong)
+    return len(spec.asserts) - len(kept)
 
 
 def broken(value: Value, facts: Facts) -> list[Diagnostic]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from archspec import SpecError, check, load, source, zoo
+from archspec import SpecError, load, source, zoo
 from archspec.infer import infer
 from archspec.passes.deploy import deploy
 
@@ -72,15 +72,6 @@ def test_what_is_not_there_is_told_with_what_is(spec: str | Path, options: dict,
         load(spec, **options)
     assert [d.code for d in caught.value.diagnostics] == [code]
     assert hint in (caught.value.diagnostics[0].hint or "")
-
-
-def test_check_never_raises_and_counts_warnings_as_errors_when_strict(tmp_path: Path) -> None:
-    path = tmp_path / "t.yaml"
-    path.write_text("archspec: 1\ninput: [3, 32, 32]\nlayers: [conv: {out: 4, kernel: 5, stride: 2}]")
-    assert [(d.code, d.severity) for d in check(path)] == [("W301", "warning")]
-    assert [(d.code, d.severity) for d in check(path, strict=True)] == [("W301", "error")]
-    assert [d.code for d in check(tmp_path / "none.yaml")] == ["E501"]
-    assert check("std") and not check(zoo.directory() / "std.yaml")
 
 
 def test_deployed_is_what_is_left_without_training() -> None:

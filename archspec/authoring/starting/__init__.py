@@ -10,9 +10,10 @@ from shlex import quote
 from archspec import files, zoo
 from archspec.analysis.summary import summarize
 from archspec.authoring.starting.rewrite import likeness
+from archspec.checking import check
 from archspec.errors import fail
 from archspec.graph import TypedGraph
-from archspec.loading import check, load
+from archspec.loading import load
 
 __all__ = ["Begun", "new"]
 

@@ -1,0 +1,85 @@
+"""All that is wrong or doubtful in a file: as written, and in each of its variants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from archspec import source, zoo
+from archspec.build import check_words
+from archspec.effort import counted
+from archspec.errors import Diagnostic, SpecError, fail
+from archspec.graph import TypedGraph
+from archspec.loading import edited, network, parse_file
+from archspec.parse import validate
+from archspec.source import Value
+from archspec.spec import Spec
+
+MAX_VARIANTS, MAX_LAYERS = 200, 100_000
+"""How much `check` looks at: variants of one file, and layers of all of them together."""
+
+
+def check(spec: str | Path, strict: bool = False) -> list[Diagnostic]:
+    """Everything wrong or doubtful in a spec, without raising: the file as written and each of its variants.
+
+    Errors come first, then warnings, each in the order of the text; what several variants give is told once. A
+    variant, or a network of the zoo by its name, is looked at alone. With `strict` warnings count as errors.
+    """
+    try:
+        path, variant = zoo.locate(spec)
+        tree = source.read(path)
+        variants = tree.get("variants") if isinstance(tree, source.Mapping) else None
+        names: list[str | None] = [variant]
+        if Path(str(spec)).is_file() and variant is None and isinstance(variants, source.Mapping):
+            names += variants.keys()
+        if isinstance(variants, source.Mapping) and len(variants.entries) > MAX_VARIANTS:
+            span = source.at(tree, ("variants",), key=True)
+            raise fail(
+                "E116", f"{len(variants.entries):,} variants are more than the {MAX_VARIANTS} a file may have", span
+            )
+        whole = variant is None and (len(names) > 1 or variants is None)
+        only_blocks = isinstance(tree, source.Mapping) and not {"layers", "input", "inputs"} & {*tree.keys()}
+        with counted():
+            found = (
+                _in_blocks(tree, path) if only_blocks and variant is None else _in_networks(tree, path, names, whole)
+            )
+    except SpecError as error:
+        return list(error.diagnostics)
+    return [replace(d, severity="error") for d in found] if strict else found
+
+
+def _in_blocks(tree: Value, path: Path) -> list[Diagnostic]:
+    """What is wrong or doubtful in a file that only holds blocks. Raises SpecError where its form is wrong."""
+    from archspec.rules import lint_file
+    from archspec.rules.file import SpecFile
+
+    parsed = parse_file(validate(tree)[1], path)
+    return check_words(parsed) or lint_file(SpecFile(parsed, ()))
+
+
+def _in_networks(tree: Value, path: Path, variants: Sequence[str | None], whole: bool) -> list[Diagnostic]:
+    """What is wrong in variants of a file (None: as written) and what the rules say of them and, if `whole`, of it."""
+    from archspec.rules import lint, lint_file
+    from archspec.rules.file import SpecFile
+
+    specs: list[Spec] = []
+    graphs: list[TypedGraph] = []
+    errors: dict[tuple[str, str, str], Diagnostic] = {}
+    for name in variants:
+        try:
+            specs.append(edited(tree, path, name))
+            graphs.append(network(specs[-1]))
+        except SpecError as error:
+            for d in error.diagnostics:
+                errors.setdefault((d.code, str(d.span), d.message), d)
+            if any(d.code == "E116" for d in error.diagnostics):
+                break  # the others are as large
+        if sum(len(graph.nodes) for graph in graphs) > MAX_LAYERS:
+            message = f"the variants of this file make more than {MAX_LAYERS:,} layers together: check them one by one"
+            span = source.at(specs[0].tree, ("variants", str(name)), key=True)
+            errors.setdefault(("E116", "", ""), Diagnostic("E116", message, span))
+            break
+    if not errors and whole:
+        return lint_file(SpecFile(specs[0], tuple(graphs)))
+    return [*errors.values(), *lint(*graphs)]

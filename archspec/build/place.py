@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -62,7 +62,7 @@ class Place:
     phase: Phase = "always"
     trail: Frame | None = None
     depth: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def join(self, segment: str) -> str:
         return f"{self.path}.{segment}" if self.path else segment

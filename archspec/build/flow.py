@@ -153,6 +153,8 @@ class Names:
 
     def clash(self, path: str) -> str | None:
         """What of this list is in the way of a new name: what has the name, or a layer that the path leads into."""
+        if "." not in path:
+            return path if path in self.own else None
         inside = self.own
         walked: list[str] = []
         for part in path.split("."):

@@ -430,8 +430,7 @@ class Expansion:
         self.nodes[path] = Node(path, op, taps, span, place.trail, place.phase, shares)
         self.types[path] = outputs
         lead, steps = _leading(op, flow.ports, steps)
-        ports = (Port(Tap(path, i), t, *moved(lead, steps, t.rank, path)) for i, t in enumerate(outputs))
-        return Flow(tuple(ports))
+        return Flow(tuple([Port(Tap(path, i), t, *moved(lead, steps, t.rank, path)) for i, t in enumerate(outputs)]))
 
     def typed(self, op: Operator, inputs: Types) -> tuple[Types, Jump]:
         """The types and the steps of what an operator gives. Raises OperatorError where it refuses its inputs."""

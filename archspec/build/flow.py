@@ -65,7 +65,7 @@ class Flow:
 
     @property
     def broken(self) -> bool:
-        for port in self.ports:  # asked for at every step: a generator would take twice as long
+        for port in self.ports:  # noqa: SIM110 - asked for at every step: a generator would take twice as long
             if port.type is None:
                 return True
         return False

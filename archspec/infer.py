@@ -28,12 +28,16 @@ def infer(graph: Graph) -> TypedGraph:
         types, sizes, requirements = _infer_open(graph, symbols)
         return TypedGraph(**kept, types=types, sizes=sizes, requirements=requirements)
     types = {}
+    met: dict[tuple[int, tuple[TensorType, ...]], tuple[TensorType, ...]] = {}  # by the operator's `id`: blocks repeat
     for node in graph.nodes.values():
-        inputs = tuple(types[tap.node][tap.port] for tap in node.inputs)
-        try:
-            types[node.name] = typed(node.op, inputs)
-        except OperatorError as error:
-            raise _refused(node, error) from None
+        inputs = tuple([types[tap.node][tap.port] for tap in node.inputs])
+        key = (id(node.op), inputs)
+        if key not in met:
+            try:
+                met[key] = typed(node.op, inputs)
+            except OperatorError as error:
+                raise _refused(node, error) from None
+        types[node.name] = met[key]
     return TypedGraph(**kept, types=types)
 
 

@@ -93,7 +93,7 @@ def _diagnostics(warnings: dict[str, str]) -> str:
 def _run_file() -> str:
     """The page of the run file: a table for every section, choices one after another."""
     lines = [
-        GENERATED.format("archspec/run/sections.py"),
+        GENERATED.format("archspec/run/sections/"),
         "# The run file",
         "",
         "What `archspec train` reads: which network, on which data, and how. It is read as strictly as a",

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from archspec.analysis.storage import in_place
 from archspec.errors import fail
 from archspec.graph import Node, TypedGraph
-from archspec.tensor import BYTES, at
+from archspec.tensor import BYTES, TensorType, at
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,14 @@ def count(graph: TypedGraph, batch: int = 1) -> dict[str, Counts]:
     overwriting = in_place(graph)
     owners: set[str] = set()
     found: dict[str, Counts] = {}
+    met: dict[tuple[int, tuple[TensorType, ...], bool, bool], Counts] = {}  # by the operator's `id`: blocks repeat
     for node in graph.nodes.values():
         owner = node.shares or node.name
-        found[node.name] = _count_node(
-            graph, node, batch, fresh=owner not in owners, own_memory=node.name not in overwriting
-        )
+        fresh, own_memory = owner not in owners, node.name not in overwriting
+        key = (id(node.op), graph.input_types(node), fresh, own_memory)
+        if key not in met:
+            met[key] = _count_node(graph, node, batch, fresh, own_memory)
+        found[node.name] = met[key]
         owners.add(owner)
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from fractions import Fraction
 from itertools import islice
 from typing import Any
@@ -24,7 +24,7 @@ MAX_UNKNOWN = 100
 """Unknown arguments of one call that are told: each takes a search for what was meant."""
 
 
-def arguments(word: str, main: str | None, known: list[str], args: Value | None, span: Span) -> dict[str, Value]:
+def arguments(word: str, main: str | None, known: Collection[str], args: Value | None, span: Span) -> dict[str, Value]:
     """The arguments of a call by name; the main one may stand alone. Raises SpecError E301 for unknown keys."""
     if args is None:
         return {}
@@ -46,10 +46,10 @@ def arguments(word: str, main: str | None, known: list[str], args: Value | None,
 _INCOMING = ("in", "in_channels", "in_features", "input_channels", "in_planes", "inputs")
 
 
-def _unknown(key: str, known: list[str]) -> str:
+def _unknown(key: str, known: Collection[str]) -> str:
     if key in _INCOMING:
         return "input channels are derived: leave it out"
-    return did_you_mean(key, known, "arguments")
+    return did_you_mean(key, list(known), "arguments")
 
 
 def operator_called(word: str) -> type[Operator] | None:
@@ -188,18 +188,21 @@ def shown(value: object) -> str:
     return as_written(plain(value))
 
 
+_DECLARED: dict[str, tuple[str, tuple[type, ...]]] = {
+    "int": ("a whole number", (int,)),
+    "float": ("a number", (int, Fraction)),
+    "number": ("a number", (int, Fraction)),
+    "str": ("text", (str,)),
+    "bool": ("true or false", (bool,)),
+    "list": ("a list", (list, Flow)),
+    "layers": ("a list of layers", (Passed,)),
+    "name": ("a name", (str, Flow)),
+}
+"""Of a parameter's declared type what a message calls it, and the classes of its values."""
+
+
 def type_problem(kind: object, value: object) -> str | None:
     """What a parameter's declared type asks for, where the value does not have it."""
-    number = isinstance(value, int | Fraction) and not isinstance(value, bool)
-    fits = {
-        "int": ("a whole number", number and not isinstance(value, Fraction)),
-        "float": ("a number", number),
-        "number": ("a number", number),
-        "str": ("text", isinstance(value, str)),
-        "bool": ("true or false", isinstance(value, bool)),
-        "list": ("a list", isinstance(value, list | Flow)),
-        "layers": ("a list of layers", isinstance(value, Passed)),
-        "name": ("a name", isinstance(value, str | Flow)),
-    }
-    wanted, ok = fits.get(str(kind), ("", True))
-    return None if ok else wanted
+    wanted, classes = _DECLARED.get(str(kind), ("", (object,)))
+    fits = isinstance(value, classes) and (bool in classes or object in classes or not isinstance(value, bool))
+    return None if fits else wanted

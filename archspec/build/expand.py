@@ -59,6 +59,8 @@ class Expansion:
         """Of each block asked for, how many layers it makes at least."""
         self.reported = 0
         self.made: dict[tuple[str, str], Operator] = {}
+        self.settled: dict[tuple[int, Types], tuple[Operator, Types, Jump]] = {}
+        """What operators make of inputs they have met, by the operator's `id`: blocks repeat."""
         self.defaults: dict[str, dict[str, tuple[object, Value]]] = {}
         self.failed: set[str] = set()
         """Variables whose value is in error: no more is said about those who use them."""
@@ -281,8 +283,7 @@ class Expansion:
 
     def parameters(self, block: Block, layer: Layer, flow: Flow, place: Place) -> dict[str, object]:
         """Values of a block's parameters: the caller's arguments, then defaults in the order written."""
-        known = list(block.params)
-        written = bind.arguments(block.name, block.main, known, layer.args, layer.span)
+        written = bind.arguments(block.name, block.main, block.params, layer.args, layer.span)
         values: dict[str, object] = {}
         missing, lacking = [], []
         for name, default in block.params.items():
@@ -344,7 +345,7 @@ class Expansion:
         self, cls: type[Operator], layer: Layer, args: Value | None, name: str, flow: Flow, place: Place
     ) -> Flow:
         """A node: arguments evaluated and validated, references turned into edges, output typed."""
-        written = bind.arguments(cls.word, cls.main, list(cls.model_fields), args, layer.span)
+        written = bind.arguments(cls.word, cls.main, cls.__pydantic_fields__, args, layer.span)
         values: dict[str, object] = {}
         flow_in, extra, broken = flow, [], flow.broken
         for key, value in written.items():
@@ -429,14 +430,16 @@ class Expansion:
         self.nodes[path] = Node(path, op, taps, span, place.trail, place.phase, shares)
         self.types[path] = outputs
         lead, steps = _leading(op, flow.ports, steps)
-        ports = (Port(Tap(path, i), t, *moved(lead, steps, t.rank, path)) for i, t in enumerate(outputs))
-        return Flow(tuple(ports))
+        return Flow(tuple([Port(Tap(path, i), t, *moved(lead, steps, t.rank, path)) for i, t in enumerate(outputs)]))
 
     def typed(self, op: Operator, inputs: Types) -> tuple[Types, Jump]:
         """The types and the steps of what an operator gives. Raises OperatorError where it refuses its inputs."""
         if not self.allowed:
-            outputs = typed(op, inputs)
-            return outputs, op.steps(inputs, outputs)
+            key = (id(op), inputs)
+            if key not in self.settled:
+                outputs = typed(op, inputs)
+                self.settled[key] = op, outputs, op.steps(inputs, outputs)  # who holds `op` keeps its `id` its own
+            return self.settled[key][1:]
         from archspec.ops.settle import settle  # only the open wait for it
         from archspec.sizes import counting
 

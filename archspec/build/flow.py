@@ -65,7 +65,10 @@ class Flow:
 
     @property
     def broken(self) -> bool:
-        return any(port.type is None for port in self.ports)
+        for port in self.ports:  # noqa: SIM110 - asked for at every step: a generator would take twice as long
+            if port.type is None:
+                return True
+        return False
 
     def __len__(self) -> int:
         return len(self.ports)
@@ -150,6 +153,8 @@ class Names:
 
     def clash(self, path: str) -> str | None:
         """What of this list is in the way of a new name: what has the name, or a layer that the path leads into."""
+        if "." not in path:
+            return path if path in self.own else None
         inside = self.own
         walked: list[str] = []
         for part in path.split("."):

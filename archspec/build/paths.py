@@ -18,10 +18,9 @@ def check(name: str, span: Span, place: Place) -> None:
     if len(name) > MAX_NAME:
         message = f"a name of {len(name):,} characters, more than {MAX_NAME}"
         raise SpecError(Diagnostic("E112", message, span, "a shorter one"))
-    first, *rest = name.split(".")
-    if not _is_word(first) or not all(_is_word(part) or (part.isascii() and part.isdecimal()) for part in rest):
+    if not _is_word(name) and not _is_path(name):
         hint = "names are letters, digits and _, no digit first; `$l` and `${…}` are replaced"
-        if rest:
+        if "." in name:
             hint = "a path is names with a dot between two; behind the first one numbers may stand too"
         raise SpecError(Diagnostic("E112", f"'{name}' is not a name", span, hint))
     clash = place.names.clash(name)
@@ -34,6 +33,11 @@ def check(name: str, span: Span, place: Place) -> None:
 
 def _is_word(part: str) -> bool:
     return part.isidentifier() and part.isascii()
+
+
+def _is_path(name: str) -> bool:
+    first, *rest = name.split(".")
+    return _is_word(first) and all(_is_word(part) or (part.isascii() and part.isdecimal()) for part in rest)
 
 
 def known(name: str, flow: Flow, place: Place) -> None:

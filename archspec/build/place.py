@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +22,8 @@ LONG, LONG_TIMES = 100, 15
 MAX_BUNDLE = MAX_NODES = 32_000
 """Tensors of one bundle, and layers of one network."""
 _BLOCK = re.compile(r"block '([^']+)' as ")
+_AS_THEY_ARE = (int, str, bool)
+"""What a variable holds that an expression gives unchanged."""
 _SEVERAL = re.compile(r"[$\w.:*]+(?:\s*,\s*[$\w.:*]+)+")
 LATER = "a layer is named before it is used; names in sight"
 
@@ -62,7 +64,7 @@ class Place:
     phase: Phase = "always"
     trail: Frame | None = None
     depth: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def join(self, segment: str) -> str:
         return f"{self.path}.{segment}" if self.path else segment
@@ -106,6 +108,10 @@ class Place:
         if isinstance(value, Scalar):
             if not isinstance(value.value, str):
                 return value.value if not isinstance(value.value, float) else _exact(value, self.scope(flow))
+            if value.value.startswith("$"):  # most are a variable and no more: `$out`
+                held = self.variables.get(value.value[1:])
+                if type(held) in _AS_THEY_ARE:
+                    return held
             try:
                 found = parse_expression(value.value, value.span).evaluate(self.scope(flow))
             except SpecError as error:

@@ -28,6 +28,16 @@ def shipped() -> dict[str, str]:
     return found
 
 
+def _is_library(file: Path) -> bool:
+    return file.stem in LIBRARIES and file.parent == zoo.directory()
+
+
+@cache
+def _library(file: Path) -> Value:
+    """The text of a shipped library, read once for all variants of a file."""
+    return source.read(file, imported=True)
+
+
 def used_blocks(tree: Mapping, path: Path, parser: Parser) -> tuple[dict[str, Block], dict[str, Value]]:
     """Blocks that `use` brings in, with their text by name. Only blocks come: no layers, no variables."""
     found: dict[str, Block] = {}
@@ -68,7 +78,7 @@ def _collect(
             if len(read) > MAX_FILES:
                 parser.error("E523", f"more than {MAX_FILES} files are used here, directly or by others", item.span)
                 return
-            other = source.read(file, imported=True)
+            other = _library(file) if _is_library(file) else source.read(file, imported=True)
             document, other = validate(other)
         except SpecError as error:
             told = [d if d.span else Diagnostic(d.code, d.message, item.span, d.hint) for d in error.diagnostics]

@@ -11,7 +11,7 @@ from torch import nn
 
 from archspec.errors import fail
 from archspec.run.sections import Train
-from archspec_torch.runtime.data import Examples, grouped
+from archspec_torch.runtime.data import Draws, Examples, grouped
 from archspec_torch.runtime.optimize import make_optimizer, rate_at
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.stop import Stop
@@ -26,8 +26,6 @@ class State:
     optimizer: torch.optim.Optimizer
     shuffle: torch.Generator
     """Draws the order of the examples, and nothing else."""
-    loader: torch.Generator
-    """Draws the base seeds of worker processes."""
     epoch: int = 0
     """Finished epochs."""
     step: int = 0
@@ -40,11 +38,9 @@ class State:
 
 
 def fresh_state(model: nn.Module, plan: Train) -> State:
-    """The state before the first step. The generators are the run's own, seeded by it."""
-    shuffle, loader = torch.Generator(), torch.Generator()
-    shuffle.manual_seed(plan.seed)
-    loader.manual_seed((plan.seed + 1) % 2**63)
-    return State(model, make_optimizer(plan.optimizer, model.parameters()), shuffle, loader)
+    """The state before the first step. The generator is the run's own, seeded by it."""
+    shuffle = torch.Generator().manual_seed(plan.seed)
+    return State(model, make_optimizer(plan.optimizer, model.parameters()), shuffle)
 
 
 def steps_per_epoch(examples: Examples, plan: Train) -> int:
@@ -71,7 +67,7 @@ def train_epoch(
     order = torch.randperm(len(examples.labels), generator=state.shuffle)
     groups = grouped(order, plan.batch)
     tally = Tally(len(task.classes), device)
-    for images, labels in examples.batches(groups, device, plan.workers, state.loader):
+    for images, labels in examples.batches(groups, device, plan.workers, Draws(plan.seed, state.epoch)):
         rate = rate_at(plan.schedule, plan.optimizer.lr, state.step, len(groups), plan.epochs)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -105,7 +101,7 @@ def measure(
     model.eval()
     tally = Tally(len(task.classes), device)
     groups = list(torch.arange(len(examples.labels)).split(batch))
-    for images, labels in examples.batches(groups, device, workers, torch.Generator()):
+    for images, labels in examples.batches(groups, device, workers):
         scores = task.scores(model(normalize(images)))
         tally.add(nn.functional.cross_entropy(scores, labels), scores, labels)
         if stop is not None:

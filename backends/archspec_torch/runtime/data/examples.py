@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from archspec.errors import Diagnostic, Span, fail
+from archspec_torch.runtime.data.draws import Draws
 from archspec_torch.runtime.images import Frame, ImageProblem
 
 Report = Callable[[Diagnostic], None]
@@ -33,9 +34,12 @@ class Examples(Protocol):
         """The examples where a device reads them fastest."""
 
     def batches(
-        self, groups: Sequence[Tensor], device: torch.device, workers: int, generator: torch.Generator
+        self, groups: Sequence[Tensor], device: torch.device, workers: int, draws: Draws | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each group of positions: images uint8 (n, c, h, w) and labels (n,), on the device."""
+        """For each group of positions: images uint8 (n, c, h, w) and labels (n,), on the device.
+
+        `draws`: seeds of what is random about them in training; without them, nothing is.
+        """
 
 
 class Source(Protocol):
@@ -74,7 +78,7 @@ class InMemory:
         return InMemory(self.images.to(device), self.labels.to(device))
 
     def batches(
-        self, groups: Sequence[Tensor], device: torch.device, workers: int, generator: torch.Generator
+        self, groups: Sequence[Tensor], device: torch.device, workers: int, draws: Draws | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         for group in groups:
             index = group.to(self.images.device)
@@ -97,14 +101,14 @@ class OnDisk:
         return self
 
     def batches(
-        self, groups: Sequence[Tensor], device: torch.device, workers: int, generator: torch.Generator
+        self, groups: Sequence[Tensor], device: torch.device, workers: int, draws: Draws | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        # The loader draws its base seed from its generator: its own, so that the run's draws stay countable.
+        # A loader draws its base seed from its generator: one of its own, so that the run's stays untouched.
         loader = DataLoader(
             _Files(self.paths, self.labels, self.frame),
             batch_sampler=[group.tolist() for group in groups],
             num_workers=workers,
-            generator=generator,
+            generator=torch.Generator(),
             pin_memory=device.type == "cuda",
         )
         try:

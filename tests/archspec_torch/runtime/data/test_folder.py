@@ -41,7 +41,7 @@ def message(root: Path, **keys: object) -> str:
 def pairs(examples: Examples, workers: int = 0) -> list[tuple[bytes, int]]:
     groups = grouped(torch.arange(len(examples.labels)), 4)
     found = []
-    for images, labels in examples.batches(groups, CPU, workers, torch.Generator()):
+    for images, labels in examples.batches(groups, CPU, workers):
         found += [(image.numpy().tobytes(), int(label)) for image, label in zip(images, labels, strict=True)]
     return found
 

@@ -11,7 +11,6 @@ import re
 import sys
 from typing import Any
 
-from archspec.authoring.schema.operators import argument_text
 from archspec.expressions import FUNCTIONS
 from archspec.ops import REGISTRY, Operator, Sample
 from archspec.plugins import plugin_of
@@ -149,8 +148,7 @@ def _arguments(cls: type[Operator]) -> list[str]:
 
 def meaning(cls: type[Operator], name: str) -> str:
     """What an argument says, in a phrase; empty where nothing is known of it but its name."""
-    known = cls.model_fields[name].description or argument_text(cls, name)
-    text = known.rstrip(".")
+    text = (cls.model_fields[name].description or "").rstrip(".")
     return text[:1].lower() + text[1:]
 
 

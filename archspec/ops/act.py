@@ -94,7 +94,7 @@ class LeakyRelu(Activation):
         Sample({"slope": 0.1}, ((1024, 13, 13),), ((1024, 13, 13),)),
     )
 
-    slope: Slope = 0.01
+    slope: Slope = Field(0.01, description="Factor of what is below zero.")
 
     def label(self) -> str:
         return f"leaky ReLU {self.slope:g}"
@@ -121,8 +121,8 @@ class Prelu(Activation):
         Sample({"shared": True, "slope": 0.1}, ((64, 8, 8),), ((64, 8, 8),), params=1),
     )
 
-    shared: Flag = False
-    slope: Real = 0.25
+    shared: Flag = Field(False, description="Whether all channels share one slope.")
+    slope: Real = Field(0.25, description="Factor of what is below zero.")
 
     def weights(self, inputs: Types) -> dict[str, Weight]:
         return {"weight": Weight((1 if self.shared else inputs[0].channels,))}
@@ -149,7 +149,7 @@ class Elu(Activation):
         Sample({"alpha": 0.5}, ((100,),), ((100,),)),
     )
 
-    alpha: Slope = 1.0
+    alpha: Slope = Field(1.0, description="How far below zero it goes.")
 
     def label(self) -> str:
         return "ELU" if self.alpha == 1 else f"ELU {self.alpha:g}"
@@ -209,7 +209,9 @@ class Gelu(Activation):
         Sample({"approximate": "tanh"}, ((16,),), ((16,),)),
     )
 
-    approximate: Literal["none", "tanh"] = "none"
+    approximate: Literal["none", "tanh"] = Field(
+        "none", description="Whether the function itself is computed, or its approximation by tanh."
+    )
 
     def label(self) -> str:
         return "GELU"
@@ -336,7 +338,7 @@ class Softplus(Activation):
         Sample({"beta": 2.0}, ((4, 6, 6),), ((4, 6, 6),)),
     )
 
-    beta: Positive = 1.0
+    beta: Positive = Field(1.0, description="How sharp the bend at zero is.")
 
     def label(self) -> str:
         return "softplus"
@@ -360,8 +362,8 @@ class Threshold(Activation):
         Sample({"at": -1, "value": -1.0}, ((5,),), ((5,),)),
     )
 
-    at: Real
-    value: Real = 0.0
+    at: Real = Field(description="The value up to which the output is replaced.")
+    value: Real = Field(0.0, description="What stands in its place.")
 
     def label(self) -> str:
         return f"x > {self.at:g}"
@@ -430,7 +432,7 @@ class Maxout(Operator):
         Sample({"pieces": 4}, ((96, 32, 32),), ((24, 32, 32),)),
     )
 
-    pieces: Annotated[int, Field(strict=True, ge=2)] = 2
+    pieces: Annotated[int, Field(strict=True, ge=2)] = Field(2, description="Channels of which the largest is taken.")
 
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]

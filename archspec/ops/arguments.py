@@ -122,6 +122,7 @@ Padding = Annotated[
         | Literal["valid", "same", "full", "same_upper"]
         | list[_AtLeast0 | list[_AtLeast0]],
     ),
+    Field(description="Cells added around the input: a number, one an axis, [before, after] an axis, or a word."),
 ]
 """A number, one an axis, [before, after] an axis, or a word of `archspec.tensor.PaddingWord`."""
 Init = Annotated[
@@ -131,6 +132,7 @@ Init = Annotated[
         json_schema_input_type=Literal["default", "he", "he_fan_out", "xavier", "zeros"]
         | dict[Literal["normal", "trunc_normal", "uniform", "constant"], float],
     ),
+    Field(description="How weights begin: a word, or a distribution with its one number, as {normal: 0.01}."),
 ]
 """Initial weights: a name, or one number with the distribution it belongs to.
 
@@ -139,3 +141,15 @@ With fan_in = (Cin / groups)·taps and fan_out = (Cout / groups)·taps: `he` is 
 (Glorot and Bengio 2010), `trunc_normal` normal cut at two standard deviations. Biases start at zero,
 save under `default`, which is what the backend's own layer does.
 """
+
+# The arguments that several operators have, with what they are.
+_STEPS = Field(description="Cells from one window to the next along each axis: one number, or one an axis.")
+_CELLS = Field(description="Cells of the output along each axis: one number, or one an axis.")
+Kernel = Annotated[Axes, Field(description="Cells that a window covers along each axis: one number, or one an axis.")]
+Stride = Annotated[Axes, _STEPS]
+StrideOrNone = Annotated[AxesOrNone, _STEPS]
+Size = Annotated[Axes, _CELLS]
+SizeOrNone = Annotated[AxesOrNone, _CELLS]
+Dilation = Annotated[Axes, Field(description="Steps between the taps of a kernel along each axis; 1 leaves no gaps.")]
+Groups = Annotated[Count, Field(description="Groups of channels, each with filters of its own.")]
+Bias = Annotated[Flag, Field(description="Whether a bias is added to every output channel.")]

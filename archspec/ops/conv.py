@@ -3,7 +3,19 @@
 import math
 from fractions import Fraction
 
-from archspec.ops.arguments import Axes, AxesFromZero, Count, Flag, Init, Padding
+from pydantic import Field
+
+from archspec.ops.arguments import (
+    AxesFromZero,
+    Bias,
+    Count,
+    Dilation,
+    Groups,
+    Init,
+    Kernel,
+    Padding,
+    Stride,
+)
 from archspec.ops.base import NeedsNumber, Operator, OperatorError, Sample, Saved, Types, Weight, Window, operator
 from archspec.ops.windows import (
     AXES,
@@ -83,13 +95,13 @@ class Conv(Operator):
         ),
     )
 
-    out: Count
-    kernel: Axes = 1
-    stride: Axes = 1
+    out: Count = Field(description="Channels of the output.")
+    kernel: Kernel = 1
+    stride: Stride = 1
     padding: Padding = "valid"
-    dilation: Axes = 1
-    groups: Count = 1
-    bias: Flag = True
+    dilation: Dilation = 1
+    groups: Groups = 1
+    bias: Bias = True
     init: Init = "default"
 
     def infer(self, inputs: Types) -> Types:
@@ -153,12 +165,12 @@ class Depthwise(Operator):
         ),
     )
 
-    kernel: Axes = 3
-    stride: Axes = 1
+    kernel: Kernel = 3
+    stride: Stride = 1
     padding: Padding = "valid"
-    dilation: Axes = 1
-    bias: Flag = True
-    multiplier: Count = 1
+    dilation: Dilation = 1
+    bias: Bias = True
+    multiplier: Count = Field(1, description="Filters for each input channel.")
     init: Init = "default"
 
     def infer(self, inputs: Types) -> Types:
@@ -234,14 +246,16 @@ class ConvTranspose(Operator):
         ),
     )
 
-    out: Count
-    kernel: Axes
-    stride: Axes = 1
-    padding: Padding = "valid"
-    output_padding: AxesFromZero = 0
-    dilation: Axes = 1
-    groups: Count = 1
-    bias: Flag = True
+    out: Count = Field(description="Channels of the output.")
+    kernel: Kernel
+    stride: Stride = 1
+    padding: Padding = Field(
+        "valid", description="Cells cut from the output: a number, one an axis, [before, after] an axis, or a word."
+    )
+    output_padding: AxesFromZero = Field(0, description="Cells added after the last along each axis.")
+    dilation: Dilation = 1
+    groups: Groups = 1
+    bias: Bias = True
     init: Init = "default"
 
     def infer(self, inputs: Types) -> Types:
@@ -349,11 +363,11 @@ class LocallyConnected(Operator):
         Sample({"out": 2, "kernel": 3}, ((4, 8),), ((2, 6),), params=6 * 2 * 12 + 12, macs=144),
     )
 
-    out: Count
-    kernel: Axes
-    stride: Axes = 1
+    out: Count = Field(description="Channels of the output.")
+    kernel: Kernel
+    stride: Stride = 1
     padding: Padding = "valid"
-    bias: Flag = True
+    bias: Bias = True
     init: Init = "default"
 
     def infer(self, inputs: Types) -> Types:

@@ -3,9 +3,9 @@
 import math
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
+from pydantic import Field, PlainValidator
 
-from archspec.ops.arguments import Axes, Padding, Real
+from archspec.ops.arguments import Dilation, Padding, Real, Stride
 from archspec.ops.base import Operator, OperatorError, Sample, Saved, Types, Weight, Window, operator
 from archspec.ops.merge import Merge
 from archspec.ops.windows import axes_label, output_sizes, spatial_rank, stride_label, window_over
@@ -95,11 +95,11 @@ class Filter(Operator):
         Sample({"kernel": [-1, 1], "stride": 2}, ((2, 10),), ((2, 5),), params=2, macs=20),
     )
 
-    kernel: Kernel
-    scale: Real = 1.0
-    stride: Axes = 1
+    kernel: Kernel = Field(description="The numbers: a list of rows, or one level deeper such a list for each channel.")
+    scale: Real = Field(1.0, description="What every number of the kernel is multiplied with.")
+    stride: Stride = 1
     padding: Padding = "valid"
-    dilation: Axes = 1
+    dilation: Dilation = 1
 
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]

@@ -1,6 +1,8 @@
 """Fully connected layers."""
 
-from archspec.ops.arguments import Count, Flag, Init
+from pydantic import Field
+
+from archspec.ops.arguments import Bias, Count, Init
 from archspec.ops.base import Operator, OperatorError, Sample, Saved, Types, Weight, operator
 from archspec.tensor import TensorType
 
@@ -32,8 +34,8 @@ class Linear(Operator):
         Sample({"out": 50}, ((3072,),), ((50,),), params=153_650, macs=153_600),
     )
 
-    out: Count
-    bias: Flag = True
+    out: Count = Field(description="Features of the output.")
+    bias: Bias = True
     init: Init = "default"
 
     def infer(self, inputs: Types) -> Types:

@@ -13,6 +13,10 @@ from archspec.tensor import TensorType, larger, smaller
 
 MAX_PARTS = 4_096
 
+Crop = Annotated[
+    Literal["none", "center"], Field(description="`center` cuts larger maps to the smallest; `none` refuses them.")
+]
+
 
 def _conflict(
     inputs: Types, i: int, j: int, *, crop: bool = False, channels: bool = True, stretch: bool = False
@@ -89,7 +93,7 @@ class Merge(Operator):
     arity = (2, None)
     references = {"of": "inputs"}
 
-    of: Reference = None
+    of: Reference = Field(None, description="The layers that are taken, by name, in place of what flows in.")
 
     def infer(self, inputs: Types) -> Types:
         _same_dtype(inputs)
@@ -125,7 +129,7 @@ class Add(Merge):
         Sample({}, ((100,), (100,)), ((100,),)),
     )
 
-    crop: Literal["none", "center"] = "none"
+    crop: Crop = "none"
 
     def infer(self, inputs: Types) -> Types:
         _same_dtype(inputs)
@@ -164,7 +168,7 @@ class Concat(Merge):
         Sample({}, ((100,), (20,)), ((120,),)),
     )
 
-    crop: Literal["none", "center"] = "none"
+    crop: Crop = "none"
 
     def infer(self, inputs: Types) -> Types:
         _same_dtype(inputs)
@@ -289,8 +293,8 @@ class WeightedAdd(Merge):
         Sample({"normalize": "none"}, ((10,), (10,)), ((10,),), params=2),
     )
 
-    normalize: Literal["relu", "softmax", "none"] = "relu"
-    eps: Annotated[float, Field(strict=True, ge=0)] = 1e-4
+    normalize: Literal["relu", "softmax", "none"] = Field("relu", description="What keeps the weights positive.")
+    eps: Annotated[float, Field(strict=True, ge=0)] = Field(1e-4, description="ε: keeps a division from zero.")
 
     def weights(self, inputs: Types) -> dict[str, Weight]:
         return {"weight": Weight((len(inputs),))}
@@ -322,7 +326,7 @@ class Scale(Operator):
         Sample({"factor": 2}, ((10,),), ((10,),)),
     )
 
-    factor: Real
+    factor: Real = Field(description="What every element is multiplied with.")
 
     def infer(self, inputs: Types) -> Types:
         return (inputs[0],)
@@ -374,7 +378,7 @@ class Split(Operator):
         Sample({"parts": [3, 3, 4]}, ((10,),), ((3,), (3,), (4,))),
     )
 
-    parts: Parts
+    parts: Parts = Field(description="How many equal parts, or a list with the channels of each.")
 
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]
@@ -442,7 +446,7 @@ class Slice(Operator):
         Sample({"channels": [3, 10]}, ((10,),), ((7,),)),
     )
 
-    channels: Range
+    channels: Range = Field(description="Channels: from the first number on, up to the second.")
 
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]
@@ -476,7 +480,7 @@ class ChannelShuffle(Operator):
         Sample({"groups": 3}, ((12,),), ((12,),)),
     )
 
-    groups: Count
+    groups: Count = Field(description="Groups that the channels are dealt from.")
 
     def infer(self, inputs: Types) -> Types:
         channels = inputs[0].channels

@@ -1,9 +1,16 @@
 """Normalisation: over the batch, the channels, groups of them, each image, and the neighbouring channels."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from archspec.ops.arguments import Count, Flag, Positive, Real, Share
 from archspec.ops.base import Operator, OperatorError, Sample, Saved, Types, Weight, operator
 from archspec.ops.windows import refuse_undivided
 from archspec.tensor import BYTES
+
+Epsilon = Annotated[Positive, Field(description="ε: keeps a division from zero.")]
+Affine = Annotated[Flag, Field(description="Whether a learned scale and shift follow, one of each for a channel.")]
 
 
 @operator("batch_norm")
@@ -30,10 +37,10 @@ class BatchNorm(Operator):
         Sample({"frozen": True}, ((64, 8, 8),), ((64, 8, 8),), params=0),
     )
 
-    eps: Positive = 1e-5
-    momentum: Share = 0.1
-    affine: Flag = True
-    frozen: Flag = False
+    eps: Epsilon = 1e-5
+    momentum: Share = Field(0.1, description="Share of the new batch in the running statistics.")
+    affine: Affine = True
+    frozen: Flag = Field(False, description="Whether statistics, scale and shift stay as they are in training.")
 
     def infer(self, inputs: Types) -> Types:
         if inputs[0].rank > 3:
@@ -81,8 +88,8 @@ class LayerNorm(Operator):
         Sample({}, ((768,),), ((768,),), params=1536),
     )
 
-    eps: Positive = 1e-5
-    affine: Flag = True
+    eps: Epsilon = 1e-5
+    affine: Affine = True
 
     def infer(self, inputs: Types) -> Types:
         return inputs
@@ -117,9 +124,9 @@ class GroupNorm(Operator):
         Sample({"groups": 1, "affine": False}, ((6, 10),), ((6, 10),), params=0),
     )
 
-    groups: Count = 32
-    eps: Positive = 1e-5
-    affine: Flag = True
+    groups: Count = Field(32, description="Groups of channels that are normalised together.")
+    eps: Epsilon = 1e-5
+    affine: Affine = True
 
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]
@@ -165,8 +172,8 @@ class InstanceNorm(Operator):
         Sample({"affine": True}, ((32, 100),), ((32, 100),), params=64),
     )
 
-    eps: Positive = 1e-5
-    affine: Flag = False
+    eps: Epsilon = 1e-5
+    affine: Affine = False
 
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]
@@ -207,10 +214,10 @@ class LocalResponseNorm(Operator):
     tunable = frozenset({"alpha", "beta", "k"})
     samples = (Sample({}, ((96, 55, 55),), ((96, 55, 55),)),)
 
-    size: Count = 5
-    alpha: Real = 1e-4
-    beta: Real = 0.75
-    k: Real = 1.0
+    size: Count = Field(5, description="Neighbouring channels that are summed over.")
+    alpha: Real = Field(1e-4, description="Weight of the sum of squares, which is divided by `size`.")
+    beta: Real = Field(0.75, description="Power of what every value is divided by.")
+    k: Real = Field(1.0, description="What the sum of squares is added to.")
 
     def infer(self, inputs: Types) -> Types:
         if inputs[0].rank == 0:

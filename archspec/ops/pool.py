@@ -3,7 +3,9 @@
 import math
 from fractions import Fraction
 
-from archspec.ops.arguments import Axes, AxesOrNone, Flag, Padding
+from pydantic import Field
+
+from archspec.ops.arguments import Dilation, Flag, Kernel, Padding, Size, StrideOrNone
 from archspec.ops.base import NO_STEP, Operator, Sample, Saved, Types, Window, operator
 from archspec.ops.windows import (
     axes_label,
@@ -45,11 +47,11 @@ class MaxPool(Operator):
         Sample({"kernel": 3, "stride": 1, "padding": "same"}, ((192, 28, 28),), ((192, 28, 28),)),
     )
 
-    kernel: Axes
-    stride: AxesOrNone = None
+    kernel: Kernel
+    stride: StrideOrNone = None
     padding: Padding = 0
-    dilation: Axes = 1
-    ceil: Flag = False
+    dilation: Dilation = 1
+    ceil: Flag = Field(False, description="Whether output sizes are rounded up instead of down.")
 
     def infer(self, inputs: Types) -> Types:
         return _pooled(inputs[0], self.window(inputs))
@@ -92,11 +94,11 @@ class AvgPool(Operator):
         Sample({"kernel": 3, "stride": 1, "padding": 1}, ((288, 35, 35),), ((288, 35, 35),)),
     )
 
-    kernel: Axes
-    stride: AxesOrNone = None
+    kernel: Kernel
+    stride: StrideOrNone = None
     padding: Padding = 0
-    ceil: Flag = False
-    count_padding: Flag = True
+    ceil: Flag = Field(False, description="Whether output sizes are rounded up instead of down.")
+    count_padding: Flag = Field(True, description="Whether the mean counts the cells of the padding as zeros.")
 
     def infer(self, inputs: Types) -> Types:
         return _pooled(inputs[0], self.window(inputs))
@@ -135,7 +137,7 @@ class AdaptiveAvgPool(Operator):
         Sample({"size": [2, 3]}, ((8, 5, 9),), ((8, 2, 3),)),
     )
 
-    size: Axes
+    size: Size
 
     def infer(self, inputs: Types) -> Types:
         return _adapted("adaptive_avg_pool", inputs[0], self.size)
@@ -174,7 +176,7 @@ class AdaptiveMaxPool(Operator):
         Sample({"size": [1]}, ((16, 78),), ((16, 1),)),
     )
 
-    size: Axes
+    size: Size
 
     def infer(self, inputs: Types) -> Types:
         return _adapted("adaptive_max_pool", inputs[0], self.size)
@@ -214,7 +216,7 @@ class GlobalAvgPool(Operator):
         Sample({"keep": True}, ((64, 56, 56),), ((64, 1, 1),)),
     )
 
-    keep: Flag = False
+    keep: Flag = Field(False, description="Whether the spatial axes stay, with size 1.")
 
     def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
         return (NO_STEP,) * outputs[0].rank
@@ -245,7 +247,7 @@ class GlobalMaxPool(Operator):
         Sample({"keep": True}, ((8, 4, 5, 6),), ((8, 1, 1, 1),)),
     )
 
-    keep: Flag = False
+    keep: Flag = Field(False, description="Whether the spatial axes stay, with size 1.")
 
     def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
         return (NO_STEP,) * outputs[0].rank

@@ -2,7 +2,9 @@
 
 from fractions import Fraction
 
-from archspec.ops.arguments import Axes, Count, Flag, Positive
+from pydantic import Field
+
+from archspec.ops.arguments import Count, Flag, Positive, Size
 from archspec.ops.base import Operator, OperatorError, Reference, Sample, Types, operator
 from archspec.ops.windows import axes_label, per_axis
 from archspec.tensor import TensorType
@@ -18,9 +20,9 @@ class RegionOperator(Operator):
     arity = (2, 2)
     references = {"regions": "extra"}
 
-    regions: Reference = None
-    size: Axes
-    stride: Positive
+    regions: Reference = Field(None, description="The boxes, R×4, by name: x1, y1, x2, y2 in pixels of the input.")
+    size: Size
+    stride: Positive = Field(description="Pixels of the input to a cell of the features.")
 
     def infer(self, inputs: Types) -> Types:
         x, boxes = inputs
@@ -70,8 +72,8 @@ class RoiAlign(RegionOperator):
         Sample({"size": [2, 3], "stride": 0.5, "sampling": 1}, ((4, 5, 6), (1, 4)), ((4, 2, 3),)),
     )
 
-    sampling: Count = 2
-    aligned: Flag = False
+    sampling: Count = Field(2, description="Points along each side of a bin.")
+    aligned: Flag = Field(False, description="Whether the centre of cell i is at i + ½, or at i.")
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return 8 * self.sampling**2 * outputs[0].numel

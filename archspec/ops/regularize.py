@@ -6,7 +6,7 @@ from pydantic import Field
 
 from archspec.ops.base import Operator, OperatorError, Sample, Saved, Storage, Types, operator
 
-Probability = Annotated[float, Field(strict=True, ge=0, lt=1)]
+Probability = Annotated[float, Field(strict=True, ge=0, lt=1, description="Probability of being dropped.")]
 
 
 class _Drop(Operator):

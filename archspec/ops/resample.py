@@ -3,7 +3,9 @@
 from fractions import Fraction
 from typing import Literal
 
-from archspec.ops.arguments import Axes, AxesOrNone, Count, Flag
+from pydantic import Field
+
+from archspec.ops.arguments import AxesOrNone, Count, Flag, SizeOrNone, Stride
 from archspec.ops.base import NO_STEP, Operator, OperatorError, Reference, Sample, Types, Window, operator
 from archspec.ops.windows import AXES, axes_label, ones, per_axis, refuse_without_axes, wanted_size
 from archspec.tensor import TensorType
@@ -34,11 +36,13 @@ class Upsample(Operator):
         Sample({"mode": "linear"}, ((64, 10), (32, 25)), ((64, 25),)),
     )
 
-    scale: AxesOrNone = None
-    size: AxesOrNone = None
-    to: Reference = None
-    mode: Literal["nearest", "linear", "bilinear", "trilinear"] = "nearest"
-    align_corners: Flag = False
+    scale: AxesOrNone = Field(None, description="How many times larger each axis becomes.")
+    size: SizeOrNone = None
+    to: Reference = Field(None, description="A layer, by name, whose height and width the output takes.")
+    mode: Literal["nearest", "linear", "bilinear", "trilinear"] = Field(
+        "nearest", description="How the cells in between are made."
+    )
+    align_corners: Flag = Field(False, description="Whether the corner cells of input and output lie on one another.")
 
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]
@@ -101,7 +105,7 @@ class Subsample(Operator):
         Sample({"stride": [2, 3]}, ((4, 7, 7),), ((4, 4, 3),)),
     )
 
-    stride: Axes
+    stride: Stride
 
     def window(self, inputs: Types) -> Window | None:
         x = inputs[0]
@@ -141,7 +145,7 @@ class PixelShuffle(Operator):
         Sample({"scale": 3}, ((9, 4, 5),), ((1, 12, 15),)),
     )
 
-    scale: Count
+    scale: Count = Field(description="How many times larger each axis becomes.")
 
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]
@@ -179,7 +183,7 @@ class SpaceToDepth(Operator):
         Sample({"block": 4}, ((3, 8, 12),), ((48, 2, 3),)),
     )
 
-    block: Count
+    block: Count = Field(description="Side of the squares of cells that move into channels.")
 
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]

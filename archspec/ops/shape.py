@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from archspec.ops.arguments import LARGEST, AxesFromZero, AxesOrNone, Count
+from archspec.ops.arguments import LARGEST, AxesFromZero, Count, SizeOrNone
 from archspec.ops.base import NO_STEP, NeedsNumber, Operator, OperatorError, Reference, Sample, Types, Window, operator
 from archspec.ops.windows import AXES, axes_label, ones, per_axis, refuse_without_axes, wanted_size
 from archspec.tensor import TensorType
@@ -122,7 +122,9 @@ class Reshape(Operator):
         Sample({"shape": [10, -1]}, ((20, 3, 4),), ((10, 24),)),
     )
 
-    shape: Annotated[list[int], PlainValidator(_shape, json_schema_input_type=_Sizes)]
+    shape: Annotated[list[int], PlainValidator(_shape, json_schema_input_type=_Sizes)] = Field(
+        description="Sizes of the output; one may be -1 and takes what is left."
+    )
 
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]
@@ -211,9 +213,13 @@ class Pad(Operator):
         Sample({"channels": [0, 2]}, ((10,),), ((12,),)),
     )
 
-    size: Sides = 0
-    mode: Literal["zeros", "reflect", "replicate"] = "zeros"
-    channels: Pair = [0, 0]
+    size: Sides = Field(
+        0, description="Cells added: one number for every side, one an axis, or [before, after] an axis."
+    )
+    mode: Literal["zeros", "reflect", "replicate"] = Field(
+        "zeros", description="What the cells hold: zeros, the image mirrored, or its border repeated."
+    )
+    channels: Pair = Field([0, 0], description="Channels of zeros before the first and behind the last.")
 
     def sides(self, x: TensorType) -> tuple[tuple[int, int], ...]:
         """(before, after) for each spatial axis. Raises OperatorError where the list has another length."""
@@ -274,9 +280,9 @@ class Crop(Operator):
         Sample({}, ((64, 64, 64), (128, 56, 55)), ((64, 56, 55),)),
     )
 
-    size: AxesOrNone = None
-    to: Reference = None
-    offset: AxesFromZero | None = None
+    size: SizeOrNone = None
+    to: Reference = Field(None, description="A layer, by name, whose height and width the output takes.")
+    offset: AxesFromZero | None = Field(None, description="First cell that is kept along each axis.")
 
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]

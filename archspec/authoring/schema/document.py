@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from archspec.authoring.schema import layers, texts
+from archspec.authoring.schema import layers
 from archspec.authoring.schema.operators import Word, operator_word
-from archspec.authoring.schema.values import REFERENCE, Schema, argument, documented, tidy
+from archspec.authoring.schema.values import REFERENCE, Schema, Text, argument, documented, tidy
 from archspec.build.uses import LIBRARIES
 from archspec.ops import REGISTRY
 from archspec.ops.arguments import LARGEST
@@ -17,6 +17,80 @@ from archspec.spec import PARAMETER_TYPES, Document
 DRAFT = "http://json-schema.org/draft-07/schema#"
 SIZE: Schema = {"type": ["integer", "string"], "minimum": 1, "maximum": LARGEST, "minLength": 1}
 """A size of an input: a number, an expression, or a word for a size that is left open."""
+
+KEYS: dict[str, Text] = {
+    "archspec": ("The version of the language: 1.", "archspec: 1"),
+    "name": ("What the network is called.", ""),
+    "allow": ("Warnings that the spec means to give, by their codes: none of them is told.", "allow: [W317]"),
+    "cite": ("The paper that the network is from.", "cite: arXiv:1512.03385"),
+    "task": ("What the network is for.", ""),
+    "input": (
+        "Size of the input: channels, height and width; [channels, length], [features] and "
+        "[channels, depth, height, width] too. The batch is not written.",
+        "input: [3, 224, 224]",
+    ),
+    "inputs": (
+        "Several inputs by name; the first flows into the first layer, `from` takes another.",
+        "inputs: {image: [3, 66, 200], map: [1, 50, 50]}",
+    ),
+    "use": (
+        "Other specs whose blocks are brought in: `std` for the standard ones, a network of the zoo, or a path "
+        "beside this file.",
+        "use: std",
+    ),
+    "vars": (
+        "Variables: numbers, texts and lists that the layers use as $name. `--set` and variants change them.",
+        "vars: {classes: 1000, depths: [3, 4, 6, 3]}",
+    ),
+    "variants": (
+        "Named sets of changes: other values of variables, and name, cite, input, defaults, outputs, assert.",
+        'variants:\n  "152": {depths: [3, 8, 36, 3], assert: [params == 60_192_808]}',
+    ),
+    "blocks": (
+        "Stretches of layers with parameters, each a word for `layers`.",
+        "blocks:\n  double_conv:\n    params: {out: int, kernel: 3}\n    layers:\n"
+        "      - conv_bn: {out: $out, kernel: $kernel}\n      - conv_bn: {out: $out, kernel: $kernel}",
+    ),
+    "defaults": (
+        "Arguments where they are left out, anywhere in this network.",
+        "defaults: {batch_norm: {eps: 1e-3}}",
+    ),
+    "layers": (
+        "The network: each layer takes what the one above it gives.",
+        "layers:\n  - conv_bn: {out: 64, kernel: 3}\n  - global_avg_pool\n  - linear: $classes",
+    ),
+    "heads": (
+        "Outputs beside the main one.",
+        "heads:\n  aux: {from: early, only: train, weight: 0.3, layers: [global_avg_pool, linear: 10]}",
+    ),
+    "outputs": (
+        "Which layers' outputs leave the network, by name, where it is not the last layer alone.",
+        "outputs: {left: encoder, right: other}",
+    ),
+    "assert": (
+        "What must hold whenever the spec is read: comparisons of params, macs, stride and other counts. One written "
+        "{always: …} holds under overrides and in variants too.",
+        "assert: [params == 25_557_032, {always: params < 30_000_000}]",
+    ),
+}
+
+BLOCK: dict[str, Text] = {
+    "params": (
+        "Parameters: a type (int, float, number, str, bool, list, layers, name) where a value is required, else the "
+        "default. The first may stand alone in a call.",
+        "params: {width: int, stride: 1}",
+    ),
+    "inputs": ("What flows in: `many` for a bundle, or a name for each tensor.", "inputs: [p3, p4, p5]"),
+    "outputs": ("Which tensors the block gives, where it is not its last layer's.", "outputs: [p3, p4, p5]"),
+    "layers": ("The block's layers. They see its parameters, not the file's variables.", ""),
+}
+
+HEAD: dict[str, Text] = {
+    "from": ("The layer that the head takes, by name.", ""),
+    "only": ("`train`: in the deployed network, and in its counts, there is no such head.", ""),
+    "weight": ("Of the head's loss beside the main one.", ""),
+    "layers": ("The head's layers.", ""),
+}
 
 
 @dataclass(frozen=True)
@@ -51,8 +125,8 @@ def document(scope: Scope) -> Schema:
     block["layers"] = layers.LAYERS
     head["from"] = REFERENCE
     head["layers"] = {**layers.LAYERS, "minItems": 1}
-    _tell(block, texts.BLOCK)
-    _tell(head, {**texts.HEAD, "was": texts.MODIFIERS["was"]})
+    _tell(block, BLOCK)
+    _tell(head, {**HEAD, "was": layers.TOLD["was"]})
 
     keys = told["properties"]
     keys["archspec"]["default"] = 1
@@ -63,7 +137,7 @@ def document(scope: Scope) -> Schema:
     keys["defaults"] = _defaults(words)
     keys["layers"] = {**layers.LAYERS, "minItems": 1}
     keys["variants"]["additionalProperties"] = _variant(keys, scope)
-    _tell(keys, texts.KEYS)
+    _tell(keys, KEYS)
     return {
         "$schema": DRAFT,
         **told,
@@ -76,7 +150,7 @@ def document(scope: Scope) -> Schema:
 _PARAMETER = argument({"enum": list(PARAMETER_TYPES)}, {"type": ["number", "boolean", "string", "array", "object"]})
 
 
-def _tell(properties: dict[str, Schema], told: Mapping[str, texts.Text]) -> None:
+def _tell(properties: dict[str, Schema], told: Mapping[str, Text]) -> None:
     for name, schema in properties.items():
         properties[name] = documented(schema, *told.get(name, ("", "")))
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archspec.authoring.schema.operators import Word
-from archspec.authoring.schema.texts import MODIFIERS as TOLD
-from archspec.authoring.schema.texts import RESIDUAL, SHORTCUTS, STRUCTURE, TABLE
 from archspec.authoring.schema.values import (
     COMPUTED,
     ONE_KEY,
     REFERENCE,
     Schema,
+    Text,
     argument,
     documented,
     or_expression,
@@ -29,6 +28,79 @@ _LIST = or_expression({"type": "array"})
 _NAME: Schema = {"type": ["string", "number"], "minLength": 1}
 _NAMES = union(_NAME, {"type": "array", "items": _NAME, "minItems": 1})
 _ONE_WORD = f"a layer is one key, and the modifiers beside it: {', '.join(MODIFIERS)}"
+
+TOLD: dict[str, Text] = {
+    "name": (
+        "What the layer is called. Names are the keys of weights, and what `from` and `outputs` speak of; unwritten, "
+        "the word and its count (conv_bn3). Variables in it are replaced: p$l.",
+        "name: stem",
+    ),
+    "from": (
+        "What flows in, in place of the output of the layer above: a layer's name, a path (enc.0.skip), one tensor of "
+        "a bundle (p4:1), or a list.",
+        "from: [p3, p4]",
+    ),
+    "when": (
+        "Whether the layer is there. It may look at channels and strides, never at height or width.",
+        "when: $stride == 1 and $out == $in.channels",
+    ),
+    "repeat": ("How often the layer is repeated, one behind the other. $index counts from 0.", "repeat: $depth"),
+    "each": (
+        "Lists that are walked together, one instance of the layer for each step; or a table with columns and rows. "
+        "$index counts from 0.",
+        "each: {depth: $depths, width: [64, 128, 256, 512]}",
+    ),
+    "join": ("How branches come together again; `none` leaves them a bundle.", "join: concat"),
+    "own": ("Inside `map`: whether the layer has weights of its own for each tensor.", "own: true"),
+    "was": (
+        "The name that this layer had, or names: weights stored under it are still found.",
+        "was: conv1",
+    ),
+}
+"""The modifiers."""
+
+STRUCTURE: dict[str, Text] = {
+    "layers": (
+        "A group: layers under a name of their own, repeated or left out together.",
+        "- layers:\n    - linear: 4096\n    - relu\n  repeat: 2\n  name: fc",
+    ),
+    "branches": (
+        "A fork: every branch takes what flows in, and `join` says how they come together. An empty list is the "
+        "input itself.",
+        "- branches:\n    - [conv_act: 64]\n    - [conv_act: 96, conv_act: {out: 128, kernel: 3}]\n  join: concat",
+    ),
+    "residual": (
+        "Layers whose output is added to their input. The shortcut is the input itself, unless it says otherwise.",
+        "- residual:\n    body:\n      - conv_bn: {out: $width, kernel: 3}\n"
+        "      - conv_bn: {out: $width, kernel: 3, act: none}\n    shortcut: project",
+    ),
+    "act": (
+        "An activation by its name, which a variable may hold; `none` is no layer.",
+        "- act: relu\n- act: {leaky_relu: {slope: 0.1}}",
+    ),
+    "share": ("A named part again, on another input, with the same weights.", "- share: encoder\n  from: right"),
+    "map": (
+        "The same layers, with the same weights, on every tensor of a bundle.",
+        "- map:\n    - conv: {out: 256, kernel: 3, padding: same}\n    - relu\n  from: [p3, p4, p5]",
+    ),
+}
+
+RESIDUAL: dict[str, Text] = {
+    "body": ("The layers whose output is added to their input.", ""),
+    "shortcut": ("What the body's output is added to.", "shortcut: project"),
+}
+
+SHORTCUTS: dict[str, str] = {
+    "identity": "The input itself: the body must keep the shape.",
+    "project": "Where channels or stride differ, a 1×1 convolution with the body's stride, and batch norm.",
+    "when_same": "The input where the shape is kept; elsewhere nothing is added.",
+}
+
+TABLE: dict[str, Text] = {
+    "columns": ("The variables that a row gives values to.", "columns: [expand, out, kernel]"),
+    "rows": ("A list for each instance, as in the paper's table.", "rows:\n  - [1, 16, 3]\n  - [6, 24, 5]"),
+    "as": ("One variable that holds the whole row: $row.out.", "as: row"),
+}
 
 
 def definitions(words: Mapping[str, Word], others: bool) -> dict[str, Schema]:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.authoring.schema.texts import ARGUMENTS
 from archspec.authoring.schema.values import REFERENCE, Schema, or_expression, tidy, union
 from archspec.ops.arguments import as_written
 from archspec.ops.base import Operator
@@ -69,9 +68,10 @@ def arguments(cls: type[Operator]) -> dict[str, Schema]:
     for name, info in cls.model_fields.items():
         plain = tidy(told[name])
         default = plain.pop("default", None)
+        plain.pop("description", None)
         schema = REFERENCE if name in cls.references else or_expression(plain)
         unwritten = "Required." if info.is_required() else "" if default is None else f"Unwritten: {written(default)}."
-        text = " ".join(filter(None, (info.description or _sentence(cls, name), unwritten)))
+        text = " ".join(filter(None, (_sentence(cls, name) or info.description, unwritten)))
         found[name] = {**({"description": text} if text else {}), **schema}
         if default is not None:
             found[name]["default"] = default
@@ -83,18 +83,10 @@ def written(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else as_written(value)
 
 
-def _sentence(cls: type[Operator], name: str) -> str:
-    """What the docstring says of an argument, where a sentence begins with it; else what such arguments are."""
+def _sentence(cls: type[Operator], name: str) -> str | None:
+    """What the docstring says of an argument, where a sentence begins with it: more than its description."""
     prose = " ".join(line for line in (inspect.getdoc(cls) or "").splitlines() if not line.startswith("    "))
-    told = next((s for s in re.split(r"(?<=\.)\s+", prose) if s.startswith(f"`{name}` ")), None)
-    return told or argument_text(cls, name)
-
-
-def argument_text(cls: type[Operator], name: str) -> str:
-    """What is known of an argument by its name; a plugin's means what the plugin says of it, and nothing is known."""
-    if not cls.__module__.startswith("archspec.ops."):
-        return ""
-    return ARGUMENTS.get(f"{name} {cls.word}") or ARGUMENTS.get(name, "")
+    return next((s for s in re.split(r"(?<=\.)\s+", prose) if s.startswith(f"`{name}` ")), None)
 
 
 def _paragraph(text: str) -> str:

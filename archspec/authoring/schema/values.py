@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 Schema = dict[str, Any]
+Text = tuple[str, str]
+"""What an editor shows of a word, and an example where one says more than words do, else nothing."""
 
 EXPRESSION = r"^\s*[^A-Za-z_\s]|[^\w.\s]"
 """Text that computes something: it begins with a sign or digit, or holds one that no word has. `relu` is a word."""

@@ -13,6 +13,7 @@ Python, or the entry point `archspec.plugins` of a package that was installed. N
 one. See docs/plugins.md, and archspec/ops for operators to read.
 """
 
+from archspec.lowering import Site
 from archspec.ops.arguments import (
     Axes,
     AxesFromZero,
@@ -29,7 +30,7 @@ from archspec.ops.base import Operator, OperatorError, Reference, Sample, Types,
 from archspec.ops.windows import output_sizes, per_axis, spatial_rank, window_over
 from archspec.plugins.files import Plugin, load_plugin, plugin_of, unload, using
 from archspec.plugins.installed import broken, installed, operator_called
-from archspec.plugins.lowering import Site, lowers
+from archspec.plugins.lowering import lowers
 from archspec.plugins.registering import operator
 from archspec.tensor import TensorType
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from types import ModuleType
 
 from archspec.errors import Diagnostic, Span, SpecError, fail
+from archspec.lowering import LOWERINGS, own
 from archspec.ops import REGISTRY
 from archspec.ops.act import ACTIVATIONS
 from archspec.ops.base import Operator
 from archspec.plugins import faults
-from archspec.plugins.lowering import LOWERINGS
 from archspec.plugins.registering import PLACES
 
 FRAMEWORKS = ("torch", "torchvision", "numpy")
@@ -130,7 +130,8 @@ def plugin_of(word: str) -> Plugin | None:
 
 @contextmanager
 def whole_or_not_at_all() -> Iterator[None]:
-    """Where loading fails, what is registered is again what it was before."""
+    """Where loading fails, what is registered is again what it was before; save what a backend lowers, if loading
+    was what imported that: it is imported once."""
     tables = (REGISTRY, PLACES, LOWERINGS, LOADED, LOOKED)
     before, activations, modules = [dict(table) for table in tables], list(ACTIVATIONS), dict(sys.modules)
     former_operators = set(REGISTRY.values())
@@ -138,10 +139,12 @@ def whole_or_not_at_all() -> Iterator[None]:
     try:
         yield
     except BaseException:
+        lowered = {key: function for key, function in LOWERINGS.items() if own(key[1])}
         run = {cls.__module__ for cls in REGISTRY.values() if cls not in former_operators}
         for table, former in zip(tables, before, strict=True):
             table.clear()  # type: ignore[attr-defined]
             table.update(former)  # type: ignore[attr-defined]
+        LOWERINGS.update(lowered)
         ACTIVATIONS[:] = activations
         for file in faults.FILES - files.keys():
             _forget(file)

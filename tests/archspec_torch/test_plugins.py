@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -188,6 +190,19 @@ def test_a_layer_that_cannot_be_made_is_told_in_the_plugins_line(
     assert said in found.message
     assert found.span is not None and (Path(found.span.file).name, found.span.line) == ("mine.py", line)
     assert found.related[0].label == "for the layer 'g.0.double1'"
+
+
+def test_a_plugin_that_fails_behind_the_backends_import_takes_no_layer_along(tmp_path: Path) -> None:
+    path = plugin(tmp_path, "import archspec_torch.lowering\n1 / 0\n")
+    code = f"""
+import archspec
+try:
+    archspec.load_plugin({str(path)!r})
+except archspec.SpecError:
+    print(sum(weight.numel() for weight in archspec.compile("lenet5").parameters()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "61706\n", done.stderr
 
 
 def test_an_operator_without_a_layer_is_told(tmp_path: Path, write_spec: Callable[..., Path]) -> None:

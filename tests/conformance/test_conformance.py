@@ -21,10 +21,11 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from weights import Refused, Weights
 
+from archspec.lowering import LOWERINGS, Site
 from archspec.ops import REGISTRY, Operator, OperatorError
 from archspec.tensor import TensorType
 from archspec_torch.conformance import as_tuple, on_shapes
-from archspec_torch.lowering import LOWERINGS, Site, lower
+from archspec_torch.lowering import lower
 
 Shape = tuple[int, ...]
 
@@ -66,7 +67,7 @@ def made(word: str, args: Mapping[str, Any]) -> Operator:
 
 
 def test_every_operator_has_a_lowering_a_strategy_and_an_oracle() -> None:
-    assert set(LOWERINGS) == set(REGISTRY.values())
+    assert {operator for backend, operator in LOWERINGS if backend == "torch"} == set(REGISTRY.values())
     assert set(STRATEGIES) == set(ORACLES) == set(ELEMENTWISE) == set(REGISTRY)
 
 

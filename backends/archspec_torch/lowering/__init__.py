@@ -1,10 +1,9 @@
-"""Operators as torch modules, one file a family, as in `archspec.ops`: importing this package fills `LOWERINGS`."""
+"""Operators as torch modules, one file a family, as in `archspec.ops`: importing this package enters them."""
 
 from archspec_torch.lowering import act, conv, filter, linear, merge, norm, pool, region, regularize, resample, shape
-from archspec_torch.lowering.base import LOWERINGS, Site, lower, lowers
+from archspec_torch.lowering.base import Site, lower, lowers
 
 __all__ = [
-    "LOWERINGS",
     "Site",
     "act",
     "conv",

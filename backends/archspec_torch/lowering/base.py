@@ -5,7 +5,7 @@
 
 The module's forward takes the node's input tensors positionally, each with its batch axis, and returns the
 output tensor, or a tuple of them where the operator has several outputs. Its state-dict names are the keys of
-`op.weights(inputs)`. Plugins, which must not need torch, enter their functions in `archspec.plugins.lowering`.
+`op.weights(inputs)`. Plugins, which must not need torch, enter theirs by `archspec.plugins.lowers`, in the same table.
 """
 
 from __future__ import annotations
@@ -16,28 +16,22 @@ from typing import Any, TypeVar
 from torch import nn
 
 from archspec.errors import SpecError, fail
+from archspec.lowering import LOWERINGS, enter, own
+from archspec.lowering import Site as Site
 from archspec.ops.base import Operator
 from archspec.plugins.faults import at, fault
-from archspec.plugins.lowering import LOWERINGS as PLUGINS
-from archspec.plugins.lowering import Site as Site
 
 Op = TypeVar("Op", bound=Operator)
-
-Lowering = Callable[[Site[Any]], nn.Module]
-
-LOWERINGS: dict[type[Operator], Lowering] = {}
 
 
 def lowers(operator: type[Op]) -> Callable[[Callable[[Site[Op]], nn.Module]], Callable[[Site[Op]], nn.Module]]:
     """Function decorator: this function makes the module of that operator."""
 
-    def enter(lowering: Callable[[Site[Op]], nn.Module]) -> Callable[[Site[Op]], nn.Module]:
-        if operator in LOWERINGS:
-            raise ValueError(f"two lowerings of {operator.__name__}: {LOWERINGS[operator]} and {lowering}")
-        LOWERINGS[operator] = lowering
+    def entered(lowering: Callable[[Site[Op]], nn.Module]) -> Callable[[Site[Op]], nn.Module]:
+        enter("torch", operator, lowering)
         return lowering
 
-    return enter
+    return entered
 
 
 def lower(site: Site[Any]) -> nn.Module:
@@ -45,13 +39,13 @@ def lower(site: Site[Any]) -> nn.Module:
     where the function of a plugin fails.
     """
     operator = type(site.op)
-    if operator in LOWERINGS:
-        return LOWERINGS[operator](site)
-    if ("torch", operator) in PLUGINS:
-        return _of_plugin(PLUGINS["torch", operator], site)
-    hint = f"its plugin needs a function under `@lowers({operator.__name__})`"
-    mine = operator.__module__.startswith("archspec.")
-    raise fail("E711", f"the torch backend cannot build '{site.op.word}'", hint=None if mine else hint)
+    lowering = LOWERINGS.get(("torch", operator))
+    if lowering is None:
+        hint = None if own(operator) else f"its plugin needs a function under `@lowers({operator.__name__})`"
+        raise fail("E711", f"the torch backend cannot build '{site.op.word}'", hint=hint)
+    if not own(operator):
+        return _of_plugin(lowering, site)
+    return lowering(site)
 
 
 def _of_plugin(lowering: Callable[..., Any], site: Site[Any]) -> nn.Module:

@@ -38,13 +38,13 @@ def compile(graph: Any, target: str = "torch") -> Any:
     return backend(target).compile(graph)
 
 
-def train(run: Any, out: Any = None, overrides: Sequence[str] = ()) -> Any:
+def train(run: Any, out: Any = None, overrides: Sequence[str] = (), **options: Any) -> Any:
     """Train what a run file says; returns what was reached and where it lies. See `archspec train`."""
     if isinstance(run, str | Path) and Path(run).is_file():
         from archspec.run import load_run
 
         load_run(run, overrides)  # what is wrong with it is told before torch is waited for
-    return backend("torch").train(run, out=out, overrides=overrides)
+    return backend("torch").train(run, out=out, overrides=overrides, **options)
 
 
 def evaluate(rundir: Any, **options: Any) -> Any:

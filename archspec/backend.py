@@ -47,9 +47,14 @@ def train(run: Any, out: Any = None, overrides: Sequence[str] = (), **options: A
     return backend("torch").train(run, out=out, overrides=overrides, **options)
 
 
-def evaluate(rundir: Any, **options: Any) -> Any:
-    """Measure a finished run on one of its data splits. See `archspec evaluate`."""
-    return backend("torch").evaluate(rundir, **options)
+def evaluate(runs: Any, **options: Any) -> Any:
+    """Measure a run, or several together, on one of its data splits. See `archspec evaluate`."""
+    return backend("torch").evaluate(runs, **options)
+
+
+def diagnose(runs: Any, **options: Any) -> Any:
+    """Bias, variance and what to do next. See `archspec evaluate --bias-variance`."""
+    return backend("torch").diagnose(runs, **options)
 
 
 def predict(rundir: Any, images: Sequence[Any], **options: Any) -> Any:

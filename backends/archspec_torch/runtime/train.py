@@ -24,7 +24,8 @@ from archspec_torch.runtime import resume as resuming
 from archspec_torch.runtime.curves import write_curves
 from archspec_torch.runtime.data import Examples, Source, open_source
 from archspec_torch.runtime.device import choose_device, device_label
-from archspec_torch.runtime.evaluate import Evaluation, evaluation_of
+from archspec_torch.runtime.evaluate import assess
+from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.images import background_color, frame_of
 from archspec_torch.runtime.labels import check_labels, lacking
 from archspec_torch.runtime.loop import State, fresh_state, measure, steps_per_epoch, train_epoch
@@ -317,8 +318,8 @@ def _test(job: Job, state: State, directory: Path) -> Evaluation | None:
     plan = job.run.run.train
     epoch = load_weights(state.answering, directory / rundir.BEST)
     examples = job.source.load("test", job.preprocessing.frame, lambda _: None)
-    tally = measure(state.answering, job.task, examples, job.normalize, plan.batch, plan.workers, job.device)
-    found = evaluation_of(tally, job.task.classes, "test", "best", epoch)
+    how = (plan.batch, plan.workers, job.device)
+    found = assess(state.answering, job.task, examples, job.normalize, *how, "test", "best", epoch)
     write_text(directory / rundir.TEST, json.dumps(found.to_json(), indent=2) + "\n")
     return found
 

@@ -124,7 +124,7 @@ def test_evaluation_is_scikit_learn_s(finished: RunResult, split: str, weights: 
     assert found.n == source.sizes[split]
     assert found.accuracy == accuracy_score(examples.labels, scores.argmax(1))
     recalls = recall_score(examples.labels, scores.argmax(1), average=None)
-    assert [right / n for right, n in found.per_class.values()] == pytest.approx(recalls.tolist())
+    assert [one.recall for one in found.metrics.classes] == pytest.approx(recalls.tolist())
     assert json.loads(json.dumps(found.to_json()))["accuracy"] == found.accuracy
     assert f"{100 * found.accuracy:.2f} %" in str(found)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archspec import overrides as edits
 from archspec import source, zoo
@@ -18,6 +19,9 @@ from archspec.ops import REGISTRY
 from archspec.parse import FormError, Parser, parse, parse_blocks, validate
 from archspec.source import Value
 from archspec.spec import ORDER, STRUCTURAL, Spec, walk
+
+if TYPE_CHECKING:
+    from archspec.salvage import Salvage
 
 MAX_VARIANTS, MAX_LAYERS = 200, 100_000
 """How much `check` looks at: variants of one file, and layers of all of them together."""
@@ -69,11 +73,19 @@ def read(
 ) -> Spec:
     """The parsed spec with variant and overrides written in, not yet built."""
     path, found = zoo.locate(spec)
-    return _edited(source.read(path), path, variant or found, overrides, input, variables)
+    return _edited(_text(path), path, variant or found, overrides, input, variables)
+
+
+def _text(path: Path) -> Value | source.Unreadable:
+    """The tree of a file, or what keeps it from being one."""
+    try:
+        return source.read(path)
+    except source.Unreadable as error:
+        return error
 
 
 def _edited(
-    tree: Value,
+    text: Value | source.Unreadable,
     path: Path,
     variant: str | None,
     overrides: Sequence[str] = (),
@@ -81,12 +93,36 @@ def _edited(
     variables: Mapping[str, object] | None = None,
 ) -> Spec:
     """The spec of a file that has been read, with variant and overrides written in."""
+
+    def written(rest: Salvage) -> Spec:
+        return _written(rest.sound, path, variant, overrides, input, variables, rest.blocks)
+
+    if isinstance(text, source.Unreadable):
+        raise _all_wrong(text, path, written) from None
     try:
-        _, tree = validate(tree)
-    except FormError as error:
-        raise SpecError([*error.diagnostics, *_beyond(error, tree, path)]) from None
-    if wrong := edits.check_variants(tree):
-        raise SpecError(wrong)
+        _, tree = validate(text)
+    except FormError:
+        raise _all_wrong(text, path, written) from None
+    if edits.check_variants(tree):
+        raise _all_wrong(text, path, written)
+    parsed = _written(tree, path, variant, overrides, input, variables)
+    if not parsed.layers and parsed.inputs:
+        raise fail("E504", "this spec has an input but no `layers`", tree.span)
+    if not parsed.layers:
+        raise fail("E504", f"'{path}' has no layers: it only holds blocks, to be brought in by `use`", tree.span)
+    return parsed
+
+
+def _written(
+    tree: source.Mapping,
+    path: Path,
+    variant: str | None,
+    overrides: Sequence[str] = (),
+    input: str | Sequence[int | str] | None = None,
+    variables: Mapping[str, object] | None = None,
+    lost: Container[str] = (),
+) -> Spec:
+    """The spec of a tree of sound form, with variant and overrides written in."""
     entered = None
     if variant is not None:
         entered = Frame(f"variant '{variant}'", source.at(tree, ("variants", variant), key=True))
@@ -95,18 +131,16 @@ def _edited(
     tree = edits.with_variables(tree, variables or {})
     if input is not None:
         tree = edits.with_input(tree, input)
-    parsed = _parsed(tree, path, entered)
-    if not parsed.layers and parsed.inputs:
-        raise fail("E504", "this spec has an input but no `layers`", tree.span)
-    if not parsed.layers:
-        raise fail("E504", f"'{path}' has no layers: it only holds blocks, to be brought in by `use`", tree.span)
-    return parsed
+    return _parsed(tree, path, entered, lost)
 
 
-def _parsed(tree: source.Mapping, path: Path, variant: Frame | None = None) -> Spec:
-    """The spec of a whole tree with the blocks it uses. Raises SpecError with all that is wrong in its form."""
+def _parsed(tree: source.Mapping, path: Path, variant: Frame | None = None, lost: Container[str] = ()) -> Spec:
+    """The spec of a whole tree with the blocks it uses; those that are `lost` are known by name alone.
+
+    Raises SpecError with all that is wrong, where anything is with its form.
+    """
     document, tree = validate(tree)
-    parser = Parser()
+    parser = Parser(lost)
     blocks, texts = used_blocks(tree, path, parser)
     lacking = bool(parser.diagnostics)
     own = parse_blocks(tree, document, parser)
@@ -119,31 +153,45 @@ def _parsed(tree: source.Mapping, path: Path, variant: Frame | None = None) -> S
     for name in blocks.keys() & REGISTRY.keys():  # a word of a plugin: archspec's own words are no blocks of its zoo
         message = f"'{name}' is the block that `use` brings in, and a layer of a plugin"
         parser.error("E522", message, blocks[name].span, "leave out the one or the other")
-    if any(d.code == "E522" for d in parser.diagnostics):
-        raise SpecError(parser.diagnostics)  # whose arguments are meant cannot be told
-    parsed = parse(tree, document, {**blocks, **own}, parser, texts, variant)
+    unclear = (own.keys() & {*blocks, *REGISTRY, *STRUCTURAL}) | (blocks.keys() & REGISTRY.keys())
+    both = {name: replace(b, lost=True) if name in unclear else b for name, b in {**blocks, **own}.items()}
+    parsed = parse(tree, document, both, parser, texts, variant)
     if tree.get("allow") is not None:
         from archspec.rules.file import allow
 
         parser.diagnostics += allow.unknown(tree)
     if parser.diagnostics:
-        words = [d for d in check_words(parsed) if not (lacking and d.code == "E130")]  # it may be what did not come
-        raise SpecError(parser.diagnostics + [d for d in words if d not in parser.diagnostics])
+        more = [d for d in _behind(parsed) if not (lacking and d.code == "E130")]  # it may be what did not come
+        from archspec.salvage import in_order
+
+        raise SpecError(in_order([*parser.diagnostics, *more], str(path)))
     return parsed
 
 
-def _beyond(error: FormError, tree: Value, path: Path) -> list[Diagnostic]:
-    """What else is wrong where the mistakes of form leave the layers readable."""
-    needed = {"", "archspec", "input", "inputs", "use", "vars", "blocks", "layers"}
-    if error.keys & needed or not isinstance(tree, source.Mapping):
-        return []
-    entries = tuple((key, value) for key, value in tree.entries if key.text not in error.keys)
-    if tree.get("layers") is None:
-        return []
+def _all_wrong(text: Value | source.Unreadable, path: Path, written: Callable[[Salvage], Spec]) -> SpecError:
+    """What is wrong with the form of a spec, and with what is written in the rest of it."""
+    from archspec.salvage import in_order, salvaged  # only the mistaken wait for it
+
+    found = list(text.diagnostics) if isinstance(text, source.Unreadable) else []
+    rest = salvaged(text.tree, text.whole) if isinstance(text, source.Unreadable) else salvaged(text)
+    found += rest.found
+    if rest.tree is not None:
+        try:
+            more = _behind(written(rest))
+        except SpecError as error:
+            more = list(error.diagnostics)
+        found += [d for d in more if d.code not in rest.silent]
+    return SpecError(in_order(found, str(path)))
+
+
+def _behind(parsed: Spec) -> list[Diagnostic]:
+    """What is wrong with a spec behind its form: as a network, where it is one."""
+    if not parsed.layers:
+        return check_words(parsed)
     try:
-        build(_parsed(source.Mapping(entries, tree.span), path))
-    except SpecError as more:
-        return list(more.diagnostics)
+        build(parsed)
+    except SpecError as error:
+        return list(error.diagnostics)
     return []
 
 
@@ -201,25 +249,28 @@ def check(spec: str | Path, strict: bool = False) -> list[Diagnostic]:
     """
     try:
         path, variant = zoo.locate(spec)
-        tree = source.read(path)
+        text = _text(path)
+        tree = text.tree if isinstance(text, source.Unreadable) else text
         variants = tree.get("variants") if isinstance(tree, source.Mapping) else None
         names: list[str | None] = [variant]
         if Path(str(spec)).is_file() and variant is None and isinstance(variants, source.Mapping):
             names += variants.keys()
         if isinstance(variants, source.Mapping) and len(variants.entries) > MAX_VARIANTS:
-            span = source.at(tree, ("variants",), key=True)
-            raise fail(
-                "E116", f"{len(variants.entries):,} variants are more than the {MAX_VARIANTS} a file may have", span
-            )
+            message = f"{len(variants.entries):,} variants are more than the {MAX_VARIANTS} a file may have"
+            raise fail("E116", message, variants.span)
         whole = variant is None and (len(names) > 1 or variants is None)
-        only_blocks = isinstance(tree, source.Mapping) and not {"layers", "input", "inputs"} & {*tree.keys()}
         with counted():
-            found = (
-                _in_blocks(tree, path) if only_blocks and variant is None else _in_networks(tree, path, names, whole)
-            )
+            if isinstance(text, source.Mapping) and variant is None and not _is_network(text):
+                found = _in_blocks(text, path)
+            else:
+                found = _in_networks(text, path, names, whole)
     except SpecError as error:
         return list(error.diagnostics)
     return [replace(d, severity="error") for d in found] if strict else found
+
+
+def _is_network(tree: source.Mapping) -> bool:
+    return not {"layers", "input", "inputs"}.isdisjoint(tree.keys())
 
 
 def _in_blocks(tree: Value, path: Path) -> list[Diagnostic]:
@@ -227,11 +278,17 @@ def _in_blocks(tree: Value, path: Path) -> list[Diagnostic]:
     from archspec.rules import lint_file
     from archspec.rules.file import SpecFile
 
-    parsed = _parsed(validate(tree)[1], path)
+    try:
+        _, sound = validate(tree)
+    except FormError:
+        raise _all_wrong(tree, path, lambda rest: _written(rest.sound, path, None, lost=rest.blocks)) from None
+    parsed = _written(sound, path, None)
     return check_words(parsed) or lint_file(SpecFile(parsed, ()))
 
 
-def _in_networks(tree: Value, path: Path, variants: Sequence[str | None], whole: bool) -> list[Diagnostic]:
+def _in_networks(
+    text: Value | source.Unreadable, path: Path, variants: Sequence[str | None], whole: bool
+) -> list[Diagnostic]:
     """What is wrong in variants of a file (None: as written) and what the rules say of them and, if `whole`, of it."""
     from archspec.rules import lint, lint_file
     from archspec.rules.file import SpecFile
@@ -241,7 +298,7 @@ def _in_networks(tree: Value, path: Path, variants: Sequence[str | None], whole:
     errors: dict[tuple[str, str, str], Diagnostic] = {}
     for name in variants:
         try:
-            specs.append(_edited(tree, path, name))
+            specs.append(_edited(text, path, name))
             graphs.append(network(specs[-1]))
         except SpecError as error:
             for d in error.diagnostics:
@@ -255,4 +312,6 @@ def _in_networks(tree: Value, path: Path, variants: Sequence[str | None], whole:
             break
     if not errors and whole:
         return lint_file(SpecFile(specs[0], tuple(graphs)))
-    return [*errors.values(), *lint(*graphs)]
+    from archspec.salvage import in_order
+
+    return [*in_order(errors.values(), str(path)), *lint(*graphs)]

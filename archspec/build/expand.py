@@ -6,9 +6,8 @@ one mistake is one message and every other mistake of the file is still found.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -52,6 +51,8 @@ class Expansion:
         self.types: dict[str, tuple[TensorType, ...]] = {}
         self.scopes: dict[str, Scope] = {}
         self.diagnostics: dict[tuple[str, str], Diagnostic] = {}
+        self.complete = True
+        """Whether every layer so far could be made."""
         self.instances = 0
         self.entries = 0
         self.tensors = 0
@@ -113,6 +114,7 @@ class Expansion:
             try:
                 flow = self.entry(layer, flow, place)
             except Broken:
+                self.complete = False
                 flow = self.broken(layer, place)
             except Overflow:
                 raise
@@ -123,14 +125,15 @@ class Expansion:
 
     def broken(self, layer: Layer, place: Place) -> Flow:
         """The output of a layer in error; its name stays known, so that those who use it are not errors too."""
-        if layer.name is not None:
-            with suppress(SpecError, Broken):
-                paths.known(place.text(layer.name, BROKEN), BROKEN, place)
+        paths.broken(layer, self.spec.blocks, place)
         return BROKEN
 
     def entry(self, layer: Layer, flow: Flow, place: Place) -> Flow:
         """One entry of a list, its loop if it has one."""
         word = layer.word
+        if layer.lost:
+            place.counts[word] += 1
+            raise Broken
         if word.startswith("$"):
             held = self.held(layer, flow, place)
             if isinstance(held, Passed):
@@ -167,7 +170,7 @@ class Expansion:
 
     def entering(self, layer: Layer, flow: Flow, place: Place) -> tuple[bool, Flow]:
         """Whether an entry exists (`when`), and what flows into it (`from`)."""
-        entered = place.reference(layer.origin, flow) if layer.origin is not None else flow
+        entered = paths.taken(self, layer.origin, flow, place) if layer.origin is not None else flow
         if layer.when is not None:
             value = place.evaluate(layer.when, entered)
             if not isinstance(value, bool):
@@ -244,6 +247,8 @@ class Expansion:
 
     def block(self, block: Block, layer: Layer, name: str, flow: Flow, place: Place) -> Named:
         """A block called with arguments: a list of its own that sees its parameters alone."""
+        if block.lost:
+            raise Broken
         least.refuse(self, block, 1, layer, place)
         values = self.parameters(block, layer, flow, place)
         ports = self.block_inputs(block, layer, flow)
@@ -263,6 +268,8 @@ class Expansion:
 
     def block_inputs(self, block: Block, layer: Layer, flow: Flow) -> dict[str, Flow]:
         """The names a block gives to what flows in; a bundle with the same names connects by name."""
+        if flow.broken and isinstance(block.inputs, tuple):
+            return dict.fromkeys(block.inputs, BROKEN)
         if flow.broken or block.inputs == "many":
             return {}
         if block.inputs is None:
@@ -323,7 +330,7 @@ class Expansion:
     def activation(self, layer: Layer, name: str, flow: Flow, place: Place) -> Named:
         """`act: relu`, `act: none` (no layer), `act: {leaky_relu: {slope: 0.1}}`."""
         assert layer.args is not None
-        if called := _called(layer.args):
+        if called := bind.called(layer.args):
             raise SpecError(
                 Diagnostic(
                     "E305", f"'{bind.shown(source.to_plain(layer.args))}' is not an activation", layer.args.span, called
@@ -459,15 +466,6 @@ def _leading(op: Operator, ports: tuple[Port, ...], steps: Jump) -> tuple[Port, 
     if len(ports) > 1 and "to" in op.references and not all(steps):
         return ports[1], tuple(Fraction(1) for _ in steps)
     return ports[0], steps
-
-
-def _called(args: Value) -> str | None:
-    """How an activation is written that stands there as a call: `leaky_relu(0.1)`."""
-    call = re.fullmatch(r"(\w+)\(([^()=,]*)\)", args.text) if isinstance(args, Scalar) else None
-    if call is None or call[1] not in ACTIVATIONS:
-        return None
-    main = REGISTRY[call[1]].main
-    return f"`act: {{{call[1]}: {{{main}: {call[2]}}}}}`" if main and call[2].strip() else f"`act: {call[1]}`"
 
 
 def _brought(activation: str) -> bool:

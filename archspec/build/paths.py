@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from archspec.build.flow import Flow, Named
+from collections.abc import Container
+from typing import TYPE_CHECKING
+
+from archspec.build.flow import BROKEN, Broken, Flow, Named
 from archspec.build.place import Place
 from archspec.errors import Diagnostic, Span, SpecError
 from archspec.graph import Scope
 from archspec.ops import REGISTRY
-from archspec.spec import STRUCTURAL
+from archspec.source import Value
+from archspec.spec import STRUCTURAL, Layer
+
+if TYPE_CHECKING:
+    from archspec.build.expand import Expansion
 
 MAX_NAME = 200
 CLASH = "rename one; in a loop, a variable of the loop in the name makes it unique"
+
+
+def taken(expansion: Expansion, origin: Value, flow: Flow, place: Place) -> Flow:
+    """What a `from` names; where that is in error, a broken flow: what it would enter is looked at all the same."""
+    try:
+        return place.reference(origin, flow)
+    except Broken:
+        return BROKEN
+    except SpecError as error:
+        expansion.report(error, place)
+        return BROKEN
 
 
 def check(name: str, span: Span, place: Place) -> None:
@@ -40,10 +58,26 @@ def _is_path(name: str) -> bool:
     return _is_word(first) and all(_is_word(part) or (part.isascii() and part.isdecimal()) for part in rest)
 
 
-def known(name: str, flow: Flow, place: Place) -> None:
-    """Make a name known whose layer is in error."""
+def broken(layer: Layer, blocks: Container[str], place: Place) -> None:
+    """Make the name of a layer in error known, or that a name is unknown: those who use it are not errors too."""
+    looped = layer.repeat is not None or layer.each is not None
+    if not layer.word or layer.word.startswith("$"):
+        place.names.incomplete = True  # it may be several layers
+    elif layer.word not in REGISTRY and layer.word not in STRUCTURAL and layer.word not in blocks:
+        place.names.miscounted = True
+    if layer.name is not None:
+        try:
+            name = place.text(layer.name, BROKEN)
+        except (SpecError, Broken):
+            place.names.incomplete = True
+            return
+    elif layer.word in ("branches", "residual") and not looped:
+        place.names.incomplete |= layer.lost  # what is inside has its names in this list
+        return
+    else:
+        name = f"{layer.word}{place.counts[layer.word]}"
     if place.names.clash(name) is None:
-        place.names.enter(name, Named(flow))
+        place.names.enter(name, Named(BROKEN))
 
 
 def enter(name: str, named: Named, span: Span, place: Place, scopes: dict[str, Scope]) -> None:

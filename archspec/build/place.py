@@ -13,7 +13,7 @@ from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
 from archspec.expressions import collected, interpolate, parse_expression, plain
 from archspec.graph import Phase
 from archspec.ops.arguments import as_written
-from archspec.source import Scalar, Sequence, Value
+from archspec.source import Lost, Scalar, Sequence, Value
 from archspec.spec import Layer
 
 MAX_DEPTH = 64
@@ -106,6 +106,8 @@ class Place:
     def evaluate(self, value: Value, flow: Flow) -> object:
         """What a value means here: text is an expression, collections item by item."""
         if isinstance(value, Scalar):
+            if isinstance(value.value, Lost):
+                raise Broken
             if not isinstance(value.value, str):
                 return value.value if not isinstance(value.value, float) else _exact(value, self.scope(flow))
             if value.value.startswith("$"):  # most are a variable and no more: `$out`
@@ -137,6 +139,8 @@ class Place:
 
     def text(self, value: Scalar, flow: Flow) -> str:
         """A name with its `$l` and `${…}` replaced."""
+        if isinstance(value.value, Lost):
+            raise Broken
         return interpolate(str(value.text), value.span, self.scope(flow))
 
     def reference(self, value: Value, flow: Flow) -> Flow:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from archspec.authoring.starting import new as new
     from archspec.authoring.written_out import expand as expand
     from archspec.backend import compile as compile
+    from archspec.backend import diagnose as diagnose
     from archspec.backend import evaluate as evaluate
     from archspec.backend import import_weights as import_weights
     from archspec.backend import predict as predict
@@ -66,6 +67,7 @@ _HOME = {
     "compile": "archspec.backend",
     "train": "archspec.backend",
     "evaluate": "archspec.backend",
+    "diagnose": "archspec.backend",
     "predict": "archspec.backend",
     "import_weights": "archspec.backend",
 }

@@ -38,18 +38,23 @@ def compile(graph: Any, target: str = "torch") -> Any:
     return backend(target).compile(graph)
 
 
-def train(run: Any, out: Any = None, overrides: Sequence[str] = ()) -> Any:
+def train(run: Any, out: Any = None, overrides: Sequence[str] = (), **options: Any) -> Any:
     """Train what a run file says; returns what was reached and where it lies. See `archspec train`."""
     if isinstance(run, str | Path) and Path(run).is_file():
         from archspec.run import load_run
 
         load_run(run, overrides)  # what is wrong with it is told before torch is waited for
-    return backend("torch").train(run, out=out, overrides=overrides)
+    return backend("torch").train(run, out=out, overrides=overrides, **options)
 
 
-def evaluate(rundir: Any, **options: Any) -> Any:
-    """Measure a finished run on one of its data splits. See `archspec evaluate`."""
-    return backend("torch").evaluate(rundir, **options)
+def evaluate(runs: Any, **options: Any) -> Any:
+    """Measure a run, or several together, on one of its data splits. See `archspec evaluate`."""
+    return backend("torch").evaluate(runs, **options)
+
+
+def diagnose(runs: Any, **options: Any) -> Any:
+    """Bias, variance and what to do next. See `archspec evaluate --bias-variance`."""
+    return backend("torch").diagnose(runs, **options)
 
 
 def predict(rundir: Any, images: Sequence[Any], **options: Any) -> Any:

@@ -39,10 +39,13 @@ GROUPS = {
     "E61": "whether network, data and machine fit",
     "E62": "data",
     "E65": "training",
+    "E67": "evaluation",
+    "E68": "comparing runs",
     "E7": "weights",
     "W3": "what is legal and probably not meant",
     "W55": "plugins",
     "W6": "data",
+    "W63": "training and evaluation",
 }
 """What codes are about, by how they begin."""
 

@@ -16,14 +16,24 @@ if TYPE_CHECKING:
     from archspec.graph import TypedGraph
     from archspec.ops.base import Operator, Types
     from archspec_torch.compiler import Network
-    from archspec_torch.runtime import Evaluation, Prediction, RunResult
+    from archspec_torch.runtime import Diagnosis, Evaluation, Prediction, RunResult
     from archspec_torch.weights import Report
 
 for _package in ("torch", "safetensors"):
     if find_spec(_package) is None:  # told here, where whoever looks for a backend can say how to install it
         raise ModuleNotFoundError(f"No module named '{_package}'", name=_package)
 
-__all__ = ["calibrate", "compare", "compile", "disagreements", "evaluate", "import_weights", "predict", "train"]
+__all__ = [
+    "calibrate",
+    "compare",
+    "compile",
+    "diagnose",
+    "disagreements",
+    "evaluate",
+    "import_weights",
+    "predict",
+    "train",
+]
 
 
 def compile(network: str | Path | TypedGraph) -> Network:
@@ -42,11 +52,18 @@ def train(
     return runtime.train(run, out, overrides, **options)
 
 
-def evaluate(rundir: str | Path, **options: Any) -> Evaluation:
-    """Measure a trained run on its data: see `archspec_torch.runtime.evaluate`."""
+def evaluate(runs: str | Path | Sequence[str | Path], **options: Any) -> Evaluation:
+    """Measure trained runs on their data: see `archspec_torch.runtime.evaluate`."""
     from archspec_torch import runtime
 
-    return runtime.evaluate(rundir, **options)
+    return runtime.evaluate(runs, **options)
+
+
+def diagnose(runs: str | Path | Sequence[str | Path], **options: Any) -> Diagnosis:
+    """Bias, variance and what to do next: see `archspec_torch.runtime.evaluate`."""
+    from archspec_torch import runtime
+
+    return runtime.diagnose(runs, **options)
 
 
 def predict(rundir: str | Path, images: Sequence[str | Path], **options: Any) -> list[Prediction]:

@@ -3,25 +3,72 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from archspec.run.sections.base import Count, Section, Seed
+from archspec.run.sections.base import Count, Rate, Section, Seed
 from archspec.run.sections.optimizers import SGD, Adam, AdamW
 from archspec.run.sections.schedules import Constant, Cosine, Exponential, Step
 
 
+class Clip(Section):
+    """Gradients cut before a step: to `norm`, the length of all of them together (Pascanu et al., 2013), or each
+    number to ± `value`. `clip: 1.0` is the norm."""
+
+    short: ClassVar[str] = "norm"
+    norm: Rate | None = None
+    value: Annotated[Rate | None, Field(validate_default=True)] = None
+
+    @field_validator("value")
+    @classmethod
+    def _one_of_both(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if "norm" in info.data and (value is None) == (info.data["norm"] is None):
+            raise ValueError("gradients are clipped by norm or by value: write one of both")
+        return value
+
+
+class EarlyStop(Section):
+    """Training ends once `on` was not better than before for `patience` epochs. `early_stop: 10` is the patience."""
+
+    short: ClassVar[str] = "patience"
+    patience: Count = 10
+    on: Literal["val_accuracy", "val_loss", "train_accuracy", "train_loss"] = "val_accuracy"
+
+
+class Saving(Section):
+    """When checkpoints are saved, beside each epoch's end: every so many seconds, and every so many `steps`.
+
+    Saving takes at most a twentieth of the time: where it is slow, `every` counts for more. The newest `keep` stay.
+    """
+
+    short: ClassVar[str] = "every"
+    every: Annotated[float, Field(gt=0)] = 60.0
+    steps: Count | None = None
+    keep: Annotated[int, Field(ge=1, le=1000)] = 2
+
+
 class Train(Section):
-    """How to train. `workers` are processes that decode images where these are not kept in memory."""
+    """How to train. `workers` are processes that decode images where these are not kept in memory.
+
+    `accumulate`: a step is taken on the gradients of that many batches, so `batch: 32` with `accumulate: 4` is a batch
+    of 128 in the memory of 32. `ema`: a moving average of the weights, which is then what is measured and kept as best
+    and last. `tensorboard`: event files in the run directory's `tensorboard`.
+    """
 
     epochs: Count = 20
     batch: Count = 64
+    accumulate: Count = 1
     optimizer: Adam | AdamW | SGD = Adam()
     schedule: Constant | Cosine | Step | Exponential = Cosine()
+    clip: Clip | None = None
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    early_stop: EarlyStop | None = None
+    checkpoint: Saving = Saving()
     seed: Seed = 0
     device: str = "auto"
     workers: Annotated[int, Field(ge=0, le=128)] = 0
+    tensorboard: bool = False
 
     @field_validator("device")
     @classmethod

@@ -1,111 +1,263 @@
-"""How good the weights of a run are, on a split of its data."""
+"""How good the weights of runs are, on a split of their data."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+import torch
 
 from archspec.errors import Diagnostic, did_you_mean, fail
-from archspec_torch.runtime.data import open_source
+from archspec_torch.runtime.data import Examples, Source, open_source
 from archspec_torch.runtime.device import choose_device
-from archspec_torch.runtime.loop import measure
+from archspec_torch.runtime.evaluation.diagnosis import Diagnosis, diagnosis
+from archspec_torch.runtime.evaluation.members import Load, Member, averaged, estimate_statistics, open_member
+from archspec_torch.runtime.evaluation.metrics import metrics
+from archspec_torch.runtime.evaluation.result import Alone, Answers, Evaluation
+from archspec_torch.runtime.evaluation.scores import collect_scores, mean_probabilities, votes
+from archspec_torch.runtime.evaluation.views import passes
+from archspec_torch.runtime.images import Frame
 from archspec_torch.runtime.preprocess import Normalize
-from archspec_torch.runtime.progress import table
-from archspec_torch.runtime.rundir import open_run
-from archspec_torch.runtime.tasks.classify import Tally, classification_of
+from archspec_torch.runtime.rundir import Trained, open_run
+from archspec_torch.runtime.tasks.classify import Classify
 
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Accuracy (share of images whose best score is the label's) and mean cross-entropy on a split."""
-
-    split: str
-    weights: str
-    epoch: int | None
-    n: int
-    accuracy: float
-    loss: float
-    per_class: Mapping[str, tuple[int, int]]
-    """Class name to right answers and images."""
-    warnings: tuple[Diagnostic, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """split, weights, epoch, n, accuracy, loss; per_class: name → n, right, accuracy (or null)."""
-        return {
-            "split": self.split,
-            "weights": self.weights,
-            "epoch": self.epoch,
-            "n": self.n,
-            "accuracy": self.accuracy,
-            "loss": self.loss,
-            "per_class": {
-                name: {"n": n, "right": right, "accuracy": right / n if n else None}
-                for name, (right, n) in self.per_class.items()
-            },
-        }
-
-    def __str__(self) -> str:
-        right = sum(r for r, _ in self.per_class.values())
-        of = f" (epoch {self.epoch})" if self.epoch is not None else ""
-        rows = [
-            ("split", f"{self.split}, {self.n:,} images"),
-            ("weights", f"{self.weights}{of}"),
-            ("accuracy", f"{100 * self.accuracy:.2f} %  ({right:,} of {self.n:,})"),
-            ("loss", f"{self.loss:.4f}"),
-        ]
-        width = max(len(name) for name in self.per_class)
-        classes = [
-            f"  {name:{width}}  {f'{100 * right / n:6.2f} %' if n else '     – ':>8}  ({right:,} of {n:,})"
-            for name, (right, n) in self.per_class.items()
-        ]
-        return "\n".join([table(rows), "by class", *classes])
-
-
-def evaluation_of(tally: Tally, classes: Sequence[str], split: str, weights: str, epoch: int | None) -> Evaluation:
-    """What was tallied, named."""
-    counts = zip(tally.right.tolist(), tally.seen.tolist(), strict=True)
-    per_class = dict(zip(classes, counts, strict=True))
-    return Evaluation(split, weights, epoch, tally.examples, tally.accuracy, tally.loss, per_class)
+ENSEMBLES = {"average": mean_probabilities, "vote": votes}
 
 
 def evaluate(
-    rundir: str | Path,
+    runs: str | Path | Sequence[str | Path],
     split: str | None = None,
-    weights: str = "best",
+    weights: str | Sequence[str] = "best",
     device: str = "auto",
     overrides: Sequence[str] = (),
+    tta: str = "none",
+    ensemble: str | None = None,
+    average_weights: bool = False,
 ) -> Evaluation:
-    """Measures a run's `best` or `last` weights on its `train`, `val` or `test` images.
+    """Measures the `best` or `last` weights of a run, or those of a file, on one split of the run's data.
 
-    Without `split` it is `test`, or `val` where the data has no test images. The split, the preprocessing and
-    the classes are the run's own; `overrides` may say where the data lies now ("data.root=…").
-    Raises SpecError E606 to E608 for the directory, E62x for the data, E627 for a split it does not have,
-    E701 and E708 for the weights.
+    A split is `train`, `train_dev`, `val` or `test`; without `split` it is `test`, or `val` where the data has no
+    test images. The split, the preprocessing and the classes are the run's own; `overrides` may say where the data
+    lies now ("data.root=…"). `tta` averages over views: `mirror`, `ten_crop`, `multi_scale`. Several runs or weights
+    answer together: by the `average` of their probabilities, by `vote`, or as one network with the mean of their
+    weights; each run's images come to it as in its training, and the split is the first run's.
+
+    Raises SpecError E606 to E608 for the directory, E62x for the data, E627 for a split it does not have, E673 for
+    what does not go together, E674 for runs of different classes, E675 for weights that cannot be averaged, E701
+    and E708 for the weights.
     """
-    trained = open_run(rundir, overrides)
-    chosen = choose_device(device)
-    run, preprocessing = trained.run, trained.preprocessing
+    return Subject.open(runs, weights, device, overrides, tta, ensemble, average_weights).measured(split)
+
+
+def diagnose(
+    runs: str | Path | Sequence[str | Path],
+    human: float = 0.0,
+    weights: str | Sequence[str] = "best",
+    device: str = "auto",
+    overrides: Sequence[str] = (),
+    tta: str = "none",
+    ensemble: str | None = None,
+    average_weights: bool = False,
+) -> Diagnosis:
+    """Errors on all splits that the data has, the gaps between them (bias, variance, mismatch), and what to do next.
+
+    human: the error of people, a share of 0 … 1. The others, and what is raised, as for `evaluate`.
+    """
+    if not 0 <= human < 1:
+        raise fail("E673", f"the error of people is a share of 0 to 1, not {human:g}", hint="--human 0.01 is 1 %")
+    subject = Subject.open(runs, weights, device, overrides, tta, ensemble, average_weights)
+    found = {split: subject.measured(split) for split in subject.source.sizes}
+    counts = {split: (one.n - sum(c.right for c in one.metrics.classes), one.n) for split, one in found.items()}
+    one = found["val"]
+    return diagnosis(counts, human, one.weights, one.epoch, tuple(subject.warnings))
+
+
+@dataclass
+class Subject:
+    """What is measured: networks, how they answer together, and the data of the first of them."""
+
+    members: list[Member]
+    source: Source
+    tta: str
+    together: str | None
+    warnings: list[Diagnostic] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    mean: Member | None = None
+    """The network with the mean of the members' weights, where that is asked for."""
+
+    @classmethod
+    def open(
+        cls,
+        runs: str | Path | Sequence[str | Path],
+        weights: str | Sequence[str],
+        device: str,
+        overrides: Sequence[str],
+        tta: str,
+        ensemble: str | None,
+        average_weights: bool,
+    ) -> Subject:
+        """All of it opened and checked; see `evaluate` for what is raised."""
+        passes(tta)
+        directories = [runs] if isinstance(runs, str | Path) else list(runs)
+        words = [weights] if isinstance(weights, str) else list(weights)
+        together = _together(len(directories) * len(words), ensemble, average_weights)
+        chosen = choose_device(device)
+        opened = [open_run(directory, overrides) for directory in directories]
+        source = _data(opened[0])
+        for trained in opened[1:]:
+            _same_classes(opened[0], trained)
+        members = [open_member(trained, word, chosen) for trained in opened for word in words]
+        found = cls(members, source, tta, together)
+        for trained in opened:
+            found.warnings += trained.warnings
+        found.warnings += [
+            _split_differently(opened[0], other) for other in opened[1:] if _data_of(other) != _data_of(opened[0])
+        ]
+        if average_weights:
+            found.mean = averaged(members)
+            layers = estimate_statistics(found.mean, found.load("train")(opened[0].preprocessing.frame))
+            n = source.sizes["train"]
+            told = (
+                f"batch norm's statistics estimated anew on {n:,} training images"
+                if layers
+                else "there is no batch norm to estimate anew"
+            )
+            found.notes.append(told)
+        return found
+
+    def load(self, split: str) -> Load:
+        """Reads the split at any frame; what cannot be read is told once."""
+        told: set[str] = {d.message for d in self.warnings}
+
+        def report(diagnostic: Diagnostic) -> None:
+            if diagnostic.message not in told:
+                told.add(diagnostic.message)
+                self.warnings.append(diagnostic)
+
+        def read(frame: Frame) -> Examples:
+            return self.source.load(split, frame, report)
+
+        return read
+
+    def measured(self, split: str | None = None) -> Evaluation:
+        """The figures on a split. Raises SpecError E627 for one that the data does not have."""
+        split = split or ("test" if "test" in self.source.sizes else "val")
+        if split not in self.source.sizes:
+            run, known = self.members[0].trained.run, list(self.source.sizes)
+            hint = did_you_mean(split, known, "splits")
+            raise fail("E627", f"the data has no split '{split}'", run.span("data"), hint)
+        load, views = self.load(split), passes(self.tta)
+        scored = [member.scores(load, views) for member in self.members]
+        found, examples = [scores for scores, _ in scored], scored[0][1]
+        labels, classes = examples.labels.cpu(), self.members[0].task.classes
+        first = self.members[0]
+        if self.together is None:
+            figures = metrics(found[0], labels, classes)
+            told = Answers(found[0], examples, classes)
+            return Evaluation(
+                split, first.weights, first.epoch, figures, self.tta, warnings=tuple(self.warnings), answers=told
+            )
+        each = [metrics(scores, labels, classes) for scores in found]
+        scores = self.mean.scores(load, views)[0] if self.mean else ENSEMBLES[self.together](found)
+        figures = metrics(scores, labels, classes)
+        warnings = [*self.warnings]
+        if self.mean and figures.accuracy < min(one.accuracy for one in each):
+            warnings.append(_worse(figures.accuracy, min(one.accuracy for one in each)))
+        return Evaluation(
+            split=split,
+            weights=self.mean.weights if self.mean else self.together,
+            epoch=None,
+            metrics=figures,
+            tta=self.tta,
+            together=self.together,
+            members=tuple(
+                Alone(member.trained.directory.name, member.weights, member.epoch, one.accuracy, one.loss)
+                for member, one in zip(self.members, each, strict=True)
+            ),
+            notes=tuple(self.notes),
+            warnings=tuple(warnings),
+            answers=Answers(scores, examples, classes),
+            mean=self.mean.model if self.mean else None,
+        )
+
+
+def assess(
+    model: torch.nn.Module,
+    task: Classify,
+    examples: Examples,
+    normalize: Normalize,
+    batch: int,
+    workers: int,
+    device: torch.device,
+    split: str,
+    weights: str,
+    epoch: int | None,
+) -> Evaluation:
+    """The figures of a network at hand on examples at hand: what `evaluate` finds for its directory."""
+    scores = collect_scores(model, task, examples, normalize, batch, workers, device)
+    figures = metrics(scores, examples.labels.cpu(), task.classes)
+    return Evaluation(split, weights, epoch, figures, answers=Answers(scores, examples, task.classes))
+
+
+def _together(count: int, ensemble: str | None, average_weights: bool) -> str | None:
+    """How so many networks answer together. Raises SpecError E673 for what does not fit their number."""
+    if ensemble is not None and ensemble not in ENSEMBLES:
+        raise fail("E673", f"there is no ensemble by '{ensemble}'", hint=did_you_mean(ensemble, list(ENSEMBLES)))
+    if ensemble and average_weights:
+        raise fail(
+            "E673",
+            "an ensemble of several networks, and one with the mean of their weights, are two things",
+            hint="leave out --ensemble or --average-weights",
+        )
+    together = "average_weights" if average_weights else ensemble
+    if together and count < 2:
+        hint = "name several run directories, or several --weights"
+        raise fail("E673", "one network alone is no ensemble, and its weights have no other mean", hint=hint)
+    if not together and count > 1:
+        hint = "--ensemble average, --ensemble vote or --average-weights; `archspec compare` puts runs side by side"
+        raise fail("E673", f"how shall {count} networks answer together?", hint=hint)
+    return together
+
+
+def _data(trained: Trained) -> Source:
+    """The run's data. Raises SpecError E622 where their classes are not those that the run was trained on."""
+    run = trained.run
     source = open_source(run.run.data, lambda *keys: run.span("data", *keys))
-    if split is None:
-        split = "test" if "test" in source.sizes else "val"
-    if split not in source.sizes:
-        known = list(source.sizes)
-        raise fail("E627", f"the data has no split '{split}'", run.span("data"), did_you_mean(split, known, "splits"))
-    if source.classes != preprocessing.classes:
-        ours, theirs = preprocessing.classes, source.classes
+    if source.classes != trained.preprocessing.classes:
+        ours, theirs = trained.preprocessing.classes, source.classes
         message = f"the run was trained on {_listed(ours)}; the data has {_listed(theirs)}"
         raise fail("E622", message, run.span("data"))
-    task = classification_of(trained.graph, preprocessing.classes)
-    model, epoch = trained.model(weights, chosen)
-    warnings = list(trained.warnings)
-    examples = source.load(split, preprocessing.frame, warnings.append)
-    plan = run.run.train
-    normalize = Normalize(preprocessing, chosen)
-    tally = measure(model, task, examples, normalize, plan.batch, plan.workers, chosen)
-    found = evaluation_of(tally, task.classes, split, weights, epoch)
-    return replace(found, warnings=tuple(warnings))
+    return source
+
+
+def _same_classes(first: Trained, other: Trained) -> None:
+    ours, theirs = first.preprocessing.classes, other.preprocessing.classes
+    if ours != theirs:
+        names = first.directory.name, other.directory.name
+        message = f"{names[0]} was trained on {_listed(ours)}, {names[1]} on {_listed(theirs)}"
+        raise fail("E674", message, hint="networks that answer together tell the same classes apart, in the same order")
+
+
+def _data_of(trained: Trained) -> object:
+    """What decides which images are in which split."""
+    return trained.run.run.data.model_dump(exclude={"fit", "background", "in_memory"})
+
+
+def _split_differently(first: Trained, other: Trained) -> Diagnostic:
+    message = (
+        f"{other.directory.name} has other data or another split than {first.directory.name}, whose images are taken: "
+        f"it may have been trained on some of them"
+    )
+    return Diagnostic("W635", message, hint="give the runs the same data and the same split.seed", severity="warning")
+
+
+def _worse(mean: float, least: float) -> Diagnostic:
+    message = (
+        f"the mean of the weights is right in {100 * mean:.2f} %, every network alone in {100 * least:.2f} % or more"
+    )
+    hint = "weights of separate trainings rarely have a mean that works: --ensemble average, or snapshots of one run"
+    return Diagnostic("W636", message, hint=hint, severity="warning")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from archspec.errors import fail
 from archspec.run.sections import Train
 from archspec_torch.runtime.data import Draws, Examples, grouped
+from archspec_torch.runtime.ema import Average
 from archspec_torch.runtime.optimize import make_optimizer, rate_at
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.stop import Stop
 from archspec_torch.runtime.tasks.classify import Classify, Tally
+from archspec_torch.runtime.watch import Watch, check_finite
+
+Penalty = Callable[[nn.Module], Tensor]
+"""What is added to the loss for the weights' sake: a scalar."""
 
 
 @dataclass
@@ -26,26 +31,48 @@ class State:
     optimizer: torch.optim.Optimizer
     shuffle: torch.Generator
     """Draws the order of the examples, and nothing else."""
+    average: Average | None = None
+    """The moving average of the weights, where there is one."""
     epoch: int = 0
     """Finished epochs."""
     step: int = 0
     """Finished steps, over all epochs."""
+    done: int = 0
+    """Finished steps of the epoch that runs."""
+    began: Tensor | None = None
+    """State of `shuffle` before the order of the epoch that runs was drawn: uint8."""
+    tally: Tally | None = None
+    """Loss and right answers of the epoch that runs."""
+    seconds: float = 0.0
+    """Time spent on the epoch that runs."""
     best: tuple[float, float] | None = None
     """Validation accuracy and negative validation loss of the best epoch: greater is better."""
     best_epoch: int = 0
     records: list[dict[str, float]] = field(default_factory=list)
     """What metrics.jsonl holds."""
+    carried: dict[str, Any] = field(default_factory=dict)
+    """What checks and schedules have to remember from step to step: anything that JSON can hold."""
+
+    @property
+    def answering(self) -> nn.Module:
+        """The network whose weights are measured and kept: the average, or the one that is trained."""
+        return self.average.model if self.average else self.model
+
+    def finish_epoch(self) -> None:
+        """The epoch is over: the next one begins at its first step."""
+        self.epoch, self.done, self.began, self.tally, self.seconds = self.epoch + 1, 0, None, None, 0.0
 
 
 def fresh_state(model: nn.Module, plan: Train) -> State:
     """The state before the first step. The generator is the run's own, seeded by it."""
     shuffle = torch.Generator().manual_seed(plan.seed)
-    return State(model, make_optimizer(plan.optimizer, model.parameters()), shuffle)
+    average = Average(model, plan.ema) if plan.ema else None
+    return State(model, make_optimizer(plan.optimizer, model.parameters()), shuffle, average)
 
 
 def steps_per_epoch(examples: Examples, plan: Train) -> int:
     """Steps that each example takes part in once."""
-    return len(grouped(torch.arange(len(examples.labels)), plan.batch))
+    return len(grouped(torch.arange(len(examples.labels)), plan.batch * plan.accumulate))
 
 
 def train_epoch(
@@ -57,33 +84,74 @@ def train_epoch(
     stop: Stop,
     device: torch.device,
     on_step: Callable[[], None] = lambda: None,
+    watch: Watch | None = None,
+    penalty: Penalty | None = None,
 ) -> Tally:
-    """One epoch in a new order: the state moves on by its steps. Returns the loss and accuracy on the way.
+    """One epoch in a new order, or what is left of the one that runs: the state moves on by its steps.
 
-    Raises Stopped between two steps, and SpecError E650 where the loss is no finite number: on the CPU before
-    the step that would spoil the weights; elsewhere, where looking costs a wait, after the epoch.
+    Returns the loss and accuracy on the way. A step is taken on `accumulate` batches, each weighted by its share of the
+    examples: its gradients are those of the one large batch, up to rounding, for layers that treat examples singly.
+
+    Raises Stopped between two steps, and SpecError E650 where the loss is no finite number (see `Watch`).
     """
     model, optimizer = state.model.train(), state.optimizer
+    if state.began is None:
+        state.began = state.shuffle.get_state()
+    else:
+        state.shuffle.set_state(state.began)
     order = torch.randperm(len(examples.labels), generator=state.shuffle)
-    groups = grouped(order, plan.batch)
-    tally = Tally(len(task.classes), device)
-    for images, labels in examples.batches(groups, device, plan.workers, Draws(plan.seed, state.epoch)):
-        rate = rate_at(plan.schedule, plan.optimizer.lr, state.step, len(groups), plan.epochs)
+    steps = [grouped(step, plan.batch) for step in grouped(order, plan.batch * plan.accumulate)]
+    past, ahead = steps[: state.done], steps[state.done :]
+    state.tally = tally = state.tally or Tally(len(task.classes), device)
+    watch = watch or Watch(device)
+    draws = Draws(plan.seed, state.epoch, sum(map(len, past)))
+    batches = examples.batches([batch for step in ahead for batch in step], device, plan.workers, draws)
+    rate = float(optimizer.param_groups[0]["lr"])
+    for step in ahead:
+        parts = _fetched(batches, len(step), stop)  # a step begins when all it needs is there
+        rate = rate_at(plan.schedule, plan.optimizer.lr, state.step, len(steps), plan.epochs)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        outputs = model(normalize(images))
-        loss = task.loss(outputs, labels)
-        if device.type == "cpu":
-            check_finite(loss.item(), "training loss", state, rate)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        size = sum(len(labels) for _, labels in parts)
+        for images, labels in parts:
+            outputs = model(normalize(images))
+            loss = task.loss(outputs, labels)
+            watch.before(state, loss, rate)
+            (loss if len(parts) == 1 else loss * (len(labels) / size)).backward()
+            tally.add(loss, task.scores(outputs), labels)
+        if penalty is not None:
+            penalty(model).backward()
+        clip_gradients(model, plan)
         optimizer.step()
-        tally.add(loss, task.scores(outputs), labels)
+        if state.average is not None:
+            state.average.update(model, state.step)
+        watch.after(state)
         state.step += 1
+        state.done += 1
         on_step()
         stop.check()
-    check_finite(tally.loss, "training loss", state, rate)
+    check_finite(tally.loss, "training loss", state.epoch, state.step, rate)
     return tally
+
+
+def _fetched(batches: Iterator[tuple[Tensor, Tensor]], count: int, stop: Stop) -> list[tuple[Tensor, Tensor]]:
+    """The next batches. Raises Stopped where a signal has ended the processes that were to bring them."""
+    try:
+        return list(islice(batches, count))
+    except RuntimeError:
+        stop.check()
+        raise
+
+
+def clip_gradients(model: nn.Module, plan: Train) -> None:
+    """Cuts the gradients as the run's `clip` says."""
+    if plan.clip is None:
+        return
+    if plan.clip.norm is not None:
+        nn.utils.clip_grad_norm_(model.parameters(), plan.clip.norm)
+    if plan.clip.value is not None:
+        nn.utils.clip_grad_value_(model.parameters(), plan.clip.value)
 
 
 @torch.inference_mode()
@@ -107,13 +175,3 @@ def measure(
         if stop is not None:
             stop.check()
     return tally
-
-
-def check_finite(loss: float, what: str, state: State, rate: float) -> None:
-    """Raises SpecError E650 for a loss that is infinite or no number."""
-    if not math.isfinite(loss):
-        raise fail(
-            "E650",
-            f"the {what} became {loss} in epoch {state.epoch + 1}, step {state.step + 1} (lr {rate:.3g})",
-            hint="a smaller rate often helps: --set train.optimizer.lr=…",
-        )

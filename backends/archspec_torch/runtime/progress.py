@@ -54,7 +54,7 @@ class Lines(Silence):
 class Bar(Lines):
     """The same lines, and under them a bar over the steps of the epoch that runs."""
 
-    def __init__(self, epochs: int, steps: int):
+    def __init__(self, epochs: int, steps: int, done: int = 0):
         super().__init__(epochs)
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -71,7 +71,7 @@ class Bar(Lines):
             transient=True,
         )
         self.steps = steps
-        self.task = self.bar.add_task(self._label(1), total=epochs * steps)
+        self.task = self.bar.add_task(self._label(done // steps + 1), total=epochs * steps, completed=done)
 
     def _label(self, epoch: int) -> str:
         return f"epoch {min(epoch, self.epochs)}/{self.epochs}"
@@ -111,8 +111,11 @@ def table(rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{name:{width}}  {text}" for name, text in rows)
 
 
-def progress_for(epochs: int, steps: int, quiet: bool) -> Progress:
-    """A bar where stderr is a terminal and rich is installed, else lines; nothing where that is wanted."""
+def progress_for(epochs: int, steps: int, quiet: bool, done: int = 0) -> Progress:
+    """A bar where stderr is a terminal and rich is installed, else lines; nothing where that is wanted.
+
+    `steps` of an epoch, of which `done` were taken before, over all epochs.
+    """
     if quiet:
         return Silence()
-    return Bar(epochs, steps) if sys.stderr.isatty() and find_spec("rich") else Lines(epochs)
+    return Bar(epochs, steps, done) if sys.stderr.isatty() and find_spec("rich") else Lines(epochs)

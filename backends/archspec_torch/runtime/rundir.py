@@ -3,9 +3,10 @@
 run.yaml            the run with every default written; `archspec train` takes it as it is
 spec.yaml           the network, with variant and overrides written in
 preprocessing.json  what happens to an image before the network sees it; the names of the classes
-metrics.jsonl       a line an epoch
+metrics.jsonl       a line an epoch; metrics.csv and, where asked for, tensorboard/ hold the same
 best.safetensors    the weights of the epoch with the best validation accuracy
-last.safetensors    the newest weights
+last.safetensors    the newest weights: those of the newest checkpoint
+checkpoints/        all that is needed to go on from the newest of them (see `checkpoints`)
 curves.png          loss and accuracy over the epochs
 test.json           how the best weights did on the test split, where there is one
 left_out.txt        what the data holds and could not be read, if anything
@@ -35,8 +36,13 @@ from archspec_torch.runtime.weights import load_weights
 
 RUN, SPEC, PREPROCESSING, METRICS = "run.yaml", "spec.yaml", "preprocessing.json", "metrics.jsonl"
 BEST, LAST, CURVES = "best.safetensors", "last.safetensors", "curves.png"
-TEST, LEFT_OUT = "test.json", "left_out.txt"
+TEST, LEFT_OUT, CHECKPOINTS = "test.json", "left_out.txt", "checkpoints"
 WEIGHTS = {"best": BEST, "last": LAST}
+CONTENT = (
+    *(RUN, SPEC, PREPROCESSING, METRICS, "metrics.csv", "tensorboard", BEST, LAST, CURVES, TEST, LEFT_OUT),
+    *(CHECKPOINTS, "plugins.json", "plugins"),
+)
+"""All that a run leaves in its directory."""
 
 
 def check_unused(out: Path) -> None:
@@ -47,11 +53,15 @@ def check_unused(out: Path) -> None:
         raise fail("E605", f"{out} is a file", hint="--out names the run directory")
 
 
-def make_directory(out: Path | None, name: str) -> Path:
-    """The directory asked for, or the first free of runs/NAME-1, … Raises SpecError E605, E505."""
+def make_directory(out: Path | None, name: str, begun: bool = False) -> Path:
+    """The directory asked for, or the first free of runs/NAME-1, …
+
+    `begun`: it may hold what a run has left that was ended before its first checkpoint. Raises SpecError E605, E505.
+    """
     try:
         if out is not None:
-            check_unused(out)
+            if not begun:
+                check_unused(out)
             out.mkdir(parents=True, exist_ok=True)
             return out
         number = 1
@@ -68,15 +78,20 @@ def make_directory(out: Path | None, name: str) -> Path:
 
 def write_description(directory: Path, run: RunFile, graph: TypedGraph, preprocessing: Preprocessing) -> None:
     """run.yaml, spec.yaml and preprocessing.json: all that using the weights needs. Raises SpecError E505."""
+    write_run(directory, run)
+    write_text(directory / SPEC, source.dump(_without_counts(graph.resolved)))
+    preprocessing.write(directory / PREPROCESSING)
+    write_record(directory, (node.op.word for node in graph.nodes.values()))
+
+
+def write_run(directory: Path, run: RunFile) -> None:
+    """run.yaml. Raises SpecError E505."""
     resolved = run.resolved()
     resolved["model"] = {"spec": SPEC}
     origin = source.dump({"model": run.run.model.model_dump(exclude_none=True, exclude_defaults=True)})
     head = "# Resolved by archspec; `archspec train` takes this file as it is. It was written with\n"
     head += "".join(f"#   {line}\n" for line in origin.splitlines())
     write_text(directory / RUN, head + source.dump(resolved))
-    write_text(directory / SPEC, source.dump(_without_counts(graph.resolved)))
-    preprocessing.write(directory / PREPROCESSING)
-    write_record(directory, (node.op.word for node in graph.nodes.values()))
 
 
 def _without_counts(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +15,31 @@ import torch
 from archspec.errors import Diagnostic, SpecError, fail
 from archspec.files import write_text
 from archspec.graph import TypedGraph
+from archspec.plugins.records import check_record
 from archspec.run import RunFile, load_run
+from archspec.run.sections import Train
 from archspec_torch.compiler import compile
-from archspec_torch.runtime import rundir
+from archspec_torch.runtime import checkpoints, rundir
+from archspec_torch.runtime import resume as resuming
 from archspec_torch.runtime.curves import write_curves
 from archspec_torch.runtime.data import Examples, Source, open_source
 from archspec_torch.runtime.device import choose_device, device_label
-from archspec_torch.runtime.evaluate import Evaluation, evaluation_of
+from archspec_torch.runtime.evaluate import assess
+from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.images import background_color, frame_of
 from archspec_torch.runtime.labels import check_labels, lacking
-from archspec_torch.runtime.loop import (
-    State,
-    check_finite,
-    fresh_state,
-    measure,
-    steps_per_epoch,
-    train_epoch,
-)
+from archspec_torch.runtime.loop import State, fresh_state, measure, steps_per_epoch, train_epoch
 from archspec_torch.runtime.network import image_input, load_network, network_for, placed_at
+from archspec_torch.runtime.optimize import rate_at
 from archspec_torch.runtime.preprocess import Normalize, Preprocessing, statistics
 from archspec_torch.runtime.progress import Progress, progress_for, table
+from archspec_torch.runtime.records import Records, check_tensorboard, out_of_patience
+from archspec_torch.runtime.saving import Saver
+from archspec_torch.runtime.snapshot import restore
 from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
-from archspec_torch.runtime.tasks.classify import Classify, class_count, classification_of
-from archspec_torch.runtime.weights import load_weights, save_weights
+from archspec_torch.runtime.tasks.classify import Classify, Tally, class_count, classification_of
+from archspec_torch.runtime.watch import check_finite
+from archspec_torch.runtime.weights import load_weights
 
 CURVES_EVERY = 30.0
 """Seconds between two drawings of the curves while training."""
@@ -102,37 +104,50 @@ def train(
     out: str | Path | None = None,
     overrides: Sequence[str] = (),
     quiet: bool = False,
+    resume: bool = False,
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None,
 ) -> RunResult:
     """Trains as a run file (or the same as plain data) says, into `out` or a new runs/NAME-N.
 
-    Ctrl-C and SIGTERM end it after the step that is running, with the newest weights saved:
+    `resume`: goes on from the newest whole checkpoint in `out`, to the very weights of a run that was never stopped;
+    begins there where nothing was saved yet. `on_epoch` is given each epoch's record once all is saved; what it
+    raises ends the run.
+
+    Ctrl-C and SIGTERM end it after the step that is running, with a checkpoint saved:
     KeyboardInterrupt and SystemExit 143.
 
     Raises SpecError: of the run (E51x, E60x), the spec, the data (E62x);
     E605 for an `out` that is used, E610 to E613 for a network that does not fit the data or the machine, E650
-    for a loss that is no finite number (the weights of the last good epoch are kept), E505 for files that
-    cannot be written.
+    for a loss that is no finite number (the last checkpoint is kept), E652 to E654 for an `out` that cannot be gone on
+    from, E655 for a package that lacks, E505 for files that cannot be written.
     """
     target = Path(out) if out is not None else None
-    if target is not None:
-        rundir.check_unused(target)
+    origin = _origin(target, resume)
     with catching_signals() as stop:
         job = prepare(load_run(run, overrides))
         plan = job.run.run.train
+        identity = resuming.identity(job.run, job.graph, job.preprocessing, {"train": job.train, "val": job.val})
+        if target is not None and origin is not None:
+            resuming.check_same(target, origin.snapshot.facts["origin"], identity)
+            resuming.check_epochs(job.run, origin.snapshot.facts["epoch"])
         with seeded(plan.seed, job.device):
             try:
                 state = fresh_state(compile(job.graph).to(job.device), plan)
             except torch.OutOfMemoryError as error:
                 message = f"the network '{job.graph.name}' does not fit into the memory of {job.device}"
                 raise fail("E651", message, job.run.span("train", "device")) from error
-            directory = rundir.make_directory(target, job.run.name)  # only now: nothing else can be refused
-            rundir.write_description(directory, job.run, job.graph, job.preprocessing)
-            if left_out := [w.message for w in job.warnings if w.code == "W620"]:
-                write_text(directory / rundir.LEFT_OUT, "".join(f"{message}\n" for message in left_out))
-            with progress_for(plan.epochs, steps_per_epoch(job.train, plan), quiet) as progress:
+            directory = rundir.make_directory(target, job.run.name, resume)  # only now: nothing else can be refused
+            saver = Saver(directory, plan.checkpoint, job.device, identity)
+            if origin is not None:
+                job = _go_on(job, state, saver, origin)
+            else:
+                rundir.write_description(directory, job.run, job.graph, job.preprocessing)
+                if left_out := [w.message for w in job.warnings if w.code == "W620"]:
+                    write_text(directory / rundir.LEFT_OUT, "".join(f"{message}\n" for message in left_out))
+            with progress_for(plan.epochs, steps_per_epoch(job.train, plan), quiet, state.step) as progress:
                 progress.say(introduction(job, state, directory))
                 stop.holding = True
-                fit(job, state, directory, progress, stop)
+                fit(job, state, saver, progress, stop, on_epoch)
                 stop.holding = False
                 if stop.signal is not None:  # it came after the very last step: all is saved
                     stop.leave()
@@ -141,10 +156,44 @@ def train(
     return RunResult(directory, state.best_epoch, accuracy, -loss, test, tuple(state.records), job.warnings)
 
 
+def _origin(target: Path | None, wanted: bool) -> resuming.Origin | None:
+    """The checkpoint to go on from, if any. Raises SpecError E605, E653, E654."""
+    if not wanted:
+        if target is not None:
+            rundir.check_unused(target)
+        return None
+    if target is None:
+        hint = "name the directory of the run: --out DIR --resume"
+        raise fail("E653", "there is no directory to go on from", hint=hint)
+    return resuming.find_origin(target)
+
+
+def _go_on(job: Job, state: State, saver: Saver, origin: resuming.Origin) -> Job:
+    """The fresh state becomes that of the checkpoint, and the directory what it was then. Raises SpecError E505."""
+    plan, facts = job.run.run.train, origin.snapshot.facts
+    restore(state, origin.snapshot, job.device, Tally(len(job.task.classes), job.device))
+    for damaged in origin.damaged:
+        checkpoints.set_aside(damaged)
+    warnings = [*origin.warnings, *saver.go_on(state, origin.path, facts), *check_record(saver.directory)]
+    former = load_run(saver.directory / rundir.RUN)
+    if former.run.train.epochs != plan.epochs:
+        steps = steps_per_epoch(job.train, plan)
+        then, now = (
+            rate_at(plan.schedule, plan.optimizer.lr, state.step, steps, epochs)
+            for epochs in (former.run.train.epochs, plan.epochs)
+        )
+        if state.epoch < plan.epochs:
+            warnings += resuming.other_rates(job.run, then, now, former.run.train.epochs)
+    if former.run.train != plan:
+        rundir.write_run(saver.directory, job.run)
+    return replace(job, warnings=(*warnings, *job.warnings))
+
+
 def prepare(run: RunFile) -> Job:
     """Network and data, checked against each other, before anything is written."""
     plan, data = run.run.train, run.run.data
     device = choose_device(plan.device, run.span("train", "device"))
+    check_tensorboard(plan.tensorboard, run.span("train", "tensorboard"))
     warnings: list[Diagnostic] = []
     graph = load_network(run)
     with placed_at(run.span("model", "spec")):
@@ -172,54 +221,94 @@ def prepare(run: RunFile) -> Job:
     )
 
 
-def fit(job: Job, state: State, directory: Path, progress: Progress, stop: Stop) -> None:
-    """Epoch after epoch, until the last: weights, metrics and curves are in the directory after each."""
-    plan = job.run.run.train
+def fit(
+    job: Job,
+    state: State,
+    saver: Saver,
+    progress: Progress,
+    stop: Stop,
+    on_epoch: Callable[[Mapping[str, float]], None] | None = None,
+) -> None:
+    """Epoch after epoch, until the last: a checkpoint, metrics and curves are in the directory after each."""
+    plan, directory = job.run.run.train, saver.directory
     title = f"{job.graph.name} on {job.source.name}"
-    save_weights(state.model, directory / rundir.LAST, state.epoch)
+    records = Records(directory, state.records, plan.tensorboard)
     drawn = time.monotonic()
+    begun = time.perf_counter() - state.seconds
+
+    def stepped() -> None:
+        progress.step()
+        if saver.due(state):
+            state.seconds = time.perf_counter() - begun
+            saver.save(state)
+
+    if saver.newest is None:
+        saver.save(state)
+    if ended := end_of(state, plan):
+        progress.say(f"{directory} is finished: {ended}; a greater train.epochs goes on")
     try:
-        while state.epoch < plan.epochs:
-            start = time.perf_counter()
-            trained = train_epoch(state, job.task, job.train, job.normalize, plan, stop, job.device, progress.step)
-            held = measure(state.model, job.task, job.val, job.normalize, plan.batch, plan.workers, job.device, stop)
+        while not end_of(state, plan):
+            begun = time.perf_counter() - state.seconds
+            trained = train_epoch(state, job.task, job.train, job.normalize, plan, stop, job.device, stepped)
+            held = measure(
+                state.answering, job.task, job.val, job.normalize, plan.batch, plan.workers, job.device, stop
+            )
             rate = float(state.optimizer.param_groups[0]["lr"])
-            check_finite(held.loss, "validation loss", state, rate)
-            state.epoch += 1
-            better = state.best is None or (held.accuracy, -held.loss) > state.best
-            save_weights(state.model, directory / rundir.LAST, state.epoch)
-            if better:
-                state.best, state.best_epoch = (held.accuracy, -held.loss), state.epoch
-                save_weights(state.model, directory / rundir.BEST, state.epoch)
+            check_finite(held.loss, "validation loss", state.epoch, state.step, rate)
             record = {
-                "epoch": state.epoch,
+                "epoch": state.epoch + 1,
                 "train_loss": trained.loss,
                 "val_loss": held.loss,
                 "val_accuracy": held.accuracy,
                 "train_accuracy": trained.accuracy,
                 "lr": rate,
-                "seconds": round(time.perf_counter() - start, 3),
+                "seconds": round(time.perf_counter() - begun, 3),
             }
+            state.finish_epoch()
             state.records.append(record)
-            with (directory / rundir.METRICS).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+            better = state.best is None or (held.accuracy, -held.loss) > state.best
+            if better:
+                state.best, state.best_epoch = (held.accuracy, -held.loss), state.epoch
+            saver.save(state)
+            records.add(state.records)
             progress.epoch(record, better)
             if time.monotonic() - drawn > CURVES_EVERY:
                 write_curves(state.records, directory / rundir.CURVES, title)
                 drawn = time.monotonic()
+            if on_epoch is not None:
+                on_epoch(record)
+            if state.epoch < plan.epochs and (why := end_of(state, plan)):
+                progress.say(f"stopped early: {why}")
     except Stopped:
-        save_weights(state.model, directory / rundir.LAST, state.epoch)
+        state.seconds = time.perf_counter() - begun
+        saver.save(state)
         write_curves(state.records, directory / rundir.CURVES, title)
-        progress.say(f"stopped in epoch {state.epoch + 1} after step {state.step}; weights saved in {directory}")
+        progress.say(
+            f"stopped in epoch {state.epoch + 1} after step {state.step}; weights saved in {directory}: "
+            "go on with --resume"
+        )
         stop.leave()
     except torch.OutOfMemoryError as error:
         message = f"{job.device} has not enough memory for {plan.batch} images at once"
-        raise fail("E651", message, job.run.span("train", "batch"), "a smaller train.batch needs less") from error
+        hint = "a smaller train.batch needs less; a greater train.accumulate makes up for it"
+        raise fail("E651", message, job.run.span("train", "batch"), hint) from error
     except SpecError:
-        write_curves(state.records, directory / rundir.CURVES, title)
-        progress.say(f"weights of epoch {state.epoch} kept in {directory}")
+        with contextlib.suppress(SpecError):
+            write_curves(state.records, directory / rundir.CURVES, title)
+        progress.say(f"checkpoint {saver.newest} kept in {directory}")
         raise
+    finally:
+        records.close()
     write_curves(state.records, directory / rundir.CURVES, title)
+
+
+def end_of(state: State, plan: Train) -> str:
+    """Why training is over, or ''."""
+    if state.epoch >= plan.epochs:
+        return f"{state.epoch} of {plan.epochs} epochs"
+    if plan.early_stop and out_of_patience(state.records, plan.early_stop):
+        return f"{plan.early_stop.on} was not better than before for {plan.early_stop.patience} epochs"
+    return ""
 
 
 def _test(job: Job, state: State, directory: Path) -> Evaluation | None:
@@ -227,10 +316,10 @@ def _test(job: Job, state: State, directory: Path) -> Evaluation | None:
     if "test" not in job.source.sizes:
         return None
     plan = job.run.run.train
-    epoch = load_weights(state.model, directory / rundir.BEST)
+    epoch = load_weights(state.answering, directory / rundir.BEST)
     examples = job.source.load("test", job.preprocessing.frame, lambda _: None)
-    tally = measure(state.model, job.task, examples, job.normalize, plan.batch, plan.workers, job.device)
-    found = evaluation_of(tally, job.task.classes, "test", "best", epoch)
+    how = (plan.batch, plan.workers, job.device)
+    found = assess(state.answering, job.task, examples, job.normalize, *how, "test", "best", epoch)
     write_text(directory / rundir.TEST, json.dumps(found.to_json(), indent=2) + "\n")
     return found
 
@@ -241,7 +330,7 @@ def introduction(job: Job, state: State, directory: Path) -> str:
     parameters = sum(p.numel() for p in state.model.parameters() if p.requires_grad)
     sizes = ", ".join(f"{n:,} {name}" for name, n in job.source.sizes.items())
     steps = steps_per_epoch(job.train, plan)
-    how = f"{plan.epochs} epochs of {steps:,} steps of {plan.batch}"
+    how = f"{plan.epochs} epochs of {steps:,} steps of {plan.batch * plan.accumulate}"
     by = f"{plan.optimizer.kind} lr {plan.optimizer.lr:g}, {plan.schedule.kind}"
     rows = [
         ("network", f"{job.graph.name}: {parameters:,} parameters, input {job.preprocessing.frame}"),
@@ -249,6 +338,11 @@ def introduction(job: Job, state: State, directory: Path) -> str:
         ("training", f"{how}, {by}, seed {plan.seed}, on {device_label(job.device)}"),
         ("directory", str(directory)),
         *(("note", note) for note in job.notes),
+        *(
+            [("going on", f"after step {state.step:,}, in epoch {state.epoch + 1}")]
+            if state.step and not end_of(state, plan)
+            else []
+        ),
     ]
     listed = [str(w) for w in job.warnings[:SHOWN]]
     if len(job.warnings) > SHOWN:

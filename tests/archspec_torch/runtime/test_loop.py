@@ -46,6 +46,7 @@ def trained(section: Any, **options: Any) -> State:
     state = fresh_state(network(), section)
     for _ in range(section.epochs):
         train_epoch(state, TASK, examples(), NORMALIZE, section, Stop(), CPU, **options)
+        state.finish_epoch()
     return state
 
 
@@ -134,6 +135,7 @@ def test_a_loss_that_is_no_number_stops_before_it_spoils_the_weights() -> None:
     with pytest.raises(SpecError, match="E650") as caught:
         for _ in range(3):
             train_epoch(state, TASK, examples(), NORMALIZE, section, Stop(), CPU)
+            state.finish_epoch()
     assert "the training loss became nan in epoch 1, step" in str(caught.value)
     assert "(lr 1e+30)" in str(caught.value)
 

@@ -25,4 +25,4 @@ def test_a_batch_that_does_not_fit_says_which_key_to_lower(tmp_path: Path, monke
     (found,) = raised.value.diagnostics
     assert found.code == "E651" and "512 images at once" in found.message
     assert found.span is not None and (found.span.line, found.span.column) == (2, 27)
-    assert found.hint == "a smaller train.batch needs less"
+    assert found.hint == "a smaller train.batch needs less; a greater train.accumulate makes up for it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,8 +35,8 @@ RUN: dict[str, Any] = {
     "train": {"epochs": 3, "batch": 32, "optimizer": {"kind": "adamw", "lr": 3e-3}, "device": "cpu"},
 }
 FILES = {
-    *("run.yaml", "spec.yaml", "preprocessing.json", "metrics.jsonl", "test.json", "curves.png"),
-    *("best.safetensors", "last.safetensors"),
+    *("run.yaml", "spec.yaml", "preprocessing.json", "metrics.jsonl", "metrics.csv", "test.json", "curves.png"),
+    *("best.safetensors", "last.safetensors", "checkpoints"),
 }
 
 
@@ -123,7 +124,7 @@ def test_evaluation_is_scikit_learn_s(finished: RunResult, split: str, weights: 
     assert found.n == source.sizes[split]
     assert found.accuracy == accuracy_score(examples.labels, scores.argmax(1))
     recalls = recall_score(examples.labels, scores.argmax(1), average=None)
-    assert [right / n for right, n in found.per_class.values()] == pytest.approx(recalls.tolist())
+    assert [one.recall for one in found.metrics.classes] == pytest.approx(recalls.tolist())
     assert json.loads(json.dumps(found.to_json()))["accuracy"] == found.accuracy
     assert f"{100 * found.accuracy:.2f} %" in str(found)
 
@@ -206,9 +207,9 @@ def test_a_bad_image_does_not_stop_the_others(finished: RunResult, tmp_path: Pat
 
 
 def test_a_used_directory_is_refused(finished: RunResult, tmp_path: Path) -> None:
-    before = {path: path.read_bytes() for path in finished.dir.iterdir()}
+    before = {path: path.read_bytes() for path in finished.dir.rglob("*") if path.is_file()}
     assert f"E605: {finished.dir} is not empty" in error(RUN, out=finished.dir)
-    assert {path: path.read_bytes() for path in finished.dir.iterdir()} == before
+    assert {path: path.read_bytes() for path in before} == before
     (tmp_path / "file").write_text("")
     assert "is a file" in error(RUN, out=tmp_path / "file")
     (tmp_path / "empty").mkdir()
@@ -333,9 +334,7 @@ def test_in_memory_and_on_disk_give_the_same_bits(tmp_path: Path) -> None:
 )
 def test_a_damaged_run_is_refused(finished: RunResult, tmp_path: Path, damage: Any, code: str) -> None:
     run = tmp_path / "run"
-    run.mkdir()
-    for path in finished.dir.iterdir():
-        (run / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(finished.dir, run)
     damage(run)
     for use in (lambda: evaluate(run), lambda: predict(run, [Image.new("L", (9, 9))])):
         with pytest.raises(SpecError, match=code):

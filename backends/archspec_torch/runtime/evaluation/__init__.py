@@ -1,0 +1,1 @@
+"""How good trained networks are: scores collected, combined, counted, printed, pictured."""

@@ -1,0 +1,125 @@
+"""The networks that answer together: opened, asked, and their weights averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from archspec.errors import fail
+from archspec_torch.compiler import compile
+from archspec_torch.runtime.data import Examples, grouped
+from archspec_torch.runtime.evaluation.scores import collect_scores, mean_probabilities
+from archspec_torch.runtime.evaluation.views import Pass
+from archspec_torch.runtime.images import Frame
+from archspec_torch.runtime.preprocess import Normalize
+from archspec_torch.runtime.rundir import WEIGHTS, Trained
+from archspec_torch.runtime.tasks.classify import Classify, classification_of
+from archspec_torch.runtime.weights import load_weights
+
+Load = Callable[[Frame], Examples]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network with weights, and how images come to it."""
+
+    trained: Trained
+    weights: str
+    """`best`, `last`, the name of a file, or what was averaged."""
+    epoch: int | None
+    model: nn.Module
+    task: Classify
+    device: torch.device
+
+    @property
+    def name(self) -> str:
+        """The run and its weights, for people."""
+        return f"{self.trained.directory.name} {self.weights}"
+
+    @property
+    def normalize(self) -> Normalize:
+        return Normalize(self.trained.preprocessing, self.device)
+
+    def scores(self, load: Load, passes: Sequence[Pass]) -> tuple[Tensor, Examples]:
+        """Log-probabilities (n, classes) over all views, and the examples as the first pass reads them."""
+        plan, frame = self.trained.run.run.train, self.trained.preprocessing.frame
+        size, read, found = (frame.height, frame.width), [], []
+        for one in passes:
+            read.append(load(one.frame(frame)))
+            how = (plan.batch, plan.workers, self.device, size, one.crops)
+            found.append(collect_scores(self.model, self.task, read[-1], self.normalize, *how))
+        return mean_probabilities(found), read[0]
+
+
+def open_member(trained: Trained, weights: str, device: torch.device) -> Member:
+    """A run with its `best` or `last` weights, or those of a file, found as written or in the run's directory.
+
+    Raises SpecError E608 for what is neither, E610 and E613 of the task, E701 and E708 of the file.
+    """
+    task = classification_of(trained.graph, trained.preprocessing.classes)
+    path = next((p for p in (Path(weights), trained.directory / weights) if p.is_file()), Path(weights))
+    if weights in WEIGHTS or (not path.is_file() and path.suffix != ".safetensors"):
+        model, epoch = trained.model(weights, device)
+    else:
+        model = compile(trained.graph)
+        epoch = load_weights(model, path)
+        model, weights = model.to(device).eval(), path.stem
+    return Member(trained, weights, epoch, model, task, device)
+
+
+def averaged(members: Sequence[Member]) -> Member:
+    """One network whose weights are the means of the members' (Izmailov et al., Averaging Weights, 2018).
+
+    Whole numbers, such as batch norm's count of steps, are the first member's.
+    Raises SpecError E675 where the members' layers do not match.
+    """
+    states = [member.model.state_dict() for member in members]
+    first = members[0]
+    for member, state in zip(members[1:], states[1:], strict=True):
+        for name in [*states[0], *state]:
+            here, there = states[0].get(name), state.get(name)
+            if here is None or there is None or here.shape != there.shape:
+                shown = ["none" if t is None else "×".join(map(str, t.shape)) or "a number" for t in (here, there)]
+                message = (
+                    f"the layers of {first.name} and {member.name} do not match: '{name}' is {shown[0]} and {shown[1]}"
+                )
+                raise fail("E675", message, hint="networks that differ can answer together: --ensemble average")
+    mean = {
+        name: torch.stack([state[name].double() for state in states]).mean(0).to(tensor.dtype)
+        if tensor.is_floating_point()
+        else tensor
+        for name, tensor in states[0].items()
+    }
+    model = compile(first.trained.graph)
+    model.load_state_dict(mean)
+    name = f"mean of the weights of {len(members)}"
+    return Member(first.trained, name, None, model.to(first.device).eval(), first.task, first.device)
+
+
+@torch.no_grad()
+def estimate_statistics(member: Member, examples: Examples) -> int:
+    """Batch norm's means and variances anew, from training images: those of other weights are not those of the mean.
+
+    Every batch counts the same. Returns the number of layers of batch norm, 0 where nothing had to be done.
+    """
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    layers = [m for m in member.model.modules() if isinstance(m, kinds) and m.track_running_stats]
+    if not layers:
+        return 0
+    former = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # a mean over all batches
+        layer.train()
+    plan = member.trained.run.run.train
+    groups = grouped(torch.arange(len(examples.labels)), plan.batch)
+    for images, _ in examples.batches(groups, member.device, plan.workers):
+        member.model(member.normalize(images))
+    for layer, momentum in zip(layers, former, strict=True):
+        layer.momentum = momentum
+        layer.eval()
+    return len(layers)

@@ -1,0 +1,70 @@
+"""Test-time augmentation: the views of an image whose probabilities are averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from archspec.errors import did_you_mean, fail
+from archspec_torch.runtime.images import Frame
+
+LARGER, LARGEST = 8 / 7, 9 / 7
+"""256 and 288 pixels where the network takes 224."""
+
+Crops = Callable[[Tensor, int, int], list[Tensor]]
+"""From images (n, c, H, W) to views (n, c, height, width)."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Images read once, at so many times the network's size, and the views taken of them."""
+
+    scale: float
+    crops: Crops
+
+    def frame(self, frame: Frame) -> Frame:
+        """The frame to read at."""
+        if self.scale == 1:
+            return frame
+        height, width = (max(side + 1, round(side * self.scale)) for side in (frame.height, frame.width))
+        return replace(frame, height=height, width=width)
+
+
+def whole(images: Tensor, height: int, width: int) -> list[Tensor]:
+    return [images]
+
+
+def mirrored(images: Tensor, height: int, width: int) -> list[Tensor]:
+    return [images, images.flip(3)]
+
+
+def centre(images: Tensor, height: int, width: int) -> list[Tensor]:
+    top, left = (images.shape[2] - height) // 2, (images.shape[3] - width) // 2
+    return [images[:, :, top : top + height, left : left + width]]
+
+
+def ten(images: Tensor, height: int, width: int) -> list[Tensor]:
+    """The four corners and the centre, and the mirror images of the five (Krizhevsky et al., 2012)."""
+    bottom, right = images.shape[2] - height, images.shape[3] - width
+    places = [(0, 0), (0, right), (bottom, 0), (bottom, right)]
+    five = [images[:, :, top : top + height, left : left + width] for top, left in places]
+    five += centre(images, height, width)
+    return five + [one.flip(3) for one in five]
+
+
+PASSES: dict[str, tuple[Pass, ...]] = {
+    "none": (Pass(1, whole),),
+    "mirror": (Pass(1, mirrored),),
+    "ten_crop": (Pass(LARGER, ten),),
+    "multi_scale": (Pass(1, whole), Pass(LARGER, centre), Pass(LARGEST, centre)),
+}
+"""Name to passes. `multi_scale`: the image as it is, and the middle of it at 8/7 and 9/7 of its size."""
+
+
+def passes(tta: str) -> tuple[Pass, ...]:
+    """The passes of that name. Raises SpecError E673 for a name that is none."""
+    if tta not in PASSES:
+        raise fail("E673", f"there is no test-time augmentation '{tta}'", hint=did_you_mean(tta, list(PASSES)))
+    return PASSES[tta]

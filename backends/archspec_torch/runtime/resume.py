@@ -1,0 +1,174 @@
+"""Going on from a run's directory: what is there to go on from, and whether it is the same run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archspec.errors import Diagnostic, fail
+from archspec.graph import TypedGraph
+from archspec.run import RunFile
+from archspec.run.sections import PATH, Section
+from archspec_torch.runtime import checkpoints, rundir
+from archspec_torch.runtime.checkpoints import Damage, Snapshot
+from archspec_torch.runtime.data import Examples
+from archspec_torch.runtime.preprocess import Preprocessing
+
+FREE = ("name", "model", "train.epochs", "train.early_stop", "train.device", "train.workers")
+FREE_TOO = ("train.checkpoint", "train.tensorboard", "data.in_memory", "data.strict")
+"""Keys that may change from one part of a run to the next. The network is compared as it is, not as it is named; of
+data, what they hold, not where they lie."""
+
+SHOWN = 4
+"""Differences that are named."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A checkpoint to go on from."""
+
+    path: Path
+    snapshot: Snapshot
+    damaged: tuple[Path, ...]
+    """Newer checkpoints that were passed over."""
+    warnings: tuple[Diagnostic, ...]
+
+
+def find_origin(directory: Path) -> Origin | None:
+    """The newest whole checkpoint of a run directory; None where training has not begun there.
+
+    Raises SpecError E605 for what is no run directory, E654 where every checkpoint is damaged.
+    """
+    if not directory.exists():
+        return None
+    if not directory.is_dir():
+        raise fail("E605", f"{directory} is a file", hint="--out names the run directory")
+    folder = directory / rundir.CHECKPOINTS
+    found = checkpoints.newest(folder)
+    damaged = list(found.damaged)
+    snapshot = None
+    if found.path is not None:
+        try:
+            snapshot = checkpoints.read(found.path)
+        except Damage as damage:
+            damaged.append((found.path, str(damage)))
+    if found.path is None or snapshot is None:
+        if damaged:
+            told = "; ".join(f"{path.name}: {reason}" for path, reason in damaged)
+            hint = "what last.safetensors and best.safetensors hold is left alone: train into another --out"
+            raise fail("E654", f"no checkpoint in {folder} is whole: {told}", hint=hint)
+        _check_leftovers(directory)
+        return None
+    warnings = tuple(
+        Diagnostic("W623", f"{path} is damaged and passed over: {reason}", severity="warning")
+        for path, reason in damaged
+    )
+    return Origin(found.path, snapshot, tuple(path for path, _ in damaged), warnings)
+
+
+def _check_leftovers(directory: Path) -> None:
+    """Raises SpecError E605 where a directory without checkpoints holds what no run of ours would have left."""
+    for path in directory.iterdir():
+        name = re.sub(r"^\.(.+)\.[0-9a-f]{12}$", r"\1", path.name)  # a file that was being written
+        if not any(name in (known, known[:32]) for known in rundir.CONTENT):
+            message = f"{directory} holds no checkpoint, and '{path.name}', which is of no run"
+            raise fail("E605", message, hint="--resume goes on with a run, or begins one in an empty --out")
+
+
+def identity(run: RunFile, graph: TypedGraph, prepared: Preprocessing, parts: Mapping[str, Examples]) -> dict[str, Any]:
+    """What decides what a run learns: its file, its network, its data; plain data, and a hash of it."""
+    found: dict[str, Any] = {
+        "run": {k: v for k, v in _flat(_plain(run.run), "") if not _free(k)},
+        "network": _layers(graph),
+        "data": {"classes": len(prepared.classes), **{name: len(part.labels) for name, part in parts.items()}},
+    }
+    labels = {name: part.labels.cpu().tolist() for name, part in parts.items()}
+    content = [list(prepared.classes), list(prepared.mean), list(prepared.std), labels]
+    found["data"]["content"] = _hash(content)
+    return {**found, "sha256": _hash(found)}
+
+
+def _layers(graph: TypedGraph) -> dict[str, str]:
+    """What computes, without what only describes: each layer by its name, what goes in, what comes out."""
+    found = {f"input '{name}'": str(graph.types[name][0]) for name in graph.inputs}
+    for node in graph.nodes.values():
+        takes = ", ".join(f"{tap}" for tap in node.inputs)
+        shares = f", weights of {node.shares}" if node.shares else ""
+        found[f"layer '{node.name}'"] = f"{node.op!r} of {takes}{shares}"
+    heads = {name: f"weight {head.weight}" for name, head in graph.heads.items()}
+    outputs = {name: str(tap) for name, tap in graph.outputs.items()}
+    return found | {f"head '{k}'": v for k, v in heads.items()} | {f"output '{k}'": v for k, v in outputs.items()}
+
+
+def check_same(directory: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raises SpecError E652 that names what a run has otherwise than the one that its directory holds."""
+    if before == now:
+        return
+    told = []
+    for part in ("run", "network", "data"):
+        former, here = before.get(part, {}), now[part]
+        keys = [key for key in dict.fromkeys([*here, *former]) if former.get(key) != here.get(key)]
+        if keys == ["content"]:
+            told.append("the data hold other images or labels")
+            continue
+        for key in (key for key in keys if key != "content"):
+            name = f"the data's {key}" if part == "data" else key
+            told.append(f"{name} was {_shown(former.get(key))} and is {_shown(here.get(key))}")
+    more = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    hint = f"go on with its own file: archspec train {directory / rundir.RUN} --out {directory} --resume"
+    raise fail("E652", f"{directory} was begun otherwise: {'; '.join(told[:SHOWN])}{more}", hint=hint)
+
+
+def check_epochs(run: RunFile, finished: int) -> None:
+    """Raises SpecError E652 where fewer epochs are asked for than are finished."""
+    if run.run.train.epochs < finished:
+        message = f"{finished} epochs are finished, and train.epochs is {run.run.train.epochs}"
+        raise fail("E652", message, run.span("train", "epochs"), "the weights so far are those of last.safetensors")
+
+
+def other_rates(run: RunFile, then: float, now: float, former: int) -> Iterator[Diagnostic]:
+    """A warning (W625) where a changed number of epochs moves the learning rate of the next step."""
+    if then != now:
+        plan = run.run.train
+        message = (
+            f"the schedule {plan.schedule.kind} is that of {plan.epochs} epochs from here on, no more of {former}: "
+            f"the rate of the next step is {now:.3g}, and would have been {then:.3g}"
+        )
+        yield Diagnostic("W625", message, run.span("train", "epochs"), severity="warning")
+
+
+def _plain(section: Section) -> dict[str, Any]:
+    """A section as plain data, without the paths in it."""
+    found: dict[str, Any] = {}
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if value is not None and PATH not in field.metadata:
+            found[name] = _plain(value) if isinstance(value, Section) else value
+    return found
+
+
+def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Leaves of nested mappings and lists, by path."""
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else None
+    if inner is None:
+        yield path, value
+        return
+    for key, part in inner:
+        yield from _flat(_plain(part) if isinstance(part, Section) else part, f"{path}.{key}" if path else str(key))
+
+
+def _free(key: str) -> bool:
+    return any(key == free or key.startswith(f"{free}.") for free in (*FREE, *FREE_TOO))
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _shown(value: Any) -> str:
+    return "not there" if value is None else json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,55 @@
+"""Looking at every step while training, without making it wait for the device."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from archspec.errors import fail
+
+if TYPE_CHECKING:
+    from archspec_torch.runtime.loop import State
+
+
+class Watch:
+    """Stops a run whose loss is no finite number.
+
+    On the CPU a loss is looked at before the step that would spoil the weights. On a CUDA device it is copied to
+    the host behind the step, and looked at once it has arrived, some steps later: what was saved by then is sound,
+    since saving looks first. Other checks go into subclasses.
+    """
+
+    def __init__(self, device: torch.device):
+        self.device = device
+        self.underway: deque[tuple[torch.cuda.Event, Tensor, int, int, float]] = deque()
+
+    def before(self, state: State, loss: Tensor, rate: float) -> None:
+        """A batch's loss (), before its gradients. Raises SpecError E650."""
+        if self.device.type == "cpu":
+            check_finite(loss.item(), "training loss", state.epoch, state.step, rate)
+        elif self.device.type == "cuda":
+            host = torch.empty((), dtype=loss.dtype, pin_memory=True)
+            host.copy_(loss.detach(), non_blocking=True)
+            event = torch.cuda.Event()
+            event.record()
+            self.underway.append((event, host, state.epoch, state.step, rate))
+            while self.underway and self.underway[0][0].query():
+                _, arrived, epoch, step, its_rate = self.underway.popleft()
+                check_finite(float(arrived), "training loss", epoch, step, its_rate)
+
+    def after(self, state: State) -> None:
+        """A step is done; the gradients are still there. Must not read a value of the device at once."""
+
+
+def check_finite(loss: float, what: str, epoch: int, step: int, rate: float) -> None:
+    """Raises SpecError E650 for a loss that is infinite or no number. Epoch and step count from 0."""
+    if not math.isfinite(loss):
+        raise fail(
+            "E650",
+            f"the {what} became {loss} in epoch {epoch + 1}, step {step + 1} (lr {rate:.3g})",
+            hint="a smaller rate often helps: --set train.optimizer.lr=…",
+        )

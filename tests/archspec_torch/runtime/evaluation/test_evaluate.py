@@ -1,0 +1,160 @@
+"""Several networks together, views, averaged weights: against the same made by hand with torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch.optim.swa_utils import AveragedModel, update_bn
+
+import archspec
+from archspec.cli import main
+from archspec.errors import SpecError
+from archspec.run import load_run
+from archspec_torch.compiler import compile
+from archspec_torch.runtime import diagnose, evaluate, train
+from archspec_torch.runtime.data import open_source
+from archspec_torch.runtime.preprocess import Normalize, read_preprocessing
+
+SPEC = """archspec: 1
+name: tiny
+input: [1, 8, 8]
+vars: {classes: 10, width: 8}
+layers:
+  - conv: {out: $width, kernel: 3, padding: same, bias: false}
+  - batch_norm
+  - relu
+  - max_pool: 2
+  - flatten
+  - linear: $classes
+"""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two short trainings that differ in their seed, one of another width, one with another split."""
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "tiny.yaml").write_text(SPEC)
+    run: dict[str, Any] = {"model": str(folder / "tiny.yaml"), "train": {"epochs": 2, "batch": 64, "device": "cpu"}}
+    made = {
+        "a": [],
+        "b": ["train.seed=1"],
+        "wide": ["model.set.vars.width=12", "train.epochs=1"],
+        "other": ["data.split.seed=5", "train.epochs=1"],
+    }
+    return {name: train(run, folder / name, overrides, quiet=True).dir for name, overrides in made.items()}
+
+
+def parts(directory: Path, split: str = "test") -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor]:
+    """The best network, the images as it takes them, and their labels: without the code under test."""
+    run, preprocessing = load_run(directory / "run.yaml"), read_preprocessing(directory / "preprocessing.json")
+    model = compile(archspec.load(directory / "spec.yaml"))
+    model.load_state_dict(load_file(directory / "best.safetensors"))
+    source = open_source(run.run.data, lambda *_: run.span("data"))
+    examples = source.load(split, preprocessing.frame, lambda _: None)
+    return model.eval(), Normalize(preprocessing, torch.device("cpu"))(examples.images), examples.labels
+
+
+@torch.inference_mode()
+def test_an_average_is_the_mean_of_the_probabilities(runs: dict[str, Path]) -> None:
+    found = evaluate([runs["a"], runs["b"]], ensemble="average", device="cpu")
+    each = []
+    for name in "ab":
+        model, images, labels = parts(runs[name])
+        each.append(model(images).softmax(1))
+    mean = torch.stack(each).mean(0)
+    assert found.accuracy == pytest.approx(int((mean.argmax(1) == labels).sum()) / len(labels))
+    assert found.loss == pytest.approx(float(torch.nn.functional.nll_loss(mean.log(), labels)), abs=1e-5)
+    assert [one.accuracy for one in found.members] == [evaluate(runs[name], device="cpu").accuracy for name in "ab"]
+
+
+@torch.inference_mode()
+def test_mirrored_views_are_averaged(runs: dict[str, Path]) -> None:
+    model, images, labels = parts(runs["a"])
+    mean = (model(images).softmax(1) + model(images.flip(3)).softmax(1)) / 2
+    found = evaluate(runs["a"], tta="mirror", device="cpu")
+    assert found.loss == pytest.approx(float(torch.nn.functional.nll_loss(mean.log(), labels)), abs=1e-5)
+
+
+@pytest.mark.parametrize("tta", ["ten_crop", "multi_scale"])
+def test_larger_views_can_be_taken(runs: dict[str, Path], tta: str) -> None:
+    found = evaluate(runs["a"], tta=tta, device="cpu")
+    assert found.n == 270
+    assert found.loss != evaluate(runs["a"], device="cpu").loss
+
+
+def test_averaged_weights_are_torch_s(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Against torch.optim.swa_utils, batch norm's statistics estimated anew too."""
+    found = evaluate([runs["a"], runs["b"]], average_weights=True, device="cpu")
+    found.write(tmp_path)
+    first, images, _ = parts(runs["a"], "train")
+    swa = AveragedModel(first)
+    swa.update_parameters(first)
+    swa.update_parameters(parts(runs["b"])[0])
+    update_bn(list(images.split(64)), swa)
+    ours, theirs = load_file(tmp_path / "averaged.safetensors"), swa.module.state_dict()
+    assert ours.keys() == theirs.keys()
+    for name, tensor in theirs.items():
+        assert torch.allclose(ours[name].float(), tensor.float(), atol=1e-4), name
+    assert "batch norm's statistics estimated anew on 1,257 training images" in found.notes
+
+
+def test_snapshots_of_one_run_answer_together(runs: dict[str, Path]) -> None:
+    found = evaluate(runs["a"], weights=["best", str(runs["a"] / "last.safetensors")], ensemble="vote", device="cpu")
+    assert [one.weights for one in found.members] == ["best", "last"]
+    assert found.members[1].accuracy == evaluate(runs["a"], weights="last", device="cpu").accuracy
+
+
+def test_another_split_is_warned_of(runs: dict[str, Path]) -> None:
+    found = evaluate([runs["a"], runs["other"]], ensemble="average", device="cpu")
+    assert [one.code for one in found.warnings] == ["W635"]
+    assert evaluate([runs["a"], runs["b"]], ensemble="average", device="cpu").warnings == ()
+
+
+def test_weights_of_other_layers_have_no_mean(runs: dict[str, Path]) -> None:
+    with pytest.raises(SpecError, match=r"E675.*conv1.*8×1×3×3 and 12×1×3×3"):
+        evaluate([runs["a"], runs["wide"]], average_weights=True, device="cpu")
+    assert evaluate([runs["a"], runs["wide"]], ensemble="average", device="cpu").n == 270
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "told"),
+    [
+        ("ab", {}, "how shall 2"),
+        ("a", {"ensemble": "vote"}, "one network alone"),
+        ("ab", {"ensemble": "votes"}, "did you mean 'vote'"),
+        ("ab", {"ensemble": "vote", "average_weights": True}, "two things"),
+        ("a", {"tta": "twelve"}, "E673"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    runs: dict[str, Path], names: str, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(SpecError, match=told):
+        evaluate([runs[name] for name in names], device="cpu", **options)
+
+
+def test_the_diagnosis_counts_every_split(runs: dict[str, Path]) -> None:
+    found = diagnose(runs["a"], human=0.01, device="cpu")
+    for one in found.errors:
+        assert one.error == pytest.approx(1 - evaluate(runs["a"], one.split, device="cpu").accuracy)
+    assert [(one.split, one.n) for one in found.errors] == [("train", 1257), ("val", 270), ("test", 270)]
+
+
+def test_files_hold_all_of_it(runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(runs["a"]), "--out", str(tmp_path / "out"), "--format", "json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    out = tmp_path / "out"
+    assert json.loads((out / "evaluation.json").read_text()) == printed
+    assert len((out / "predictions.csv").read_text().splitlines()) == 271
+    wrong = [row.split(",") for row in (out / "predictions.csv").read_text().splitlines()[1:]]
+    assert sum(row[1] == row[2] for row in wrong) / 270 == pytest.approx(printed["accuracy"])
+    rows = [line.split(",")[1:] for line in (out / "confusion.csv").read_text().splitlines()[1:]]
+    assert [[int(n) for n in row] for row in rows] == printed["confusion"]
+    for name in ("confusion.png", "reliability.png", "mistakes.png"):
+        assert Image.open(out / name).size[0] > 400

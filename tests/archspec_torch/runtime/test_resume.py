@@ -1,0 +1,298 @@
+"""Runs that are killed, stopped or damaged, and go on: their ends are those of a run left alone, bit for bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from PIL import Image
+
+from archspec.cli import main
+from archspec.errors import SpecError
+from archspec.run.sections.train import EarlyStop
+from archspec_torch.runtime import train
+from archspec_torch.runtime.records import out_of_patience
+
+SPEC = """archspec: 1
+name: small
+input: [1, 8, 8]
+layers: [conv: {out: 6, kernel: 3}, batch_norm, relu, flatten, dropout: 0.3, linear: 10]
+"""
+SAVED = ("last.safetensors", "best.safetensors", "test.json")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> dict[str, Any]:
+    (tmp_path / "small.yaml").write_text(SPEC)
+    plan = {"epochs": 3, "batch": 64, "ema": 0.9, "clip": 1.0, "device": "cpu", "checkpoint": {"steps": 5}}
+    return {"name": "small", "model": str(tmp_path / "small.yaml"), "train": plan}
+
+
+def kept(directory: Path) -> dict[str, Any]:
+    """What must be equal: weights byte for byte, and metrics without the clock's."""
+    lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+    clockless = [{k: v for k, v in line.items() if k != "seconds"} for line in lines]
+    table = re.sub(r",[^,]*$", "", (directory / "metrics.csv").read_text(), flags=re.M)
+    return {**{name: (directory / name).read_bytes() for name in SAVED}, "metrics": clockless, "csv": table}
+
+
+def forked(work: Any) -> int:
+    """The wait status of a child process that does the work."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except SystemExit as leave:
+            os._exit(int(leave.code or 0))
+        except KeyboardInterrupt:
+            os._exit(130)
+        except BaseException:
+            os._exit(99)
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+
+def killed_at(count: int, work: Any) -> Any:
+    """The work, ended by SIGKILL at its n-th call that changes a disk: in the middle of saving, of renaming, …"""
+
+    def doomed() -> None:
+        left = [count]
+
+        def deadly(call: Any) -> Any:
+            def counted(*args: Any, **options: Any) -> Any:
+                left[0] -= 1
+                if left[0] == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return call(*args, **options)
+
+            return counted
+
+        for name in ("fsync", "rename", "replace", "link", "unlink", "mkdir", "rmdir"):
+            setattr(os, name, deadly(getattr(os, name)))
+        work()
+
+    return doomed
+
+
+def test_three_kills_end_in_the_same_bits(tmp_path: Path, run: dict[str, Any]) -> None:
+    whole = train(run, tmp_path / "whole", quiet=True)
+    chance = random.Random(1)
+    for trial in range(3):
+        out, kills = tmp_path / f"killed{trial}", 0
+        for _ in range(2):
+            work = killed_at(chance.randrange(20, 250), lambda: train(run, out, quiet=True, resume=True))  # noqa: B023
+            kills += os.WIFSIGNALED(forked(work))
+        found = train(run, out, quiet=True, resume=True)
+        assert kills >= 1
+        assert kept(out) == kept(whole.dir)
+        assert (found.best_epoch, found.val_loss) == (whole.best_epoch, whole.val_loss)
+
+
+def test_killed_with_workers_in_the_middle_of_an_epoch(tmp_path: Path, run: dict[str, Any]) -> None:
+    generator = numpy.random.default_rng(0)
+    for number in range(60):
+        name = "ab"[number % 2]
+        (tmp_path / "images" / name).mkdir(parents=True, exist_ok=True)
+        grey = generator.integers(0, 200, (8, 8)) + 50 * (number % 2)
+        Image.fromarray(grey.astype(numpy.uint8)).save(tmp_path / "images" / name / f"{number}.png")
+    (tmp_path / "two.yaml").write_text(SPEC.replace("linear: 10", "linear: 2"))
+    run = {
+        **run,
+        "model": str(tmp_path / "two.yaml"),
+        "data": {"kind": "folder", "root": str(tmp_path / "images"), "in_memory": False},
+        "train": {**run["train"], "batch": 8, "accumulate": 2, "epochs": 2, "checkpoint": {"steps": 1}},
+    }
+    whole = train(run, tmp_path / "whole", quiet=True)
+    out = tmp_path / "killed"
+    status = forked(killed_at(60, lambda: train(run, out, ["train.workers=2"], quiet=True)))
+    assert os.WIFSIGNALED(status)
+    train(run, out, ["train.workers=2"], quiet=True, resume=True)
+    assert kept(out) == kept(whole.dir)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_within_a_step(tmp_path: Path, run: dict[str, Any], number: int, code: int) -> None:
+    whole = train(run, tmp_path / "whole", quiet=True)
+    out = tmp_path / "stopped"
+
+    def stopped() -> None:
+        from archspec_torch.runtime.progress import Silence
+
+        steps = []
+
+        def step(self: object) -> None:
+            steps.append(1)
+            if len(steps) == 33:
+                os.kill(os.getpid(), number)
+
+        Silence.step = step  # type: ignore[method-assign]
+        train(run, out, quiet=True)
+
+    assert os.waitstatus_to_exitcode(forked(stopped)) == code
+    newest = max(path.name for path in (out / "checkpoints").iterdir())
+    assert newest == "step-00000033"
+    assert (out / "last.safetensors").read_bytes() == (
+        out / "checkpoints" / newest / "weights.safetensors"
+    ).read_bytes()
+    train(run, out, quiet=True, resume=True)
+    assert kept(out) == kept(whole.dir)
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, run: dict[str, Any]) -> None:
+    whole = train(run, tmp_path / "whole", quiet=True)
+    out = tmp_path / "damaged"
+    shutil.copytree(whole.dir, out)
+    names = sorted(path.name for path in (out / "checkpoints").iterdir())
+    assert names == ["step-00000060", "step-00000060-epoch-0003"]
+    tensors = out / "checkpoints" / names[1] / "state.safetensors"
+    tensors.write_bytes(tensors.read_bytes()[:-1])
+    for name in ("last.safetensors", "best.safetensors"):
+        (out / name).unlink()
+    found = train(run, out, quiet=True, resume=True)
+    assert [w.code for w in found.warnings][:1] == ["W623"]
+    assert names[1] in found.warnings[0].message
+    assert (out / "last.safetensors").read_bytes() == (whole.dir / "last.safetensors").read_bytes()
+    assert (out / "checkpoints" / f"damaged-{names[1]}").is_dir()
+    for path in (out / "checkpoints").glob("step-*"):
+        (path / "SHA256SUMS").unlink()
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    with pytest.raises(SpecError, match="E654"):
+        train(run, out, quiet=True, resume=True)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_a_finished_run_says_so_and_goes_on_with_more_epochs(
+    tmp_path: Path, run: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run["train"]["schedule"] = "constant"
+    longer = train(run, tmp_path / "longer", ["train.epochs=4"], quiet=True)
+    out = tmp_path / "run"
+    train(run, out, quiet=True)
+    before = kept(out)
+    again = train(run, out, resume=True)
+    assert "is finished: 3 of 3 epochs" in capsys.readouterr().err
+    assert kept(out) == before and len(again.epochs) == 3
+    more = train(out / "run.yaml", out, ["train.epochs=4"], quiet=True, resume=True)
+    assert kept(out) == kept(longer.dir)
+    assert more.warnings == ()
+    with pytest.raises(SpecError, match=r"E652: .*4 epochs are finished, and train\.epochs is 3"):
+        train(run, out, quiet=True, resume=True)
+
+
+def test_what_differs_is_named(tmp_path: Path, run: dict[str, Any]) -> None:
+    out = tmp_path / "run"
+    train(run, out, ["train.epochs=1"], quiet=True)
+    cases = {
+        "train.batch=32": "train.batch was 64 and is 32",
+        "train.optimizer=sgd": 'train.optimizer.kind was "adam" and is "sgd"',
+        "data.split.seed=1": "data.split.seed was 0 and is 1",
+        "train.ema=0.5": "train.ema was 0.9 and is 0.5",
+    }
+    for override, told in cases.items():
+        with pytest.raises(SpecError, match="E652") as caught:
+            train(run, out, ["train.epochs=1", override], quiet=True, resume=True)
+        assert told in str(caught.value)
+    (tmp_path / "small.yaml").write_text(SPEC.replace("out: 6", "out: 7"))
+    with pytest.raises(SpecError, match="E652") as caught:
+        train(run, out, ["train.epochs=1"], quiet=True, resume=True)
+    assert "layer 'conv" in str(caught.value)
+    (tmp_path / "small.yaml").write_text(f"{SPEC}cite: a paper\n")
+    free = ["train.epochs=1", "train.checkpoint.keep=5", "name=other"]
+    assert train(run, out, free, quiet=True, resume=True).best_epoch == 1
+
+
+def test_where_nothing_was_saved_it_begins(tmp_path: Path, run: dict[str, Any]) -> None:
+    overrides = ["train.epochs=1"]
+    train(run, tmp_path / "whole", overrides, quiet=True)
+    early = tmp_path / "early"
+    early.mkdir()
+    (early / "run.yaml").write_text("model: sm")
+    (early / ".spec.yaml.0123456789ab").write_text("")
+    for out in (tmp_path / "new" / "deep", early):
+        train(run, out, overrides, quiet=True, resume=True)
+        assert kept(out) == kept(tmp_path / "whole")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.txt").write_text("")
+    with pytest.raises(SpecError, match=r"E605.*thesis\.txt"):
+        train(run, tmp_path / "home", quiet=True, resume=True)
+    with pytest.raises(SpecError, match="E653"):
+        train(run, quiet=True, resume=True)
+
+
+def test_a_full_disk_ends_the_command_with_one_error(
+    tmp_path: Path, run: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from archspec_torch.runtime import checkpoints
+
+    real, calls = checkpoints.save_file, []
+
+    def full(tensors: Any, path: Path, *rest: Any) -> None:
+        calls.append(path)
+        if len(calls) > 20:
+            raise OSError(28, "No space left on device")
+        real(tensors, path, *rest)
+
+    (tmp_path / "run.yaml").write_text(json.dumps(run))
+    command = ["train", str(tmp_path / "run.yaml"), "--out", str(tmp_path / "run")]
+    with monkeypatch.context() as context:
+        context.setattr(checkpoints, "save_file", full)
+        assert main(command) == 1
+    err = capsys.readouterr().err
+    assert err.count("error E505") == 1 and "No space left on device" in err and "Traceback" not in err
+    assert main([*command, "--resume"]) == 0
+    train(run, tmp_path / "whole", quiet=True)
+    assert kept(tmp_path / "run") == kept(tmp_path / "whole")
+
+
+def test_a_hook_sees_each_epoch_once_it_is_saved(tmp_path: Path, run: dict[str, Any]) -> None:
+    seen: list[float] = []
+
+    def prune(record: Any) -> None:
+        assert (
+            tmp_path / "run" / "checkpoints" / f"step-{20 * record['epoch']:08}-epoch-{record['epoch']:04}"
+        ).is_dir()
+        seen.append(record["val_loss"])
+        if len(seen) == 2:
+            raise LookupError("pruned")
+
+    with pytest.raises(LookupError):
+        train(run, tmp_path / "run", quiet=True, on_epoch=prune)
+    found = train(run, tmp_path / "run", quiet=True, resume=True)
+    assert [record["val_loss"] for record in found.epochs][:2] == seen and len(found.epochs) == 3
+
+
+def test_patience_by_hand() -> None:
+    rule = EarlyStop(patience=2, on="val_loss")
+    losses = [3.0, 2.0, 2.5, 2.0, 1.0]
+    ended = [out_of_patience([{"val_loss": x} for x in losses[:n]], rule) for n in range(6)]
+    assert ended == [False, False, False, False, True, False]
+    assert not out_of_patience([{"val_loss": 1.0}] * 9, None)
+
+
+def test_early_stopping(tmp_path: Path, run: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    run["train"] |= {"early_stop": {"patience": 1, "on": "val_loss"}, "optimizer": {"kind": "sgd", "lr": 3.0}}
+    found = train(run, tmp_path / "run")
+    assert len(found.epochs) == 2
+    assert "stopped early: val_loss was not better than before for 1 epochs" in capsys.readouterr().err
+    train(run, tmp_path / "run", resume=True)
+    assert "is finished: val_loss" in capsys.readouterr().err
+
+
+def test_event_files(tmp_path: Path, run: dict[str, Any]) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run["train"]["tensorboard"] = True
+    found = train(run, tmp_path / "run", quiet=True)
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    events.Reload()
+    values = [(event.step, event.value) for event in events.Scalars("val_loss")]
+    assert values == [(r["epoch"], pytest.approx(r["val_loss"])) for r in found.epochs]

@@ -12,6 +12,7 @@ from archspec.build.flow import Broken, Flow, Named, Names, bundle
 from archspec.build.place import Place
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
 from archspec.graph import Phase
+from archspec.ops.arguments import as_written
 from archspec.ops.base import Operator, Types
 from archspec.source import Scalar
 from archspec.spec import Layer
@@ -61,7 +62,7 @@ class Sharing:
             raise SpecError(Diagnostic("E161", message, span))
         if op != first.op:
             told = ", ".join(
-                f"{key} is {value!r} here, {getattr(first.op, key, None)!r} there"
+                f"{key} is {as_written(value)} here, {as_written(getattr(first.op, key, None))} there"
                 for key, value in op
                 if value != getattr(first.op, key, None)
             )

@@ -2,6 +2,7 @@
 
 They are strict: `3.5` or `true` where a whole number belongs is refused, not rounded. Where an
 argument has several forms one function checks it, so that a mistake gets one message, not one a form.
+Lists become tuples: an operator never changes, and may be looked up by what it is.
 """
 
 from typing import Annotated, Any, Literal
@@ -50,7 +51,7 @@ def _axes(value: Any, least: int) -> Any:
     if _whole(value, least):
         return value
     if isinstance(value, list | tuple) and 1 <= len(value) <= 3 and all(_whole(n, least) for n in value):
-        return list(value)
+        return tuple(value)
     expected = f"a whole number of at least {least} is expected, or a list of one for each axis"
     raise _refusal("axes", expected, value)
 
@@ -77,7 +78,7 @@ def _padding(value: Any) -> Any:
     if _whole(value, 0) or (isinstance(value, str) and value in _WORDS):
         return value
     if isinstance(value, list | tuple) and 1 <= len(value) <= 3 and all(_is_side(side) for side in value):
-        return [list(side) if isinstance(side, tuple) else side for side in value]
+        return tuple(tuple(side) if isinstance(side, list) else side for side in value)
     raise _refusal(
         "padding",
         "a whole number of at least 0 is expected, or one for each axis, or [before, after] for each axis, "
@@ -110,12 +111,12 @@ _AtLeast1 = Annotated[int, Field(ge=1)]
 _Ones = _AtLeast1 | list[_AtLeast1]
 _Zeros = _AtLeast0 | list[_AtLeast0]
 
-Axes = Annotated[int | list[int], PlainValidator(_from_one, json_schema_input_type=_Ones)]
-"""One number for all spatial axes, or a list of one an axis."""
-AxesOrNone = Annotated[int | list[int] | None, PlainValidator(_one_or_none, json_schema_input_type=_Ones | None)]
-AxesFromZero = Annotated[int | list[int], PlainValidator(_from_zero, json_schema_input_type=_Zeros)]
+Axes = Annotated[int | tuple[int, ...], PlainValidator(_from_one, json_schema_input_type=_Ones)]
+"""One number for all spatial axes, or one an axis."""
+AxesOrNone = Annotated[int | tuple[int, ...] | None, PlainValidator(_one_or_none, json_schema_input_type=_Ones | None)]
+AxesFromZero = Annotated[int | tuple[int, ...], PlainValidator(_from_zero, json_schema_input_type=_Zeros)]
 Padding = Annotated[
-    int | str | list[int | list[int]],
+    int | str | tuple[int | tuple[int, ...], ...],
     PlainValidator(
         _padding,
         json_schema_input_type=_AtLeast0

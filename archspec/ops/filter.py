@@ -15,18 +15,18 @@ DEEPEST = 4
 """Lists in lists of a kernel: three spatial axes, and the channels around them."""
 
 
-def extents(kernel: list[Any]) -> tuple[int, ...]:
+def extents(kernel: tuple[Any, ...]) -> tuple[int, ...]:
     """Lengths of nested lists from the outside in; the kernel is regular."""
     sizes = []
     level: Any = kernel
-    while isinstance(level, list):
+    while isinstance(level, tuple):
         sizes.append(len(level))
         level = level[0]
     return tuple(sizes)
 
 
 def _kernel(value: Any) -> Any:
-    """Numbers in lists as deep as the kernel has axes. Raises OperatorError with what is uneven or no number."""
+    """Numbers in tuples as deep as the kernel has axes. Raises OperatorError with what is uneven or no number."""
     if not isinstance(value, list | tuple):
         hint = "kernel: [[1, 0, -1], [1, 0, -1], [1, 0, -1]] is 3×3"
         raise OperatorError("a kernel is a list of numbers, or a list of its rows", "kernel", hint)
@@ -49,19 +49,19 @@ def _kernel(value: Any) -> Any:
     for item in level:
         if type(item) not in (int, float) or not math.isfinite(item):
             raise OperatorError(f"a kernel holds numbers, and '{item}' is none", "kernel")
-    return _listed(value)
+    return _fixed(value)
 
 
-def _listed(value: Any) -> Any:
-    return [_listed(item) for item in value] if isinstance(value, list | tuple) else value
+def _fixed(value: Any) -> Any:
+    return tuple(map(_fixed, value)) if isinstance(value, list | tuple) else value
 
 
 _Row = list[float]
 Kernel = Annotated[
-    list[Any],
+    tuple[Any, ...],
     PlainValidator(_kernel, json_schema_input_type=_Row | list[_Row] | list[list[_Row]] | list[list[list[_Row]]]),
 ]
-"""Numbers in lists as deep as the axes the kernel has, from the outside in."""
+"""Numbers in tuples as deep as the axes the kernel has, from the outside in."""
 
 
 @operator("filter", main="kernel")
@@ -112,7 +112,7 @@ class Filter(Operator):
         rank, sizes = spatial_rank("filter", x), extents(self.kernel)
         if len(sizes) == rank:
             return False
-        shape = axes_label(list(sizes))
+        shape = axes_label(sizes)
         if len(sizes) != rank + 1:
             axes = f"{rank} spatial {'axis' if rank == 1 else 'axes'}"
             raise OperatorError(
@@ -138,11 +138,11 @@ class Filter(Operator):
     def window(self, inputs: Types) -> Window:
         x = inputs[0]
         sizes = extents(self.kernel)
-        spatial = list(sizes[1:] if self.sums(x) else sizes)
+        spatial = sizes[1:] if self.sums(x) else sizes
         return window_over("filter", x, spatial, self.stride, self.padding, self.dilation)
 
     def label(self) -> str:
-        return f"{axes_label(list(extents(self.kernel)))} filter{stride_label(self.stride)}"
+        return f"{axes_label(extents(self.kernel))} filter{stride_label(self.stride)}"
 
 
 @operator("magnitude", main="of")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from archspec.ops.arguments import LARGEST, Count, Real
+from archspec.ops.arguments import LARGEST, Count, Real, as_written
 from archspec.ops.base import Operator, OperatorError, Reference, Sample, Saved, Types, Weight, operator
 from archspec.ops.windows import refuse_undivided
 from archspec.tensor import TensorType, larger, smaller
@@ -341,7 +341,7 @@ class Scale(Operator):
 def _parts(value: Any) -> Any:
     sizes = value if isinstance(value, list | tuple) else [value]
     if sizes and all(type(n) is int and 1 <= n <= LARGEST for n in sizes):
-        return value if isinstance(value, int) else list(value)
+        return value if isinstance(value, int) else tuple(value)
     raise PydanticCustomError(
         "argument_parts",
         "a whole number of equal parts is expected, or a list with the channels of each part, not {shown}",
@@ -350,7 +350,7 @@ def _parts(value: Any) -> Any:
 
 
 _AtLeast1 = Annotated[int, Field(ge=1)]
-Parts = Annotated[int | list[int], PlainValidator(_parts, json_schema_input_type=_AtLeast1 | list[_AtLeast1])]
+Parts = Annotated[int | tuple[int, ...], PlainValidator(_parts, json_schema_input_type=_AtLeast1 | list[_AtLeast1])]
 
 
 def _bounded(parts: int) -> None:
@@ -384,12 +384,13 @@ class Split(Operator):
         x = inputs[0]
         return tuple(TensorType((c, *x.spatial), x.dtype) for c in self.sizes(x.channels))
 
-    def sizes(self, channels: int) -> list[int]:
+    def sizes(self, channels: int) -> tuple[int, ...]:
         """Channels of each part. Raises OperatorError where the parts do not make up the input."""
-        if isinstance(self.parts, list):
+        if isinstance(self.parts, tuple):
             if sum(self.parts) != channels:
                 raise OperatorError(
-                    f"the parts {self.parts} add up to {sum(self.parts)} channels, the input has {channels}",
+                    f"the parts {as_written(self.parts)} add up to {sum(self.parts)} channels, "
+                    f"the input has {channels}",
                     "parts",
                     "write `slice` to leave channels out",
                 )
@@ -404,10 +405,10 @@ class Split(Operator):
                 else "list the channels of each part",
             )
         _bounded(self.parts)
-        return [channels // self.parts] * self.parts
+        return (channels // self.parts,) * self.parts
 
     def label(self) -> str:
-        sizes = self.parts if isinstance(self.parts, list) else [self.parts]
+        sizes = self.parts if isinstance(self.parts, tuple) else (self.parts,)
         return f"split {'+'.join(map(str, sizes))}"
 
 
@@ -416,7 +417,7 @@ _AtLeast0 = Annotated[int, Field(ge=0)]
 
 def _range(value: Any) -> Any:
     if isinstance(value, list | tuple) and len(value) == 2 and all(type(n) is int and n >= 0 for n in value):
-        return list(value)
+        return tuple(value)
     raise PydanticCustomError(
         "argument_range",
         "[first, end] in whole numbers is expected, `end` not included, not {shown}",
@@ -425,7 +426,7 @@ def _range(value: Any) -> Any:
 
 
 Range = Annotated[
-    list[int],
+    tuple[int, int],
     PlainValidator(_range, json_schema_input_type=Annotated[list[_AtLeast0], Field(min_length=2, max_length=2)]),
 ]
 

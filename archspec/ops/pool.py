@@ -267,7 +267,7 @@ def _pooled(x: TensorType, window: Window) -> Types:
     return (TensorType((x.channels, *output_sizes(x, window)), x.dtype),)
 
 
-def _adapted(word: str, x: TensorType, size: int | list[int]) -> Types:
+def _adapted(word: str, x: TensorType, size: int | tuple[int, ...]) -> Types:
     spatial_rank(word, x)
     return (TensorType((x.channels, *per_axis("size", size, x)), x.dtype),)
 
@@ -282,7 +282,7 @@ def _window_cells(x: TensorType, y: TensorType) -> int:
     return x.channels * math.prod(adaptive_extent(size, output) for size, output in axes)
 
 
-def _adaptive_window(x: TensorType, size: int | list[int]) -> Window | None:
+def _adaptive_window(x: TensorType, size: int | tuple[int, ...]) -> Window | None:
     """Exact where windows tile the input, else the longest window and shortest step.
 
     None for all of it, and where the size of the input is open: then no step is longest in the long run.

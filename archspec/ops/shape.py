@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from archspec.ops.arguments import LARGEST, AxesFromZero, Count, SizeOrNone
+from archspec.ops.arguments import LARGEST, AxesFromZero, Count, SizeOrNone, as_written
 from archspec.ops.base import NO_STEP, NeedsNumber, Operator, OperatorError, Reference, Sample, Types, Window, operator
 from archspec.ops.windows import AXES, axes_label, ones, per_axis, refuse_without_axes, wanted_size
 from archspec.tensor import TensorType
@@ -92,7 +92,7 @@ class Flatten(Operator):
 
 
 def _shape(value: Any) -> Any:
-    sizes = list(value) if isinstance(value, list | tuple) else []
+    sizes = tuple(value) if isinstance(value, list | tuple) else ()
     whole = all(type(n) is int and (n == -1 or 1 <= n <= LARGEST) for n in sizes)
     if whole and 1 <= len(sizes) <= 4 and sizes.count(-1) <= 1:
         return sizes
@@ -122,7 +122,7 @@ class Reshape(Operator):
         Sample({"shape": [10, -1]}, ((20, 3, 4),), ((10, 24),)),
     )
 
-    shape: Annotated[list[int], PlainValidator(_shape, json_schema_input_type=_Sizes)] = Field(
+    shape: Annotated[tuple[int, ...], PlainValidator(_shape, json_schema_input_type=_Sizes)] = Field(
         description="Sizes of the output; one may be -1 and takes what is left."
     )
 
@@ -131,14 +131,15 @@ class Reshape(Operator):
         known = math.prod(n for n in self.shape if n != -1)
         if x.open:
             raise NeedsNumber(
-                f"the input {x} has {x.numel} values, as many as the image is large, and {self.shape} is one number",
+                f"the input {x} has {x.numel} values, as many as the image is large, "
+                f"and {as_written(self.shape)} is one number",
                 "shape",
                 "`adaptive_avg_pool` before it makes one size of all, or write the numbers: --input 3x224x224",
             )
         fits = x.numel % known == 0 if -1 in self.shape else x.numel == known
         if not fits:
             raise OperatorError(
-                f"the input {x} has {x.numel} values, the shape {self.shape} "
+                f"the input {x} has {x.numel} values, the shape {as_written(self.shape)} "
                 + (f"{known}" if -1 not in self.shape else f"a multiple of {known}"),
                 "shape",
             )
@@ -161,7 +162,7 @@ def _is_pair(value: Any) -> bool:
 
 def _pair(value: Any) -> Any:
     if _is_pair(value):
-        return list(value)
+        return tuple(value)
     raise PydanticCustomError(
         "argument_pair",
         "two whole numbers of at least 0 are expected, not {shown}",
@@ -172,9 +173,9 @@ def _pair(value: Any) -> Any:
 def _sides(value: Any) -> Any:
     if _is_whole(value):
         return value
-    axes = list(value) if isinstance(value, list | tuple) else []
+    axes = tuple(value) if isinstance(value, list | tuple) else ()
     if 1 <= len(axes) <= 3 and all(_is_whole(n) or _is_pair(n) for n in axes):
-        return [n if isinstance(n, int) else list(n) for n in axes]
+        return tuple(n if isinstance(n, int) else tuple(n) for n in axes)
     raise PydanticCustomError(
         "argument_sides",
         "a whole number of at least 0 is expected, or one for each axis, or [before, after] for each axis, not {shown}",
@@ -184,9 +185,9 @@ def _sides(value: Any) -> Any:
 
 _AtLeast0 = Annotated[int, Field(ge=0)]
 _PairSchema = Annotated[list[_AtLeast0], Field(min_length=2, max_length=2)]
-Pair = Annotated[list[int], PlainValidator(_pair, json_schema_input_type=_PairSchema)]
+Pair = Annotated[tuple[int, int], PlainValidator(_pair, json_schema_input_type=_PairSchema)]
 Sides = Annotated[
-    int | list[int | list[int]],
+    int | tuple[int | tuple[int, int], ...],
     PlainValidator(_sides, json_schema_input_type=_AtLeast0 | list[_AtLeast0 | _PairSchema]),
 ]
 
@@ -219,7 +220,7 @@ class Pad(Operator):
     mode: Literal["zeros", "reflect", "replicate"] = Field(
         "zeros", description="What the cells hold: zeros, the image mirrored, or its border repeated."
     )
-    channels: Pair = Field([0, 0], description="Channels of zeros before the first and behind the last.")
+    channels: Pair = Field((0, 0), description="Channels of zeros before the first and behind the last.")
 
     def sides(self, x: TensorType) -> tuple[tuple[int, int], ...]:
         """(before, after) for each spatial axis. Raises OperatorError where the list has another length."""
@@ -229,7 +230,7 @@ class Pad(Operator):
         refuse_without_axes(x)
         if isinstance(size, int):
             return ((size, size),) * x.rank
-        per_axis("size", cast("list[int]", size), x)  # refuses a list of another length
+        per_axis("size", cast("tuple[int, ...]", size), x)  # refuses another number of axes
         return tuple((n, n) if isinstance(n, int) else (n[0], n[1]) for n in size)
 
     def infer(self, inputs: Types) -> Types:
@@ -254,7 +255,7 @@ class Pad(Operator):
         return Window(ones(x), ones(x), before, after, ones(x))
 
     def label(self) -> str:
-        shown = [] if self.size == 0 else [f"pad {self.size}"]
+        shown = [] if self.size == 0 else [f"pad {as_written(self.size)}"]
         if any(self.channels):
             shown.append(f"+{sum(self.channels)} channels")
         return ", ".join(shown) or "pad 0"

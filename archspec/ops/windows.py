@@ -1,8 +1,10 @@
 """From the arguments of a sliding operator to its window and output sizes, refusing what does not fit."""
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
+from archspec.ops.arguments import as_written
 from archspec.ops.base import OperatorError, Window
 from archspec.tensor import PaddingWord, TensorType, extent, larger, pad_word, window_output
 
@@ -19,20 +21,20 @@ def spatial_rank(word: str, x: TensorType) -> int:
     return x.rank
 
 
-def per_axis(name: str, value: int | list[int], x: TensorType) -> tuple[int, ...]:
-    """One number an axis, from one for all or from a list of the right length."""
+def per_axis(name: str, value: int | tuple[int, ...], x: TensorType) -> tuple[int, ...]:
+    """One number an axis, from one for all or from as many as there are axes."""
     if isinstance(value, int):
         return (value,) * x.rank
     _same_length(name, value, x)
-    return tuple(value)
+    return value
 
 
-def _same_length(name: str, value: list[int] | list[int | list[int]], x: TensorType) -> None:
+def _same_length(name: str, value: tuple[int | tuple[int, ...], ...], x: TensorType) -> None:
     if len(value) != x.rank:
         axes = AXES[x.rank]
         one, more = ("number", "numbers") if all(isinstance(n, int) for n in value) else ("entry", "entries")
         raise OperatorError(
-            f"{name} {value} has {len(value)} {one if len(value) == 1 else more}, but the input {x} has "
+            f"{name} {as_written(value)} has {len(value)} {one if len(value) == 1 else more}, but the input {x} has "
             f"{len(axes)} spatial {'axis' if len(axes) == 1 else 'axes'}",
             name,
             f"write one number for all axes, or {len(axes)}: {', '.join(axes)}",
@@ -42,10 +44,10 @@ def _same_length(name: str, value: list[int] | list[int | list[int]], x: TensorT
 def window_over(
     word: str,
     x: TensorType,
-    kernel: int | list[int],
-    stride: int | list[int],
-    padding: int | str | list[int | list[int]],
-    dilation: int | list[int] = 1,
+    kernel: int | tuple[int, ...],
+    stride: int | tuple[int, ...],
+    padding: int | str | tuple[int | tuple[int, ...], ...],
+    dilation: int | tuple[int, ...] = 1,
     ceil: bool = False,
 ) -> Window:
     """The window over an input, its padding in numbers. Whether it fits is asked by `output_sizes`."""
@@ -116,14 +118,14 @@ def refuse_undivided(groups: int, channels: int, what: str, beside: int = 0, idl
         raise OperatorError(f"groups {groups} does not divide {channels} {what}", "groups", hint)
 
 
-def axes_label(value: int | list[int], all_axes: int = 2) -> str:
+def axes_label(value: int | Sequence[int], all_axes: int = 2) -> str:
     """`3×3`: an argument of one number an axis, for a diagram. A lone number stands for a plane's two."""
-    return "×".join(str(n) for n in (value if isinstance(value, list) else [value] * all_axes))
+    return "×".join(str(n) for n in ((value,) * all_axes if isinstance(value, int) else value))
 
 
-def stride_label(stride: int | list[int]) -> str:
+def stride_label(stride: int | tuple[int, ...]) -> str:
     """`, /2` where a window steps by more than one, else nothing."""
-    sizes = stride if isinstance(stride, list) else [stride]
+    sizes = (stride,) if isinstance(stride, int) else stride
     if max(sizes) == 1:
         return ""
     return f", /{sizes[0]}" if len(set(sizes)) == 1 else f", /{axes_label(sizes)}"
@@ -140,7 +142,7 @@ def ones(x: TensorType) -> tuple[int, ...]:
     return (1,) * x.rank
 
 
-def wanted_size(size: int | list[int] | None, inputs: tuple[TensorType, ...]) -> tuple[int, ...] | None:
+def wanted_size(size: int | tuple[int, ...] | None, inputs: tuple[TensorType, ...]) -> tuple[int, ...] | None:
     """The spatial size asked for by `size`, or by the second input that `to` brings, or None by neither."""
     x = inputs[0]
     refuse_without_axes(x)

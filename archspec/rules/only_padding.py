@@ -72,7 +72,7 @@ def _told(op: Operator, x: TensorType, out: TensorType) -> tuple[str, str] | Non
     taps, dead = math.prod(window.kernel), math.prod(window.kernel) - math.prod(alive)
     if not dead:
         return None
-    kernel, small = axes_label(list(window.kernel)), axes_label(alive)
+    kernel, small = axes_label(window.kernel), axes_label(alive)
     message = f"{dead} of the {taps} weights of each {kernel} kernel only ever meet padding, on an input of {x}"
     return message, f"a kernel of {small} does the same; or keep the image larger: a larger `input`, fewer strides"
 

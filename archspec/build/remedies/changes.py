@@ -50,9 +50,9 @@ def wanted(op: Operator, types: Types) -> Wanted:
         strided = any(2 * max(axis) >= 3 * min(axis) for axis in zip(*sizes, strict=True))
         return Wanted(tuple(dict.fromkeys(t.channels for t in types)), strided)
     have = types[0].channels
-    if isinstance(parts := getattr(op, "parts", None), list):
+    if isinstance(parts := getattr(op, "parts", None), tuple):
         return Wanted((sum(parts),))
-    if isinstance(cut := getattr(op, "channels", None), list) and op.word == "slice":
+    if isinstance(cut := getattr(op, "channels", None), tuple) and op.word == "slice":
         return Wanted((cut[1],))
     step = _divisor(op)
     return Wanted((have - have % step, have + step - have % step) if step > 1 and have % step else ())
@@ -128,11 +128,11 @@ def own(op: Operator, inputs: Types, help: Wanted) -> Iterator[Change]:
         yield from (Change("kernel", k, 2 + 0.01 * i) for i, k in enumerate(fitting) if k < kernel)
     for name in type(op).model_fields:
         per_axis = getattr(op, name) if name in PER_AXIS else None
-        if isinstance(per_axis, list) and x.rank and len(per_axis) != x.rank:
-            yield Change(name, per_axis[0] if per_axis == per_axis[:1] * len(per_axis) else per_axis[: x.rank], 0)
+        if isinstance(per_axis, tuple) and x.rank and len(per_axis) != x.rank:
+            yield Change(name, per_axis[0] if per_axis == per_axis[:1] * len(per_axis) else list(per_axis[: x.rank]), 0)
     if op.word == "reshape":
         yield from _shapes(list(getattr(op, "shape", [])), x.numel)
-    if isinstance(parts := getattr(op, "parts", None), list) and (rest := x.channels - sum(parts[:-1])) > 0:
+    if isinstance(parts := getattr(op, "parts", None), tuple) and (rest := x.channels - sum(parts[:-1])) > 0:
         yield Change("parts", [*parts[:-1], rest], 1.5)
     if op.word == "slice":
         first, end = getattr(op, "channels", [0, 0])

@@ -179,4 +179,4 @@ def reason(op: Operator, aspects: list[str]) -> str:
 
 
 def _plain(value: object) -> str:
-    return "×".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "×".join(map(str, value)) if isinstance(value, tuple) else str(value)

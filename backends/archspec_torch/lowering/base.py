@@ -63,8 +63,8 @@ def _of_plugin(lowering: Callable[..., Any], site: Site[Any]) -> nn.Module:
     return module
 
 
-def per_axis(value: int | list[int] | None, rank: int) -> tuple[int, ...] | None:
+def per_axis(value: int | tuple[int, ...] | None, rank: int) -> tuple[int, ...] | None:
     """An argument written once for all axes or one an axis, as one an axis."""
     if value is None:
         return None
-    return (value,) * rank if isinstance(value, int) else tuple(value)
+    return (value,) * rank if isinstance(value, int) else value

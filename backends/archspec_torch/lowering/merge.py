@@ -120,7 +120,7 @@ class Scale(nn.Module):
 class Split(nn.Module):
     """(N, C, …) → a tuple of views, `sizes` channels each."""
 
-    def __init__(self, sizes: list[int]):
+    def __init__(self, sizes: tuple[int, ...]):
         super().__init__()
         self.sizes = sizes
 

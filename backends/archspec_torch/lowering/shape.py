@@ -13,7 +13,7 @@ from archspec_torch.lowering.merge import centre_crop
 class Reshape(nn.Module):
     """(N, …) → (N, *sizes), of which one may be -1."""
 
-    def __init__(self, sizes: list[int]):
+    def __init__(self, sizes: tuple[int, ...]):
         super().__init__()
         self.sizes = sizes
 

@@ -67,13 +67,13 @@ def test_the_kernel_is_counted_once_for_all_channels_and_is_frozen() -> None:
 
 
 def test_extents_are_those_of_the_lists_from_the_outside_in() -> None:
-    assert extents([[[1, 2, 3], [4, 5, 6]]]) == (1, 2, 3)
+    assert extents((((1, 2, 3), (4, 5, 6)),)) == (1, 2, 3)
 
 
 def test_numbers_of_a_kernel_are_expressions(write_spec: Write) -> None:
     path = write_spec("- filter: {kernel: [[$a, -$a], [1/3, 0.5]], scale: 1/9}", "[1, 4, 4]", vars="{a: 2}")
     (node,) = archspec.load(path).layers()
-    assert node.op.kernel == [[2, -2], [1 / 3, 0.5]]
+    assert node.op.kernel == ((2, -2), (1 / 3, 0.5))
     assert node.op.scale == 1 / 9
 
 

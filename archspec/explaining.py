@@ -38,6 +38,7 @@ GROUPS = {
     "E60": "run files and run directories",
     "E61": "whether network, data and machine fit",
     "E62": "data",
+    "E63": "formats of data, splits, augmentation",
     "E65": "training",
     "E7": "weights",
     "W3": "what is legal and probably not meant",

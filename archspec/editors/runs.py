@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from inspect import isclass
-from typing import get_args
+from typing import get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -22,6 +22,8 @@ def run_file() -> Schema:
     for cls in _sections(Run):
         schema = told if cls is Run else definitions[cls.__name__]
         for name, field in cls.model_fields.items():
+            if name not in schema["properties"]:  # the kind of a list's entry: it is the entry's key
+                continue
             key = _key(field, schema["properties"][name], definitions)
             schema["properties"][name] = documented(key, texts.RUN.get(name, ""))
     return {
@@ -36,6 +38,8 @@ def _key(field: FieldInfo, schema: Schema, definitions: dict[str, Schema]) -> Sc
     sections = _choices(field)
     if not sections:
         return {**schema, "type": ["string", "integer", "number"]} if AS_TEXT in field.metadata else schema
+    if get_origin(field.annotation) is list:
+        return {**schema, "items": {"anyOf": _entries(sections, definitions)}}
     if "kind" not in sections[0].model_fields:
         (cls,) = sections
         short = definitions[cls.__name__]["properties"].get(cls.short)
@@ -54,9 +58,27 @@ def _key(field: FieldInfo, schema: Schema, definitions: dict[str, Schema]) -> Sc
     return {"anyOf": [words, *(ref(cls.__name__) for cls in sections)]}
 
 
+def _entries(sections: list[type[Section]], definitions: dict[str, Schema]) -> list[Schema]:
+    """An entry of a list of sections: a word, or a mapping of one key to the section's own keys or its main one."""
+    words, named = {}, []
+    for cls in sections:
+        definition = definitions[cls.__name__]
+        properties = definition["properties"]
+        kind = str(cls.model_fields["kind"].default)
+        del properties["kind"]
+        if not definition.get("required"):
+            words[kind] = str(definition["description"]).partition("\n")[0]
+        short = properties.get(cls.short)
+        inner: Schema = {"anyOf": [*([short] if short else []), ref(cls.__name__)]}
+        one = {"type": "object", "properties": {kind: inner}, "required": [kind], "additionalProperties": False}
+        named.append(one)
+    return [{"enum": list(words), "enumDescriptions": list(words.values())}, *named]
+
+
 def _choices(field: FieldInfo) -> list[type[Section]]:
     """The sections that a key may hold."""
-    options = get_args(field.annotation) or (field.annotation,)
+    held = get_args(field.annotation)[0] if get_origin(field.annotation) is list else field.annotation
+    options = get_args(held) or (held,)
     return [cls for cls in options if isclass(cls) and issubclass(cls, Section)]
 
 

@@ -30,7 +30,7 @@ class Classify:
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """Mean softmax cross-entropy of the main output, plus each head's times its weight: a scalar.
 
-        labels: int64 (n,).
+        labels: int64 (n,), or float32 (n, classes), the share of each class.
         """
         total = functional.cross_entropy(self.scores(outputs), labels)
         if not isinstance(outputs, Tensor):
@@ -66,7 +66,9 @@ class Tally:
 
     @torch.no_grad()
     def add(self, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
-        """One batch: its mean loss (), scores (n, classes), labels (n,)."""
+        """One batch: its mean loss (), scores (n, classes), labels (n,), or shares of labels (n, classes)."""
+        if labels.ndim == 2:
+            labels = labels.argmax(1)
         self.total += loss.detach() * len(labels)
         ones = torch.ones_like(labels)
         self.seen.scatter_add_(0, labels, ones)

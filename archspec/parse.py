@@ -66,6 +66,9 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
         else:
             where = f"'{'.'.join(map(str, loc))}' " if loc else ""
             message = f"{where}{_wording(item)}, got {as_written(item['input'])}"
+            if item["type"] == "literal_error" and isinstance(item["input"], str):
+                words = re.findall(r"'([^']*)'", item["ctx"]["expected"])
+                hint = did_you_mean(item["input"], words, "words") if words else None
             if loc == ("input",) and re.fullmatch(r"\d+(\s*[x×,]\s*\d+)+", str(item["input"])):
                 hint = f"input: [{', '.join(re.findall('[0-9]+', item['input']))}]"
         at_key = item["type"] == "extra_forbidden" or "[key]" in item["loc"]
@@ -237,7 +240,12 @@ class Parser:
         if not isinstance(args, source.Sequence) or not args.items:
             self.error("E105", "`branches` is a list: each branch a list of layers or a group", args.span)
             return replace(layer, lost=True)
-        if layer.join is None:
+        only = args.items[0]
+        looped = isinstance(only, source.Mapping) and ("each" in only or "repeat" in only)
+        if len(args.items) == 1 and not looped and not source.is_lost(only):
+            hint = "layers in a row are a list; a branch that hands its input on is `[]`"
+            self.error("E178", "`branches` with a single branch: there is nothing to join", layer.span, hint)
+        elif layer.join is None:
             self.error("E105", "these branches have no `join`", layer.span, f"join: {', '.join(JOINS)}")
         branches: list[Layer] = []
         for item in args.items:
@@ -250,6 +258,10 @@ class Parser:
         return replace(layer, branches=tuple(branches))
 
     def _residual(self, layer: Layer, args: Value) -> Layer:
+        body = args.get("body") if isinstance(args, source.Mapping) else args
+        if isinstance(body, source.Sequence) and not body.items:
+            hint = "residual: [conv: …]; to double a tensor, `scale: 2`"
+            self.error("E177", "a residual without layers adds a tensor to itself", layer.span, hint)
         if isinstance(args, source.Sequence):
             return replace(layer, body=self.layers(args))
         if not isinstance(args, source.Mapping):
@@ -259,7 +271,6 @@ class Parser:
             if key.text not in ("body", "shortcut"):
                 hint = did_you_mean(key.text, ("body", "shortcut"))
                 self.error("E101", f"unknown key '{key.text}' in residual", key.span, hint)
-        body = args.get("body")
         if body is None:
             if not any(suggest(key.text, ("body",)) for key, _ in args.entries):  # it is there, under another name
                 hint = "residual: {body: [conv: …], shortcut: project}; or the layers alone, `residual: [conv: …]`"
@@ -289,7 +300,7 @@ def _beside(word: str, other: str) -> str:
 def _is_names(value: Value) -> bool:
     """Whether a value is text, or a list of texts."""
     items = value.items if isinstance(value, source.Sequence) else (value,)
-    return bool(items) and all(isinstance(item, Scalar) and not isinstance(item.value, bool) for item in items)
+    return bool(items) and all(isinstance(item, Scalar) and isinstance(item.value, str) for item in items)
 
 
 def validate(tree: Value) -> tuple[Document, source.Mapping]:

@@ -195,6 +195,7 @@ def _head(expansion: Expansion, top: Place, name: str, outputs: dict[str, Tap]) 
         if name in top.names.own or name in outputs:
             message = f"a head called '{name}' would hide the layer or output of that name"
             raise SpecError(Diagnostic("E113", message, head.span, "choose another name"))
+        paths.own(name, head.span)
         flow = paths.taken(expansion, head.origin, BROKEN, top)
         place = expansion.enter(name, head.span, "head", top)
         place.phase = phase

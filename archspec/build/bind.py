@@ -171,6 +171,8 @@ def _meant(item: Any, variables: Container[str]) -> str | None:
         return None
     if word in variables:
         return f"the variable is written `${word}`"
+    if item["type"] in ("bool_type", "bool_parsing"):
+        context = {"words": ("true", "false")}
     known = context.get("words") or re.findall(r"'([^']*)'", str(context.get("expected", "")))
     hint = did_you_mean(word, known, "words")
     return hint if hint.startswith("did you mean") else None

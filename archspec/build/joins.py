@@ -147,7 +147,7 @@ def _shortcut_kind(layer: Layer, flow: Flow, place: Place) -> str:
     value = place.evaluate(layer.shortcut, flow) if isinstance(layer.shortcut, Scalar) else None
     if not isinstance(value, str) or value not in SHORTCUTS:
         shown = layer.shortcut.text if isinstance(layer.shortcut, Scalar) else "this"
-        hint = f"{did_you_mean(shown, SHORTCUTS, 'shortcuts')}; or a list of layers"
+        hint = did_you_mean(shown, SHORTCUTS, "shortcuts") + "; or a list of layers"
         raise SpecError(Diagnostic("E106", f"'{shown}' is not a shortcut", layer.shortcut.span, hint))
     return value
 

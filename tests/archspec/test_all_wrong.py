@@ -144,6 +144,11 @@ def told(text: str, folder: Path) -> Told:
             [(4, "E130"), (7, "E303")],
             id="the name that a misspelt layer would have",
         ),
+        pytest.param(
+            "layers:\n  - residual: []\n  - residual: {body: []}\n  - branches: [[conv: 3]]\n  - conv: 0\n",
+            [(4, "E177"), (5, "E177"), (6, "E178"), (7, "E303")],
+            id="what does nothing",
+        ),
         pytest.param('layers: ["re\\qlu"]\n', [(3, "E001")], id="nothing but a mistake in the syntax"),
     ],
 )

@@ -4,7 +4,7 @@
 
 The network, the batches, the optimiser and the order of the work are the same. The bare loop measures nothing;
 archspec's counts loss and right answers, checks each loss, looks whether it is time to save, and keeps a progress
-display; Lightning and Accelerate log the loss each step, Fabric has nothing to log with. Rounds go through all in turn;
+display; the others log the loss of each step, each with its own log. Rounds go through all in turn;
 printed are medians over the rounds, and their ratio to the bare loop's. Times are of the processor, not of the clock,
 so that what else runs on the machine counts little. Lightning and Accelerate are measured where they are installed, in
 this environment or in the folder that --peers names.
@@ -21,6 +21,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -104,9 +105,12 @@ def ours(data: InMemory) -> Callable[[], None]:
 
 def fabric(data: InMemory) -> Callable[[], None]:
     from lightning.fabric import Fabric
+    from lightning.fabric.loggers import CSVLogger
 
-    trainer = Fabric(accelerator="cpu", devices=1)
+    log = CSVLogger(tempfile.mkdtemp(prefix="archspec-loop-"), flush_logs_every_n_steps=100)
+    trainer = Fabric(accelerator="cpu", devices=1, loggers=log)
     model, optimizer = trainer.setup(module := network(), torch.optim.Adam(module.parameters(), 1e-3))
+    steps = count()
 
     def epoch() -> None:
         model.train()
@@ -116,6 +120,7 @@ def fabric(data: InMemory) -> Callable[[], None]:
             optimizer.zero_grad()
             trainer.backward(loss)
             optimizer.step()
+            trainer.log("loss", loss.item(), step=next(steps))
 
     return epoch
 

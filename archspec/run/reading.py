@@ -139,7 +139,7 @@ def _read(
     try:
         checked = cls.model_validate(plain)
     except ValidationError as error:
-        found += [_explain(e, value, loc) for e in error.errors() if str(e["loc"][0]) not in broken]
+        found += [_explain(e, value, loc) for e in error.errors() if not broken.intersection(map(str, e["loc"][:1]))]
         return None
     return checked if len(found) == before else None
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from archspec.errors import Diagnostic, SpecError, fail
+from archspec.errors import Diagnostic, Span, SpecError, fail
 from archspec.files import write_text
 from archspec.graph import TypedGraph
 from archspec.plugins.records import check_record
@@ -207,6 +207,11 @@ def prepare(run: RunFile) -> Job:
         task = classification_of(graph, source.classes)
     examples = source.load("train", frame, warnings.append)
     held = source.load("val", frame, warnings.append)
+    if data.strict:
+        for split in source.sizes:
+            if split not in ("train", "val"):
+                source.load(split, frame, warnings.append)
+        refuse_damaged(warnings, run.span("data", "strict"))
     warnings += lacking(source, run.span("data"))
     preprocessing = Preprocessing(frame, *statistics(examples.histogram()), source.classes)
     return Job(
@@ -222,6 +227,17 @@ def prepare(run: RunFile) -> Job:
         notes=(note,) if note else (),
         warnings=tuple(warnings),
     )
+
+
+def refuse_damaged(warnings: Sequence[Diagnostic], span: Span) -> None:
+    """Raises SpecError E633 for the files that would be left out (W620), the first of them named."""
+    damaged = [w.message.removesuffix(": left out") for w in warnings if w.code == "W620"]
+    if damaged:
+        more = [f"… and {len(damaged) - SHOWN} more"] if len(damaged) > SHOWN else []
+        what = "; ".join([*damaged[:SHOWN], *more])
+        count = f"{len(damaged)} files" if len(damaged) > 1 else "one file"
+        hint = "repair or remove them; without strict they are left out"
+        raise fail("E633", f"{count} of the data cannot be used: {what}", span, hint)
 
 
 def fit(

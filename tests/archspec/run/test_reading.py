@@ -16,6 +16,9 @@ from archspec.run import load_run
 Write = Callable[[str], Path]
 
 
+ROOT_HINT = "'root' belongs in 'data' of kind idx or cifar or folder or csv"
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     def written(text: str) -> Path:
@@ -38,8 +41,9 @@ def test_every_default_is_written_into_the_resolved_run(write: Write) -> None:
         "model": {"spec": "lenet5", "set": {}},
         "data": {
             "kind": "digits",
-            "split": {"val": 0.15, "test": 0.15, "seed": 0},
+            "split": {"val": 0.15, "test": 0.15, "train_dev": 0.0, "seed": 0, "fold": 0},
             "fit": "stretch",
+            "strict": False,
             "background": "white",
         },
         "augment": [],
@@ -161,7 +165,13 @@ def test_an_override_can_replace_a_whole_section(write: Write) -> None:
         ("trian.epochs=3", "E512", 1, "a run has no key 'trian'", "did you mean 'train'?"),
         ("train.epochs.x=3", "E512", 1, "'epochs' is a single value", None),
         ("train.lr=3", "E512", 1, "'train' has no key 'lr'", "'lr' belongs in 'train.optimizer'"),
-        ("data.root=x", "E512", 1, "'data' has no key 'root'", "'root' belongs in 'data' of kind idx or folder"),
+        (
+            "data.root=x",
+            "E512",
+            1,
+            "'data' has no key 'root'",
+            ROOT_HINT,
+        ),
         ("train.epochs", "E513", 1, "'train.epochs' sets nothing", None),
         ("train.epochs=many", "E603", 14, "should be a valid integer", None),
     ],

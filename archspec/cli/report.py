@@ -1,19 +1,21 @@
-"""`archspec report`: a network as one page of HTML."""
+"""`archspec report`: a network, or a run, as one page of HTML."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from archspec.cli.common import OK, load, positive, spec_argument
+from archspec.cli.common import OK, load, positive, report, spec_argument
 
 OPTIMIZERS = ("sgd", "momentum", "adam")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    spec_argument(parser)
-    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="FILE.html")
+    spec_argument(parser, or_run=True)
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="FILE.html (of a run: its own report.html)")
+    parser.add_argument("--device", default="auto", help="of a run: what measures it (the best there is)")
     page_options(parser)
+    parser.set_defaults(complain=parser.error)
 
 
 def page_options(parser: argparse.ArgumentParser) -> None:
@@ -25,5 +27,12 @@ def page_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import archspec
 
+    if Path(args.spec).is_dir():
+        path, warnings = archspec.report_run(args.spec, args.output, device=args.device, overrides=args.set)
+        report(warnings)
+        print(path)
+        return OK
+    if args.output is None:
+        args.complain("the page of a network needs a file to be written to: -o FILE.html")
     print(archspec.report(load(args), args.output, batch=args.batch, optimizer=args.optimizer))
     return OK

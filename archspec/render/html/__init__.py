@@ -49,25 +49,36 @@ def page(graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd", live: 
     from archspec.render.html.data import data
 
     found = data(graph, batch, optimizer)
-    return _written("page.html", graph.name, SCRIPTS, live, data=_json(found))
+    return written("page.html", graph.name, SCRIPTS, live, data=json_text(found))
 
 
 def error_page(title: str, text: str, live: str) -> str:
     """The live page of a spec in which something is wrong: what `archspec check` would say."""
-    return _written("error.html", title, ("basics.js",), live, text=html.escape(text))
+    return written("error.html", title, ("basics.js",), live, text=html.escape(text))
 
 
-def _json(found: Any) -> str:
+def json_text(found: Any) -> str:
     """JSON that may stand in a script element: no `<`, so that no text of the spec can end it."""
     return json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _written(template: str, title: str, scripts: tuple[str, ...], live: str | None, **texts: str) -> str:
-    style, script = _file("page.css"), _script(scripts if live is None else (*scripts, LIVE))
+def written(
+    template: str,
+    title: str,
+    scripts: tuple[str, ...],
+    live: str | None = None,
+    styles: tuple[str, ...] = ("page.css",),
+    images: bool = False,
+    **texts: str,
+) -> str:
+    """A template with styles, scripts and texts in it, and a policy that allows no others; `images`: its own."""
+    style, script = "\n".join(map(_file, styles)), _script(scripts if live is None else (*scripts, LIVE))
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         f"base-uri 'none'; form-action 'none'"
     )
+    if images:
+        policy += "; img-src data:"
     if live is not None:
         policy += "; connect-src 'self'"
     texts |= {"title": html.escape(title), "version": html.escape(live or "")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from archspec.analysis.autocast import Precision
 from archspec.analysis.memory import Memory
 from archspec.analysis.training import Optimizer, largest_batch, training_memory
 from archspec.errors import did_you_mean, fail
@@ -15,13 +16,24 @@ Device = Literal["cuda", "hopper", "cpu"]
 OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
 DEVICES: tuple[str, ...] = get_args(Device)
 
+PRECISIONS: dict[str, Precision] = {
+    "float32": "float32",
+    "fp32": "float32",
+    "tf32": "float32",
+    "bfloat16": "bfloat16",
+    "bf16": "bfloat16",
+    "float16": "float16",
+    "fp16": "float16",
+}
+"""What a person writes, and the precision of the tensors: tf32 is stored as float32."""
+
 WORKSPACE: dict[Device, int] = {"cuda": 8_519_680, "hopper": 33_554_432, "cpu": 0}
 """Bytes that cuBLAS takes for itself at the first matrix product; the CPU's libraries take none."""
 
 
 @dataclass(frozen=True)
 class Needs:
-    """Memory of a training step in float32 at one batch, of the network with its training heads."""
+    """Memory of a training step at one batch, of the network with its training heads."""
 
     optimizer: Optimizer
     device: Device
@@ -32,6 +44,9 @@ class Needs:
     largest: int | None = None
     """The most examples whose step fits into the budget together with the workspace; 0 where not one does."""
 
+    precision: Precision = "float32"
+    """What autocast computes in; weights, gradients and the optimiser's state stay in float32."""
+
     @property
     def workspace(self) -> int:
         """Bytes of cuBLAS's workspace, beside the tensors."""
@@ -40,7 +55,9 @@ class Needs:
     def to_json(self) -> dict[str, Any]:
         """What joins the totals of `summarize --format json`."""
         fitted = {} if self.budget is None else {"fit_bytes": self.budget, "largest_batch": self.largest}
-        return {"train_peak_bytes": self.memory.peak.bytes, "train_workspace_bytes": self.workspace, **fitted}
+        return {"train_peak_bytes": self.memory.peak.bytes, "train_workspace_bytes": self.workspace, **fitted} | {
+            "train_precision": self.precision
+        }
 
 
 def training_needs(
@@ -49,18 +66,23 @@ def training_needs(
     optimizer: Optimizer = "sgd",
     device: Device = "cuda",
     budget: int | None = None,
+    precision: str = "float32",
 ) -> Needs:
     """What a step of training takes at that batch; with a budget in bytes also the largest batch that fits.
 
-    Raises SpecError E581 where the input leaves sizes open, E582 for an unknown optimiser or device.
+    Raises SpecError E581 where the input leaves sizes open, E582 for an unknown optimiser, device or precision.
     """
     for given, known, kind in ((optimizer, OPTIMIZERS, "optimiser"), (device, DEVICES, "device")):
         if given not in known:
             told = f"memory of training is not known for the {kind} '{given}'"
             raise fail("E582", told, hint=did_you_mean(given, known))
+    computed = PRECISIONS.get(precision)
+    if computed is None:
+        told = f"memory of training is not known for the precision '{precision}'"
+        raise fail("E582", told, hint=did_you_mean(precision, [*PRECISIONS]))
     if graph.sizes:
         told = f"how much memory training takes depends on {', '.join(graph.sizes)}, which the input leaves open"
         shape = graph.types[graph.inputs[0]][0].at(graph.example).shape
         raise fail("E581", told, hint=f"give the size of the images: --input {'x'.join(map(str, shape))}")
-    largest = None if budget is None else largest_batch(graph, budget - WORKSPACE[device], optimizer)
-    return Needs(optimizer, device, training_memory(graph, batch, optimizer), budget, largest)
+    largest = None if budget is None else largest_batch(graph, budget - WORKSPACE[device], optimizer, computed)
+    return Needs(optimizer, device, training_memory(graph, batch, optimizer, computed), budget, largest, computed)

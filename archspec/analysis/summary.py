@@ -207,12 +207,14 @@ def summarize(
     optimizer: Optimizer | None = None,
     device: Device = "cuda",
     fit: int | None = None,
+    precision: str = "float32",
 ) -> Summary:
     """Count a network: per layer, in execution order of the deployed graph, and in total.
 
     `batch` multiplies costs and activations. Weights used by several layers count once. With an `optimizer`
     ("sgd", "momentum", "adam") or bytes to `fit` the summary has what a step of training takes, and the largest
-    batch that fits. Raises SpecError E580 for a batch below 1; E581, E582 see `training_needs`.
+    batch that fits; `precision` is that of its autocast (bfloat16, float16).
+    Raises SpecError E580 for a batch below 1; E581, E582 see `training_needs`.
     """
     if batch < 1:
         raise fail("E580", f"a batch of {batch} examples cannot be counted", hint="a whole number of at least 1")
@@ -226,7 +228,7 @@ def summarize(
     if optimizer is not None or fit is not None:
         from archspec.analysis.needs import training_needs
 
-        needs = training_needs(graph, batch, optimizer or "sgd", device, fit)
+        needs = training_needs(graph, batch, optimizer or "sgd", device, fit, precision)
     return Summary(
         graph=deployed,
         batch=batch,

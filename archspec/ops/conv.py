@@ -39,6 +39,7 @@ class Conv(Operator):
     """
 
     category = "conv"
+    autocast = "lower"
     tunable = frozenset({"init"})
     samples = (
         # 10 filters of 3×3×3 with biases: 10·(27 + 1)
@@ -137,6 +138,7 @@ class Depthwise(Operator):
     """
 
     category = "conv"
+    autocast = "lower"
     tunable = frozenset({"init"})
     samples = (
         # the depthwise half of a separable convolution: 4·4·3·(3·3)
@@ -206,6 +208,7 @@ class ConvTranspose(Operator):
     """
 
     category = "conv"
+    autocast = "lower"
     tunable = frozenset({"init"})
     samples = (
         # U-Net's first way up: (28 − 1)·2 + 2 = 56; 1024·512·4 weights and 512 biases
@@ -328,6 +331,7 @@ class LocallyConnected(Operator):
     """
 
     category = "conv"
+    autocast = "lower"
     tunable = frozenset({"init"})
     samples = (
         # 40,000 units, each looking at 10×10 of a 200×200 image

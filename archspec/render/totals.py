@@ -66,12 +66,14 @@ def _training(summary: Summary) -> list[tuple[str, str, str]]:
     parts = [f"weights {binary(memory.weights, 1)}"]
     if memory.optimizer:
         parts.append(f"state of {needs.optimizer} {binary(memory.optimizer, 1)}")
-    parts.append(f"kept for backward {binary(sum(summary.saved.values()), 1)}")
+    if needs.precision == "float32":
+        parts.append(f"kept for backward {binary(sum(summary.saved.values()), 1)}")
     entries = [
         (
             "training",
             binary(memory.peak.bytes),
-            f"peak in {_moment(memory.peak)}, {needs.optimizer}, batch {summary.batch}, float32: {', '.join(parts)}",
+            f"peak in {_moment(memory.peak)}, {needs.optimizer}, batch {summary.batch}, {needs.precision}: "
+            f"{', '.join(parts)}",
         ),
         ("train FLOPs", decimal(summary.train_flops), "a step, forward and backward"),
     ]

@@ -38,6 +38,15 @@ def test_the_peak_is_what_mem_tracker_sees(name, batch, optimizer, tracked_peak)
     assert abs(ours - theirs) <= 0.001 * theirs
 
 
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(("batch", "optimizer"), [(1, "adam"), (8, "momentum"), (32, "sgd")])
+def test_the_peak_under_autocast_is_what_mem_tracker_sees(name, batch, optimizer, tracked_peak):
+    graph = small(name)
+    ours = training_memory(graph, batch, optimizer, "bfloat16").peak.bytes
+    theirs = tracked_peak(graph, batch, optimizer, "bfloat16")
+    assert abs(ours - theirs) <= 0.005 * theirs
+
+
 @pytest.mark.parametrize("name", ["lenet5", "resnet18", "googlenet"])
 def test_train_flops_are_what_torch_counts(name):
     """Where no convolution has groups; of those torch counts the backward pass wrongly."""

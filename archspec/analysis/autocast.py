@@ -11,14 +11,34 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+from archspec.errors import did_you_mean, fail
 from archspec.graph import Node, Tap, TypedGraph
 from archspec.ops.base import Operator, Types
 from archspec.tensor import BYTES, TensorType
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
+PRECISIONS: dict[str, Precision] = {
+    "float32": "float32",
+    "fp32": "float32",
+    "tf32": "float32",
+    "bfloat16": "bfloat16",
+    "bf16": "bfloat16",
+    "float16": "float16",
+    "fp16": "float16",
+}
+"""What a person writes, and the precision of the tensors: tf32 is stored as float32."""
+
 COPIED = "%"
 """What comes behind a layer's name in that of a copy made for it; no layer's own name has it."""
+
+
+def precision_of(written: str) -> Precision:
+    """The precision of the tensors by what a person writes. Raises SpecError E582 for an unknown one."""
+    if written not in PRECISIONS:
+        told = f"memory of training is not known for the precision '{written}'"
+        raise fail("E582", told, hint=did_you_mean(written, [*PRECISIONS]))
+    return PRECISIONS[written]
 
 
 class Cast(Operator):

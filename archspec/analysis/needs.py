@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from archspec.analysis.autocast import Precision
+from archspec.analysis.autocast import Precision, precision_of
 from archspec.analysis.memory import Memory
 from archspec.analysis.training import Optimizer, largest_batch, training_memory
 from archspec.errors import did_you_mean, fail
@@ -15,17 +15,6 @@ Device = Literal["cuda", "hopper", "cpu"]
 
 OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
 DEVICES: tuple[str, ...] = get_args(Device)
-
-PRECISIONS: dict[str, Precision] = {
-    "float32": "float32",
-    "fp32": "float32",
-    "tf32": "float32",
-    "bfloat16": "bfloat16",
-    "bf16": "bfloat16",
-    "float16": "float16",
-    "fp16": "float16",
-}
-"""What a person writes, and the precision of the tensors: tf32 is stored as float32."""
 
 WORKSPACE: dict[Device, int] = {"cuda": 8_519_680, "hopper": 33_554_432, "cpu": 0}
 """Bytes that cuBLAS takes for itself at the first matrix product; the CPU's libraries take none."""
@@ -76,10 +65,7 @@ def training_needs(
         if given not in known:
             told = f"memory of training is not known for the {kind} '{given}'"
             raise fail("E582", told, hint=did_you_mean(given, known))
-    computed = PRECISIONS.get(precision)
-    if computed is None:
-        told = f"memory of training is not known for the precision '{precision}'"
-        raise fail("E582", told, hint=did_you_mean(precision, [*PRECISIONS]))
+    computed = precision_of(precision)
     if graph.sizes:
         told = f"how much memory training takes depends on {', '.join(graph.sizes)}, which the input leaves open"
         shape = graph.types[graph.inputs[0]][0].at(graph.example).shape

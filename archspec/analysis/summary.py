@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from archspec.analysis.autocast import Precision, precision_of
 from archspec.analysis.counts import Counts, count, count_params, total
 from archspec.analysis.facts import Facts
 from archspec.analysis.memory import Memory, inference_memory
@@ -90,6 +91,8 @@ class Summary:
     training_heads: tuple[str, ...] = ()
     training_graph: TypedGraph | None = field(default=None, repr=False)
     """The network with the heads that exist only in training, where it has any."""
+    precision: Precision = "float32"
+    """What a training step computes in, under autocast."""
     training: Needs | None = None
     """What a training step takes, where that was asked for."""
 
@@ -168,7 +171,7 @@ class Summary:
     @cached_property
     def saved(self) -> dict[str, int]:
         """Bytes kept for the backward pass by the layer that makes them, training heads included."""
-        return saved_bytes(self.training_graph or self.graph, self.batch)
+        return saved_bytes(self.training_graph or self.graph, self.batch, self.precision)
 
     @cached_property
     def inference(self) -> Memory:
@@ -213,9 +216,10 @@ def summarize(
 
     `batch` multiplies costs and activations. Weights used by several layers count once. With an `optimizer`
     ("sgd", "momentum", "adam") or bytes to `fit` the summary has what a step of training takes, and the largest
-    batch that fits; `precision` is that of its autocast (bfloat16, float16).
+    batch that fits; `precision` is that of its autocast (bfloat16, float16), also of what backward passes need.
     Raises SpecError E580 for a batch below 1; E581, E582 see `training_needs`.
     """
+    computed = precision_of(precision)
     if batch < 1:
         raise fail("E580", f"a batch of {batch} examples cannot be counted", hint="a whole number of at least 1")
     deployed = deploy(graph)
@@ -240,5 +244,6 @@ def summarize(
         params_with_aux=count_params(graph) if heads else None,
         training_heads=heads,
         training_graph=graph if heads else None,
+        precision=computed,
         training=needs,
     )

@@ -28,7 +28,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     timing = parser.add_argument_group("time")
     timing.add_argument("--device", metavar="NAME|FILE", help="estimate it on h200, a100, rtx4090, ryzen7840u")
     timing.add_argument(
-        "--precision", metavar="P", default="float32", help="of time and training: float32, tf32, bfloat16 … (float32)"
+        "--precision",
+        metavar="P",
+        default="float32",
+        help="of time and of training: float32, tf32, bfloat16, float16 (float32)",
     )
     training = parser.add_argument_group("memory of training")
     training.add_argument("--train", action="store_true", help="also what a step of training takes, in --precision")

@@ -66,8 +66,7 @@ def _training(summary: Summary) -> list[tuple[str, str, str]]:
     parts = [f"weights {binary(memory.weights, 1)}"]
     if memory.optimizer:
         parts.append(f"state of {needs.optimizer} {binary(memory.optimizer, 1)}")
-    if needs.precision == "float32":
-        parts.append(f"kept for backward {binary(sum(summary.saved.values()), 1)}")
+    parts.append(f"kept for backward {binary(sum(summary.saved.values()), 1)}")
     entries = [
         (
             "training",

@@ -52,7 +52,9 @@ class Row:
 
         What depends on a size that the input leaves open is a formula, as text; a receptive field is then that at
         the graph's example. `receptive_field`, `stride` and `offset` have one number an axis, none where the axes
-        are gone.
+        are gone. Behind an enlargement cells may see differently much: the field is then the largest, and
+        `receptive_field_varies` is true; the stride is how far cells lie apart on average, the offset that of
+        the first.
 
         `source` is where the layer's word stands, which may be in a block of another file; `trail` where that block
         was called, and the loops and groups around, from the inside out.
@@ -70,6 +72,7 @@ class Row:
             "activation_bytes": written(self.counts.activation_bytes),
             "saved_bytes": written(saved),
             "receptive_field": [number(axis.size) for axis in field],
+            **({"receptive_field_varies": True} if any(axis.varies for axis in field) else {}),
             "stride": [number(axis.jump) for axis in field],
             "offset": [number(axis.start) for axis in field],
             "source": {"file": span.file, "line": span.line, "column": span.column},

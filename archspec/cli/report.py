@@ -22,6 +22,9 @@ def page_options(parser: argparse.ArgumentParser) -> None:
     """What the page's memory and costs are those of."""
     parser.add_argument("--batch", type=positive, default=1, metavar="N", help="images at once (1)")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="sgd", help="of the training step (sgd)")
+    parser.add_argument(
+        "--precision", default="float32", metavar="P", help="of it: float32, bfloat16, float16 (float32)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,5 +37,7 @@ def run(args: argparse.Namespace) -> int:
         return OK
     if args.output is None:
         args.complain("the page of a network needs a file to be written to: -o FILE.html")
-    print(archspec.report(load(args), args.output, batch=args.batch, optimizer=args.optimizer))
+    print(
+        archspec.report(load(args), args.output, batch=args.batch, optimizer=args.optimizer, precision=args.precision)
+    )
     return OK

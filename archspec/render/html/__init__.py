@@ -28,10 +28,13 @@ LIVE = "live.js"
 """What asks the server whether the file has changed; only in the pages of `archspec serve`."""
 
 
-def report(graph: TypedGraph, path: str | Path, batch: int = 1, optimizer: Optimizer = "sgd") -> Path:
+def report(
+    graph: TypedGraph, path: str | Path, batch: int = 1, optimizer: Optimizer = "sgd", precision: str = "float32"
+) -> Path:
     """Write the page of a graph to an .html file and return its path.
 
-    Raises SpecError: E575 for another kind of file or a folder that is not there, E580 for a batch below 1.
+    Raises SpecError: E575 for another kind of file or a folder that is not there, E580 for a batch below 1,
+    E582 for an unknown precision.
     """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
@@ -40,15 +43,21 @@ def report(graph: TypedGraph, path: str | Path, batch: int = 1, optimizer: Optim
         raise fail("E575", f"'{path}' is a folder, not a file to write")
     if not path.parent.is_dir():
         raise fail("E575", f"there is no folder '{path.parent}' to write into")
-    write_text(path, page(graph, batch, optimizer))
+    write_text(path, page(graph, batch, optimizer, precision))
     return path
 
 
-def page(graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd", live: str | None = None) -> str:
+def page(
+    graph: TypedGraph,
+    batch: int = 1,
+    optimizer: Optimizer = "sgd",
+    precision: str = "float32",
+    live: str | None = None,
+) -> str:
     """The page as text; a live one knows its version, and loads anew when its server has another."""
     from archspec.render.html.data import data
 
-    found = data(graph, batch, optimizer)
+    found = data(graph, batch, optimizer, precision)
     return written("page.html", graph.name, SCRIPTS, live, data=json_text(found))
 
 

@@ -39,6 +39,7 @@ GROUPS = {
     "E61": "whether network, data and machine fit",
     "E62": "data",
     "E65": "training",
+    "E66": "what a run asks of its network",
     "E7": "weights",
     "W3": "what is legal and probably not meant",
     "W55": "plugins",

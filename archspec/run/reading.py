@@ -12,7 +12,7 @@ from collections.abc import Sequence as PySequence
 from dataclasses import dataclass, replace
 from inspect import isclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -236,7 +236,7 @@ def _put(tree: Value, cls: type[Section], path: list[str], value: Value, span: S
     if rest and choices:
         inner = choices.get(_kind(field, old)) or next(iter(choices.values()))
         value = _put(old or Mapping((), span), inner, rest, value, span, f"'{head}'")
-    elif rest and field.annotation == dict[str, Any]:
+    elif rest and get_origin(field.annotation) is dict:
         entries = old.entries if isinstance(old, Mapping) else ()
         value = _with(Mapping(entries, span), ".".join(rest), value, span)
     elif rest:

@@ -14,7 +14,7 @@ from archspec_torch.runtime.loop import measure
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.progress import table
 from archspec_torch.runtime.rundir import open_run
-from archspec_torch.runtime.tasks.classify import Tally, classification_of
+from archspec_torch.runtime.tasks import Tally, task_of
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def evaluate(
         ours, theirs = preprocessing.classes, source.classes
         message = f"the run was trained on {_listed(ours)}; the data has {_listed(theirs)}"
         raise fail("E622", message, run.span("data"))
-    task = classification_of(trained.graph, preprocessing.classes)
+    task = task_of(trained.graph, preprocessing.classes, run.run.train.loss)
     model, epoch = trained.model(weights, chosen)
     warnings = list(trained.warnings)
     examples = source.load(split, preprocessing.frame, warnings.append)

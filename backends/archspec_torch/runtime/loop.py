@@ -12,10 +12,11 @@ from torch import nn
 from archspec.errors import fail
 from archspec.run.sections import Train
 from archspec_torch.runtime.data import Draws, Examples, grouped
-from archspec_torch.runtime.optimize import make_optimizer, rate_at
+from archspec_torch.runtime.optimize import make_optimizer, penalty, set_rate, thaw
 from archspec_torch.runtime.preprocess import Normalize
+from archspec_torch.runtime.schedules import rate_at
 from archspec_torch.runtime.stop import Stop
-from archspec_torch.runtime.tasks.classify import Classify, Tally
+from archspec_torch.runtime.tasks import Tally, Task
 
 
 @dataclass
@@ -40,7 +41,7 @@ class State:
 def fresh_state(model: nn.Module, plan: Train) -> State:
     """The state before the first step. The generator is the run's own, seeded by it."""
     shuffle = torch.Generator().manual_seed(plan.seed)
-    return State(model, make_optimizer(plan.optimizer, model.parameters()), shuffle)
+    return State(model, make_optimizer(plan, model), shuffle)
 
 
 def steps_per_epoch(examples: Examples, plan: Train) -> int:
@@ -50,7 +51,7 @@ def steps_per_epoch(examples: Examples, plan: Train) -> int:
 
 def train_epoch(
     state: State,
-    task: Classify,
+    task: Task,
     examples: Examples,
     normalize: Normalize,
     plan: Train,
@@ -63,20 +64,21 @@ def train_epoch(
     Raises Stopped between two steps, and SpecError E650 where the loss is no finite number: on the CPU before
     the step that would spoil the weights; elsewhere, where looking costs a wait, after the epoch.
     """
-    model, optimizer = state.model.train(), state.optimizer
+    model, optimizer = state.model, state.optimizer
+    thaw(model, plan, state.epoch)
     order = torch.randperm(len(examples.labels), generator=state.shuffle)
     groups = grouped(order, plan.batch)
-    tally = Tally(len(task.classes), device)
+    tally = task.tally(device)
     for images, labels in examples.batches(groups, device, plan.workers, Draws(plan.seed, state.epoch)):
-        rate = rate_at(plan.schedule, plan.optimizer.lr, state.step, len(groups), plan.epochs)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        rate = rate_at(plan.schedule, plan.optimizer.lr, state.step, len(groups), plan.epochs, plan.warmup)
+        set_rate(optimizer, rate)
         outputs = model(normalize(images))
         loss = task.loss(outputs, labels)
         if device.type == "cpu":
             check_finite(loss.item(), "training loss", state, rate)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        extra = penalty(model, plan)
+        (loss if extra is None else loss + extra).backward()
         optimizer.step()
         tally.add(loss, task.scores(outputs), labels)
         state.step += 1
@@ -89,7 +91,7 @@ def train_epoch(
 @torch.inference_mode()
 def measure(
     model: nn.Module,
-    task: Classify,
+    task: Task,
     examples: Examples,
     normalize: Normalize,
     batch: int,
@@ -99,11 +101,11 @@ def measure(
 ) -> Tally:
     """Loss of the main output and right answers over all examples, in evaluation mode."""
     model.eval()
-    tally = Tally(len(task.classes), device)
+    tally = task.tally(device)
     groups = list(torch.arange(len(examples.labels)).split(batch))
     for images, labels in examples.batches(groups, device, workers):
         scores = task.scores(model(normalize(images)))
-        tally.add(nn.functional.cross_entropy(scores, labels), scores, labels)
+        tally.add(task.criterion.plain(scores, labels), scores, labels)
         if stop is not None:
             stop.check()
     return tally

@@ -24,6 +24,7 @@ from archspec_torch.runtime.device import choose_device, device_label
 from archspec_torch.runtime.evaluate import Evaluation, evaluation_of
 from archspec_torch.runtime.images import background_color, frame_of
 from archspec_torch.runtime.labels import check_labels, lacking
+from archspec_torch.runtime.layers import check_patterns, with_init
 from archspec_torch.runtime.loop import (
     State,
     check_finite,
@@ -36,7 +37,8 @@ from archspec_torch.runtime.network import image_input, load_network, network_fo
 from archspec_torch.runtime.preprocess import Normalize, Preprocessing, statistics
 from archspec_torch.runtime.progress import Progress, progress_for, table
 from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
-from archspec_torch.runtime.tasks.classify import Classify, class_count, classification_of
+from archspec_torch.runtime.tasks import Task, task_of
+from archspec_torch.runtime.tasks.classify import class_count
 from archspec_torch.runtime.weights import load_weights, save_weights
 
 CURVES_EVERY = 30.0
@@ -86,7 +88,7 @@ class Job:
 
     run: RunFile
     graph: TypedGraph
-    task: Classify
+    task: Task
     source: Source
     preprocessing: Preprocessing
     train: Examples
@@ -152,7 +154,10 @@ def prepare(run: RunFile) -> Job:
         source = open_source(data, lambda *keys: run.span("data", *keys))
         check_labels(source, class_count(graph), run.span("data"))
         graph, note = network_for(run, graph, len(source.classes))
-        task = classification_of(graph, source.classes)
+        check_patterns(run, graph)
+        graph = with_init(graph, plan.init)
+        task = task_of(graph, source.classes, plan.loss, source.labels_of("train"), run.span("train", "loss"))
+        task.criterion.to(device)
     examples = source.load("train", frame, warnings.append)
     held = source.load("val", frame, warnings.append)
     warnings += lacking(source, run.span("data"))
@@ -197,6 +202,7 @@ def fit(job: Job, state: State, directory: Path, progress: Progress, stop: Stop)
                 "val_loss": held.loss,
                 "val_accuracy": held.accuracy,
                 "train_accuracy": trained.accuracy,
+                **{f"val_{name}": value for name, value in held.figures().items()},
                 "lr": rate,
                 "seconds": round(time.perf_counter() - start, 3),
             }

@@ -69,7 +69,8 @@ def make_directory(out: Path | None, name: str) -> Path:
 def write_description(directory: Path, run: RunFile, graph: TypedGraph, preprocessing: Preprocessing) -> None:
     """run.yaml, spec.yaml and preprocessing.json: all that using the weights needs. Raises SpecError E505."""
     resolved = run.resolved()
-    resolved["model"] = {"spec": SPEC}
+    kept = {key: value for key, value in resolved["model"].items() if key in ("weights", "replace")}
+    resolved["model"] = {"spec": SPEC, **kept}
     origin = source.dump({"model": run.run.model.model_dump(exclude_none=True, exclude_defaults=True)})
     head = "# Resolved by archspec; `archspec train` takes this file as it is. It was written with\n"
     head += "".join(f"#   {line}\n" for line in origin.splitlines())

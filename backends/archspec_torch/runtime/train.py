@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ from archspec_torch.runtime.progress import Progress, progress_for, table
 from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
 from archspec_torch.runtime.tasks import Task, task_of
 from archspec_torch.runtime.tasks.classify import class_count
+from archspec_torch.runtime.transfer import transfer
 from archspec_torch.runtime.weights import load_weights, save_weights
 
 CURVES_EVERY = 30.0
@@ -123,7 +124,10 @@ def train(
         plan = job.run.run.train
         with seeded(plan.seed, job.device):
             try:
-                state = fresh_state(compile(job.graph).to(job.device), plan)
+                network = compile(job.graph)
+                if transferred := transfer(network, job.run):
+                    job = replace(job, notes=(*job.notes, str(transferred)))
+                state = fresh_state(network.to(job.device), plan)
             except torch.OutOfMemoryError as error:
                 message = f"the network '{job.graph.name}' does not fit into the memory of {job.device}"
                 raise fail("E651", message, job.run.span("train", "device")) from error

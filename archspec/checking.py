@@ -11,8 +11,7 @@ from archspec.build import check_words
 from archspec.effort import counted
 from archspec.errors import Diagnostic, SpecError, fail
 from archspec.graph import TypedGraph
-from archspec.loading import edited, network, parse_file
-from archspec.parse import validate
+from archspec.loading import edited, network, parse_blocks_alone, read_text
 from archspec.source import Value
 from archspec.spec import Spec
 
@@ -28,25 +27,28 @@ def check(spec: str | Path, strict: bool = False) -> list[Diagnostic]:
     """
     try:
         path, variant = zoo.locate(spec)
-        tree = source.read(path)
+        text = read_text(path)
+        tree = text.tree if isinstance(text, source.Unreadable) else text
         variants = tree.get("variants") if isinstance(tree, source.Mapping) else None
         names: list[str | None] = [variant]
         if Path(str(spec)).is_file() and variant is None and isinstance(variants, source.Mapping):
             names += variants.keys()
         if isinstance(variants, source.Mapping) and len(variants.entries) > MAX_VARIANTS:
-            span = source.at(tree, ("variants",), key=True)
-            raise fail(
-                "E116", f"{len(variants.entries):,} variants are more than the {MAX_VARIANTS} a file may have", span
-            )
+            message = f"{len(variants.entries):,} variants are more than the {MAX_VARIANTS} a file may have"
+            raise fail("E116", message, variants.span)
         whole = variant is None and (len(names) > 1 or variants is None)
-        only_blocks = isinstance(tree, source.Mapping) and not {"layers", "input", "inputs"} & {*tree.keys()}
         with counted():
-            found = (
-                _in_blocks(tree, path) if only_blocks and variant is None else _in_networks(tree, path, names, whole)
-            )
+            if isinstance(text, source.Mapping) and variant is None and not _is_network(text):
+                found = _in_blocks(text, path)
+            else:
+                found = _in_networks(text, path, names, whole)
     except SpecError as error:
         return list(error.diagnostics)
     return [replace(d, severity="error") for d in found] if strict else found
+
+
+def _is_network(tree: source.Mapping) -> bool:
+    return not {"layers", "input", "inputs"}.isdisjoint(tree.keys())
 
 
 def _in_blocks(tree: Value, path: Path) -> list[Diagnostic]:
@@ -54,11 +56,13 @@ def _in_blocks(tree: Value, path: Path) -> list[Diagnostic]:
     from archspec.rules import lint_file
     from archspec.rules.file import SpecFile
 
-    parsed = parse_file(validate(tree)[1], path)
+    parsed = parse_blocks_alone(tree, path)
     return check_words(parsed) or lint_file(SpecFile(parsed, ()))
 
 
-def _in_networks(tree: Value, path: Path, variants: Sequence[str | None], whole: bool) -> list[Diagnostic]:
+def _in_networks(
+    text: Value | source.Unreadable, path: Path, variants: Sequence[str | None], whole: bool
+) -> list[Diagnostic]:
     """What is wrong in variants of a file (None: as written) and what the rules say of them and, if `whole`, of it."""
     from archspec.rules import lint, lint_file
     from archspec.rules.file import SpecFile
@@ -68,7 +72,7 @@ def _in_networks(tree: Value, path: Path, variants: Sequence[str | None], whole:
     errors: dict[tuple[str, str, str], Diagnostic] = {}
     for name in variants:
         try:
-            specs.append(edited(tree, path, name))
+            specs.append(edited(text, path, name))
             graphs.append(network(specs[-1]))
         except SpecError as error:
             for d in error.diagnostics:
@@ -82,4 +86,6 @@ def _in_networks(tree: Value, path: Path, variants: Sequence[str | None], whole:
             break
     if not errors and whole:
         return lint_file(SpecFile(specs[0], tuple(graphs)))
-    return [*errors.values(), *lint(*graphs)]
+    from archspec.salvage import in_order
+
+    return [*in_order(errors.values(), str(path)), *lint(*graphs)]

@@ -61,7 +61,10 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """An edit that was tried and works: `text` in the place of what `span` covers. Editors offer it under its title."""
+    """An edit that was tried and works, or a known word for a misspelt one: `text` in the place of what `span` covers.
+
+    Editors offer it under its title.
+    """
 
     span: Span
     text: str
@@ -87,6 +90,10 @@ class Diagnostic:
     severity: Severity = "error"
     related: tuple[Related, ...] = ()
     fixes: tuple[Fix, ...] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.hint, Suggestion) and self.span is not None and not self.fixes:
+            object.__setattr__(self, "fixes", self.hint.fixes(self.span))
 
     def __str__(self) -> str:
         return format_diagnostic(self)
@@ -148,14 +155,40 @@ def suggest(word: str, known: Iterable[str]) -> str | None:
     return next(iter(nearest(word, known)), None)
 
 
+class Suggestion(str):
+    """A hint that names the known words which an unknown one may have been meant as."""
+
+    word: str
+    known: tuple[str, ...]
+
+    def __add__(self, more: str) -> Suggestion:
+        longer = Suggestion(str(self) + more)
+        longer.word, longer.known = self.word, self.known
+        return longer
+
+    def fixes(self, span: Span) -> tuple[Fix, ...]:
+        """Each known word in the place of the unknown one, where that stands in what `span` covers."""
+        import re
+
+        end = span.column - 1 + span.length
+        found = re.compile(rf"(?<!\w){re.escape(self.word)}(?!\w)").search(span.text, span.column - 1, end)
+        if found is None:
+            return ()
+        place = Span(span.file, span.line, found.start() + 1, len(self.word), span.text)
+        return tuple(Fix(place, known, f"write '{known}'") for known in self.known)
+
+
 def did_you_mean(word: str, known: Sequence[str], what: str = "known") -> str:
-    """A hint for an unknown word: the nearest known one (several, equally near), or the list of those there are."""
+    """A hint for an unknown word: the nearest known one (several, equally near), a Suggestion; or the list of those
+    there are."""
     from archspec.nearest import nearest  # only the mistaken wait for them
     from archspec.synonyms import synonym
 
     same = synonym(word, known)
     if near := [same] if same else nearest(word, known):
-        return "did you mean " + " or ".join(f"'{k}'" for k in near) + "?"
+        hint = Suggestion("did you mean " + " or ".join(f"'{k}'" for k in near) + "?")
+        hint.word, hint.known = word, tuple(near)
+        return hint
     if not known:
         return f"there are no {what}"
     shown = ", ".join(sorted(known)[:12]) + (", …" if len(known) > 12 else "")

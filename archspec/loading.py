@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archspec import overrides as edits
 from archspec import source, zoo
@@ -18,6 +19,9 @@ from archspec.ops import REGISTRY
 from archspec.parse import FormError, Parser, parse, parse_blocks, validate
 from archspec.source import Value
 from archspec.spec import ORDER, STRUCTURAL, Spec, walk
+
+if TYPE_CHECKING:
+    from archspec.salvage import Salvage
 
 
 def load(
@@ -68,11 +72,19 @@ def read(
 ) -> Spec:
     """The parsed spec with variant and overrides written in, not yet built."""
     path, found = zoo.locate(spec)
-    return edited(source.read(path), path, variant or found, overrides, input, variables)
+    return edited(read_text(path), path, variant or found, overrides, input, variables)
+
+
+def read_text(path: Path) -> Value | source.Unreadable:
+    """The tree of a file, or what keeps it from being one, told with what else is wrong."""
+    try:
+        return source.read(path)
+    except source.Unreadable as error:
+        return error
 
 
 def edited(
-    tree: Value,
+    text: Value | source.Unreadable,
     path: Path,
     variant: str | None,
     overrides: Sequence[str] = (),
@@ -80,12 +92,36 @@ def edited(
     variables: Mapping[str, object] | None = None,
 ) -> Spec:
     """The spec of a file that has been read, with variant and overrides written in."""
+
+    def written(rest: Salvage) -> Spec:
+        return _written(rest.sound, path, variant, overrides, input, variables, rest.blocks)
+
+    if isinstance(text, source.Unreadable):
+        raise _all_wrong(text, path, written) from None
     try:
-        _, tree = validate(tree)
-    except FormError as error:
-        raise SpecError([*error.diagnostics, *_beyond(error, tree, path)]) from None
-    if wrong := edits.check_variants(tree):
-        raise SpecError(wrong)
+        _, tree = validate(text)
+    except FormError:
+        raise _all_wrong(text, path, written) from None
+    if edits.check_variants(tree):
+        raise _all_wrong(text, path, written)
+    parsed = _written(tree, path, variant, overrides, input, variables)
+    if not parsed.layers and parsed.inputs:
+        raise fail("E504", "this spec has an input but no `layers`", tree.span)
+    if not parsed.layers:
+        raise fail("E504", f"'{path}' has no layers: it only holds blocks, to be brought in by `use`", tree.span)
+    return parsed
+
+
+def _written(
+    tree: source.Mapping,
+    path: Path,
+    variant: str | None,
+    overrides: Sequence[str] = (),
+    input: str | Sequence[int | str] | None = None,
+    variables: Mapping[str, object] | None = None,
+    lost: Container[str] = (),
+) -> Spec:
+    """The spec of a tree of sound form, with variant and overrides written in."""
     entered = None
     if variant is not None:
         entered = Frame(f"variant '{variant}'", source.at(tree, ("variants", variant), key=True))
@@ -94,18 +130,16 @@ def edited(
     tree = edits.with_variables(tree, variables or {})
     if input is not None:
         tree = edits.with_input(tree, input)
-    parsed = parse_file(tree, path, entered)
-    if not parsed.layers and parsed.inputs:
-        raise fail("E504", "this spec has an input but no `layers`", tree.span)
-    if not parsed.layers:
-        raise fail("E504", f"'{path}' has no layers: it only holds blocks, to be brought in by `use`", tree.span)
-    return parsed
+    return parse_file(tree, path, entered, lost)
 
 
-def parse_file(tree: source.Mapping, path: Path, variant: Frame | None = None) -> Spec:
-    """The spec of a whole tree with the blocks it uses. Raises SpecError with all that is wrong in its form."""
+def parse_file(tree: source.Mapping, path: Path, variant: Frame | None = None, lost: Container[str] = ()) -> Spec:
+    """The spec of a whole tree with the blocks it uses; those that are `lost` are known by name alone.
+
+    Raises SpecError with all that is wrong, where anything is with its form.
+    """
     document, tree = validate(tree)
-    parser = Parser()
+    parser = Parser(lost)
     blocks, texts = used_blocks(tree, path, parser)
     lacking = bool(parser.diagnostics)
     own = parse_blocks(tree, document, parser)
@@ -118,31 +152,45 @@ def parse_file(tree: source.Mapping, path: Path, variant: Frame | None = None) -
     for name in blocks.keys() & REGISTRY.keys():  # a word of a plugin: archspec's own words are no blocks of its zoo
         message = f"'{name}' is the block that `use` brings in, and a layer of a plugin"
         parser.error("E522", message, blocks[name].span, "leave out the one or the other")
-    if any(d.code == "E522" for d in parser.diagnostics):
-        raise SpecError(parser.diagnostics)  # whose arguments are meant cannot be told
-    parsed = parse(tree, document, {**blocks, **own}, parser, texts, variant)
+    unclear = (own.keys() & {*blocks, *REGISTRY, *STRUCTURAL}) | (blocks.keys() & REGISTRY.keys())
+    both = {name: replace(b, lost=True) if name in unclear else b for name, b in {**blocks, **own}.items()}
+    parsed = parse(tree, document, both, parser, texts, variant)
     if tree.get("allow") is not None:
         from archspec.rules.file import allow
 
         parser.diagnostics += allow.unknown(tree)
     if parser.diagnostics:
-        words = [d for d in check_words(parsed) if not (lacking and d.code == "E130")]  # it may be what did not come
-        raise SpecError(parser.diagnostics + [d for d in words if d not in parser.diagnostics])
+        more = [d for d in _behind(parsed) if not (lacking and d.code == "E130")]  # it may be what did not come
+        from archspec.salvage import in_order
+
+        raise SpecError(in_order([*parser.diagnostics, *more], str(path)))
     return parsed
 
 
-def _beyond(error: FormError, tree: Value, path: Path) -> list[Diagnostic]:
-    """What else is wrong where the mistakes of form leave the layers readable."""
-    needed = {"", "archspec", "input", "inputs", "use", "vars", "blocks", "layers"}
-    if error.keys & needed or not isinstance(tree, source.Mapping):
-        return []
-    entries = tuple((key, value) for key, value in tree.entries if key.text not in error.keys)
-    if tree.get("layers") is None:
-        return []
+def _all_wrong(text: Value | source.Unreadable, path: Path, written: Callable[[Salvage], Spec]) -> SpecError:
+    """What is wrong with the form of a spec, and with what is written in the rest of it."""
+    from archspec.salvage import in_order, salvaged  # only the mistaken wait for it
+
+    found = list(text.diagnostics) if isinstance(text, source.Unreadable) else []
+    rest = salvaged(text.tree, text.whole) if isinstance(text, source.Unreadable) else salvaged(text)
+    found += rest.found
+    if rest.tree is not None:
+        try:
+            more = _behind(written(rest))
+        except SpecError as error:
+            more = list(error.diagnostics)
+        found += [d for d in more if d.code not in rest.silent]
+    return SpecError(in_order(found, str(path)))
+
+
+def _behind(parsed: Spec) -> list[Diagnostic]:
+    """What is wrong with a spec behind its form: as a network, where it is one."""
+    if not parsed.layers:
+        return check_words(parsed)
     try:
-        build(parse_file(source.Mapping(entries, tree.span), path))
-    except SpecError as more:
-        return list(more.diagnostics)
+        build(parsed)
+    except SpecError as error:
+        return list(error.diagnostics)
     return []
 
 
@@ -170,3 +218,12 @@ def _block_text(spec: Spec, name: str) -> object:
     blocks = spec.tree.get("blocks")
     own = blocks.get(name) if isinstance(blocks, source.Mapping) else None
     return source.to_plain(own if own is not None else spec.block_texts[name])
+
+
+def parse_blocks_alone(tree: Value, path: Path) -> Spec:
+    """The spec of a file that only holds blocks. Raises SpecError with all that is wrong in its form."""
+    try:
+        _, sound = validate(tree)
+    except FormError:
+        raise _all_wrong(tree, path, lambda rest: _written(rest.sound, path, None, lost=rest.blocks)) from None
+    return _written(sound, path, None)

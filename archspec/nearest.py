@@ -31,6 +31,7 @@ def nearest(word: str, known: Iterable[str]) -> list[str]:
 
 def one_slip(a: str, b: str) -> bool:
     """Whether one letter more, less, another one, or two exchanged make one word of the other (Damerau 1964)."""
+    a, b = a.removeprefix("$"), b.removeprefix("$")
     if abs(len(a) - len(b)) > 1 or min(len(a), len(b)) < 2:
         return a == b
     at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

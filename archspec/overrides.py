@@ -7,6 +7,7 @@ misspelt override never passes in silence.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from collections.abc import Mapping as PyMapping
 from collections.abc import Sequence as PySequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from dataclasses import replace
 from archspec import source
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
 from archspec.source import Mapping, Scalar, Sequence, Value
+from archspec.spec import MODIFIERS, ORDER
 
 VARIANT_KEYS = ("name", "cite", "input", "inputs", "defaults", "assert", "outputs")
 
@@ -143,6 +145,8 @@ def _apply(tree: Mapping, path: tuple[str, ...], value: Value, span: Span) -> Ma
         hint = "choose the variant, `SPEC@NAME`, and set the variable itself"
         raise fail("E512", "this has no effect: no variant is chosen", span, hint)
     if tree.get(path[0]) is None:
+        if path[0] in ORDER:
+            raise fail("E512", f"'{path[0]}' is not written in this spec", span, _unwritten(path, ""))
         known = [*names, *tree.keys()]
         raise fail("E512", f"there is no '{path[0]}'", span, did_you_mean(path[0], known, "variables and keys"))
     if path[0] == "blocks" and len(path) == 3 and path[2] not in ("params", "inputs", "outputs", "layers"):
@@ -162,13 +166,44 @@ def _set(tree: Value, path: tuple[str, ...], value: Value, span: Span | None = N
         new = _set(tree.items[i], rest, value, span, f"{walked}.{head}") if rest else value
         return Sequence((*tree.items[:i], new, *tree.items[i + 1 :]), tree.span)  # type: ignore[return-value]
     if not isinstance(tree, Mapping):
-        raise fail("E512", f"'{walked}' is a single value: it has no '{head}' inside", where)
+        raise fail(
+            "E512", f"'{walked}' is a single value: it has no '{head}' inside", where, _whole(head, walked, tree)
+        )
     old = tree.get(head)
     if old is None:
         place = f" in '{walked}'" if walked else ""
+        if head in _language(walked):
+            raise fail("E512", f"'{head}' is not written in '{walked}'", where, _unwritten(path, walked))
         raise fail("E512", f"there is no '{head}'{place}", where, did_you_mean(head, tree.keys(), "keys there"))
     new = _set(old, rest, value, span, f"{walked}.{head}".lstrip(".")) if rest else value
     return Mapping(tuple((k, new if k.text == head else v) for k, v in tree.entries), tree.span)
+
+
+def _language(walked: str) -> Collection[str]:
+    """The keys that may be written at a path: arguments of an operator, modifiers of a layer, or keys of a head."""
+    from archspec.ops import REGISTRY
+
+    around, _, last = walked.rpartition(".")
+    if last in REGISTRY:
+        return REGISTRY[last].model_fields
+    if last.isdecimal():
+        return MODIFIERS
+    return ("from", "was", "only", "weight", "layers") if around == "heads" else ()
+
+
+def _unwritten(path: tuple[str, ...], walked: str) -> str:
+    """What would set a key that the spec could have and has not."""
+    return f"`--set` changes what is written: write `{'.'.join(path)}: …` {'there' if walked else 'into the file'}"
+
+
+def _whole(head: str, walked: str, old: Value) -> str | None:
+    """What would set an argument of an operator whose main argument stands alone."""
+    from archspec.ops import REGISTRY
+
+    word = walked.rpartition(".")[2]
+    if word not in REGISTRY or head not in REGISTRY[word].model_fields or not isinstance(old, Scalar):
+        return None
+    return f"set it whole: `--set '{walked}={{{REGISTRY[word].main}: {old.text}, {head}: …}}'`"
 
 
 def _put(tree: Mapping, key: Scalar, value: Value) -> Mapping:

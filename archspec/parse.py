@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -40,12 +40,14 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
     for item in items:
         if item["type"] == "missing" and item["loc"] in misspelt:
             continue  # it is there, and told as what it is called
+        if isinstance(item["input"], source.Lost):
+            continue  # it could not be read: that has been told
         loc = tuple(part for part in item["loc"] if not _is_machinery(part))
         key = str(loc[-1]) if loc else ""
         hint = None
         if item["type"] == "extra_forbidden":
             message = f"unknown key '{key}'"
-            hint = did_you_mean(key, _keys_beside(model, loc), "keys here")
+            hint = did_you_mean(key, keys_beside(model, loc), "keys here")
         elif item["type"] == "missing":
             message = f"the key '{key}' is missing"
             hint = "a spec begins with `archspec: 1`, the version of the language" if loc == ("archspec",) else None
@@ -64,6 +66,9 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
         else:
             where = f"'{'.'.join(map(str, loc))}' " if loc else ""
             message = f"{where}{_wording(item)}, got {as_written(item['input'])}"
+            if item["type"] == "literal_error" and isinstance(item["input"], str):
+                words = re.findall(r"'([^']*)'", item["ctx"]["expected"])
+                hint = did_you_mean(item["input"], words, "words") if words else None
             if loc == ("input",) and re.fullmatch(r"\d+(\s*[x×,]\s*\d+)+", str(item["input"])):
                 hint = f"input: [{', '.join(re.findall('[0-9]+', item['input']))}]"
         at_key = item["type"] == "extra_forbidden" or "[key]" in item["loc"]
@@ -96,7 +101,8 @@ def _key_loc(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return tuple("assert" if part == "assert_" else "from" if part == "from_" else part for part in loc)
 
 
-def _keys_beside(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+def keys_beside(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """The keys that may stand where an error is."""
     if len(loc) >= 3 and loc[0] == "blocks":
         model = BlockDocument
     elif len(loc) >= 3 and loc[0] == "heads":
@@ -124,8 +130,10 @@ def _wording(item: Any) -> str:
 class Parser:
     """Turns lists of layers into `Layer`s, collecting what is wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, lost: Container[str] = ()) -> None:
         self.diagnostics: list[Diagnostic] = []
+        self.lost = lost
+        """Blocks that are known by name alone."""
 
     def error(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
         self.diagnostics.append(Diagnostic(code, message, span, hint))
@@ -133,20 +141,23 @@ class Parser:
     def layers(self, value: Value) -> tuple[Layer, ...]:
         """The layers of a list; a `$name` alone stands for a parameter that holds layers."""
         if not isinstance(value, source.Sequence):
-            self.error("E102", "layers are a list: each begins with '- '", value.span)
-            return ()
-        found = (self.layer(item) for item in value.items)
-        return tuple(layer for layer in found if layer is not None)
+            if not source.is_lost(value):
+                self.error("E102", "layers are a list: each begins with '- '", value.span)
+            return (_lost(value),)
+        return tuple([self.layer(item) for item in value.items])
 
-    def layer(self, value: Value) -> Layer | None:
+    def layer(self, value: Value) -> Layer:
+        """One entry of a list; one that cannot be read is `lost`, and only holds its place."""
         if isinstance(value, Scalar):
+            if source.is_lost(value):
+                return _lost(value)
             if not isinstance(value.value, str):
                 self.error("E102", f"{value.text} is not a layer", value.span)
-                return None
+                return _lost(value)
             return self._with_body(Layer(value.value, value.span), None)
         if isinstance(value, source.Sequence):
             self.error("E102", "a list within a list of layers", value.span, "write `- layers: […]` for a group")
-            return None
+            return _lost(value)
         words = [key for key, _ in value.entries if key.text not in MODIFIERS]
         if len(words) != 1:
             if words:
@@ -156,18 +167,20 @@ class Parser:
             else:
                 hint = "modifiers stand under the layer they belong to, without a '- ' of their own"
                 self.error("E102", "this entry names no layer, only modifiers", value.span, hint)
-            return None
+            return _lost(value)
         word = words[0]
         name = value.get("name")
         if name is not None and not isinstance(name, Scalar):
             self.error("E103", "a name is text", name.span, "name: stem; in a loop `p$level` names each instance")
-            name = None
-        each = value.get("each")
+            name = source.lost(name.span)
+        each, lost = value.get("each"), False
         if each is not None and not isinstance(each, source.Mapping):
-            self.error("E104", "`each` is a mapping of variables to lists", each.span, "each: {width: [64, 128]}")
-            each = None
+            if not source.is_lost(each):
+                self.error("E104", "`each` is a mapping of variables to lists", each.span, "each: {width: [64, 128]}")
+            each, lost = None, True
         if each is not None and value.get("repeat") is not None:
             self.error("E104", "`repeat` and `each` on one layer", value.span, "nest them: loops cross by nesting")
+            lost = True
         join = value.get("join")
         if join is not None and word.text != "branches":
             key = value.key("join")
@@ -176,11 +189,12 @@ class Parser:
             word.text, word.span, value.get(word.text), name, value.get("from"),
             value.get("when"), value.get("repeat"), each, join, self._own(value), self._was(value),
         )  # fmt: skip
-        return self._with_body(layer, layer.args)
+        held = self._with_body(layer, layer.args)
+        return replace(held, lost=True) if lost else held
 
     def _own(self, value: source.Mapping) -> bool:
         own = value.get("own")
-        if own is None:
+        if own is None or source.is_lost(own):
             return False
         if not isinstance(own, Scalar) or not isinstance(own.value, bool):
             self.error(
@@ -191,7 +205,9 @@ class Parser:
 
     def _was(self, value: source.Mapping) -> Value | None:
         was = value.get("was")
-        if was is None or _is_names(was):
+        if was is None or source.is_lost(was):
+            return None
+        if _is_names(was):
             return was
         if isinstance(was, source.Mapping) and was.entries and all(_is_names(old) for _, old in was.entries):
             return was
@@ -199,58 +215,76 @@ class Parser:
         self.error("E174", "`was` is the name that this layer had, or a list of names", was.span, hint)
         return None
 
-    def _with_body(self, layer: Layer, args: Value | None) -> Layer | None:
+    def _with_body(self, layer: Layer, args: Value | None) -> Layer:
         """The layer with what stands inside it parsed, where its word holds layers."""
+        if source.is_lost(args):
+            return replace(layer, lost=True)
         if layer.word in ("act", "share"):
             what, example = ("an activation", "act: relu") if layer.word == "act" else ("a part", "share: encoder")
             if args is None or (layer.word == "share" and not isinstance(args, Scalar)):
                 self.error("E102", f"`{layer.word}` needs the name of {what}", layer.span, f"- {example}")
-                return None
+                return replace(layer, lost=True)
             return layer
         if layer.word not in STRUCTURAL:
             return layer
         if args is None:
             self.error("E102", f"`{layer.word}` needs a list of layers", layer.span)
-            return None
+            return replace(layer, lost=True)
         if layer.word in ("layers", "map"):
             return replace(layer, body=self.layers(args))
         if layer.word == "branches":
             return self._branches(layer, args)
         return self._residual(layer, args)
 
-    def _branches(self, layer: Layer, args: Value) -> Layer | None:
+    def _branches(self, layer: Layer, args: Value) -> Layer:
         if not isinstance(args, source.Sequence) or not args.items:
             self.error("E105", "`branches` is a list: each branch a list of layers or a group", args.span)
-            return None
-        if layer.join is None:
+            return replace(layer, lost=True)
+        only = args.items[0]
+        looped = isinstance(only, source.Mapping) and ("each" in only or "repeat" in only)
+        if len(args.items) == 1 and not looped and not source.is_lost(only):
+            hint = "layers in a row are a list; a branch that hands its input on is `[]`"
+            self.error("E178", "`branches` with a single branch: there is nothing to join", layer.span, hint)
+        elif layer.join is None:
             self.error("E105", "these branches have no `join`", layer.span, f"join: {', '.join(JOINS)}")
         branches: list[Layer] = []
         for item in args.items:
             if isinstance(item, source.Sequence):
                 branches.append(Layer("layers", item.span, item, body=self.layers(item)))
-            elif (one := self.layer(item)) is not None:
-                is_group = one.word == "layers"
+            else:
+                one = self.layer(item)
+                is_group = one.word == "layers" and not one.lost
                 branches.append(one if is_group else Layer("layers", one.span, item, body=(one,)))
         return replace(layer, branches=tuple(branches))
 
-    def _residual(self, layer: Layer, args: Value) -> Layer | None:
+    def _residual(self, layer: Layer, args: Value) -> Layer:
+        body = args.get("body") if isinstance(args, source.Mapping) else args
+        if isinstance(body, source.Sequence) and not body.items:
+            hint = "residual: [conv: …]; to double a tensor, `scale: 2`"
+            self.error("E177", "a residual without layers adds a tensor to itself", layer.span, hint)
         if isinstance(args, source.Sequence):
             return replace(layer, body=self.layers(args))
         if not isinstance(args, source.Mapping):
             self.error("E106", "`residual` is a list of layers, or {body: […], shortcut: …}", args.span)
-            return None
+            return replace(layer, lost=True)
         for key, _ in args.entries:
             if key.text not in ("body", "shortcut"):
                 hint = did_you_mean(key.text, ("body", "shortcut"))
                 self.error("E101", f"unknown key '{key.text}' in residual", key.span, hint)
-        body = args.get("body")
         if body is None:
-            hint = "residual: {body: [conv: …], shortcut: project}; or the layers alone, `residual: [conv: …]`"
-            self.error("E106", "this residual has no `body`", layer.span, hint)
-            return None
+            if not any(suggest(key.text, ("body",)) for key, _ in args.entries):  # it is there, under another name
+                hint = "residual: {body: [conv: …], shortcut: project}; or the layers alone, `residual: [conv: …]`"
+                self.error("E106", "this residual has no `body`", layer.span, hint)
+            return replace(layer, lost=True)
         shortcut = args.get("shortcut")
         inside = self.layers(shortcut) if isinstance(shortcut, source.Sequence) else ()
         return replace(layer, body=self.layers(body), shortcut=shortcut, shortcut_layers=inside)
+
+
+def _lost(value: Value) -> Layer:
+    """The place of an entry that cannot be read, under its name where it has one."""
+    name = value.get("name") if isinstance(value, source.Mapping) else None
+    return Layer("", value.span, name=name if isinstance(name, Scalar) else None, lost=True)
 
 
 def _beside(word: str, other: str) -> str:
@@ -266,34 +300,36 @@ def _beside(word: str, other: str) -> str:
 def _is_names(value: Value) -> bool:
     """Whether a value is text, or a list of texts."""
     items = value.items if isinstance(value, source.Sequence) else (value,)
-    return bool(items) and all(isinstance(item, Scalar) and not isinstance(item.value, bool) for item in items)
+    return bool(items) and all(isinstance(item, Scalar) and isinstance(item.value, str) for item in items)
 
 
 def validate(tree: Value) -> tuple[Document, source.Mapping]:
     """The document of a whole file. Raises SpecError with every structural mistake, placed."""
     if not isinstance(tree, source.Mapping):
-        raise SpecError(Diagnostic("E101", "a spec is a mapping that begins with `archspec: 1`", tree.span))
+        raise FormError([Diagnostic("E101", "a spec is a mapping that begins with `archspec: 1`", tree.span)])
     if tree.get("archspec") is None and {"model", "train"} <= {*tree.keys()}:
         hint = "`archspec train` carries it out; the spec is what its `model` names"
-        raise FormError([Diagnostic("E101", "this is a run file, not a spec", tree.span, hint)], frozenset([""]))
-    known = _keys_beside(Document, ())
+        told = Diagnostic("E101", "this is a run file, not a spec", tree.span, hint)
+        raise FormError([told], [("run_file", ())])
+    known = keys_beside(Document, ())
     unknown = [key for key, _ in tree.entries if key.text not in known]
     if len(unknown) > MAX_TOLD:
         message = f"unknown key '{unknown[0].text}', and {len(unknown) - 1:,} more: this is no spec"
-        raise FormError([Diagnostic("E101", message, unknown[0].span)], frozenset([""]))
+        raise FormError([Diagnostic("E101", message, unknown[0].span)], [("no_spec", ())])
     try:
         return Document.model_validate(source.to_plain(tree)), tree
     except ValidationError as error:
-        keys = frozenset(str(item["loc"][0]) if item["loc"] else "" for item in error.errors(include_url=False))
-        raise FormError(explain(error, tree, Document), keys) from None
+        items = error.errors(include_url=False)
+        places = [(item["type"], tuple(map(str, _key_loc(item["loc"])))) for item in items]
+        raise FormError(explain(error, tree, Document), places) from None
 
 
 class FormError(SpecError):
-    """A document whose form is wrong, and the top-level keys it is wrong in."""
+    """A document whose form is wrong, and where: what pydantic calls each error, and the keys on the way to it."""
 
-    def __init__(self, diagnostics: Iterable[Diagnostic], keys: frozenset[str]):
+    def __init__(self, diagnostics: Iterable[Diagnostic], places: Iterable[tuple[str, tuple[str, ...]]] = ()):
         super().__init__(diagnostics)
-        self.keys = keys
+        self.places = tuple(places)
 
 
 _OTHER_TYPE_NAMES = {
@@ -331,6 +367,7 @@ def parse_blocks(tree: source.Mapping, document: Document, parser: Parser) -> di
             tuple(inputs) if isinstance(inputs, list) else inputs,
             _named(value.get("outputs")),
             parser.layers(layers),
+            key.text in parser.lost,
         )
     return found
 
@@ -389,6 +426,7 @@ def parse(
         outputs=_named(tree.get("outputs")),
         asserts=tuple(_assertion(item) for item in asserts.items) if isinstance(asserts, source.Sequence) else (),
         block_texts=block_texts or {},
+        mistakes=frozenset((d.code, str(d.span)) for d in parser.diagnostics),
         variant=variant,
     )
 

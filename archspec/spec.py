@@ -110,6 +110,8 @@ class Layer:
     branches: tuple[Layer, ...] = ()
     shortcut: Value | None = None
     shortcut_layers: tuple[Layer, ...] = ()
+    lost: bool = False
+    """Whether it could not be read: what was wrong has been told."""
 
     @property
     def modified(self) -> bool:
@@ -128,6 +130,8 @@ class Block:
     inputs: Literal["many"] | tuple[str, ...] | None
     outputs: Mapping[str, Value] | None
     layers: tuple[Layer, ...]
+    lost: bool = False
+    """Whether its form is wrong, so that nothing can be said of those who call it."""
 
     @property
     def main(self) -> str | None:
@@ -163,6 +167,8 @@ class Spec:
     """Each with True where it was written `always:` and so holds under overrides too."""
     block_texts: Mapping[str, Value] = field(default_factory=dict)
     """Used blocks as they were written, by name."""
+    mistakes: frozenset[tuple[str, str]] = frozenset()
+    """Code and place of what is wrong with its form, and has been told."""
     variant: Frame | None = None
     """The variant that was written in, and where it stands: the outermost step of every trail."""
 

@@ -57,7 +57,7 @@ def locate(spec: str | Path) -> tuple[Path, str | None]:
         return path, variant or None  # a folder, a pipe: who opens it tells
     if entry is None:
         known = [e.name for e in entries()]
-        hint = f"{did_you_mean(name, known, 'networks')} (`archspec list` shows all; a path works too)"
+        hint = did_you_mean(name, known, "networks") + " (`archspec list` shows all; a path works too)"
         raise fail("E501", f"there is no network '{name}'", hint=hint)
     return entry.path, variant or entry.variant
 

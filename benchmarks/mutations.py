@@ -26,7 +26,7 @@ from pathlib import Path
 
 import archspec
 from archspec import source
-from archspec.errors import Diagnostic, Span, SpecError
+from archspec.errors import Diagnostic, Span, SpecError, Suggestion
 from archspec.ops import REGISTRY
 from archspec.ops.act import ACTIVATIONS
 from archspec.source import Mapping, Scalar, Sequence, Value
@@ -383,7 +383,7 @@ def tried(mutant: Mutant, folder: Path) -> Tally:
         if not tally.right:
             tally.examples.append(("not recognised", mutant, str(found[0])))
     for d in found[:3]:
-        for fix in d.fixes:
+        for fix in () if isinstance(d.hint, Suggestion) else d.fixes:  # a word that is near is a guess, not tried
             tally.offered += 1
             path.write_text(fix.applied(mutant.text.decode()), encoding="utf-8", newline="")
             left = [e for e in _errors(path) if e.code != "E401"]  # counts that were asserted may well have changed

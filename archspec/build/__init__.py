@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from archspec.build import loops
+from archspec.build import loops, paths
 from archspec.build.bind import arguments, check_defaults, operator_called
 from archspec.build.expand import MAX_DIAGNOSTICS, Expansion, unknown_word
 from archspec.build.flow import BROKEN, Broken, Flow, Named, Names, Overflow
@@ -54,10 +54,10 @@ def assemble(expansion: Expansion) -> Graph:
         renamed = expansion.renames.settled(expansion)
     except Overflow as error:
         raise SpecError(_in_order(expansion) or error.diagnostics) from None
-    if not expansion.diagnostics and len(expansion.nodes) == len(spec.inputs):
+    if not expansion.diagnostics and expansion.complete and len(expansion.nodes) == len(spec.inputs):
         message = "this network has no layers: every one is left out or empty"
         expansion.report(SpecError(Diagnostic("E162", message, spec.tree.span)), top)
-    if not expansion.diagnostics:
+    if not expansion.diagnostics and expansion.complete:
         _keep(expansion, unknown_variables(spec))
     if expansion.diagnostics:
         raise SpecError(_in_order(expansion))
@@ -89,10 +89,12 @@ def check_words(spec: Spec) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     stretches = [spec.layers, *(h.layers for h in spec.heads), *(b.layers for b in spec.blocks.values())]
     for layer in (layer for stretch in stretches for layer in walk(stretch)):
-        if layer.word in STRUCTURAL or layer.word.startswith("$"):
+        if layer.word in STRUCTURAL or layer.word.startswith("$") or not layer.word:
             continue
         try:
             _check_call(layer, spec)
+        except Broken:
+            continue
         except SpecError as error:
             found += error.diagnostics
         if len(found) >= MAX_DIAGNOSTICS:
@@ -103,6 +105,8 @@ def check_words(spec: Spec) -> list[Diagnostic]:
 def _check_call(layer: Layer, spec: Spec) -> None:
     if layer.word in spec.blocks:
         block = spec.blocks[layer.word]
+        if block.lost:
+            return
         arguments(block.name, block.main, list(block.params), layer.args, layer.span)
     elif (cls := operator_called(layer.word)) is not None:
         arguments(cls.word, cls.main, list(cls.model_fields), layer.args, layer.span)
@@ -123,6 +127,8 @@ def _variables(expansion: Expansion, top: Place) -> None:
                 message = f"'{name}' is the language's own: choose another name"
                 raise SpecError(Diagnostic("E143", message, key.span if key else value.span))
             top.variables[name] = top.evaluate(value, Flow(()))
+        except Broken:
+            expansion.failed.add(name)
         except Overflow:
             raise
         except SpecError as error:
@@ -146,6 +152,8 @@ def _defaults(expansion: Expansion, top: Place) -> None:
                 continue  # told by check_defaults
             try:
                 expansion.defaults.setdefault(word, {})[key] = (top.evaluate(value, Flow(())), value)
+            except Broken:
+                continue
             except SpecError as error:
                 expansion.report(error, top)
 
@@ -187,7 +195,8 @@ def _head(expansion: Expansion, top: Place, name: str, outputs: dict[str, Tap]) 
         if name in top.names.own or name in outputs:
             message = f"a head called '{name}' would hide the layer or output of that name"
             raise SpecError(Diagnostic("E113", message, head.span, "choose another name"))
-        flow = top.reference(head.origin, BROKEN)
+        paths.own(name, head.span)
+        flow = paths.taken(expansion, head.origin, BROKEN, top)
         place = expansion.enter(name, head.span, "head", top)
         place.phase = phase
         out = expansion.run(head.layers, flow, place)
@@ -200,19 +209,20 @@ def _head(expansion: Expansion, top: Place, name: str, outputs: dict[str, Tap]) 
         top.names.own[name] = Named(out, place.names.own)
         expansion.renames.note(expansion, head.was, name, flow, top)
     except Broken:
-        pass
+        top.names.own.setdefault(name, Named(BROKEN))
     except SpecError as error:
         expansion.report(error, top)
+        top.names.own.setdefault(name, Named(BROKEN))
     return Head(name, phase, head.weight)
 
 
 def _scopes(expansion: Expansion) -> dict[str, Scope]:
     """The scopes that hold at least one node, in the order of their first."""
-    held: dict[str, Scope] = {}
+    paths = {"": None}
     for name in expansion.nodes:
-        parts = name.split(".")
-        for i in range(1, len(parts)):
-            path = ".".join(parts[:i])
-            if path not in held and path in expansion.scopes:
-                held[path] = expansion.scopes[path]
-    return held
+        path, around = name.rpartition(".")[0], []
+        while path not in paths:
+            around.append(path)
+            path = path.rpartition(".")[0]
+        paths |= dict.fromkeys(reversed(around))
+    return {path: expansion.scopes[path] for path in paths if path in expansion.scopes}

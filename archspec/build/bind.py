@@ -11,11 +11,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from archspec import source
-from archspec.build.flow import Flow
+from archspec.build.flow import Broken, Flow
 from archspec.build.place import Passed
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
 from archspec.expressions import plain
 from archspec.ops import REGISTRY
+from archspec.ops.act import ACTIVATIONS
 from archspec.ops.arguments import as_written
 from archspec.ops.base import Operator, OperatorError
 from archspec.source import Scalar, Value
@@ -25,9 +26,12 @@ MAX_UNKNOWN = 100
 
 
 def arguments(word: str, main: str | None, known: Collection[str], args: Value | None, span: Span) -> dict[str, Value]:
-    """The arguments of a call by name; the main one may stand alone. Raises SpecError E301 for unknown keys."""
+    """The arguments of a call by name; the main one may stand alone. Raises SpecError E301 for unknown keys,
+    Broken where they could not be read."""
     if args is None:
         return {}
+    if source.is_lost(args):
+        raise Broken
     if not isinstance(args, source.Mapping):
         if main is None:
             takes = f"it takes {', '.join(known)}" if known else "it takes no arguments"
@@ -167,6 +171,8 @@ def _meant(item: Any, variables: Container[str]) -> str | None:
         return None
     if word in variables:
         return f"the variable is written `${word}`"
+    if item["type"] in ("bool_type", "bool_parsing"):
+        context = {"words": ("true", "false")}
     known = context.get("words") or re.findall(r"'([^']*)'", str(context.get("expected", "")))
     hint = did_you_mean(word, known, "words")
     return hint if hint.startswith("did you mean") else None
@@ -181,6 +187,18 @@ def _sentence(reasons: list[str]) -> str:
     ]
     short = list(dict.fromkeys(cleaned))[:4]
     return "should be " + " or ".join(short)
+
+
+_CALL = re.compile(r"(\w+)\(([^()=,]*)\)")
+
+
+def called(args: Value) -> str | None:
+    """How an activation is written that stands there as a call: `leaky_relu(0.1)`."""
+    call = _CALL.fullmatch(args.text) if isinstance(args, Scalar) else None
+    if call is None or call[1] not in ACTIVATIONS:
+        return None
+    main = REGISTRY[call[1]].main
+    return f"`act: {{{call[1]}: {{{main}: {call[2]}}}}}`" if main and call[2].strip() else f"`act: {call[1]}`"
 
 
 def shown(value: object) -> str:

@@ -109,7 +109,7 @@ BROKEN = Flow((NOWHERE,))
 
 def bundle(flows: list[Flow], names: tuple[str, ...] = ()) -> Flow:
     """All ports of several flows, one after another."""
-    return Flow(tuple(port for flow in flows for port in flow.ports), names)
+    return Flow(tuple([port for flow in flows for port in flow.ports]), names)
 
 
 @dataclass(slots=True)
@@ -132,6 +132,10 @@ class Names:
     around: Names | None = None
     left_out: set[str] = field(default_factory=set)
     """Names of entries whose `when` is false."""
+    incomplete: bool = False
+    """Whether a layer in error may have brought more names: what is unknown here may be one of them."""
+    miscounted: bool = False
+    """Whether a layer's word is unknown: names that number the layers of a word may be others."""
 
     def find(self, name: str) -> Named | None:
         scope: Names | None = self
@@ -143,6 +147,9 @@ class Names:
 
     def enter(self, path: str, named: Named) -> None:
         """Make a name known. A path leads through groups; their output is what was entered in them last."""
+        if "." not in path:
+            self.own[path] = named
+            return
         *around, last = path.split(".")
         inside = self.own
         for part in around:
@@ -166,6 +173,15 @@ class Names:
                 break
             inside = found.inside
         return ".".join(walked)
+
+    def lacking(self, name: str) -> bool:
+        """Whether a name that is not in sight may be that of a layer in error."""
+        scope: Names | None = self
+        while scope is not None:
+            if scope.incomplete or (scope.miscounted and name[-1:].isdecimal()):
+                return True
+            scope = scope.around
+        return False
 
     def outermost(self) -> Names:
         """The names of the network's own list, or inside a block of the block's: where `.stem` is looked for."""
@@ -208,6 +224,8 @@ class Names:
         """Everything a path names; what lies inside a layer in error is in error too."""
         first, *rest = path.removeprefix(".").split(".")
         start = self.outermost().own.get(first) if path.startswith(".") else self.find(first)
+        if start is None and self.lacking(first):
+            return [Named(BROKEN)]
         found = [start] if start else []
         for part in rest:
             if any(named.flow.broken for named in found):

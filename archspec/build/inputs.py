@@ -15,7 +15,7 @@ from archspec.graph import Node, Tap
 from archspec.ops.arguments import LARGEST
 from archspec.ops.base import OperatorError
 from archspec.ops.shape import Input
-from archspec.source import Scalar, Value
+from archspec.source import Scalar, Value, is_lost
 
 SYMBOL = re.compile(r"[A-Z][A-Za-z0-9_]*")
 _ONE = Fraction(1)
@@ -30,7 +30,7 @@ def input_flow(expansion: Expansion, top: Place) -> Flow:
         wrong: list[Diagnostic] = []
         try:
             shape = tuple(_size(item, i, top, expansion, wrong) for i, item in enumerate(sizes.items))
-            if wrong:
+            if wrong or any(is_lost(item) for item in sizes.items):
                 raise SpecError(wrong)
             op = Input(shape=shape)
             expansion.nodes[name] = Node(name, op, (), sizes.span)
@@ -50,6 +50,8 @@ def input_flow(expansion: Expansion, top: Place) -> Flow:
 
 def _size(item: Value, position: int, top: Place, expansion: Expansion, wrong: list[Diagnostic]) -> int:
     """One axis of an input; what is wrong with it joins what is wrong with the others."""
+    if is_lost(item):
+        return 1
     try:
         symbols = _symbols(item, top)
         if symbols:

@@ -41,13 +41,13 @@ def branches(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> Fl
 
 def _branch(expansion: Expansion, branch: Layer, flow: Flow, place: Place) -> list[tuple[str, Flow]]:
     """The outputs of one written branch by name: several where it is a loop, none where `when` is false."""
-    one = replace(branch, name=None, repeat=None, each=None)
     if branch.repeat is None and branch.each is None:
         place.counts["branch"] += 1
         name = place.text(branch.name, flow) if branch.name else f"branch{place.counts['branch']}"
         if branch.name is not None:
             expansion.check_name(name, branch.name.span, place)
-        return _built(expansion, one, name, flow, place, place)
+        return _built(expansion, branch, name, flow, place, place)
+    one = replace(branch, name=None, repeat=None, each=None)
     found = []
     own = loops.names_each(branch)
     for name, here in loops.instances(expansion, branch, flow, place):
@@ -147,7 +147,7 @@ def _shortcut_kind(layer: Layer, flow: Flow, place: Place) -> str:
     value = place.evaluate(layer.shortcut, flow) if isinstance(layer.shortcut, Scalar) else None
     if not isinstance(value, str) or value not in SHORTCUTS:
         shown = layer.shortcut.text if isinstance(layer.shortcut, Scalar) else "this"
-        hint = f"{did_you_mean(shown, SHORTCUTS, 'shortcuts')}; or a list of layers"
+        hint = did_you_mean(shown, SHORTCUTS, "shortcuts") + "; or a list of layers"
         raise SpecError(Diagnostic("E106", f"'{shown}' is not a shortcut", layer.shortcut.span, hint))
     return value
 

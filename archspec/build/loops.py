@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from archspec import source
-from archspec.build import bind, least
+from archspec.build import bind, least, paths
 from archspec.build.flow import BROKEN, Broken, Flow, Named, Overflow
 from archspec.build.place import Place
 from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
@@ -167,7 +167,7 @@ def chain(expansion: Expansion, layer: Layer, word: str, derived: str, flow: Flo
     """A loop in a list: each instance takes what the one before it gives, the first what `from` names."""
     each_enters = uses(layer.origin, loop_variables(layer))
     if layer.origin is not None and not each_enters:
-        flow = place.reference(layer.origin, flow)
+        flow = paths.taken(expansion, layer.origin, flow, place)
     one = replace(layer, name=None, repeat=None, each=None, was=None, origin=layer.origin if each_enters else None)
     if names_each(layer):
         for name, here in instances(expansion, layer, flow, place):

@@ -2,15 +2,52 @@
 
 from __future__ import annotations
 
-from archspec.build.flow import Flow, Named
+from collections.abc import Container
+from typing import TYPE_CHECKING
+
+from archspec.build.flow import BROKEN, Broken, Flow, Named
 from archspec.build.place import Place
 from archspec.errors import Diagnostic, Span, SpecError
 from archspec.graph import Scope
 from archspec.ops import REGISTRY
-from archspec.spec import STRUCTURAL
+from archspec.source import Value
+from archspec.spec import STRUCTURAL, Layer
+
+if TYPE_CHECKING:
+    from archspec.build.expand import Expansion
 
 MAX_NAME = 200
+MEMBERS = frozenset(
+    (  # noqa: SIM905
+        "T_destination _apply _backward_hooks _backward_pre_hooks _buffers _call_impl _compiled_call_impl "
+        "_forward_hooks _forward_hooks_always_called _forward_hooks_with_kwargs _forward_pre_hooks "
+        "_forward_pre_hooks_with_kwargs _get_backward_hooks _get_backward_pre_hooks _get_name _is_full_backward_hook "
+        "_load_from_state_dict _load_state_dict_post_hooks _load_state_dict_pre_hooks "
+        "_maybe_warn_non_full_backward_hook _modules _named_members _non_persistent_buffers_set _parameters "
+        "_register_load_state_dict_pre_hook _register_state_dict_hook _replicate_for_data_parallel _save_to_state_dict "
+        "_slow_forward _state_dict_hooks _state_dict_pre_hooks _version _wrapped_call_impl add_module apply bfloat16 "
+        "buffers call_super_init children compile cpu cuda double dump_patches eval extra_repr float forward "
+        "get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules mtia named_buffers "
+        "named_children named_modules named_parameters parameters register_backward_hook register_buffer "
+        "register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook "
+        "register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter "
+        "register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule "
+        "share_memory state_dict to to_empty train training type xpu zero_grad"
+    ).split()
+)
+"""What every module of torch has already: `torch.nn.Module` as of torch 2, which no layer can be called."""
 CLASH = "rename one; in a loop, a variable of the loop in the name makes it unique"
+
+
+def taken(expansion: Expansion, origin: Value, flow: Flow, place: Place) -> Flow:
+    """What a `from` names; where that is in error, a broken flow: what it would enter is looked at all the same."""
+    try:
+        return place.reference(origin, flow)
+    except Broken:
+        return BROKEN
+    except SpecError as error:
+        expansion.report(error, place)
+        return BROKEN
 
 
 def check(name: str, span: Span, place: Place) -> None:
@@ -23,12 +60,21 @@ def check(name: str, span: Span, place: Place) -> None:
         if "." in name:
             hint = "a path is names with a dot between two; behind the first one numbers may stand too"
         raise SpecError(Diagnostic("E112", f"'{name}' is not a name", span, hint))
+    own(name, span)
     clash = place.names.clash(name)
     if clash == name:
         raise SpecError(Diagnostic("E113", f"two layers of this list are called '{name}'", span, CLASH))
     if clash is not None:
         message = f"'{clash}' is a layer of this list: the path '{name}' does not lead into it"
         raise SpecError(Diagnostic("E113", message, span, "put the layer in that group, or choose another name"))
+
+
+def own(name: str, span: Span) -> None:
+    """Refuse names that modules of torch have for themselves. Raises SpecError E710."""
+    taken = next((part for part in name.split(".") if part in MEMBERS), None)
+    if taken is not None:
+        message = f"no layer can be called '{name}': '{taken}' is a member of every torch module"
+        raise SpecError(Diagnostic("E710", message, span, f"another name, such as '{taken}_1'"))
 
 
 def _is_word(part: str) -> bool:
@@ -40,10 +86,26 @@ def _is_path(name: str) -> bool:
     return _is_word(first) and all(_is_word(part) or (part.isascii() and part.isdecimal()) for part in rest)
 
 
-def known(name: str, flow: Flow, place: Place) -> None:
-    """Make a name known whose layer is in error."""
+def broken(layer: Layer, blocks: Container[str], place: Place) -> None:
+    """Make the name of a layer in error known, or that a name is unknown: those who use it are not errors too."""
+    looped = layer.repeat is not None or layer.each is not None
+    if not layer.word or layer.word.startswith("$"):
+        place.names.incomplete = True  # it may be several layers
+    elif layer.word not in REGISTRY and layer.word not in STRUCTURAL and layer.word not in blocks:
+        place.names.miscounted = True
+    if layer.name is not None:
+        try:
+            name = place.text(layer.name, BROKEN)
+        except (SpecError, Broken):
+            place.names.incomplete = True
+            return
+    elif layer.word in ("branches", "residual") and not looped:
+        place.names.incomplete |= layer.lost  # what is inside has its names in this list
+        return
+    else:
+        name = f"{layer.word}{place.counts[layer.word]}"
     if place.names.clash(name) is None:
-        place.names.enter(name, Named(flow))
+        place.names.enter(name, Named(BROKEN))
 
 
 def enter(name: str, named: Named, span: Span, place: Place, scopes: dict[str, Scope]) -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from archspec.build.flow import Broken, Flow, Names, Overflow
 from archspec.effort import MAX_ITEMS_IN_ALL, exhausted, spend
 from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
-from archspec.expressions import collected, interpolate, parse_expression, plain
+from archspec.expressions import collected, evaluate, interpolate, parse_expression, plain
 from archspec.graph import Phase
 from archspec.ops.arguments import as_written
-from archspec.source import Scalar, Sequence, Value
+from archspec.source import Lost, Scalar, Sequence, Value
 from archspec.spec import Layer
 
 MAX_DEPTH = 64
@@ -72,9 +72,9 @@ class Place:
     def inner(self, segment: str, span: Span, what: str, variables: Mapping[str, object] | None = None) -> Place:
         """The list inside a group or instance: sees this one's names and variables."""
         path = self.join(segment)
-        seen = self.variables if variables is None else {**self.variables, **variables}
+        seen = {**self.variables, **(variables or {})}
         frame = Frame(f"{what} {path}", span, self.trail)
-        return self._deeper(Place(path, Names(around=self.names), dict(seen), self.inside, self.phase, frame), span)
+        return self._deeper(Place(path, Names(around=self.names), seen, self.inside, self.phase, frame), span)
 
     def block(self, segment: str, span: Span, word: str, variables: dict[str, object], flow: Flow) -> Place:
         """The list inside a block: sees its parameters alone."""
@@ -106,6 +106,8 @@ class Place:
     def evaluate(self, value: Value, flow: Flow) -> object:
         """What a value means here: text is an expression, collections item by item."""
         if isinstance(value, Scalar):
+            if isinstance(value.value, Lost):
+                raise Broken
             if not isinstance(value.value, str):
                 return value.value if not isinstance(value.value, float) else _exact(value, self.scope(flow))
             if value.value.startswith("$"):  # most are a variable and no more: `$out`
@@ -113,7 +115,7 @@ class Place:
                 if type(held) in _AS_THEY_ARE:
                     return held
             try:
-                found = parse_expression(value.value, value.span).evaluate(self.scope(flow))
+                found = evaluate(value.value, value.span, self.scope(flow))
             except SpecError as error:
                 raise self._stopped(error) if exhausted() else error from None
             if isinstance(found, list):
@@ -137,7 +139,10 @@ class Place:
 
     def text(self, value: Scalar, flow: Flow) -> str:
         """A name with its `$l` and `${…}` replaced."""
-        return interpolate(str(value.text), value.span, self.scope(flow))
+        if isinstance(value.value, Lost):
+            raise Broken
+        text = str(value.text)
+        return interpolate(text, value.span, self.scope(flow)) if "$" in text else text
 
     def reference(self, value: Value, flow: Flow) -> Flow:
         """The tensors that a reference names: a word is a layer, `$skip` a variable that holds one."""
@@ -223,4 +228,4 @@ class Place:
 
 def _exact(value: Scalar, scope: dict[str, object]) -> object:
     """A decimal as the exact fraction it was written as."""
-    return parse_expression(value.text, value.span).evaluate(scope)
+    return evaluate(value.text, value.span, scope)

@@ -68,7 +68,7 @@ class Renames:
         if not self.claims:
             return {}
         paths = {path for name in expansion.nodes for path in _prefixes(name)}
-        complete = not expansion.diagnostics
+        complete = expansion.complete and not expansion.diagnostics
         found = {}
         for former, claim in self.claims.items():
             wrong = None

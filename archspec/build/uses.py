@@ -59,7 +59,7 @@ def _collect(
     items = use.items if isinstance(use, source.Sequence) else (use,) if isinstance(use, Scalar) else ()
     named: dict[str, Scalar] = {}
     for item in items:
-        if isinstance(item, Scalar):
+        if isinstance(item, Scalar) and not source.is_lost(item):
             named.setdefault(item.text, item)
     if len(named) > MAX_FILES:
         assert use is not None

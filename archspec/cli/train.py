@@ -13,10 +13,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     settings(parser, "train.epochs=3")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run directory: a new one (runs/NAME-N)")
     parser.add_argument("--resume", action="store_true", help="go on from what DIR holds, or begin there")
+    parser.add_argument("--strict", action="store_true", help="files of the data that cannot be read stop the run")
 
 
 def run(args: argparse.Namespace) -> int:
     import archspec
 
-    print(archspec.train(args.run_file, out=args.out, overrides=args.set, resume=args.resume))
+    overrides = [*args.set, "data.strict=true"] if args.strict else args.set
+    print(archspec.train(args.run_file, out=args.out, overrides=overrides, resume=args.resume))
     return OK

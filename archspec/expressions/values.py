@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from archspec.effort import MAX_ITEMS_IN_ALL, spend
-from archspec.errors import did_you_mean
+from archspec.errors import Suggestion, did_you_mean
 
 Number = int | Fraction
 
@@ -123,7 +123,10 @@ def field(value: Any, part: str | int, place: Place) -> Any:
     find = getattr(value, "field", None)
     found = find(str(part)) if callable(find) else None
     if found is None:
-        raise place.fault("E206", f"{describe(value)} has no '{part}'", getattr(value, "fields", None))
+        hint = getattr(value, "fields", None)
+        near = did_you_mean(str(part), [name for name in ("channels", "rank", "stride") if f".{name}" in (hint or "")])
+        told = near if isinstance(near, Suggestion) else hint
+        raise place.fault("E206", f"{describe(value)} has no '{part}'", told)
     return found
 
 

@@ -3,7 +3,8 @@ without recursion, so that no input can exhaust the stack, and every error can b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -21,7 +22,7 @@ from archspec.errors import Diagnostic, Span, SpecError, fail
 from archspec.source.scalars import NULLS, Trap, resolve, shorten
 from archspec.source.syntax import cut_expression, explain
 from archspec.source.text import MAX_BYTES, Text, check_characters
-from archspec.source.values import MAX_DEPTH, Mapping, Scalar, Sequence, Value
+from archspec.source.values import MAX_DEPTH, Mapping, Scalar, Sequence, Value, is_lost, lost
 
 MAX_VALUES = 100_000
 """Values after aliases are expanded: what whoever walks the tree will meet."""
@@ -34,7 +35,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def parse(text: str, file: str) -> Value:
     """Text of one YAML document as a value. `file` is what messages call it.
 
-    Raises SpecError with everything found wrong, in order: E001 syntax, E002 duplicate key, E003 no value,
+    Raises Unreadable with everything found wrong, in order: E001 syntax, E002 duplicate key, E003 no value,
     E004 leading zero, E005 base 60, E006 tag, E007 merge key, E008 anchor, E009 several documents, E010 too
     large, E011 characters, E012 key that is no text, E013 too large or deep, E014 nothing in it.
     """
@@ -44,14 +45,19 @@ def parse(text: str, file: str) -> Value:
     source = Text(text, file)
     check_characters(text, source)
     tree = _Tree(source)
+    whole = True
     try:
         tree.take(yaml.parse(text, Loader=_LOADER))
     except yaml.YAMLError as error:
         tree.found.append(explain(error, source))
+        whole = False
+        with suppress(_Enough):
+            tree.cut()
     except _Enough:
-        pass
+        tree.root = None
     if tree.found:
-        raise SpecError(sorted(tree.found, key=lambda d: (d.span.line, d.span.column) if d.span else (0, 0)))
+        found = sorted(tree.found, key=lambda d: (d.span.line, d.span.column) if d.span else (0, 0))
+        raise Unreadable(found, tree.root, whole)
     if tree.root is None:
         raise fail(
             "E014",
@@ -60,6 +66,17 @@ def parse(text: str, file: str) -> Value:
             "the smallest spec: archspec: 1, name, input, layers",
         )
     return tree.root
+
+
+class Unreadable(SpecError):
+    """A text with mistakes, and what can be read of it nonetheless: `tree`, with Lost where a value is missing.
+
+    It is None where nothing is sound; where it is not `whole`, reading ended at a mistake in the syntax.
+    """
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], tree: Value | None = None, whole: bool = True):
+        super().__init__(diagnostics)
+        self.tree, self.whole = tree, whole
 
 
 class _Enough(Exception):
@@ -78,10 +95,10 @@ class _Null:
 class _Open:
     """A list or mapping being filled. A mapping's keys and values alternate in `parts`."""
 
-    __slots__ = ("anchor", "count", "flow", "height", "mapping", "parts", "span")
+    __slots__ = ("anchor", "count", "flow", "height", "mapping", "parts", "span", "tagged")
 
-    def __init__(self, mapping: bool, span: Span, flow: bool, anchor: str | None, count: int):
-        self.mapping, self.span, self.flow, self.anchor = mapping, span, flow, anchor
+    def __init__(self, mapping: bool, span: Span, flow: bool, anchor: str | None, count: int, tagged: bool):
+        self.mapping, self.span, self.flow, self.anchor, self.tagged = mapping, span, flow, anchor, tagged
         self.parts: list[Any] = []
         self.count = count  # values in the document before this one
         self.height = 0  # levels below
@@ -130,10 +147,27 @@ class _Tree:
                     hint = "one file holds one spec: put the second one in its own file"
                     raise self.stop("E009", "a second document starts here", self.span(event), hint)
 
+    def cut(self) -> None:
+        """Make a tree of what stood before the place where reading ended: of the open collections the outer two."""
+        if not self.open or not self.open[0].mapping:
+            self.root = None
+            return
+        end = lost(self.open[-1].span)
+        first, *inner = self.open
+        if inner and len(first.parts) % 2:
+            second = inner[0]
+            if not second.mapping or len(second.parts) % 2:
+                second.parts.append(end)
+            first.parts.append(self.mapping(second) if second.mapping else self.sequence(second))
+        elif len(first.parts) % 2:
+            first.parts.append(end)
+        root = self.mapping(first)
+        self.root = root if isinstance(root, Mapping) else None
+
     def scalar(self, event: Any) -> None:
         span, text = self.span(event), event.value
         quoted = event.style in _QUOTES
-        self.tag(event, span)
+        tagged = self.tag(event, span)
         self.grow(1, span)
         if self.expects_key():
             if text == "":
@@ -142,6 +176,9 @@ class _Tree:
                 hint = "write the entries out; blocks, variables and variants are how a spec repeats itself"
                 self.error("E007", "merge keys (<<) are not part of the language", span, hint)
             self.add(Scalar(text, text, span, quoted), event.anchor, 1, 0)
+            return
+        if tagged:
+            self.add(lost(span), event.anchor, 1, 0)
             return
         if quoted:
             self.add(Scalar(text, text, span, True), event.anchor, 1, 0)
@@ -152,21 +189,23 @@ class _Tree:
         value = resolve(text)
         if isinstance(value, Trap):
             self.error(value.code, value.message, span, value.hint)
-            value = text
+            self.add(lost(span), event.anchor, 1, 0)
+            return
         self.add(Scalar(value, text, span), event.anchor, 1, 0)
 
     def start(self, event: Any, mapping: bool) -> None:
         mark = event.start_mark
         span = self.source.span(mark.line, mark.column, mark.line, mark.column + 1)
-        self.tag(event, span)
+        tagged = self.tag(event, span)
         self.grow(1, span)
         if len(self.open) >= MAX_DEPTH:
             raise self.stop("E013", f"nested deeper than {MAX_DEPTH} levels", span)
-        self.open.append(_Open(mapping, span, bool(event.flow_style), event.anchor, self.count - 1))
+        self.open.append(_Open(mapping, span, bool(event.flow_style), event.anchor, self.count - 1, tagged))
 
     def end(self) -> None:
         done = self.open.pop()
         value = self.mapping(done) if done.mapping else self.sequence(done)
+        value = lost(done.span) if done.tagged else value
         self.add(value, done.anchor, self.count - done.count, done.height + 1)
 
     def alias(self, event: Any) -> None:
@@ -178,18 +217,21 @@ class _Tree:
                 "quote text that starts with *" if not self.anchors else f"anchors: {', '.join(list(self.anchors)[:8])}"
             )
             self.error("E008", f"there is no anchor &{shorten(name)} before this", span, hint)
-            self.anchors[name] = (Scalar(name, name, span, True), 1, 0)
+            self.anchors[name] = (lost(span), 1, 0)
         value, size, height = self.anchors[name]
         self.grow(size, span)
         if len(self.open) + height > MAX_DEPTH:
             raise self.stop("E013", f"nested deeper than {MAX_DEPTH} levels, aliases included", span)
         self.add(value, None, size, height)
 
-    def tag(self, event: Any, span: Span) -> None:
+    def tag(self, event: Any, span: Span) -> bool:
+        """Whether a value has a tag, which is told: what it stands for is not known."""
         if event.tag is not None:
             name = event.tag.replace("tag:yaml.org,2002:", "!!")
             hint = "a spec is plain data: delete the tag, or quote text that starts with !"
             self.error("E006", f"the tag {shorten(name)} is not allowed", span, hint)
+            return True
+        return False
 
     def grow(self, by: int, span: Span) -> None:
         self.count += by
@@ -223,29 +265,37 @@ class _Tree:
         for item in cut_expression(done.parts, self.error) if done.flow else done.parts:
             if isinstance(item, _Null):
                 self.error("E003", "this list item has no value", item.span, "write [] or {} for an empty one")
+                items.append(lost(item.span))
             else:
                 items.append(item)
         return Sequence(tuple(items), done.span)
 
-    def mapping(self, done: _Open) -> Mapping:
+    def mapping(self, done: _Open) -> Value:
+        """The mapping; lost where a key of it could not be read, since any may be meant. Of a key that stands
+        twice the value is lost."""
         parts = done.parts
         pairs = list(zip(parts[::2], parts[1::2], strict=True))
         if done.flow and any(isinstance(value, _Null) for _, value in pairs):
             pairs = self.rejoin(pairs)
-        seen: dict[str, Scalar] = {}
+        entries: dict[str, tuple[Scalar, Value]] = {}
+        sound = True
         for key, value in pairs:
             name = str(key.value)
-            if not name:
+            if not name or is_lost(key) or (name == "<<" and not key.quoted):
+                sound = False
                 continue  # not a key, as has been said
-            first = seen.setdefault(name, key)
-            if first is not key:
+            if name in entries:
+                first = entries[name][0]
                 hint = f"the first is at {first.span}; keep one of them"
                 message = f"the key '{shorten(name)}' stands twice: here and in line {first.span.line}"
                 self.error("E002", message, key.span, hint)
+                entries[name] = (first, lost(first.span))
+            else:
+                entries[name] = (key, lost(key.span) if isinstance(value, _Null) else value)
             if isinstance(value, _Null):
                 layer = key is pairs[0][0] and bool(self.open) and not self.open[-1].mapping
                 self.error("E003", f"the key '{shorten(name)}' has no value", key.span, _fill(name, done.flow, layer))
-        return Mapping(tuple((key, value) for key, value in pairs if not isinstance(value, _Null)), done.span)
+        return Mapping(tuple(entries.values()), done.span) if sound else lost(done.span)
 
     def rejoin(self, pairs: list[tuple[Scalar, Any]]) -> list[tuple[Scalar, Any]]:
         """`{out: round_to($c, 8)}`: the comma made a key `8)` of the rest. Say so once."""

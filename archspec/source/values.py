@@ -17,6 +17,12 @@ SMALL = 8
 """Up to this many keys a scan is as fast as an index."""
 
 
+class Lost(str):
+    """What stands for a value that could not be read: that has been told, and no more is said of what needs it."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Scalar:
     """A number, truth value or text. `text` is as written, so that 1.1 can be read as exactly 11/10."""
@@ -78,6 +84,16 @@ class Mapping:
 
 
 Value = Scalar | Sequence | Mapping
+
+
+def lost(span: Span) -> Scalar:
+    """The place of a value that could not be read."""
+    return Scalar(Lost(), "", span)
+
+
+def is_lost(value: Value | None) -> bool:
+    """Whether a value could not be read."""
+    return isinstance(value, Scalar) and isinstance(value.value, Lost)
 
 
 def to_plain(value: Value) -> Any:

@@ -379,7 +379,7 @@ def test_always_holds_under_overrides(tmp_path):
         ("input: [3, h, w]\nlayers: [conv: 2]", 3, "'h' is no size", "upper-case letter"),
         ("input: [3, 8, 8]\nlayers:\n  - conv: 2\n    when: 3", 6, "true or false", ""),
         ("input: [3, 8, 8]\nvars: {i: 1}\nlayers:\n  - conv: $i\n    each: {i: [1]}", 7, "hide", ""),
-        ("input: [3, 8, 8]\nlayers:\n  - branches: [[conv: 1]]", 5, "join", "concat"),
+        ("input: [3, 8, 8]\nlayers:\n  - branches: [[conv: 1], []]", 5, "join", "concat"),
         ("input: [3, 8, 8]\nlayers: [conv: {out: 2, stride: 0}]", 4, "stride", ""),
         ("input: [3, 8, 8]\nlayers: [act: rellu]", 4, "rellu", "relu"),
     ],

@@ -33,7 +33,6 @@ DOUBLING = "blocks:\n  b0: {layers: []}\n" + "".join(
         ("blocks: {a: {layers: [a, a]}}\nlayers: [a]", "E110", "here: a → a"),
         (DOUBLING + "layers: [b39]", "E116", "doubles"),
         ("layers:\n  - {conv: 4, repeat: 1000000, when: 1 > 2}", "E116", "1,000,000 instances"),
-        ("layers: [linear: 4]\nheads: {linear1: {from: input, layers: [conv: 3]}}", "E310", ""),
         ("layers: [flatten, linear: 4]\nheads: {linear1: {from: input, layers: [conv: 3]}}", "E113", "'linear1'"),
         ("layers: [conv: 4]\nheads: {input: {from: conv1, layers: [conv: 3]}}", "E113", "'input'"),
         (

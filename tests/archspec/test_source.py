@@ -171,6 +171,7 @@ def test_all_errors_at_once_up_to_the_one_that_ends_reading() -> None:
         ("E004", 1),
         ("E006", 2),
         ("E005", 3),
+        ("E002", 4),
         ("E001", 5),
     ]
 

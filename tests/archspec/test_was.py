@@ -188,7 +188,8 @@ def test_the_resolved_spec_keeps_it(write_spec: Callable[..., Path]) -> None:
         ("- {conv: 8, was: a..b}", "E174", "'a..b' is not a name", (6, 20)),
         ("- {conv_bn: 8, was: {convv: c}}", "E174", "nothing inside 'conv_bn1' is called 'convv'", (6, 31)),
         ("- {residual: [conv: 3], was: a}", "E175", "adds nothing to names", (6, 32)),
-        ("- {branches: [[conv: 3]], join: add, was: a}", "E175", "adds nothing to names", (6, 45)),
+        ("- {branches: [[], [conv: 3]], join: add, was: a}", "E175", "adds nothing to names", (6, 49)),
+        ("- {conv: 8, was: 3}", "E174", "the name that this layer had", (6, 20)),
     ],
 )
 def test_what_nobody_can_mean_is_refused(

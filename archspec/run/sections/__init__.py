@@ -9,8 +9,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from archspec.run.sections.augment import Augment, Augmentation
 from archspec.run.sections.base import AS_TEXT, NAME_OR_PATH, PATH, Section
-from archspec.run.sections.data import Data, Digits, Fit, Folder, HoldOut, Idx, Split
+from archspec.run.sections.data import Cifar, Csv, Data, Digits, Fit, Folder, HoldOut, Idx, Numpy, Split
 from archspec.run.sections.model import Model
 from archspec.run.sections.optimizers import SGD, Adam, AdamW
 from archspec.run.sections.schedules import Constant, Cosine, Exponential, Step
@@ -23,8 +24,12 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Augment",
+    "Augmentation",
+    "Cifar",
     "Constant",
     "Cosine",
+    "Csv",
     "Data",
     "Digits",
     "Exponential",
@@ -33,6 +38,7 @@ __all__ = [
     "HoldOut",
     "Idx",
     "Model",
+    "Numpy",
     "Run",
     "Section",
     "Split",
@@ -46,5 +52,6 @@ class Run(Section):
 
     name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] = None
     model: Model
-    data: Digits | Idx | Folder = Digits()
+    data: Digits | Idx | Cifar | Folder | Csv | Numpy = Digits()
+    augment: Annotated[list[Augmentation], Field(max_length=50)] = []
     train: Train = Train()

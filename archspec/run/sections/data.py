@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from archspec.run.sections.base import PATH, Section, Seed, Share
 
 
-class Split(Section):
-    """Shares of the examples held out, drawn class by class with a seed."""
-
-    val: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    test: Annotated[Share, Field(validate_default=True)] = 0.15
-    seed: Seed = 0
-
-    @field_validator("test")
-    @classmethod
-    def _leave_some(cls, test: float, info: ValidationInfo) -> float:
-        val = info.data.get("val", 0.0)
-        if val + test >= 1:
-            raise ValueError(f"val {val:g} + test {test:g} = {val + test:g} leaves nothing to train on")
-        return test
-
-
 class HoldOut(Section):
-    """The share of the training examples held out for validation, drawn class by class with a seed."""
+    """What is held out of the training examples, drawn class by class with a seed: shares for `val` and `train_dev`,
+    which is measured as `val` is but comes from where `train` does. `folds: 5, fold: 0` makes `val` the first fifth
+    of five instead. `val_list` and the like name files with a name a line (a path as the data has it, or the
+    example's number from 0): what is listed is in that split; `train_list` leaves out what is in no list."""
 
     val: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    train_dev: Share = 0.0
     seed: Seed = 0
+    folds: Annotated[int, Field(ge=2)] | None = None
+    fold: Annotated[int, Field(ge=0)] = 0
+    train_list: Annotated[str | None, PATH] = None
+    train_dev_list: Annotated[str | None, PATH] = None
+    val_list: Annotated[str | None, PATH] = None
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        shares = {name: getattr(self, name, 0.0) for name in ("val", "test", "train_dev")}
+        if sum(shares.values()) >= 1:
+            terms = " + ".join(f"{name} {share:g}" for name, share in shares.items() if share)
+            raise ValueError(f"{terms} = {sum(shares.values()):g} leaves nothing to train on")
+        if self.folds is not None and self.fold >= self.folds:
+            raise ValueError(f"{self.folds} folds are numbered from 0: fold {self.fold} is not one of them")
+        if self.folds is not None and self.val_list is not None:
+            raise ValueError("folds and val_list both say what val is: leave one out")
+        return self
+
+
+class Split(HoldOut):
+    """As above, and a share for `test`, or the names in `test_list`.
+
+    Shares are of all examples; with `folds`, of what `test` leaves."""
+
+    val: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    test: Share = 0.15
+    test_list: Annotated[str | None, PATH] = None
 
 
 Fit = Literal["stretch", "crop", "letterbox", "center"]
@@ -40,9 +55,11 @@ fills the input and cuts what is over; `letterbox` keeps proportions, shows all 
 
 class Data(Section):
     """What all data have in common: `background` is what lies under transparent images, those that
-    `archspec predict` is given too: `white`, `black` or [red, green, blue] of 0 … 255."""
+    `archspec predict` is given too: `white`, `black` or [red, green, blue] of 0 … 255. Files that cannot be read are
+    left out; with `strict`, or `archspec train --strict`, they stop a run before its first step."""
 
     fit: Fit = "stretch"
+    strict: bool = False
     background: Literal["white", "black"] | list[int] = "white"
 
     @field_validator("background", mode="before")
@@ -85,3 +102,60 @@ class Folder(Data):
     root: Annotated[str, PATH]
     split: Split = Split()
     in_memory: bool | Literal["auto"] = "auto"
+
+
+class Cifar(Data):
+    """CIFAR-10 or CIFAR-100 in `root`, as unpacked: the files for Python or the binary ones. CIFAR-100 has 100 `fine`
+    or 20 `coarse` classes. Pickled files are read without running what is in them.
+
+    Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009."""
+
+    kind: Literal["cifar"] = "cifar"
+    root: Annotated[str, PATH]
+    labels: Literal["fine", "coarse"] = "fine"
+    split: HoldOut = HoldOut()
+
+
+class Csv(Data):
+    """A table with a line for each image: `file`, whose first line names the columns. Paths of images are relative to
+    `root`, or to the table's folder. With `multi_label` an image has any number of labels, with `separator`
+    between them. A `split_column` says which split an image is in; else `split` does. `names` are the classes
+    in the order of their numbers; unwritten, the labels in order of the alphabet, or of numbers."""
+
+    kind: Literal["csv"] = "csv"
+    file: Annotated[str, PATH]
+    root: Annotated[str | None, PATH] = None
+    path_column: str = "path"
+    label_column: str = "label"
+    split_column: str | None = None
+    multi_label: bool = False
+    separator: Annotated[str, Field(min_length=1)] = ";"
+    names: Annotated[list[str], Field(min_length=2)] | None = None
+    split: Split = Split()
+    in_memory: bool | Literal["auto"] = "auto"
+
+
+class Numpy(Data):
+    """Arrays of numpy: one .npz `file` with `images` and `labels`, with `test_images` and `test_labels` too where the
+    test split is given; or an .npy file for each. Images are unsigned bytes (n, h, w), (n, h, w, 1 or 3) or
+    (n, 1 or 3, h, w); labels whole numbers (n,), or 0 and 1 (n, classes) where an image may have several."""
+
+    kind: Literal["numpy"] = "numpy"
+    file: Annotated[str | None, PATH] = None
+    images: Annotated[str | None, PATH] = None
+    labels: Annotated[str | None, PATH] = None
+    test_images: Annotated[str | None, PATH] = None
+    test_labels: Annotated[str | None, PATH] = None
+    names: Annotated[list[str], Field(min_length=2)] | None = None
+    split: Split = Split()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        apart = [name for name in ("images", "labels", "test_images", "test_labels") if getattr(self, name)]
+        if self.file and apart:
+            raise ValueError(f"file holds all arrays: {apart[0]} is not needed beside it")
+        if not self.file and not (self.images and self.labels):
+            raise ValueError("numpy data needs file, or images and labels")
+        if bool(self.test_images) != bool(self.test_labels):
+            raise ValueError("test_images and test_labels are needed together")
+        return self

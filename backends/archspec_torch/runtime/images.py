@@ -74,10 +74,12 @@ class Frame:
         return torch.from_numpy(array.reshape(self.height, self.width, self.channels)).permute(2, 0, 1)
 
     def place_all(self, images: NDArray[numpy.uint8]) -> Tensor:
-        """Grey images (n, h, w) as uint8 (n, channels, height, width)."""
-        if images.shape[1:] == (self.height, self.width):
-            grey = torch.from_numpy(images).unsqueeze(1)
-            return grey.expand(-1, self.channels, -1, -1).contiguous()
+        """Grey images (n, h, w), or images in colour (n, h, w, 3), as uint8 (n, channels, height, width)."""
+        fits, grey = images.shape[1:3] == (self.height, self.width), images.ndim == 3
+        if fits and grey:
+            return torch.from_numpy(images).unsqueeze(1).expand(-1, self.channels, -1, -1).contiguous()
+        if fits and self.channels == 3:
+            return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
         out = torch.empty(len(images), self.channels, self.height, self.width, dtype=torch.uint8)
         for i, image in enumerate(images):
             out[i] = self._placed(Image.fromarray(image))

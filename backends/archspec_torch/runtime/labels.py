@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from archspec.errors import Diagnostic, Span, fail
 from archspec_torch.runtime.data import Source
@@ -19,6 +20,8 @@ def check_labels(source: Source, scores: int, span: Span) -> None:
     One damaged label byte makes hundreds of classes of ten; a network is not widened for that.
     """
     classes = len(source.classes)
+    if source.labels_of("train").ndim == 2:  # a column a class
+        return
     labels = torch.cat([source.labels_of(split) for split in source.sizes])
     present = len(torch.unique(labels))
     if classes <= scores or 2 * present >= classes:
@@ -36,10 +39,16 @@ def check_labels(source: Source, scores: int, span: Span) -> None:
 def lacking(source: Source, span: Span) -> Iterator[Diagnostic]:
     """A warning (W621) for each split that has no example of some classes, naming them."""
     for split in source.sizes:
-        present = set(torch.unique(source.labels_of(split)).tolist())
+        present = set(present_in(source.labels_of(split)))
         names = [name for number, name in enumerate(source.classes) if number not in present]
         if names:
             more = f", … and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             what = f"{len(names)} of {len(source.classes)} classes have" if len(names) > 1 else "one class has"
             message = f"{what} no example in '{split}': {', '.join(names[:SHOWN])}{more}"
             yield Diagnostic("W621", message, span, severity="warning")
+
+
+def present_in(labels: Tensor) -> list[int]:
+    """Numbers of the classes that labels (n,), or (n, classes) of 0 and 1, have examples of."""
+    found = labels.any(0).nonzero() if labels.ndim == 2 else torch.unique(labels)
+    return found.flatten().tolist()

@@ -25,7 +25,7 @@ def take(state: State, device: torch.device, more: Mapping[str, Any]) -> Snapsho
         "model": dict(state.model.state_dict()) if state.average else None,
         "optimizer": _optimizer(state),
         "random": {**random_states(device), "shuffle": state.shuffle.get_state(), "began": state.began},
-        "tally": dict(vars(state.tally)) if state.tally else None,
+        "tally": state.tally.state() if state.tally else None,
     }
     facts = {name: getattr(state, name) for name in NUMBERS}
     facts["best"] = list(state.best) if state.best else None
@@ -52,8 +52,7 @@ def restore(state: State, snapshot: Snapshot, device: torch.device, tally: Tally
     _restore_random(random, device)
     state.tally = None
     if facts["tally"] is not None:
-        counted = _get(facts["tally"], snapshot.tensors)
-        vars(tally).update({k: v.to(device) if isinstance(v, Tensor) else v for k, v in counted.items()})
+        tally.restore(_get(facts["tally"], snapshot.tensors))
         state.tally = tally
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from archspec.errors import Diagnostic, SpecError, fail
+from archspec.errors import Diagnostic, Span, SpecError, fail
 from archspec.files import write_text
 from archspec.graph import TypedGraph
 from archspec.plugins.records import check_record
@@ -21,6 +21,7 @@ from archspec.run.sections import Train
 from archspec_torch.compiler import compile
 from archspec_torch.runtime import checkpoints, rundir
 from archspec_torch.runtime import resume as resuming
+from archspec_torch.runtime.augment import augmented, colors_of
 from archspec_torch.runtime.curves import write_curves
 from archspec_torch.runtime.data import Examples, Source, open_source
 from archspec_torch.runtime.device import choose_device, device_label
@@ -142,6 +143,8 @@ def train(
                 job = _go_on(job, state, saver, origin)
             else:
                 rundir.write_description(directory, job.run, job.graph, job.preprocessing)
+                if colors := colors_of(job.train, job.run.run.augment):
+                    write_text(directory / rundir.COLORS, json.dumps({"pca_color": colors.to_json()}, indent=2) + "\n")
                 if left_out := [w.message for w in job.warnings if w.code == "W620"]:
                     write_text(directory / rundir.LEFT_OUT, "".join(f"{message}\n" for message in left_out))
             with progress_for(plan.epochs, steps_per_epoch(job.train, plan), quiet, state.step) as progress:
@@ -204,6 +207,11 @@ def prepare(run: RunFile) -> Job:
         task = classification_of(graph, source.classes)
     examples = source.load("train", frame, warnings.append)
     held = source.load("val", frame, warnings.append)
+    if data.strict:
+        for split in source.sizes:
+            if split not in ("train", "val"):
+                source.load(split, frame, warnings.append)
+        refuse_damaged(warnings, run.span("data", "strict"))
     warnings += lacking(source, run.span("data"))
     preprocessing = Preprocessing(frame, *statistics(examples.histogram()), source.classes)
     return Job(
@@ -212,13 +220,24 @@ def prepare(run: RunFile) -> Job:
         task=task,
         source=source,
         preprocessing=preprocessing,
-        train=examples.to(device),
+        train=augmented(examples, run.run.augment, frame, len(source.classes), run.span("augment")).to(device),
         val=held.to(device),
         device=device,
         normalize=Normalize(preprocessing, device),
         notes=(note,) if note else (),
         warnings=tuple(warnings),
     )
+
+
+def refuse_damaged(warnings: Sequence[Diagnostic], span: Span) -> None:
+    """Raises SpecError E633 for the files that would be left out (W620), the first of them named."""
+    damaged = [w.message.removesuffix(": left out") for w in warnings if w.code == "W620"]
+    if damaged:
+        more = [f"… and {len(damaged) - SHOWN} more"] if len(damaged) > SHOWN else []
+        what = "; ".join([*damaged[:SHOWN], *more])
+        count = f"{len(damaged)} files" if len(damaged) > 1 else "one file"
+        hint = "repair or remove them; without strict they are left out"
+        raise fail("E633", f"{count} of the data cannot be used: {what}", span, hint)
 
 
 def fit(

@@ -12,13 +12,14 @@ from torch.nn import functional
 
 from archspec.errors import SpecError
 from archspec.run import load_run
-from archspec_torch.runtime.data import InMemory
+from archspec_torch.runtime.data import Draws, InMemory
 from archspec_torch.runtime.images import Frame
 from archspec_torch.runtime.loop import State, fresh_state, measure, train_epoch
 from archspec_torch.runtime.optimize import rate_at
 from archspec_torch.runtime.preprocess import Normalize, Preprocessing
 from archspec_torch.runtime.stop import Stop, Stopped
 from archspec_torch.runtime.tasks.classify import Classify
+from archspec_torch.runtime.watch import Watch
 
 CPU = torch.device("cpu")
 TASK = Classify("main", {}, ("a", "b", "c"))
@@ -151,3 +152,104 @@ def test_a_stop_is_heeded_after_the_step() -> None:
     with pytest.raises(Stopped):
         train_epoch(state, TASK, examples(), NORMALIZE, plan(), stop, CPU, on_step)
     assert state.step == 2
+
+
+def without_batch_norm() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
+
+
+def gradients(section: Any, **options: Any) -> list[Tensor]:
+    """Those of the only step of an epoch over 24 examples, as the optimiser saw them."""
+    torch.manual_seed(0)
+    state = fresh_state(without_batch_norm().double(), section)
+    data = examples(24)
+    double: Any = lambda images: NORMALIZE(images).double()  # noqa: E731
+    train_epoch(state, TASK, data, double, section, Stop(), CPU, **options)
+    return [p.grad for p in state.model.parameters() if p.grad is not None]
+
+
+def by_hand() -> tuple[nn.Module, list[Tensor]]:
+    torch.manual_seed(0)
+    model, data = without_batch_norm().double(), examples(24)
+    functional.cross_entropy(model(NORMALIZE(data.images).double()), data.labels).backward()
+    return model, [p.grad for p in model.parameters() if p.grad is not None]
+
+
+def close(a: list[Tensor], b: list[Tensor]) -> bool:
+    return len(a) == len(b) > 0 and all(torch.allclose(x, y, rtol=1e-10, atol=1e-12) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize(("batch", "accumulate"), [(24, 1), (12, 2), (8, 3), (5, 5), (7, 4), (1, 24)])
+def test_accumulated_gradients_are_those_of_the_large_batch(batch: int, accumulate: int) -> None:
+    assert close(gradients(plan(batch=batch, accumulate=accumulate)), by_hand()[1])
+
+
+def test_gradients_are_clipped_as_torch_clips_them() -> None:
+    found = by_hand()[1]
+    length = torch.cat([g.flatten() for g in found]).norm()
+    assert length > 0.1
+    assert close(gradients(plan(batch=8, accumulate=3, clip=0.1)), [g * (0.1 / (length + 1e-6)) for g in found])
+    cut = gradients(plan(batch=8, accumulate=3, clip={"value": 0.01}))
+    assert close(cut, [g.clamp(-0.01, 0.01) for g in found])
+
+
+def test_a_penalty_is_added_once_a_step() -> None:
+    model, found = by_hand()
+    expected = [g + 0.02 * p.detach() for g, p in zip(found, model.parameters(), strict=True)]
+
+    def penalty(model: nn.Module) -> Tensor:
+        return sum((0.01 * p.square().sum() for p in model.parameters()), torch.zeros(()))
+
+    assert close(gradients(plan(batch=8, accumulate=3), penalty=penalty), expected)
+
+
+def test_a_watch_sees_the_gradients_of_each_step() -> None:
+    seen: list[tuple[int, float, float]] = []
+
+    class Seeing(Watch):
+        def before(self, state: State, loss: Tensor, rate: float) -> None:
+            seen.append((state.step, rate, 0.0))
+
+        def after(self, state: State) -> None:
+            assert all(p.grad is not None for p in state.model.parameters())
+            seen.append((state.step, 0.0, 1.0))
+
+    section = plan(batch=8, accumulate=3, schedule="constant", epochs=1)
+    torch.manual_seed(0)
+    train_epoch(fresh_state(network(), section), TASK, examples(48), NORMALIZE, section, Stop(), CPU, watch=Seeing(CPU))
+    one = [(0, 1e-3, 0.0)] * 3 + [(0, 0.0, 1.0)]
+    assert seen == one + [(1, *rest) for _, *rest in one]
+
+
+def test_the_rest_of_an_epoch_is_drawn_as_if_it_had_not_stopped() -> None:
+    """Groups and draws of batches, after two of six steps of two batches."""
+    calls: list[tuple[list[list[int]], int]] = []
+
+    class Watched(InMemory):
+        def batches(self, groups: Any, device: Any, workers: int, draws: Any = None) -> Any:
+            calls.append(([g.tolist() for g in groups], draws.batch(0)))
+            return super().batches(groups, device, workers, draws)
+
+    section, data = plan(batch=4, accumulate=2, seed=2), examples(48)
+    whole = fresh_state(network(), section)
+    train_epoch(whole, TASK, Watched(data.images, data.labels), NORMALIZE, section, Stop(), CPU)
+    rest = fresh_state(network(), section)
+    rest.done, rest.step, rest.began = 2, 2, whole.began
+    train_epoch(rest, TASK, Watched(data.images, data.labels), NORMALIZE, section, Stop(), CPU)
+    assert calls[1][0] == calls[0][0][4:]
+    assert calls[1][1] == Draws(2, 0).batch(4)
+    assert torch.equal(rest.shuffle.get_state(), whole.shuffle.get_state())
+
+
+def test_workers_that_a_signal_ended_are_no_error() -> None:
+    class Ended(InMemory):
+        def batches(self, *_: Any) -> Any:
+            raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated.")
+            yield
+
+    data, stop = examples(), Stop()
+    with pytest.raises(RuntimeError, match="killed by signal"):
+        train_epoch(fresh_state(network(), plan()), TASK, Ended(data.images, data.labels), NORMALIZE, plan(), stop, CPU)
+    stop.signal = 15
+    with pytest.raises(Stopped):
+        train_epoch(fresh_state(network(), plan()), TASK, Ended(data.images, data.labels), NORMALIZE, plan(), stop, CPU)

@@ -278,7 +278,7 @@ def test_patience_by_hand() -> None:
 
 
 def test_early_stopping(tmp_path: Path, run: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    run["train"] |= {"early_stop": {"patience": 1, "on": "val_loss"}, "optimizer": {"kind": "sgd", "lr": 3.0}}
+    run["train"] |= {"early_stop": {"patience": 1, "on": "val_loss"}, "optimizer": {"kind": "sgd", "lr": 1e-30}}
     found = train(run, tmp_path / "run")
     assert len(found.epochs) == 2
     assert "stopped early: val_loss was not better than before for 1 epochs" in capsys.readouterr().err

@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archspec.run.sections import Digits, Folder, Idx
+from archspec.run.sections import Cifar, Csv, Data, Digits, Folder, Idx, Numpy
+from archspec_torch.runtime.data.cifar import open_cifar
 from archspec_torch.runtime.data.digits import open_digits
 from archspec_torch.runtime.data.draws import Draws
-from archspec_torch.runtime.data.examples import Examples, InMemory, OnDisk, Source, Where, grouped
+from archspec_torch.runtime.data.examples import Examples, InMemory, OnDisk, Source, Where, batched, grouped
 from archspec_torch.runtime.data.folder import open_folder
 from archspec_torch.runtime.data.idx import open_idx
+from archspec_torch.runtime.data.npz import open_numpy
+from archspec_torch.runtime.data.table import open_csv
 
 FORMATS: dict[type[Any], Callable[[Any, Where], Source]] = {
     Digits: open_digits,
     Idx: open_idx,
+    Cifar: open_cifar,
     Folder: open_folder,
+    Csv: open_csv,
+    Numpy: open_numpy,
 }
 
-__all__ = ["FORMATS", "Draws", "Examples", "InMemory", "OnDisk", "Source", "grouped", "open_source"]
+__all__ = ["FORMATS", "Draws", "Examples", "InMemory", "OnDisk", "Source", "batched", "grouped", "open_source"]
 
 
-def open_source(section: Digits | Idx | Folder, where: Where) -> Source:
-    """The data of a run's `data` section; `where` gives a key's place in it. Raises SpecError E62x."""
+def open_source(section: Data, where: Where) -> Source:
+    """The data of a run's `data` section; `where` gives a key's place in it. Raises SpecError E62x, E63x."""
     return FORMATS[type(section)](section, where)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,74 +10,19 @@ from torch import Tensor
 
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
 from archspec.run.sections import Folder
-from archspec_torch.runtime.data.examples import Examples, InMemory, OnDisk, Report, Where, value_counts
-from archspec_torch.runtime.data.splits import SPLITS, stratified
-from archspec_torch.runtime.images import SUFFIXES, Frame, ImageProblem, large_images_allowed
+from archspec_torch.runtime.data.examples import Where
+from archspec_torch.runtime.data.files import Files
+from archspec_torch.runtime.data.splits import split_up
+from archspec_torch.runtime.images import SUFFIXES
 
-MEMORY = 1 << 30
-"""Bytes of decoded images up to which `in_memory: auto` keeps a split in memory."""
-
-
-@dataclass(frozen=True)
-class FolderSource:
-    """Paths and class numbers of each split."""
-
-    parts: Mapping[str, tuple[tuple[Path, ...], Tensor]]
-    classes: tuple[str, ...]
-    name: str
-    in_memory: bool | str
-    span: Span | None
-
-    @property
-    def sizes(self) -> Mapping[str, int]:
-        return {name: len(self.parts[name][0]) for name in SPLITS if name in self.parts}
-
-    def labels_of(self, split: str) -> Tensor:
-        return self.parts[split][1]
-
-    def load(self, split: str, frame: Frame, report: Report) -> Examples:
-        """The split's images. Every file is decoded once here: damaged ones are reported (W620) and left out.
-
-        Raises SpecError E625 where none is left.
-        """
-        paths, labels = self.parts[split]
-        size = len(paths) * frame.channels * frame.height * frame.width
-        keep = size <= MEMORY if self.in_memory == "auto" else bool(self.in_memory)
-        images = torch.empty(len(paths) if keep else 0, frame.channels, frame.height, frame.width, dtype=torch.uint8)
-        counts = torch.zeros(frame.channels, 256, dtype=torch.int64)
-
-        def decode(i: int) -> Tensor | str:
-            try:
-                image = frame.read(paths[i])
-            except ImageProblem as problem:
-                return str(problem)
-            if keep:
-                images[i] = image
-                return image[:0]
-            return torch.stack([value_counts(channel) for channel in image])
-
-        good = []
-        with large_images_allowed(), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            for i, found in enumerate(pool.map(decode, range(len(paths)))):
-                if isinstance(found, str):
-                    report(Diagnostic("W620", f"{paths[i]} {found}: left out", severity="warning"))
-                    continue
-                good.append(i)
-                if not keep:
-                    counts += found
-        if not good:
-            raise fail("E625", f"none of the {len(paths)} files of '{split}' is a readable image", self.span)
-        kept = torch.tensor(good)
-        if keep:
-            return InMemory(images if len(good) == len(paths) else images[kept], labels[kept])
-        return OnDisk(tuple(paths[i] for i in good), labels[kept], frame, counts)
+GIVEN = ("train", "val", "test")
 
 
-def open_folder(section: Folder, where: Where) -> FolderSource:
+def open_folder(section: Folder, where: Where) -> Files:
     """The folder's splits and classes.
 
     Raises SpecError: E620 for a missing folder or one without classes, E623 for classes without images or
-    held-out classes that training does not have, E626 for an empty split.
+    held-out classes that training does not have, E626 for an empty split, E629 for lists.
     """
     root, span = Path(section.root), where("root")
     if not root.is_dir():
@@ -89,14 +31,13 @@ def open_folder(section: Folder, where: Where) -> FolderSource:
     inside = _folders(root)
     if "train" not in inside:
         classes, paths, labels = _classes(root, span)
-        shares = {"val": section.split.val, "test": section.split.test}
-        parts = stratified(labels, shares, section.split.seed, where("split"))
+        parts = split_up(labels, section.split, where, _names(paths, root))
         found = {name: (tuple(paths[i] for i in part), labels[part]) for name, part in parts.items()}
-        return FolderSource(found, classes, root.name, section.in_memory, span)
-    other = [name for name in inside if name not in SPLITS]
+        return Files(found, classes, root.name, section.in_memory, span)
+    other = [name for name in inside if name not in GIVEN]
     if other:
         message = f"{root} holds 'train' and also '{other[0]}'; beside train there may be val and test"
-        raise fail("E620", message, span, did_you_mean(other[0], SPLITS, "splits"))
+        raise fail("E620", message, span, did_you_mean(other[0], GIVEN, "splits"))
     classes, paths, labels = _classes(root / "train", span)
     found = {"train": (tuple(paths), labels)}
     for split in ("val", "test"):
@@ -108,10 +49,16 @@ def open_folder(section: Folder, where: Where) -> FolderSource:
                 raise fail("E623", message, span, did_you_mean(unknown[0], classes, "classes"))
             index = torch.tensor([classes.index(name) for name in held])
             found[split] = (tuple(held_paths), index[numbers])
-    if "val" not in found:
-        parts = stratified(labels, {"val": section.split.val}, section.split.seed, where("split"))
-        found |= {name: (tuple(paths[i] for i in part), labels[part]) for name, part in parts.items()}
-    return FolderSource(found, classes, root.name, section.in_memory, span)
+    # Test images are those of the folder `test`, or there are none.
+    given = [*found, *([] if section.split.test_list else ["test"])]
+    parts = split_up(labels, section.split, where, _names(paths, root / "train"), given)
+    found |= {name: (tuple(paths[i] for i in part), labels[part]) for name, part in parts.items()}
+    return Files(found, classes, root.name, section.in_memory, span)
+
+
+def _names(paths: list[Path], root: Path) -> list[str]:
+    """What lists call the files: `cats/1.png`."""
+    return [path.relative_to(root).as_posix() for path in paths]
 
 
 def _folders(root: Path) -> list[str]:

@@ -10,7 +10,6 @@ import gzip
 import math
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -21,9 +20,8 @@ from torch import Tensor
 
 from archspec.errors import Diagnostic, Span, SpecError, fail
 from archspec.run.sections import Idx
-from archspec_torch.runtime.data.examples import InMemory, Report, Where
-from archspec_torch.runtime.data.splits import stratified
-from archspec_torch.runtime.images import Frame
+from archspec_torch.runtime.data.arrays import MAX_BYTES, Arrays, arrays_of
+from archspec_torch.runtime.data.examples import Where
 
 FILES = {
     "train_images": "train-images-idx3-ubyte",
@@ -31,37 +29,11 @@ FILES = {
     "test_images": "t10k-images-idx3-ubyte",
     "test_labels": "t10k-labels-idx1-ubyte",
 }
-MAX_BYTES = 8 << 30
 UBYTE = 0x08
 CHUNK = 16 << 20
 
 
-@dataclass(frozen=True)
-class IdxSource:
-    """Images (n, h, w) and labels of the training files and, where there are any, the test files."""
-
-    files: Mapping[str, tuple[NDArray[numpy.uint8], Tensor]]
-    parts: Mapping[str, Tensor]
-    classes: tuple[str, ...]
-    name: str
-
-    @property
-    def sizes(self) -> Mapping[str, int]:
-        held = {"test": len(self.files["test"][1])} if "test" in self.files else {}
-        return {"train": len(self.parts["train"]), "val": len(self.parts["val"]), **held}
-
-    def labels_of(self, split: str) -> Tensor:
-        return self.files["test"][1] if split == "test" else self.files["train"][1][self.parts[split]]
-
-    def load(self, split: str, frame: Frame, report: Report) -> InMemory:
-        images, labels = self.files["test" if split == "test" else "train"]
-        if split != "test":
-            part = self.parts[split]
-            images, labels = images[part.numpy()], labels[part]
-        return InMemory(frame.place_all(images), labels)
-
-
-def open_idx(section: Idx, where: Where) -> IdxSource:
+def open_idx(section: Idx, where: Where) -> Arrays:
     """The four files of the section, or two without test files.
 
     Raises SpecError: E620 for files not named or not there, E621 for what is no whole idx file, E622 for
@@ -81,14 +53,9 @@ def open_idx(section: Idx, where: Where) -> IdxSource:
     labels = files["train"][1]
     highest = int(labels.max())
     names = section.names or [str(n) for n in range(highest + 1)]
-    for split, (_, found) in files.items():
-        top = int(found.max())
-        if top >= len(names):
-            message = f"{split} labels go up to {top}; there are {len(names)} classes, 0 … {len(names) - 1}"
-            raise fail("E622", message, where("names" if section.names else f"{split}_labels"))
-    parts = stratified(labels, {"val": section.split.val}, section.split.seed, where("split"))
     folder = paths["train_images"].parent
-    return IdxSource(files, parts, tuple(names), f"idx files in {folder.name or folder}")
+    labelled = {split: "names" if section.names else f"{split}_labels" for split in files}
+    return arrays_of(files, section.split, names, f"idx files in {folder.name or folder}", where, labelled)
 
 
 def _paths(section: Idx, where: Where) -> dict[str, Path]:

@@ -1,0 +1,67 @@
+"""Data whose images lie in arrays: digits, idx, CIFAR, numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy
+from numpy.typing import NDArray
+from torch import Tensor
+
+from archspec.errors import SpecError, fail
+from archspec.run.sections import HoldOut
+from archspec_torch.runtime.data.examples import InMemory, Report, Where
+from archspec_torch.runtime.data.splits import SPLITS, split_up
+from archspec_torch.runtime.images import Frame
+
+MAX_BYTES = 8 << 30
+Pair = tuple[NDArray[numpy.uint8], Tensor]
+"""Images (n, h, w) or (n, h, w, 3) and labels (n,), or (n, classes) of 0 and 1."""
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Images and labels of the training files and, where there are any, the test files."""
+
+    files: Mapping[str, Pair]
+    parts: Mapping[str, Tensor]
+    """Positions of each split in the training files; `test` is in them where there are no test files."""
+    classes: tuple[str, ...]
+    name: str
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        return {name: len(self.labels_of(name)) for name in SPLITS if name in self.parts or name in self.files}
+
+    def labels_of(self, split: str) -> Tensor:
+        return self.files["train"][1][self.parts[split]] if split in self.parts else self.files[split][1]
+
+    def load(self, split: str, frame: Frame, report: Report) -> InMemory:
+        images = self.files["train"][0][self.parts[split].numpy()] if split in self.parts else self.files[split][0]
+        return InMemory(frame.place_all(images), self.labels_of(split))
+
+
+def arrays_of(
+    files: Mapping[str, Pair],
+    section: HoldOut,
+    names: Sequence[str],
+    name: str,
+    where: Where,
+    labelled: Mapping[str, str],
+) -> Arrays:
+    """The data of those files, split. `labelled`: the key of each file's labels in the run file.
+
+    Raises SpecError E622 for labels beyond the names, E620, E626 and E629 of the split.
+    """
+    for split, (_, labels) in files.items():
+        top = labels.shape[1] - 1 if labels.ndim == 2 else int(labels.max())
+        if top >= len(names):
+            raise _beyond(split, top, len(names), where, labelled[split])
+    parts = split_up(files["train"][1], section, where, given=[name for name in files if name != "train"])
+    return Arrays(files, parts, tuple(names), name)
+
+
+def _beyond(split: str, top: int, classes: int, where: Where, key: str) -> SpecError:
+    message = f"{split} labels go up to {top}; there are {classes} classes, 0 … {classes - 1}"
+    return fail("E622", message, where(key))

@@ -1,0 +1,78 @@
+"""Images in files, each with its label: what a folder or a table names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from archspec.errors import Diagnostic, Span, fail
+from archspec_torch.runtime.data.examples import Examples, InMemory, OnDisk, Report, channel_products, value_counts
+from archspec_torch.runtime.data.splits import SPLITS
+from archspec_torch.runtime.images import Frame, ImageProblem, large_images_allowed
+
+MEMORY = 1 << 30
+"""Bytes of decoded images up to which `in_memory: auto` keeps a split in memory."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Paths and labels of each split."""
+
+    parts: Mapping[str, tuple[tuple[Path, ...], Tensor]]
+    classes: tuple[str, ...]
+    name: str
+    in_memory: bool | str
+    span: Span | None
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        return {name: len(self.parts[name][0]) for name in SPLITS if name in self.parts}
+
+    def labels_of(self, split: str) -> Tensor:
+        return self.parts[split][1]
+
+    def load(self, split: str, frame: Frame, report: Report) -> Examples:
+        """The split's images. Every file is decoded once here: damaged ones are reported (W620) and left out.
+
+        Raises SpecError E625 where none is left.
+        """
+        paths, labels = self.parts[split]
+        size = len(paths) * frame.channels * frame.height * frame.width
+        keep = size <= MEMORY if self.in_memory == "auto" else bool(self.in_memory)
+        images = torch.empty(len(paths) if keep else 0, frame.channels, frame.height, frame.width, dtype=torch.uint8)
+        counts = torch.zeros(frame.channels, 256, dtype=torch.int64)
+
+        products = torch.zeros(frame.channels, frame.channels, dtype=torch.int64)
+
+        def decode(i: int) -> tuple[Tensor, Tensor] | str:
+            try:
+                image = frame.read(paths[i])
+            except ImageProblem as problem:
+                return str(problem)
+            if keep:
+                images[i] = image
+                return image[:0], image[:0]
+            return torch.stack([value_counts(channel) for channel in image]), channel_products(image)
+
+        good = []
+        with large_images_allowed(), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for i, found in enumerate(pool.map(decode, range(len(paths)))):
+                if isinstance(found, str):
+                    report(Diagnostic("W620", f"{paths[i]} {found}: left out", severity="warning"))
+                    continue
+                good.append(i)
+                if not keep:
+                    counts += found[0]
+                    products += found[1]
+        if not good:
+            raise fail("E625", f"none of the {len(paths)} files of '{split}' is a readable image", self.span)
+        kept = torch.tensor(good)
+        if keep:
+            return InMemory(images if len(good) == len(paths) else images[kept], labels[kept])
+        return OnDisk(tuple(paths[i] for i in good), labels[kept], frame, counts, products)

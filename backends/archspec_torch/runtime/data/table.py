@@ -1,0 +1,169 @@
+"""`csv`: a table with a path and a label, or several, for each image."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
+from archspec.run.sections import Csv
+from archspec_torch.runtime.data.examples import Where
+from archspec_torch.runtime.data.files import Files
+from archspec_torch.runtime.data.splits import MAX_TOLD, SPLITS, split_up
+
+WORDS = {**{name: name for name in SPLITS}, "validation": "val", "valid": "val", "dev": "val", "train-dev": "train_dev"}
+"""What a split column may say, and which split that is."""
+MAX_FILE = 1 << 30
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: the image's path as written, its labels, its split where there is such a column."""
+
+    path: str
+    labels: tuple[str, ...]
+    split: str | None
+    span: Span
+
+
+def open_csv(section: Csv, where: Where) -> Files:
+    """The images of a table.
+
+    Raises SpecError: E620 for a file that is not there, E631 for what is wrong with its lines, in their places,
+    E622 for labels that are none of the `names`, E623 for held-out classes that training does not have, E626 and
+    E629 of the split.
+    """
+    file = Path(section.file)
+    rows = _rows(section, where)
+    names = tuple(section.names) if section.names else _names(rows)
+    if len(names) < 2:
+        raise fail("E631", f"{file} has {len(names)} class; two at least are needed", where("label_column"))
+    labels = _labels(rows, names, section)
+    root = Path(section.root) if section.root else file.parent
+    paths = [root / row.path for row in rows]
+    written = [row.path for row in rows]
+    parts: dict[str, Tensor] = {}
+    pool = torch.arange(len(rows))
+    if section.split_column is not None:
+        for name in SPLITS:
+            parts[name] = torch.tensor([i for i, row in enumerate(rows) if row.split == name], dtype=torch.int64)
+        parts = {name: part for name, part in parts.items() if len(part)}
+        if "train" not in parts:
+            raise fail("E631", f"no line of {file} is in the split train", where("split_column"))
+        pool = parts["train"]
+    # Test images are those that the column says, or there are none.
+    given = [*parts, *(["test"] if parts and not section.split.test_list else [])]
+    drawn = split_up(labels[pool], section.split, where, [written[i] for i in pool.tolist()], given)
+    parts |= {name: pool[part] for name, part in drawn.items()}
+    found = {name: (tuple(paths[i] for i in part.tolist()), labels[part]) for name, part in parts.items()}
+    return Files(found, names, file.stem, section.in_memory, where("file"))
+
+
+def _rows(section: Csv, where: Where) -> list[Row]:
+    file, span = Path(section.file), where("file")
+    try:
+        if file.stat().st_size > MAX_FILE:
+            raise fail("E631", f"{file} has more than {MAX_FILE:,} bytes", span)
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        table = csv.reader(lines, strict=True)
+        header = [name.strip() for name in next(table, [])]
+        columns = _columns(header, lines[0] if lines else "", section, where)
+        rows: list[Row] = []
+        problems: list[Diagnostic] = []
+        seen: dict[str, int] = {}
+        for cells in table:
+            if not any(cell.strip() for cell in cells):
+                continue
+            line = table.line_num
+            place = Span(str(file), line, 1, max(1, len(lines[line - 1])), lines[line - 1])
+            problem = _row(cells, header, columns, section, place, rows, seen)
+            if problem is not None:
+                problems.append(problem)
+            if len(problems) >= MAX_TOLD:
+                break
+    except OSError as error:
+        raise fail("E620", f"{file} cannot be read: {error.strerror or error}", span) from error
+    except UnicodeDecodeError as error:
+        raise fail("E631", f"{file} is no text in UTF-8", span) from error
+    except csv.Error as error:
+        raise fail("E631", f"{error}", Span(str(file), table.line_num, 1)) from error
+    if problems:
+        raise SpecError(problems)
+    if not rows:
+        raise fail("E631", f"{file} has no line below its header", span)
+    return rows
+
+
+def _columns(header: Sequence[str], line: str, section: Csv, where: Where) -> dict[str, int]:
+    """Numbers of the columns by what they are for. Raises SpecError E631 for one that the header does not name."""
+    wanted = {"path": section.path_column, "label": section.label_column, "split": section.split_column}
+    problems = []
+    for what, name in wanted.items():
+        if name is not None and name not in header:
+            hint = did_you_mean(name, header, "columns")
+            message = f"{Path(section.file).name} has no column '{name}'; its first line is '{line[:80]}'"
+            problems.append(Diagnostic("E631", message, where(f"{what}_column"), hint))
+    if problems:
+        raise SpecError(problems)
+    return {what: header.index(name) for what, name in wanted.items() if name is not None}
+
+
+def _row(
+    cells: Sequence[str],
+    header: Sequence[str],
+    columns: dict[str, int],
+    section: Csv,
+    place: Span,
+    rows: list[Row],
+    seen: dict[str, int],
+) -> Diagnostic | None:
+    """Adds the row, or says what is wrong with it."""
+    if len(cells) != len(header):
+        return Diagnostic("E631", f"{len(cells)} values in a table of {len(header)} columns", place)
+    path, written = cells[columns["path"]].strip(), cells[columns["label"]].strip()
+    if not path:
+        return Diagnostic("E631", "there is no path", place)
+    if path in seen:
+        hint = "with multi_label, several labels stand in one line" if not section.multi_label else None
+        return Diagnostic("E631", f"'{path}' is in line {seen[path]} already", place, hint)
+    labels = [part.strip() for part in written.split(section.separator)] if section.multi_label else [written]
+    labels = [label for label in labels if label]
+    if not labels and not section.multi_label:
+        return Diagnostic("E631", f"'{path}' has no label", place)
+    split = cells[columns["split"]].strip() if "split" in columns else None
+    if split is not None and split not in WORDS:
+        return Diagnostic("E631", f"there is no split '{split}'", place, did_you_mean(split, list(WORDS), "splits"))
+    seen[path] = place.line
+    rows.append(Row(path, tuple(dict.fromkeys(labels)), WORDS[split] if split is not None else None, place))
+    return None
+
+
+def _names(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The labels that occur, in order of numbers where all are numbers, else of the alphabet."""
+    found = {label for row in rows for label in row.labels}
+    return tuple(sorted(found, key=int) if all(name.isdecimal() for name in found) else sorted(found))
+
+
+def _labels(rows: Sequence[Row], names: Sequence[str], section: Csv) -> Tensor:
+    """int64 (n,), or float32 (n, classes) of 0 and 1. With `names`, a label is one of them or its number."""
+    numbers = {str(i): i for i in range(len(names))} if section.names else {}
+    numbers |= {name: i for i, name in enumerate(names)}
+    problems = [
+        Diagnostic("E622", f"'{label}' is none of the {len(names)} classes", row.span, did_you_mean(label, list(names)))
+        for row in rows
+        for label in row.labels
+        if label not in numbers
+    ]
+    if problems:
+        raise SpecError(problems[:MAX_TOLD])
+    if not section.multi_label:
+        return torch.tensor([numbers[row.labels[0]] for row in rows])
+    labels = torch.zeros(len(rows), len(names))
+    for i, row in enumerate(rows):
+        labels[i, [numbers[label] for label in row.labels]] = 1
+    return labels

@@ -1,0 +1,106 @@
+"""Tables of paths and labels: read as Python's csv reads them, errors in their lines."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from archspec.errors import Diagnostic, SpecError
+from archspec.run import load_run
+from archspec_torch.runtime.data import Source, open_source
+from archspec_torch.runtime.images import Frame
+
+FRAME = Frame(3, 4, 4)
+
+
+def opened(file: Path, **keys: object) -> Source:
+    run = load_run({"model": "lenet5", "data": {"kind": "csv", "file": str(file), **keys}})
+    return open_source(run.run.data, lambda *loc: run.span("data", *loc))
+
+
+def table(folder: Path, text: str) -> Path:
+    path = folder / "table.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_real_images_by_their_table(data_dir: Path) -> None:
+    file = data_dir / "cifar10-train100" / "train100.csv"
+    root = file.parent / "train100"
+    source = opened(file, root=str(root), path_column="file", split={"val": 0.2, "test": 0.2})
+    with file.open() as lines:
+        labels = {row["file"]: int(row["label"]) for row in csv.DictReader(lines)}
+    assert source.classes == tuple("0123456789")
+    assert source.sizes == {"train": 60, "val": 20, "test": 20}
+    expected = {}
+    for name, label in labels.items():
+        with Image.open(root / name) as image:
+            expected[image.convert("RGB").tobytes()] = label
+    found = {}
+    for split in source.sizes:
+        part = source.load(split, Frame(3, 32, 32), lambda _: None)
+        for i in range(len(part.labels)):
+            found[part.image(i).permute(1, 2, 0).contiguous().numpy().tobytes()] = int(part.labels[i])
+    assert found == expected
+
+
+def test_a_column_says_the_split(tmp_path: Path) -> None:
+    lines = ["path,label,part"] + [f"{i}.png,{'cat' if i % 2 else 'dog'},{p}" for i, p in enumerate(PARTS)]
+    source = opened(table(tmp_path, "\n".join(lines)), split_column="part")
+    assert source.sizes == {"train": 4, "train_dev": 2, "val": 2, "test": 2}
+    assert source.classes == ("cat", "dog")
+    assert source.labels_of("val").tolist() == [1, 0]
+
+
+PARTS = ["train"] * 4 + ["validation", "dev", "test", "test", "train_dev", "train-dev"]
+
+
+def test_several_labels(tmp_path: Path) -> None:
+    lines = ["path,label", "a.png,red; round", "b.png,round", "c.png,", 'd.png,"red;red"', "e.png,round", "f.png,red"]
+    for name in "abcdef":
+        Image.new("RGB", (4, 4)).save(tmp_path / f"{name}.png")
+    lists = {}
+    for split, name in (("val", "a.png"), ("test", "b.png")):
+        (tmp_path / split).write_text(name)
+        lists[f"{split}_list"] = str(tmp_path / split)
+    source = opened(table(tmp_path, "\n".join(lines)), multi_label=True, split=lists)
+    assert source.classes == ("red", "round")
+    assert source.labels_of("val").tolist() == [[1, 1]] and source.labels_of("test").tolist() == [[0, 1]]
+    assert source.labels_of("train").tolist() == [[0, 0], [1, 0], [0, 1], [1, 0]]
+    assert source.load("train", FRAME, lambda _: None).labels.dtype == torch.float32
+
+
+def test_files_that_are_not_there_are_left_out(tmp_path: Path) -> None:
+    for i in range(9):
+        Image.new("RGB", (4, 4)).save(tmp_path / f"{i}.png")
+    source = opened(table(tmp_path, "path,label\n" + "".join(f"{i}.png,{i % 2}\n" for i in range(10))))
+    found: list[Diagnostic] = []
+    read = sum(len(source.load(split, FRAME, found.append).labels) for split in source.sizes)
+    assert read == 9
+    assert [(d.code, d.message.rpartition("/")[2]) for d in found] == [("W620", "9.png is not there: left out")]
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "place", "told"),
+    [
+        ("path,label\na.png\n", {}, "table.csv:2:1", "1 values in a table of 2 columns"),
+        ("path,label\na.png,x\n,y\n", {}, "table.csv:3:1", "there is no path"),
+        ("path,label\na.png,x\na.png,y\n", {}, "table.csv:3:1", "'a.png' is in line 2 already"),
+        ("path,label\na.png,\n", {}, "table.csv:2:1", "'a.png' has no label"),
+        ("path,label,s\na.png,x,tset\n", {"split_column": "s"}, "table.csv:2:1", "there is no split 'tset'"),
+        ("path,label\na.png,x\n", {"label_column": "lable"}, "run:", "has no column 'lable'"),
+        ("path,label\na.png,x\n", {}, "run:", "has 1 class; two at least are needed"),
+        ("path,label\n", {}, "run:", "has no line below its header"),
+        ("", {}, "run:", "has no column 'path'"),
+        ('path,label\n"a.png,x\n', {}, "table.csv:2", "unexpected end of data"),
+        ("path,label\na.png,dgo\n", {"names": ["cat", "dog"]}, "table.csv:2:1", "'dgo' is none of the 2 classes"),
+    ],
+)
+def test_what_is_wrong_is_placed(text: str, keys: dict[str, object], place: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        opened(table(tmp_path, text), **keys)
+    assert told in str(caught.value) and place in str(caught.value)

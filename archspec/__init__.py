@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from archspec.backend import evaluate as evaluate
     from archspec.backend import import_weights as import_weights
     from archspec.backend import predict as predict
+    from archspec.backend import report_run as report_run
     from archspec.backend import train as train
     from archspec.checking import check as check
     from archspec.comparing import compare as compare
@@ -71,6 +72,7 @@ _HOME = {
     "diagnose": "archspec.backend",
     "compare": "archspec.comparing",
     "predict": "archspec.backend",
+    "report_run": "archspec.backend",
     "import_weights": "archspec.backend",
 }
 __all__ = [*_HOME, "__version__"]

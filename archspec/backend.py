@@ -57,6 +57,11 @@ def diagnose(runs: Any, **options: Any) -> Any:
     return backend("torch").diagnose(runs, **options)
 
 
+def report_run(rundir: Any, path: Any = None, **options: Any) -> Any:
+    """The page of a finished run; returns its path and what was doubtful. See `archspec report`."""
+    return backend("torch").report_run(rundir, path, **options)
+
+
 def predict(rundir: Any, images: Sequence[Any], **options: Any) -> Any:
     """The classes a finished run gives to images. See `archspec predict`."""
     return backend("torch").predict(rundir, images, **options)

@@ -126,7 +126,7 @@ def compare(
     """
     paths = [Path(one) for one in rundirs]
     warnings: list[Diagnostic] = []
-    runs = [_opened(path, name, warnings) for path, name in zip(paths, _names(paths), strict=True)]
+    runs = [open_compared(path, name, warnings) for path, name in zip(paths, _names(paths), strict=True)]
     if latency_ms is not None:
         timed = backend("torch").latencies([run.directory for run in runs], device=device, batch=batch)
         runs = [
@@ -134,6 +134,25 @@ def compare(
             for run, seconds in zip(runs, timed, strict=True)
         ]
     return RunComparison(tuple(runs), _differences(runs), latency_ms, tuple(warnings))
+
+
+def open_compared(path: Path, name: str | None = None, warnings: list[Diagnostic] | None = None) -> ComparedRun:
+    """One run directory; what is doubtful is added to `warnings`. Raises what `compare` raises."""
+    name = name or path.resolve().name
+    if not (path / "run.yaml").is_file():
+        what = "it holds no run.yaml" if path.is_dir() else "it is a file" if path.exists() else "it is not there"
+        raise fail("E606", f"{path} is no run directory: {what}", hint="`archspec train` makes one")
+    doubtful = check_record(path)
+    if warnings is not None:
+        warnings += doubtful
+    graph = load(path / "spec.yaml")
+    run = load_run(path / "run.yaml").resolved()
+    spec = source.to_plain(source.read(path / "spec.yaml"))
+    model = {key: value for key, value in run.pop("model").items() if key != "spec"}
+    written = {key: spec[key] for key in ("name", "input", "vars", "defaults") if key in spec}
+    settings = flat({"network": written, "model": model, **{k: v for k, v in run.items() if k != "name"}})
+    records = read_records(path / "metrics.jsonl")
+    return ComparedRun(name, path, graph, settings, records, _figures(path, graph, records))
 
 
 def read_records(path: Path) -> list[dict[str, float]]:
@@ -166,21 +185,6 @@ def flat(value: Any, path: str = "") -> dict[str, Any]:
     for key, inner in value.items():
         found |= flat(inner, f"{path}.{key}" if path else str(key))
     return found
-
-
-def _opened(path: Path, name: str, warnings: list[Diagnostic]) -> ComparedRun:
-    if not (path / "run.yaml").is_file():
-        what = "it holds no run.yaml" if path.is_dir() else "it is a file" if path.exists() else "it is not there"
-        raise fail("E606", f"{path} is no run directory: {what}", hint="`archspec train` makes one")
-    warnings += check_record(path)
-    graph = load(path / "spec.yaml")
-    run = load_run(path / "run.yaml").resolved()
-    spec = source.to_plain(source.read(path / "spec.yaml"))
-    model = {key: value for key, value in run.pop("model").items() if key != "spec"}
-    written = {key: spec[key] for key in ("name", "input", "vars", "defaults") if key in spec}
-    settings = flat({"network": written, "model": model, **{k: v for k, v in run.items() if k != "name"}})
-    records = read_records(path / "metrics.jsonl")
-    return ComparedRun(name, path, graph, settings, records, _figures(path, graph, records))
 
 
 def _figures(path: Path, graph: TypedGraph, records: Records) -> dict[str, float | int | None]:

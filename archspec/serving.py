@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archspec import zoo
+from archspec.analysis.autocast import precision_of
 from archspec.errors import SpecError, fail, format_diagnostics
 from archspec.render.html import error_page, page
 
@@ -35,8 +36,16 @@ State = dict[str, tuple[int, int, int] | None]
 class Watched:
     """The page of a spec as its files now are. `version` changes with it, and `changed` is told."""
 
-    def __init__(self, spec: str, load: Callable[[], TypedGraph], batch: int = 1, optimizer: Optimizer = "sgd"):
+    def __init__(
+        self,
+        spec: str,
+        load: Callable[[], TypedGraph],
+        batch: int = 1,
+        optimizer: Optimizer = "sgd",
+        precision: str = "float32",
+    ):
         self.spec, self.load, self.batch, self.optimizer = spec, load, batch, optimizer
+        self.precision = precision_of(precision)
         self.changed = threading.Condition()
         self.version, self.page, self.wrong = 0, "", ""
         self.files = {str(zoo.locate(spec)[0])}
@@ -49,7 +58,7 @@ class Watched:
         number = self.version + 1
         try:
             graph = self.load()
-            text, wrong = page(graph, self.batch, self.optimizer, live=str(number)), ""
+            text, wrong = page(graph, self.batch, self.optimizer, self.precision, live=str(number)), ""
             files = {node.span.file for node in graph.nodes.values()}
         except SpecError as error:
             wrong = format_diagnostics(error.diagnostics)

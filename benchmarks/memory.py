@@ -35,7 +35,7 @@ BATCHES = (1, 8, 32)
 OPTIMIZERS = ("sgd", "momentum", "adam")
 
 
-def tracked_peak(graph: archspec.TypedGraph, batch: int, optimizer: str) -> int:
+def tracked_peak(graph: archspec.TypedGraph, batch: int, optimizer: str, precision: str = "float32") -> int:
     """Bytes of all tensors at the peak of the second training step of the compiled network, as torch counts them."""
     with FakeTensorMode():
         network = archspec.compile(graph).train()
@@ -53,9 +53,10 @@ def tracked_peak(graph: archspec.TypedGraph, batch: int, optimizer: str) -> int:
             for _ in range(2):
                 tracker.reset_mod_stats()
                 tracker._peak_mem, tracker._peak_mem_snap = {torch.device("cpu"): 0}, {}
-                found = network(images)
-                found = [found] if torch.is_tensor(found) else list(found.values())
-                loss = sum(nn.functional.cross_entropy(one, targets) for one in found)
+                with torch.autocast("cpu", getattr(torch, precision), enabled=precision != "float32"):
+                    found = network(images)
+                    found = [found] if torch.is_tensor(found) else list(found.values())
+                    loss = sum(nn.functional.cross_entropy(one, targets) for one in found)
                 del found
                 loss.backward()
                 del loss

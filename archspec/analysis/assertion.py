@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from archspec.analysis.facts import LAYER_FIGURES, LAYERS, UNITS, Facts
+from archspec.analysis.facts import CLOSED, LAYER_FIGURES, LAYERS, PEAK, UNITS, Facts
 from archspec.analysis.summary import summarize
 from archspec.errors import Diagnostic, SpecError, did_you_mean, fail
 from archspec.expressions import parse_expression
@@ -35,7 +35,8 @@ def broken(value: Value, facts: Facts) -> list[Diagnostic]:
     """A diagnostic (E401) where an assertion does not hold.
 
     Raises SpecError E402 where it is neither true nor false or cannot be decided, E403 for a layer that is not
-    there, E404 for a figure that layers do not have; those of expressions (E201 …).
+    there, E404 for a figure that layers do not have, E586 for a training step that is none; those of
+    expressions (E201 …).
     """
     text = str(value.value) if isinstance(value, Scalar) else ""
     expression = parse_expression(text, value.span)
@@ -59,9 +60,11 @@ def _known(word: str, facts: Facts, value: Value) -> None:
     if word in facts:
         return
     if not word.startswith(LAYERS):
-        if word == "inference_peak_bytes":
+        if word.partition(".")[0] in CLOSED and facts.summary.graph.sizes:
             message = f"{word} cannot be asserted: the input leaves the size of the image open"
             raise fail("E402", message, value.span, "params and depth are the same at every size")
+        if word.startswith(f"{PEAK}."):
+            raise _no_step(word, value)
         return  # the expression says so, at its place
     path, _, figure = word.removeprefix(LAYERS).rpartition(".")
     if facts.below(f"{path}.{figure}".strip(".")):
@@ -72,3 +75,12 @@ def _known(word: str, facts: Facts, value: Value) -> None:
         raise fail("E403", f"no layer is called '{path}'", value.span, hint)
     hint = did_you_mean(figure, LAYER_FIGURES, "figures of layers")
     raise fail("E404", f"'{figure}' is no figure of a layer", value.span, hint)
+
+
+def _no_step(fact: str, value: Value) -> SpecError:
+    from archspec.analysis.step import step_of, words
+
+    wrong = step_of(fact)
+    message = f"in '{fact}' the '{wrong}' says nothing of a training step, or a second time what was said"
+    known = did_you_mean(str(wrong), words(), "words")
+    return fail("E586", message, value.span, f"a batch, an optimiser, a precision: {PEAK}.32.adam.bfloat16; {known}")

@@ -17,8 +17,23 @@ UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 """Names for numbers, so that a budget reads `weight_file_bytes < 100 * MiB`."""
 
 LAYERS = "layers."
+PEAK = "train_peak_bytes"
+"""Peak memory of a training step; `train_peak_bytes.adam.32.bfloat16` says which (`archspec.analysis.step`)."""
+CLOSED = ("inference_peak_bytes", PEAK)
+"""What is a number only where the input leaves no size open."""
 
 _COUNTS = (*(f.name for f in fields_of(Counts)), "flops")
+
+
+def _train_peak(summary: Summary, name: str) -> int:
+    from archspec.analysis.step import step_of
+    from archspec.analysis.training import training_memory
+
+    step = step_of(name)
+    if isinstance(step, str):
+        raise KeyError(name)
+    graph = summary.training_graph or summary.graph
+    return training_memory(graph, step.batch, step.optimizer, step.precision).peak.bytes
 
 
 def _with_heads(summary: Summary) -> int:
@@ -30,6 +45,7 @@ _TOTALS: dict[str, Callable[[Summary], Any]] = {
     "params_with_aux": _with_heads,
     "weight_file_bytes": lambda s: weight_file_bytes(s.graph),
     "inference_peak_bytes": lambda s: s.inference.peak.bytes,
+    PEAK: lambda s: _train_peak(s, PEAK),
     "train_flops": lambda s: s.train_flops,
     "saved_bytes": lambda s: sum(s.saved.values()),
     "layers": lambda s: len(s.rows),
@@ -45,7 +61,8 @@ class Facts(Mapping[str, Any]):
 
     Beside the figures of the whole, `layers.stem.conv.macs` is that of a layer, and `layers.stage.0.macs` that of
     all layers whose names begin so: their sum, of `receptive_field` and `stride` the largest. Without training
-    heads `params_with_aux` is `params`; `inference_peak_bytes` is left out where sizes are open.
+    heads `params_with_aux` is `params`; peaks of memory are left out where sizes are open. `train_peak_bytes` is
+    that of one example, plain SGD and float32, `train_peak_bytes.adam.32` that of 32 examples and Adam.
     """
 
     def __init__(self, summary: Summary):
@@ -59,7 +76,7 @@ class Facts(Mapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         open_sizes = bool(self.summary.graph.sizes)
-        yield from (name for name in _TOTALS if not (open_sizes and name == "inference_peak_bytes"))
+        yield from (name for name in _TOTALS if not (open_sizes and name in CLOSED))
         yield from UNITS
 
     def __len__(self) -> int:
@@ -78,8 +95,10 @@ class Facts(Mapping[str, Any]):
         return found
 
     def _total(self, name: str) -> Any:
-        if name == "inference_peak_bytes" and self.summary.graph.sizes:
+        if name.partition(".")[0] in CLOSED and self.summary.graph.sizes:
             raise KeyError(name)
+        if name.startswith(f"{PEAK}."):
+            return _train_peak(self.summary, name)
         return _TOTALS[name](self.summary)
 
     def _of_layers(self, name: str) -> Any:

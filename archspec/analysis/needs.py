@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from archspec.analysis.autocast import Precision, precision_of
 from archspec.analysis.memory import Memory
 from archspec.analysis.training import Optimizer, largest_batch, training_memory
 from archspec.errors import did_you_mean, fail
@@ -21,7 +22,7 @@ WORKSPACE: dict[Device, int] = {"cuda": 8_519_680, "hopper": 33_554_432, "cpu": 
 
 @dataclass(frozen=True)
 class Needs:
-    """Memory of a training step in float32 at one batch, of the network with its training heads."""
+    """Memory of a training step at one batch, of the network with its training heads."""
 
     optimizer: Optimizer
     device: Device
@@ -32,6 +33,9 @@ class Needs:
     largest: int | None = None
     """The most examples whose step fits into the budget together with the workspace; 0 where not one does."""
 
+    precision: Precision = "float32"
+    """What autocast computes in; weights, gradients and the optimiser's state stay in float32."""
+
     @property
     def workspace(self) -> int:
         """Bytes of cuBLAS's workspace, beside the tensors."""
@@ -40,7 +44,9 @@ class Needs:
     def to_json(self) -> dict[str, Any]:
         """What joins the totals of `summarize --format json`."""
         fitted = {} if self.budget is None else {"fit_bytes": self.budget, "largest_batch": self.largest}
-        return {"train_peak_bytes": self.memory.peak.bytes, "train_workspace_bytes": self.workspace, **fitted}
+        return {"train_peak_bytes": self.memory.peak.bytes, "train_workspace_bytes": self.workspace, **fitted} | {
+            "train_precision": self.precision
+        }
 
 
 def training_needs(
@@ -49,18 +55,20 @@ def training_needs(
     optimizer: Optimizer = "sgd",
     device: Device = "cuda",
     budget: int | None = None,
+    precision: str = "float32",
 ) -> Needs:
     """What a step of training takes at that batch; with a budget in bytes also the largest batch that fits.
 
-    Raises SpecError E581 where the input leaves sizes open, E582 for an unknown optimiser or device.
+    Raises SpecError E581 where the input leaves sizes open, E582 for an unknown optimiser, device or precision.
     """
     for given, known, kind in ((optimizer, OPTIMIZERS, "optimiser"), (device, DEVICES, "device")):
         if given not in known:
             told = f"memory of training is not known for the {kind} '{given}'"
             raise fail("E582", told, hint=did_you_mean(given, known))
+    computed = precision_of(precision)
     if graph.sizes:
         told = f"how much memory training takes depends on {', '.join(graph.sizes)}, which the input leaves open"
         shape = graph.types[graph.inputs[0]][0].at(graph.example).shape
         raise fail("E581", told, hint=f"give the size of the images: --input {'x'.join(map(str, shape))}")
-    largest = None if budget is None else largest_batch(graph, budget - WORKSPACE[device], optimizer)
-    return Needs(optimizer, device, training_memory(graph, batch, optimizer), budget, largest)
+    largest = None if budget is None else largest_batch(graph, budget - WORKSPACE[device], optimizer, computed)
+    return Needs(optimizer, device, training_memory(graph, batch, optimizer, computed), budget, largest, computed)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import gcd, lcm
 
+from archspec.analysis.reach import Reach, reaches
 from archspec.graph import Node, Tap, TypedGraph
-from archspec.ops.base import Operator, Types
-from archspec.ops.conv import ConvTranspose
-from archspec.ops.region import RegionOperator
-from archspec.ops.windows import per_axis
-from archspec.tensor import TensorType, extent
+
+Span = tuple[int, int]
+
+LONGEST = 4_096
+"""Cells that are followed one by one before they repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,35 +21,78 @@ class Field:
     """Receptive field along one axis: cell y sees input cells `start + y·jump` … `+ size − 1`.
 
     The field is that of the arithmetic, not cut off at the image's edge (ResNet-18 sees 435 of 224),
-    and the widest over all paths. `start` is negative where padding comes first.
+    and the widest over all paths. `start` is negative where padding comes first. Behind an enlargement `jump` may
+    be a fraction: cells then lie that far apart on average, and `varies` says that they do not all see as much:
+    `size` is what the most of them see.
     """
 
-    size: int | Fraction = 1
+    size: int = 1
     jump: int | Fraction = 1
-    start: int | Fraction = 0
+    start: int = 0
+    varies: bool = False
 
-    def through(self, kernel: int, stride: int, before: int, dilation: int) -> Field:
-        """The field after a window of this kernel, stride, padding before and dilation."""
-        return Field(
-            self.size + dilation * (kernel - 1) * self.jump,
-            self.jump * stride,
-            self.start - before * self.jump,
-        )
 
-    def spread(self, span: int, stride: int, cut: int) -> Field:
-        """The field after a transposed window that spans `span` cells of its output, `cut` off its start."""
-        first = -((span - 1 - cut) // stride)
-        return Field(
-            self.size + (-(-span // stride) - 1) * self.jump,
-            self.jump * Fraction(1, stride),
-            self.start + first * self.jump,
-        )
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """What every cell along an axis sees: cell i the input cells `spans[i]`, cell i + len(spans) `shift` further on.
 
-    def joined(self, other: Field) -> Field:
-        """The field of a cell that sees what both see."""
-        start = min(self.start, other.start)
-        end = max(self.start + self.size, other.start + other.size)
-        return Field(end - start, max(self.jump, other.jump), start)
+    A cell that sees nothing has None: between those that a transposed convolution with a small kernel gives to.
+    """
+
+    spans: tuple[Span | None, ...] = ((0, 0),)
+    shift: int = 1
+    jump: int | Fraction = 1
+
+    def at(self, y: int) -> Span | None:
+        turns, i = divmod(y, len(self.spans))
+        span = self.spans[i]
+        return span and (span[0] + turns * self.shift, span[1] + turns * self.shift)
+
+    def through(self, reach: Reach) -> _Cells:
+        """What the cells see that read these."""
+        period = len(self.spans)
+        times = period // gcd(period, reach.step)
+        shift = self.shift * (times * reach.step // period)
+        spans = tuple(self._union(reach, y) for y in range(reach.every * times))
+        return _shortest(_Cells(spans, shift, self.jump * reach.closer if reach.step else self.jump))
+
+    def _union(self, reach: Reach, y: int) -> Span | None:
+        cells = range(reach.low(y), reach.high(y) + 1, reach.apart)
+        if len(self.spans) == 1 and len(cells) > 2:
+            cells = range(cells[0], cells[-1] + 1, cells[-1] - cells[0])
+        found = [span for span in map(self.at, cells) if span]
+        return (min(first for first, _ in found), max(last for _, last in found)) if found else None
+
+    def joined(self, other: _Cells, cells: int) -> _Cells:
+        """What cells see that read both; where the two never repeat together, that of so many cells."""
+        period = lcm(len(self.spans), len(other.spans))
+        shifts = (self.shift * (period // len(self.spans)), other.shift * (period // len(other.spans)))
+        if period > LONGEST or (shifts[0] != shifts[1] and 0 not in shifts):
+            period = max(cells, 1)
+            shifts = (round(self.jump * period), round(other.jump * period))
+        spans = tuple(_both(self.at(y), other.at(y)) for y in range(period))
+        return _shortest(_Cells(spans, max(shifts), max(self.jump, other.jump)))
+
+    def field(self, cells: int) -> Field:
+        found = [span for span in map(self.at, range(min(cells, len(self.spans)))) if span]
+        sizes = {last - first + 1 for first, last in found}
+        nothing = len(found) < min(cells, len(self.spans))
+        return Field(max(sizes, default=0), self.jump, found[0][0] if found else 0, len(sizes) + nothing > 1)
+
+
+def _both(one: Span | None, other: Span | None) -> Span | None:
+    return (min(one[0], other[0]), max(one[1], other[1])) if one and other else one or other
+
+
+def _shortest(cells: _Cells) -> _Cells:
+    """The same with one span where all cells see alike."""
+    first, period = cells.spans[0], len(cells.spans)
+    if period == 1 or first is None or cells.shift % period:
+        return cells
+    step = cells.shift // period
+    if all(span == (first[0] + i * step, first[1] + i * step) for i, span in enumerate(cells.spans)):
+        return _Cells((first,), step, cells.jump)
+    return cells
 
 
 def fields(graph: TypedGraph) -> dict[str, tuple[Field, ...]]:
@@ -58,22 +104,12 @@ def fields(graph: TypedGraph) -> dict[str, tuple[Field, ...]]:
         from archspec.close import close  # only the open wait for it
 
         graph = close(graph, graph.example)
+    seen: dict[str, tuple[_Cells, ...]] = {}
     found: dict[str, tuple[Field, ...]] = {}
     for node in graph.nodes.values():
-        outputs = graph.types[node.name]
-        rank = outputs[0].rank if outputs else 0
-        if not node.inputs:
-            found[node.name] = (Field(),) * rank
-            continue
-        arriving = [
-            _through(node.op, graph.input_types(node), position, found[tap.node], outputs[0])
-            for position, tap in enumerate(read_by(node))
-            if rank and len(found[tap.node]) == rank
-        ]
-        joined = arriving[0] if arriving else ()
-        for other in arriving[1:]:
-            joined = tuple(a.joined(b) for a, b in zip(joined, other, strict=True))
-        found[node.name] = joined
+        seen[node.name] = _seen(graph, node, seen)
+        sizes = graph.types[node.name][0].spatial if seen[node.name] else ()
+        found[node.name] = tuple(cells.field(n) for cells, n in zip(seen[node.name], sizes, strict=True))
     return found
 
 
@@ -91,30 +127,25 @@ def read_by(node: Node) -> tuple[Tap, ...]:
     return node.inputs[:1] if "extra" in node.op.references.values() else node.inputs
 
 
-def _through(
-    op: Operator, inputs: Types, position: int, axes: tuple[Field, ...], after: TensorType
-) -> tuple[Field, ...]:
-    before = inputs[position]
-    if op.category != "merge" and (window := op.window(inputs)) is not None:
-        parts = zip(axes, window.kernel, window.stride, window.before, window.dilation, strict=True)
-        return tuple(field.through(k, s, p, d) for field, k, s, p, d in parts)
-    if isinstance(op, ConvTranspose):
-        kernels, strides = per_axis("kernel", op.kernel, before), per_axis("stride", op.stride, before)
-        spans = map(extent, kernels, per_axis("dilation", op.dilation, before))
-        enlarged = zip(axes, spans, strides, op.cuts(before), strict=True)
-        return tuple(field.spread(span, s, cut) for field, span, s, (cut, _) in enlarged)
-    if isinstance(op, RegionOperator):  # a region may lie anywhere
-        return tuple(_rescaled(field, size, 1, merging=False) for field, size in zip(axes, before.spatial, strict=True))
-    sizes = zip(axes, before.spatial, after.spatial, strict=True)
-    return tuple(_rescaled(field, old, new, op.category == "merge") for field, old, new in sizes)
+def _seen(graph: TypedGraph, node: Node, seen: dict[str, tuple[_Cells, ...]]) -> tuple[_Cells, ...]:
+    outputs = graph.types[node.name]
+    rank = outputs[0].rank if outputs else 0
+    if not node.inputs:
+        return (_Cells(),) * rank
+    arriving = list(_arriving(graph, node, seen, rank)) if rank else []
+    joined = arriving[0] if arriving else ()
+    for other in arriving[1:]:
+        axes = zip(joined, other, outputs[0].spatial, strict=True)
+        joined = tuple(one.joined(another, n) for one, another, n in axes)
+    return joined
 
 
-def _rescaled(field: Field, old: int, new: int, merging: bool) -> Field:
-    """The field where nothing slides: kept, cut, stretched over more cells, or gathered from all of them."""
-    if new > old:  # enlarged; or one cell stretched over all positions of what it meets
-        return Field(field.size, field.jump * Fraction(old, new), field.start)
-    if new < old and merging:  # a merge cuts what is too large, as much at both ends
-        return Field(field.size, field.jump, field.start + (old - new) // 2 * field.jump)
-    if new < old:  # global pooling sees everything, and there is no next cell
-        return Field(field.size + (old - 1) * field.jump, field.jump, field.start)
-    return field
+def _arriving(
+    graph: TypedGraph, node: Node, seen: dict[str, tuple[_Cells, ...]], rank: int
+) -> Iterator[tuple[_Cells, ...]]:
+    """What the node's cells see by each tensor that it reads."""
+    inputs, after = graph.input_types(node), graph.types[node.name][0]
+    for position, tap in enumerate(read_by(node)):
+        if len(axes := seen[tap.node]) == rank:
+            ways = reaches(node.op, inputs, position, after)
+            yield tuple(cells.through(way) for cells, way in zip(axes, ways, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archspec.analysis.autocast import COPIED, Precision, autocast, weight_copies
 from archspec.analysis.order import execution_order
 from archspec.analysis.storage import overwriting, storages
 from archspec.graph import Tap, TypedGraph
@@ -17,25 +18,29 @@ def learning(graph: TypedGraph) -> frozenset[str]:
     return frozenset(found)
 
 
-def saved_bytes(graph: TypedGraph, batch: int = 1) -> dict[str, int]:
+def saved_bytes(graph: TypedGraph, batch: int = 1, precision: Precision = "float32") -> dict[str, int]:
     """Bytes kept until the backward pass, by the layer that makes them; the network's inputs are not counted.
 
     Every storage counts once, however many layers need it, at the layer whose output first lay in it; masks,
-    indices and statistics count at the layer that keeps them.
+    indices and statistics count at the layer that keeps them. In a lower precision also the copies that autocast
+    makes of inputs and weights, at the layer they are made for.
     """
-    over, flowing = overwriting(graph), learning(graph)
-    place = storages(graph, over, training=True)
     found = dict.fromkeys(graph.nodes, 0)
+    found |= {name: kept for name, (kept, _) in weight_copies(graph, precision).items()}
+    over = overwriting(graph)
+    graph = autocast(graph, precision)
+    flowing = learning(graph)
+    place = storages(graph, over, training=True)
     kept: set[Tap] = set()
     for node in execution_order(graph):
         if node.name not in flowing:
             continue
         saved = node.op.saved(graph.input_types(node), graph.types[node.name], node.name in over)
-        found[node.name] += batch * saved.own_bytes + saved.fixed_bytes
+        found[node.name.partition(COPIED)[0]] += batch * saved.own_bytes + saved.fixed_bytes
         kept |= {place[node.inputs[position]] for position in saved.inputs}
         kept |= {place[Tap(node.name)]} if saved.output else set()
     for tap in kept - {Tap(name) for name in graph.inputs}:
-        found[tap.node] += batch * graph.type_of(tap).nbytes
+        found[tap.node.partition(COPIED)[0]] += batch * graph.type_of(tap).nbytes
     return found
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from archspec.analysis.autocast import Precision, precision_of
 from archspec.analysis.counts import Counts, count, count_params, total
 from archspec.analysis.facts import Facts
 from archspec.analysis.receptive import Field, fields
@@ -51,7 +52,9 @@ class Row:
 
         What depends on a size that the input leaves open is a formula, as text; a receptive field is then that at
         the graph's example. `receptive_field`, `stride` and `offset` have one number an axis, none where the axes
-        are gone.
+        are gone. Behind an enlargement cells may see differently much: the field is then the largest, and
+        `receptive_field_varies` is true; the stride is how far cells lie apart on average, the offset that of
+        the first.
 
         `source` is where the layer's word stands, which may be in a block of another file; `trail` where that block
         was called, and the loops and groups around, from the inside out.
@@ -69,6 +72,7 @@ class Row:
             "activation_bytes": written(self.counts.activation_bytes),
             "saved_bytes": written(saved),
             "receptive_field": [number(axis.size) for axis in field],
+            **({"receptive_field_varies": True} if any(axis.varies for axis in field) else {}),
             "stride": [number(axis.jump) for axis in field],
             "offset": [number(axis.start) for axis in field],
             "source": {"file": span.file, "line": span.line, "column": span.column},
@@ -91,6 +95,8 @@ class Summary:
     training_heads: tuple[str, ...] = ()
     training_graph: TypedGraph | None = field(default=None, repr=False)
     """The network with the heads that exist only in training, where it has any."""
+    precision: Precision = "float32"
+    """What a training step computes in, under autocast."""
     training: Needs | None = None
     """What a training step takes, where that was asked for."""
 
@@ -178,7 +184,7 @@ class Summary:
     @cached_property
     def saved(self) -> dict[str, int]:
         """Bytes kept for the backward pass by the layer that makes them, training heads included."""
-        return saved_bytes(self.training_graph or self.graph, self.batch)
+        return saved_bytes(self.training_graph or self.graph, self.batch, self.precision)
 
     @cached_property
     def inference(self) -> Memory:
@@ -226,13 +232,16 @@ def summarize(
     optimizer: Optimizer | None = None,
     device: Device = "cuda",
     fit: int | None = None,
+    precision: str = "float32",
 ) -> Summary:
     """Count a network: per layer, in execution order of the deployed graph, and in total.
 
     `batch` multiplies costs and activations. Weights used by several layers count once. With an `optimizer`
     ("sgd", "momentum", "adam") or bytes to `fit` the summary has what a step of training takes, and the largest
-    batch that fits. Raises SpecError E580 for a batch below 1; E581, E582 see `training_needs`.
+    batch that fits; `precision` is that of its autocast (bfloat16, float16), also of what backward passes need.
+    Raises SpecError E580 for a batch below 1; E581, E582 see `training_needs`.
     """
+    computed = precision_of(precision)
     if batch < 1:
         raise fail("E580", f"a batch of {batch} examples cannot be counted", hint="a whole number of at least 1")
     deployed = deploy(graph)
@@ -244,7 +253,7 @@ def summarize(
     if optimizer is not None or fit is not None:
         from archspec.analysis.needs import training_needs
 
-        needs = training_needs(graph, batch, optimizer or "sgd", device, fit)
+        needs = training_needs(graph, batch, optimizer or "sgd", device, fit, precision)
     return Summary(
         graph=deployed,
         batch=batch,
@@ -253,5 +262,6 @@ def summarize(
         params_with_aux=count_params(graph) if heads else None,
         training_heads=heads,
         training_graph=graph if heads else None,
+        precision=computed,
         training=needs,
     )

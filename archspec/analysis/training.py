@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from archspec.analysis.autocast import COPIED, Precision, autocast, weight_copies
 from archspec.analysis.memory import Memory, Moment, Phase
 from archspec.analysis.order import execution_order
 from archspec.analysis.saved import learning
@@ -33,21 +34,27 @@ _SCALARS = 2 * _FLOAT
 """The loss, and the sum of weights it is divided by."""
 
 
-def training_memory(graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd") -> Memory:
-    """Memory over one training step in float32 from the second step on. Takes time linear in the graph.
+def training_memory(
+    graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd", precision: Precision = "float32"
+) -> Memory:
+    """Memory over one training step from the second step on. Takes time linear in the graph.
+
+    In a lower precision forward pass and loss run under torch's autocast; in float16 the loss is scaled (GradScaler).
 
     Cross-entropy is taken of every output of a classifying or segmenting network, the mean squared error of any
     other's. Adam is torch's loop over parameters, whose two temporaries are as large as the largest of them.
     """
-    return _Step(graph, batch, optimizer).run()
+    return _Step(graph, batch, optimizer, precision).run()
 
 
-def largest_batch(graph: TypedGraph, budget: int, optimizer: Optimizer = "sgd") -> int:
+def largest_batch(
+    graph: TypedGraph, budget: int, optimizer: Optimizer = "sgd", precision: Precision = "float32"
+) -> int:
     """The most examples whose training step fits into so many bytes; 0 where not even one does.
 
     At every moment memory grows by as much for every further example, so two steps tell of all others.
     """
-    one, two = (training_memory(graph, batch, optimizer).moments for batch in (1, 2))
+    one, two = (training_memory(graph, batch, optimizer, precision).moments for batch in (1, 2))
     if any(first.bytes > budget for first in one):
         return 0
     growth = ((first, second.bytes - first.bytes) for first, second in zip(one, two, strict=True))
@@ -65,10 +72,12 @@ class _Gradient:
 class _Step:
     """One step, followed from layer to layer; `used` are the bytes in use beside weights, optimiser and batch."""
 
-    def __init__(self, graph: TypedGraph, batch: int, optimizer: Optimizer):
-        self.graph, self.batch, self.optimizer = graph, batch, optimizer
-        self.order = list(execution_order(graph))
+    def __init__(self, graph: TypedGraph, batch: int, optimizer: Optimizer, precision: Precision):
         over = overwriting(graph)
+        self.copies = weight_copies(graph, precision)
+        graph = autocast(graph, precision)
+        self.graph, self.batch, self.optimizer, self.precision = graph, batch, optimizer, precision
+        self.order = list(execution_order(graph))
         self.place = storages(graph, over, training=True)
         self.learned, self.buffers, self.tensors, self.largest = _weights(graph)
         self.learns = learning(graph)
@@ -116,7 +125,7 @@ class _Step:
                 tap = Tap(node.name, port)
                 if self.place[tap] == tap:
                     self._hold(tap, self.batch * made.nbytes)
-            self.used += self._own(node)
+            self.used += self._own(node) + sum(self.copies.get(node.name, ()))
             self._note("forward", node.name)
             for tap in done[index]:
                 if not self.keepers[tap]:
@@ -125,16 +134,20 @@ class _Step:
     def _loss(self) -> None:
         """Each output's loss in turn: of its scores what it keeps, then the gradients, the last one's first."""
         outputs = list(self.graph.outputs.values())
-        sizes = [self.batch * self.graph.type_of(tap).nbytes for tap in outputs]
+        given = [self.batch * self.graph.type_of(tap).nbytes for tap in outputs]
+        sizes = [
+            size * _FLOAT // BYTES[self.graph.type_of(tap).dtype] for tap, size in zip(outputs, given, strict=True)
+        ]
         scored = self.graph.task in ("classify", "segment")
         self.used += (sum(sizes) if scored else 0) + _SCALARS
         self._note("loss", "")
         for tap in {self.place[tap] for tap in outputs}:
             if not self.keepers[tap]:
                 self._release(tap)
-        for tap, size in reversed(list(zip(outputs, sizes, strict=True))):
+        self.used -= sum(others for _, others in self.copies.values())
+        for tap, size, own in reversed(list(zip(outputs, sizes, given, strict=True))):
             self._note("loss", "", 2 * size if scored else size)
-            self._pass(tap, self._made(size))
+            self._pass(tap, self._made(own))
             self.used -= size if scored else 0
         self.used -= _SCALARS
 
@@ -144,7 +157,8 @@ class _Step:
             given = [self.pending.pop(tap) for tap in taps if tap in self.pending]
             if not given:
                 continue
-            self.used += self.learned.get(node.name, 0)
+            learned, copied = self.learned.get(node.name, 0), sum(self.copies.get(node.name, ()))
+            self.used += copied or learned
             passed = list(self._gradients(node, given[0]))
             saved = self.saved[node.name]
             self._note("backward", node.name, self.batch * saved.backward_bytes)
@@ -162,6 +176,10 @@ class _Step:
                 self._pass(tap, gradient)
             for gradient in given:
                 self._drop(gradient)
+            if copied:  # gradients of the copies become those of the weights
+                self.used += learned - self.copies[node.name][0]
+                self._note("backward", node.name)
+                self.used -= copied
 
     # storages
 
@@ -232,7 +250,7 @@ class _Step:
         return self.batch * output.nbytes
 
     def _note(self, phase: Phase, layer: str, temporary: int = 0) -> None:
-        self.moments.append(Moment(phase, layer, self.used + temporary))
+        self.moments.append(Moment(phase, layer.partition(COPIED)[0], self.used + temporary))
 
 
 def _weights(graph: TypedGraph) -> tuple[dict[str, int], int, int, int]:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor
 from typing import Any
 
+from archspec.analysis.reach import Reach, reaches
 from archspec.analysis.receptive import Field, fields, read_by
 from archspec.analysis.summary import number
 from archspec.close import close
 from archspec.errors import did_you_mean, fail
 from archspec.graph import Graph, TypedGraph
-from archspec.ops.base import Operator, Types
-from archspec.ops.conv import ConvTranspose
-from archspec.ops.windows import per_axis
-from archspec.tensor import TensorType, extent
 
 Span = tuple[int, int]
 
@@ -31,6 +27,7 @@ class View:
     image: tuple[int, ...]
     """Pixels of the image along each axis."""
     field: tuple[Field, ...]
+    """That of the layer; of the cell itself `first` and `last` tell, which behind an enlargement may see less."""
     first: tuple[int, ...]
     last: tuple[int, ...]
     """First and last pixel of the whole field, outside the image where padding is seen."""
@@ -42,12 +39,17 @@ class View:
         """The middle of the field, in pixels: 0 is the middle of the first."""
         return tuple(Fraction(first + last, 2) for first, last in zip(self.first, self.last, strict=True))
 
+    @property
+    def sees(self) -> tuple[int, ...]:
+        """How many pixels this cell sees along each axis, those outside the image among them."""
+        return tuple(last - first + 1 for first, last in zip(self.first, self.last, strict=True))
+
     def to_json(self) -> dict[str, Any]:
         """Plain data for `where --format json`."""
         return {
             "layer": self.layer,
             "cell": list(self.cell),
-            "receptive_field": [number(axis.size) for axis in self.field],
+            "receptive_field": list(self.sees),
             "stride": [number(axis.jump) for axis in self.field],
             "offset": [number(axis.start) for axis in self.field],
             "first": list(self.first),
@@ -127,11 +129,9 @@ def _seen(graph: TypedGraph, name: str, cell: tuple[int, ...], cut: bool) -> lis
             before = inputs[position]
             if before.rank != len(spans):
                 continue
-            found = _back(node.op, inputs, position, spans, graph.types[node.name][0])
-            if cut:
-                found = [
-                    (max(first, 0), min(last, n - 1)) for (first, last), n in zip(found, before.spatial, strict=True)
-                ]
+            ways = reaches(node.op, inputs, position, graph.types[node.name][0])
+            axes = zip(ways, spans, before.spatial, strict=True)
+            found = [_read(way, span, n if cut else None) for way, span, n in axes]
             if any(first > last for first, last in found):
                 continue  # nothing but padding
             other = reached.get(tap.node, found)
@@ -139,30 +139,12 @@ def _seen(graph: TypedGraph, name: str, cell: tuple[int, ...], cut: bool) -> lis
     return reached.get(source, [(0, -1)] * len(cell))
 
 
-def _back(op: Operator, inputs: Types, position: int, spans: list[Span], after: TensorType) -> list[Span]:
-    """The cells of an input that those of the output see."""
-    before = inputs[position]
-    if op.category != "merge" and (window := op.window(inputs)) is not None:
-        parts = zip(spans, window.kernel, window.stride, window.before, window.dilation, strict=True)
-        return [(first * s - p, last * s - p + d * (k - 1)) for (first, last), k, s, p, d in parts]
-    if isinstance(op, ConvTranspose):
-        kernels, strides = per_axis("kernel", op.kernel, before), per_axis("stride", op.stride, before)
-        widths = map(extent, kernels, per_axis("dilation", op.dilation, before))
-        enlarged = zip(spans, widths, strides, op.cuts(before), strict=True)
-        return [(-(-(first + c - w + 1) // s), (last + c) // s) for (first, last), w, s, (c, _) in enlarged]
-    sizes = zip(spans, before.spatial, after.spatial, strict=True)
-    return [_rescaled(span, old, new, op.category == "merge") for span, old, new in sizes]
-
-
-def _rescaled(span: Span, old: int, new: int, merging: bool) -> Span:
-    """The cells seen where nothing slides: the same, shifted, those under an enlarged one, or all."""
+def _read(way: Reach, span: Span, cells: int | None) -> Span:
+    """The cells of an input that those of a span read; with a number of `cells` those among them alone."""
     first, last = span
-    if new > old:
-        half = Fraction(1, 2)  # between the middles of two cells, as interpolation takes them
-        scale = Fraction(old, new)
-        low, high = ((first + half) * scale - half, (last + half) * scale - half)
-        return max(floor(low), 0), min(ceil(high), old - 1)
-    if new < old and merging:
-        shift = (old - new) // 2
-        return first + shift, last + shift
-    return (0, old - 1) if new < old else span
+    if way.every == way.apart == 1:
+        low, high = way.low(first), way.high(last)
+        return (low, high) if cells is None else (max(low, 0), min(high, cells - 1))
+    read = [range(way.low(y), way.high(y) + 1, way.apart) for y in range(first, last + 1)]
+    found = [at for taps in read for at in taps if cells is None or 0 <= at < cells]
+    return (min(found), max(found)) if found else (0, -1)

@@ -42,7 +42,7 @@ COMMANDS = {
     "where": "the pixels of the image that a cell of a layer sees",
     "diff": "what is different between two networks, and which weights of one load into the other",
     "draw": "draw the network (png and pdf need Graphviz; svg does not)",
-    "report": "a network as one page of HTML: diagram, table, memory over time",
+    "report": "a network, or a run, as one page of HTML: diagram, table, memory over time",
     "serve": "the same page, live: it follows the file, errors included",
     "schema": "the JSON Schema by which editors complete, explain and check specs",
     "bench": "measure this machine, and time networks on it",

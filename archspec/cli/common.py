@@ -102,9 +102,10 @@ def byte_count(text: str) -> int:
 byte_count.__name__ = "size (as 24GiB)"
 
 
-def spec_argument(parser: argparse.ArgumentParser) -> None:
-    """SPEC, and the edits made to it before it is read: what `load` takes."""
-    parser.add_argument("spec", metavar="SPEC", help=SPEC_HELP)
+def spec_argument(parser: argparse.ArgumentParser, or_run: bool = False) -> None:
+    """SPEC, and the edits made to it before it is read: what `load` takes. `or_run`: a run directory will do too."""
+    metavar, more = ("SPEC|RUNDIR", "; or what `archspec train` wrote") if or_run else ("SPEC", "")
+    parser.add_argument("spec", metavar=metavar, help=SPEC_HELP + more)
     settings(parser, "vars.classes=10")
     parser.add_argument("--input", metavar="CxHxW", help="another input size, as 3x224x224; 3xHxW leaves it open")
 

@@ -1,29 +1,43 @@
-"""`archspec report`: a network as one page of HTML."""
+"""`archspec report`: a network, or a run, as one page of HTML."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from archspec.cli.common import OK, load, positive, spec_argument
+from archspec.cli.common import OK, load, positive, report, spec_argument
 
 OPTIMIZERS = ("sgd", "momentum", "adam")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    spec_argument(parser)
-    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="FILE.html")
+    spec_argument(parser, or_run=True)
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="FILE.html (of a run: its own report.html)")
+    parser.add_argument("--device", default="auto", help="of a run: what measures it (the best there is)")
     page_options(parser)
+    parser.set_defaults(complain=parser.error)
 
 
 def page_options(parser: argparse.ArgumentParser) -> None:
     """What the page's memory and costs are those of."""
     parser.add_argument("--batch", type=positive, default=1, metavar="N", help="images at once (1)")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="sgd", help="of the training step (sgd)")
+    parser.add_argument(
+        "--precision", default="float32", metavar="P", help="of it: float32, bfloat16, float16 (float32)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     import archspec
 
-    print(archspec.report(load(args), args.output, batch=args.batch, optimizer=args.optimizer))
+    if Path(args.spec).is_dir():
+        path, warnings = archspec.report_run(args.spec, args.output, device=args.device, overrides=args.set)
+        report(warnings)
+        print(path)
+        return OK
+    if args.output is None:
+        args.complain("the page of a network needs a file to be written to: -o FILE.html")
+    print(
+        archspec.report(load(args), args.output, batch=args.batch, optimizer=args.optimizer, precision=args.precision)
+    )
     return OK

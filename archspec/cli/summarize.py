@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from archspec.analysis.training import Optimizer
 
 
+_SHORT = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+"""Short names of precisions."""
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", metavar="SPEC", nargs="+", help=f"{SPEC_HELP}; of several their totals are compared")
     settings(parser, "vars.classes=10")
@@ -23,9 +27,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     format_option(parser, "table", "json", "csv", "markdown", "latex", "notes")
     timing = parser.add_argument_group("time")
     timing.add_argument("--device", metavar="NAME|FILE", help="estimate it on h200, a100, rtx4090, ryzen7840u")
-    timing.add_argument("--precision", metavar="P", default="float32", help="float32, tf32, bfloat16 … (float32)")
+    timing.add_argument(
+        "--precision",
+        metavar="P",
+        default="float32",
+        help="of time and of training: float32, tf32, bfloat16, float16 (float32)",
+    )
     training = parser.add_argument_group("memory of training")
-    training.add_argument("--train", action="store_true", help="also what a step of training takes, in float32")
+    training.add_argument("--train", action="store_true", help="also what a step of training takes, in --precision")
     training.add_argument("--optimizer", choices=("sgd", "momentum", "adam"), help="by this optimiser (sgd)")
     training.add_argument(
         "--workspace", choices=("cuda", "hopper", "cpu"), default="cuda", help="whose libraries' own memory (cuda)"
@@ -38,7 +47,14 @@ def run(args: argparse.Namespace) -> int:
 
     optimizer: Optimizer | None = args.optimizer or ("sgd" if args.train else None)
     summaries = [
-        archspec.summarize(load_one(spec, args), args.batch, optimizer=optimizer, device=args.workspace, fit=args.fit)
+        archspec.summarize(
+            load_one(spec, args),
+            args.batch,
+            optimizer=optimizer,
+            device=args.workspace,
+            fit=args.fit,
+            precision=args.precision,
+        )
         for spec in args.spec
     ]
     if len(summaries) > 1:
@@ -68,7 +84,7 @@ def _with_device(args: argparse.Namespace, summary: Summary) -> int:
     from archspec.render import roofline as shown
     from archspec.render import table
 
-    found = roofline(summary.graph, args.device, batch=args.batch, precision=args.precision)
+    found = roofline(summary.graph, args.device, batch=args.batch, precision=_SHORT.get(args.precision, args.precision))
     if args.format == "json":
         print_json(shown.with_device(summary.to_json(), found))
         return OK

@@ -115,6 +115,8 @@ class Operator(BaseModel):
     gradient: ClassVar[Literal["new", "same", "part"]] = "new"
     """Where the gradients of inputs lie: in memory of their own, or in that of the output's gradient, of which
     they are all (sums, views) or a part (concatenation). One of another size than the output's is always new."""
+    autocast: ClassVar[Literal["lower", "float32", "widest"]] = "widest"
+    """What torch's autocast computes it in: the lower precision, float32, or the widest of its inputs'."""
     samples: ClassVar[tuple[Sample, ...]] = ()
 
     def infer(self, inputs: Types) -> Types:

@@ -51,6 +51,7 @@ class Conv(Operator):
     """
 
     category = "conv"
+    autocast = "lower"
     tunable = frozenset({"init"})
     samples = (
         # 10 filters of 3×3×3 with biases: 10·(27 + 1)
@@ -149,6 +150,7 @@ class Depthwise(Operator):
     """
 
     category = "conv"
+    autocast = "lower"
     tunable = frozenset({"init"})
     samples = (
         # the depthwise half of a separable convolution: 4·4·3·(3·3)
@@ -218,6 +220,7 @@ class ConvTranspose(Operator):
     """
 
     category = "conv"
+    autocast = "lower"
     tunable = frozenset({"init"})
     samples = (
         # U-Net's first way up: (28 − 1)·2 + 2 = 56; 1024·512·4 weights and 512 biases
@@ -342,6 +345,7 @@ class LocallyConnected(Operator):
     """
 
     category = "conv"
+    autocast = "lower"
     tunable = frozenset({"init"})
     samples = (
         # 40,000 units, each looking at 10×10 of a 200×200 image

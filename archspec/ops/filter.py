@@ -84,6 +84,7 @@ class Filter(Operator):
     """
 
     category = "conv"
+    autocast = "lower"
     samples = (
         # vertical edges of a 6×6 image: 4·4 places, 9 numbers
         Sample({"kernel": [[1, 0, -1]] * 3}, ((1, 6, 6),), ((1, 4, 4),), params=9, macs=144),

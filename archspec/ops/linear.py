@@ -24,6 +24,7 @@ class Linear(Operator):
     """
 
     category = "linear"
+    autocast = "lower"
     tunable = frozenset({"init"})
     samples = (
         # VGG-16's first: 7·7·512·4096 weights

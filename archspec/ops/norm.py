@@ -211,6 +211,7 @@ class LocalResponseNorm(Operator):
     """
 
     category = "norm"
+    autocast = "float32"
     tunable = frozenset({"alpha", "beta", "k"})
     samples = (Sample({}, ((96, 55, 55),), ((96, 55, 55),)),)
 
@@ -229,7 +230,7 @@ class LocalResponseNorm(Operator):
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         """The squares with `size − 1` channels of padding, their scaled mean, and its power; then four in backward."""
-        x = inputs[0]
+        x = outputs[0]  # in float32 where autocast gives the input in less
         padded = x.nbytes + (self.size - 1) * x.nbytes // x.channels
         return Saved(inputs=(0,), own_bytes=padded + 2 * x.nbytes, backward_bytes=3 * x.nbytes)
 

@@ -65,7 +65,7 @@ KNOWN: Mapping[str, tuple[str, Cells]] = {
     "elementwise": ("element-wise", lambda _, found: [decimal(line.counts.elementwise_ops) for line in found]),
     "buffers": ("buffers", lambda _, found: [grouped(line.counts.buffers) for line in found]),
     "saved": ("saved", _saved),
-    "field": ("field", _of_field(lambda axis: str(number(axis.size)))),
+    "field": ("field", _of_field(lambda axis: f"{'≤ ' if axis.varies else ''}{axis.size}")),
     "stride": ("stride", _of_field(lambda axis: str(number(axis.jump)))),
 }
 

@@ -33,12 +33,13 @@ COLUMNS: dict[str, Column] = {
     "inference": ("inference", lambda s: s.inference.peak.bytes, binary),
     "file": ("weight file", lambda s: weight_file_bytes(s.graph), binary),
     "training": ("training", _peak, binary),
+    "precision": ("precision", lambda s: s.precision, str),
     "batch": ("largest batch", _largest, grouped),
 }
 """Name to title, figure, and how a person reads it."""
 
 USUAL = ("params", "depth", "macs", "activations", "inference", "file")
-LEAST = ("activations", "inference", "depth", "weight file", "input")
+LEAST = ("activations", "inference", "depth", "weight file", "input", "precision")
 """What a narrow table leaves out, first to last."""
 ESCAPED = str.maketrans({c: f"\\{c}" for c in "_&%$#{}"})
 
@@ -54,12 +55,13 @@ def comparison(
     """
     columns = [*USUAL]
     if all(s.training for s in summaries):
-        columns.append("training")
+        columns += ["precision", "training"]
         columns += ["batch"] if all(s.training and s.training.budget for s in summaries) else []
     if sort is not None:
         sort = "activations" if sort == "memory" else sort  # as the layers' table calls it
-        if sort not in COLUMNS:
-            raise fail("E577", f"networks cannot be sorted by '{sort}'", hint=did_you_mean(sort, [*COLUMNS]))
+        if sort not in COLUMNS or sort == "precision":
+            figures = [name for name in COLUMNS if name != "precision"]
+            raise fail("E577", f"networks cannot be sorted by '{sort}'", hint=did_you_mean(sort, figures))
         summaries = sorted(summaries, key=lambda s: -COLUMNS[sort][1](s))
     if format == "csv":
         head = ["name", "input", *columns]

@@ -71,7 +71,8 @@ def _training(summary: Summary) -> list[tuple[str, str, str]]:
         (
             "training",
             binary(memory.peak.bytes),
-            f"peak in {_moment(memory.peak)}, {needs.optimizer}, batch {summary.batch}, float32: {', '.join(parts)}",
+            f"peak in {_moment(memory.peak)}, {needs.optimizer}, batch {summary.batch}, {needs.precision}: "
+            f"{', '.join(parts)}",
         ),
         ("train FLOPs", decimal(summary.train_flops), "a step, forward and backward"),
     ]

@@ -22,7 +22,7 @@ def text(view: View) -> str:
                 f"{view.first[i]} … {view.last[i]}",
                 f"{first} … {last}" if first <= last else "none",
                 _written(view.center[i]),
-                *(_written(n) for n in (field.size, field.jump, field.start)),
+                *(_written(n) for n in (view.sees[i], field.jump, field.start)),
             )
         )
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]

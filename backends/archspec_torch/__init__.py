@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from archspec.analysis.agreement import Measured
     from archspec.devices import Device
+    from archspec.errors import Diagnostic
     from archspec.graph import TypedGraph
     from archspec.ops.base import Operator, Types
     from archspec_torch.compiler import Network
@@ -34,6 +35,7 @@ __all__ = [
     "latencies",
     "plot_runs",
     "predict",
+    "report_run",
     "train",
 ]
 
@@ -87,6 +89,15 @@ def plot_runs(records: Mapping[str, Sequence[Mapping[str, float]]], path: Path) 
     from archspec_torch.runtime import curves
 
     curves.plot_runs(records, path)
+
+
+def report_run(
+    rundir: str | Path, path: str | Path | None = None, **options: Any
+) -> tuple[Path, tuple[Diagnostic, ...]]:
+    """The page of a run: see `archspec_torch.runtime.report`."""
+    from archspec_torch.runtime import report
+
+    return report.report_run(rundir, path, **options)
 
 
 def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str | Path, out: str | Path) -> Report:

@@ -38,6 +38,36 @@ def test_the_peak_is_what_mem_tracker_sees(name, batch, optimizer, tracked_peak)
     assert abs(ours - theirs) <= 0.001 * theirs
 
 
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(("batch", "optimizer"), [(1, "adam"), (8, "momentum"), (32, "sgd")])
+def test_the_peak_under_autocast_is_what_mem_tracker_sees(name, batch, optimizer, tracked_peak):
+    graph = small(name)
+    ours = training_memory(graph, batch, optimizer, "bfloat16").peak.bytes
+    theirs = tracked_peak(graph, batch, optimizer, "bfloat16")
+    assert abs(ours - theirs) <= 0.005 * theirs
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("name", "optimizer", "budget"), [("resnet18", "adam", 2**28), ("mobilenet_v2", "sgd", 2**27)])
+def test_by_mem_tracker_the_batch_told_fits_and_one_more_does_not(name, optimizer, budget, precision, tracked_peak):
+    graph = small(name)
+    found = archspec.summarize(graph, optimizer=optimizer, device="cpu", fit=budget, precision=precision).training
+    assert found.largest > 1
+    assert tracked_peak(graph, found.largest, optimizer, precision) <= budget
+    assert tracked_peak(graph, found.largest + 1, optimizer, precision) > budget
+
+
+def test_a_budget_of_training_memory_is_the_peak_that_mem_tracker_sees(tracked_peak):
+    graph = small("lenet5")
+    facts = archspec.summarize(graph).facts()
+    for name, step in (
+        ("train_peak_bytes", (1, "sgd", "float32")),
+        ("train_peak_bytes.adam.8", (8, "adam", "float32")),
+        ("train_peak_bytes.4.bf16.momentum", (4, "momentum", "bfloat16")),
+    ):
+        assert facts[name] == pytest.approx(tracked_peak(graph, *step), rel=0.005)
+
+
 @pytest.mark.parametrize("name", ["lenet5", "resnet18", "googlenet"])
 def test_train_flops_are_what_torch_counts(name):
     """Where no convolution has groups; of those torch counts the backward pass wrongly."""
@@ -49,8 +79,9 @@ def test_train_flops_are_what_torch_counts(name):
     assert archspec.summarize(graph, 2).train_flops == counter.get_total_flops()
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", SMALL)
-def test_saved_bytes_are_the_storages_that_autograd_keeps(name):
+def test_saved_bytes_are_the_storages_that_autograd_keeps(name, precision):
     graph, batch = small(name), 3
     network = archspec.compile(graph).train()
     images = torch.randn(batch, *graph.types[graph.inputs[0]][0].shape)
@@ -63,11 +94,12 @@ def test_saved_bytes_are_the_storages_that_autograd_keeps(name):
             kept[storage.data_ptr()] = storage
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    lower = torch.autocast("cpu", getattr(torch, precision), enabled=precision != "float32")
+    with lower, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         found = network(images)
     total = sum(storage.nbytes() for storage in kept.values())
     assert _sum(found).requires_grad
-    assert sum(archspec.summarize(graph, batch).saved.values()) == total
+    assert sum(archspec.summarize(graph, batch, precision=precision).saved.values()) == total
 
 
 @pytest.mark.parametrize("name", ["lenet5", "resnet50", "densenet121", "googlenet", "mobilenet_v2"])

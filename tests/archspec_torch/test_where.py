@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import archspec
+from archspec.analysis.receptive import fields
 from archspec.graph import Tap
 
 CASES = [
@@ -26,8 +27,17 @@ CASES = [
 ]
 
 
-def probed(graph: archspec.TypedGraph, layer: str, cell: tuple[int, ...]) -> list[tuple[int, int]]:
-    """First and last pixel, an axis, with a gradient of one cell; all weights positive, maxima averaged."""
+Span = tuple[int, int]
+
+
+def probed(graph: archspec.TypedGraph, layer: str, cell: tuple[int, ...]) -> list[Span]:
+    """First and last pixel, an axis, with a gradient of one cell."""
+    (found,) = all_probed(graph, layer, [cell])
+    return found
+
+
+def all_probed(graph: archspec.TypedGraph, layer: str, cells: list[tuple[int, ...]]) -> list[list[Span]]:
+    """The same of several cells; all weights positive, maxima averaged."""
     network = archspec.compile(replace(graph, outputs={"probe": Tap(layer)}, heads={})).eval().double()
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -46,10 +56,13 @@ def probed(graph: archspec.TypedGraph, layer: str, cell: tuple[int, ...]) -> lis
     images = torch.ones((1, *shape), dtype=torch.float64, requires_grad=True)
     found = network(images)
     found = found if torch.is_tensor(found) else next(iter(found.values()))
-    found[(0, slice(None), *cell)].sum().backward()
-    reached = images.grad[0].abs().sum(0) > 0
-    rows, columns = (reached.any(1).nonzero().flatten(), reached.any(0).nonzero().flatten())
-    return [(int(axis.min()), int(axis.max())) for axis in (rows, columns)]
+    spans = []
+    for cell in cells:
+        (gradient,) = torch.autograd.grad(found[(0, slice(None), *cell)].sum(), images, retain_graph=True)
+        reached = gradient[0].abs().sum(0) > 0
+        rows, columns = (reached.any(1).nonzero().flatten(), reached.any(0).nonzero().flatten())
+        spans.append([(int(axis.min()), int(axis.max())) for axis in (rows, columns)])
+    return spans
 
 
 @pytest.mark.parametrize(("name", "size", "layer", "cell"), CASES, ids=[case[0] for case in CASES])
@@ -67,3 +80,54 @@ def test_a_dilated_and_a_transposed_convolution(write_spec):
     graph = archspec.load(write_spec(layers, input="[1, 40, 40]"))
     for cell in ((20, 20), (13, 26), (0, 39)):
         assert probed(graph, "up", cell) == list(archspec.where(graph, "up", cell).inside)
+
+
+THIN = ["vars.widths=[2, 2, 2, 2]", "vars.bottom=2"]
+BEHIND_UPSAMPLING = [
+    ("unet", "1x236x236", THIN, "dec.1", range(4, 12)),
+    ("unet", "1x236x236", THIN, "conv1", range(12, 28)),
+    ("unet@same", "1x256x256", THIN, "dec.2.up", range(56, 72)),
+    ("unet@same", "1x256x256", THIN, "conv1", range(120, 136)),
+    ("fcn_resnet50", "3x144x144", ["vars.depths=[1, 1, 1, 1]"], "upsample1", range(64, 72)),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "changes", "layer", "cells"), BEHIND_UPSAMPLING, ids=[f"{c[0]}-{c[3]}" for c in BEHIND_UPSAMPLING]
+)
+def test_behind_an_upsampling_the_field_is_the_largest_of_the_cells(name, size, changes, layer, cells):
+    """Cells whose fields lie within the image, one for each place among those that repeat."""
+    graph = archspec.load(name, overrides=changes, input=size)
+    views = [archspec.where(graph, layer, (cell, cell)) for cell in cells]
+    spans = all_probed(graph, views[0].layer, [(cell, cell) for cell in cells])
+    assert spans == [list(view.inside) for view in views]
+    seen = [last - first + 1 for (first, last), _ in spans]
+    field = fields(graph)[views[0].layer][0]
+    assert max(seen) == field.size
+    assert field.varies == (len({*seen}) > 1)
+    assert spans[-1][0][0] - spans[0][0][0] == pytest.approx((len(cells) - 1) * field.jump, abs=field.size)
+
+
+UPSAMPLINGS = [
+    "- upsample: 2",
+    "- upsample: {scale: 2, mode: bilinear}",
+    "- upsample: {scale: 3, mode: bilinear}",
+    "- upsample: {size: 31}",
+    "- upsample: {size: 31, mode: bilinear}",
+    "- upsample: {size: 37, mode: bilinear, align_corners: true}",
+    "- conv_transpose: {out: 2, kernel: 3, stride: 2, padding: 1}",
+    "- conv_transpose: {out: 2, kernel: 3, stride: 3, dilation: 2}",
+    "- conv_transpose: {out: 2, kernel: 5, stride: 2, dilation: 3}",
+    "- pixel_shuffle: 2",
+]
+
+
+@pytest.mark.parametrize("upsampling", UPSAMPLINGS)
+def test_every_cell_behind_every_kind_of_upsampling(upsampling, write_spec):
+    layers = f"- conv: {{out: 4, kernel: 3, stride: 2}}\n{upsampling}\n- conv: {{out: 2, kernel: 2}}\n  name: last"
+    graph = archspec.load(write_spec(layers, input="[1, 39, 39]"))
+    cells = [(at, at) for at in range(graph.types["last"][0].spatial[0])]
+    spans = all_probed(graph, "last", cells)
+    assert spans == [list(archspec.where(graph, "last", cell).inside) for cell in cells]
+    field = fields(graph)["last"][0]
+    assert max(last - first + 1 for (first, last), _ in spans) == field.size

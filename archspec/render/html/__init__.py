@@ -30,10 +30,13 @@ LIVE = "live.js"
 """What asks the server whether the file has changed; only in the pages of `archspec serve`."""
 
 
-def report(graph: TypedGraph, path: str | Path, batch: int = 1, optimizer: Optimizer = "sgd") -> Path:
+def report(
+    graph: TypedGraph, path: str | Path, batch: int = 1, optimizer: Optimizer = "sgd", precision: str = "float32"
+) -> Path:
     """Write the page of a graph to an .html file and return its path.
 
-    Raises SpecError: E575 for another kind of file or a folder that is not there, E580 for a batch below 1.
+    Raises SpecError: E575 for another kind of file or a folder that is not there, E580 for a batch below 1,
+    E582 for an unknown precision.
     """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
@@ -42,34 +45,51 @@ def report(graph: TypedGraph, path: str | Path, batch: int = 1, optimizer: Optim
         raise fail("E575", f"'{path}' is a folder, not a file to write")
     if not path.parent.is_dir():
         raise fail("E575", f"there is no folder '{path.parent}' to write into")
-    write_text(path, page(graph, batch, optimizer))
+    write_text(path, page(graph, batch, optimizer, precision))
     return path
 
 
-def page(graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd", live: str | None = None) -> str:
+def page(
+    graph: TypedGraph,
+    batch: int = 1,
+    optimizer: Optimizer = "sgd",
+    precision: str = "float32",
+    live: str | None = None,
+) -> str:
     """The page as text; a live one knows its version, and loads anew when its server has another."""
     from archspec.render.html.data import data
 
-    found = data(graph, batch, optimizer)
-    return _written("page.html", graph.name, SCRIPTS, live, data=_json(found))
+    found = data(graph, batch, optimizer, precision)
+    return written("page.html", graph.name, SCRIPTS, live, data=json_text(found))
 
 
 def error_page(title: str, text: str, live: str) -> str:
     """The live page of a spec in which something is wrong: what `archspec check` would say."""
-    return _written("error.html", title, ("basics.js",), live, text=html.escape(text))
+    return written("error.html", title, ("basics.js",), live, text=html.escape(text))
 
 
-def _json(found: Any) -> str:
+def json_text(found: Any) -> str:
     """JSON that may stand in a script element: no `<`, so that no text of the spec can end it."""
     return json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _written(template: str, title: str, scripts: tuple[str, ...], live: str | None, **texts: str) -> str:
-    style, script = _style(), _script(scripts if live is None else (*scripts, LIVE))
+def written(
+    template: str,
+    title: str,
+    scripts: tuple[str, ...],
+    live: str | None = None,
+    styles: tuple[str, ...] = ("page.css",),
+    images: bool = False,
+    **texts: str,
+) -> str:
+    """A template with styles, scripts and texts in it, and a policy that allows no others; `images`: its own."""
+    style, script = "\n".join(map(_style, styles)), _script(scripts if live is None else (*scripts, LIVE))
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         f"base-uri 'none'; form-action 'none'"
     )
+    if images:
+        policy += "; img-src data:"
     if live is not None:
         policy += "; connect-src 'self'"
     texts |= {"title": html.escape(title), "version": html.escape(live or "")}
@@ -78,13 +98,13 @@ def _written(template: str, title: str, scripts: tuple[str, ...], live: str | No
 
 
 @cache
-def _style() -> str:
-    """The style sheet, with the colours that layers have in every drawing."""
+def _style(name: str) -> str:
+    """A style sheet, with the colours that layers have in every drawing."""
     colours = {
         name: " ".join(f"--{kind}: {tint.fill}; --{kind}-line: {tint.line};" for kind, tint in theme.tints.items())
         for name, theme in THEMES.items()
     }
-    return _filled(_file("page.css"), colours)
+    return _filled(_file(name), colours)
 
 
 def _filled(template: str, texts: Mapping[str, str]) -> str:

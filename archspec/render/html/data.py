@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from archspec.graph import TypedGraph
 
 
-def data(graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd") -> dict[str, Any]:
+def data(graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd", precision: str = "float32") -> dict[str, Any]:
     """The page's data, ready for JSON. Layers are named by their numbers in execution order, inputs among them.
 
     Where the input leaves sizes open, all figures are at the graph's example of them, which `example` tells.
-    Raises SpecError E580 for a batch below 1.
+    Raises SpecError E580 for a batch below 1, E582 for an unknown precision.
     """
     example = numbered(graph.example) if graph.sizes else ""
     written = [shape(graph.types[name][0].shape) for name in graph.inputs]
     if graph.sizes:
         graph = close(graph, graph.example)
-    summary = summarize(graph, batch)
+    summary = summarize(graph, batch, precision=precision)
     numbers = {name: number for number, name in enumerate(graph.nodes)}
     seen = fields(graph)
     return {
@@ -40,6 +40,7 @@ def data(graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd") -> dic
         "task": graph.task,
         "batch": batch,
         "optimizer": optimizer,
+        "precision": summary.precision,
         "example": example,
         "notes": list(graph.notes),
         "inputs": dict(zip(graph.inputs, written, strict=True)),
@@ -67,7 +68,7 @@ def data(graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd") -> dic
         "tree": tree(graph),
         "memory": {
             "inference": _timeline(inference_memory(graph, batch), numbers),
-            "training": _timeline(training_memory(graph, batch, optimizer), numbers),
+            "training": _timeline(training_memory(graph, batch, optimizer, summary.precision), numbers),
         },
     }
 

@@ -9,6 +9,7 @@ best.safetensors    the weights of the epoch with the best validation accuracy
 last.safetensors    the newest weights: those of the newest checkpoint
 checkpoints/        all that is needed to go on from the newest of them (see `checkpoints`)
 curves.png          loss and accuracy over the epochs
+report.html         all of it as one page: curves, confusion, calibration, mistakes, network, settings
 test.json           how the best weights did on the test split, where there is one
 left_out.txt        what the data holds and could not be read, if anything
 plugins.json        the plugins that the network's layers are from, if any; their files are copied to plugins/

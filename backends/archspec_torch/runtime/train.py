@@ -35,6 +35,7 @@ from archspec_torch.runtime.optimize import rate_at
 from archspec_torch.runtime.preprocess import Normalize, Preprocessing, statistics
 from archspec_torch.runtime.progress import Progress, progress_for, table
 from archspec_torch.runtime.records import Records, check_tensorboard, out_of_patience
+from archspec_torch.runtime.report import write_report
 from archspec_torch.runtime.saving import Saver
 from archspec_torch.runtime.snapshot import restore
 from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
@@ -154,8 +155,10 @@ def train(
                 stop.holding = False
                 if stop.signal is not None:  # it came after the very last step: all is saved
                     stop.leave()
-            test = _test(job, state, directory)
+            best = _best(job, state, directory)
+            write_report(directory, best)
     accuracy, loss = state.best or (0.0, 0.0)
+    test = best if best.split == "test" else None
     return RunResult(directory, state.best_epoch, accuracy, -loss, test, tuple(state.records), job.warnings)
 
 
@@ -330,16 +333,16 @@ def end_of(state: State, plan: Train) -> str:
     return ""
 
 
-def _test(job: Job, state: State, directory: Path) -> Evaluation | None:
-    """The best weights on the test split, written to test.json."""
-    if "test" not in job.source.sizes:
-        return None
+def _best(job: Job, state: State, directory: Path) -> Evaluation:
+    """The best weights on the test split, written to test.json; on the validation split where there is none."""
     plan = job.run.run.train
+    split = "test" if "test" in job.source.sizes else "val"
     epoch = load_weights(state.answering, directory / rundir.BEST)
-    examples = job.source.load("test", job.preprocessing.frame, lambda _: None)
+    examples = job.source.load("test", job.preprocessing.frame, lambda _: None) if split == "test" else job.val
     how = (plan.batch, plan.workers, job.device)
-    found = assess(state.answering, job.task, examples, job.normalize, *how, "test", "best", epoch)
-    write_text(directory / rundir.TEST, json.dumps(found.to_json(), indent=2) + "\n")
+    found = assess(state.answering, job.task, examples, job.normalize, *how, split, "best", epoch)
+    if split == "test":
+        write_text(directory / rundir.TEST, json.dumps(found.to_json(), indent=2) + "\n")
     return found
 
 

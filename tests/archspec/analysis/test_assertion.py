@@ -47,6 +47,8 @@ FIRST_MACS, SECOND_MACS = 9 * 9 * 4 * 27, 4 * 4 * 8 * 36
         "layers == 5",
         "layers.stem.first.saved_bytes == 4 * 4 * 9 * 9",
         "inference_peak_bytes < 16 * KiB and weight_file_bytes < 1 * MiB and weight_file_bytes > weight_bytes",
+        "train_peak_bytes > weight_bytes and train_peak_bytes.8 > train_peak_bytes",
+        "train_peak_bytes.adam.8 == train_peak_bytes.8.fp32.adam and train_peak_bytes.1.sgd == train_peak_bytes",
         "train_flops > 2 * flops and train_flops < 3 * flops",
     ],
 )
@@ -68,6 +70,9 @@ def test_a_broken_budget_tells_the_figure(told):
         ("layers.stem.first < 10", "E404", "say which figure: layers.stem.first.params"),
         ("layers.stem < 10", "E404", "say which figure: layers.stem.params"),
         ("layers.stem.first.depth < 10", "E404", None),
+        ("train_peak_bytes.adan < 10", "E586", None),
+        ("train_peak_bytes.8.16 < 10", "E586", None),
+        ("train_peak_bytes.0 < 10", "E586", None),
     ],
 )
 def test_what_is_unknown_gets_suggestions(wrong, code, hint, told):
@@ -78,8 +83,8 @@ def test_what_is_unknown_gets_suggestions(wrong, code, hint, told):
 
 def test_a_formula_of_open_sizes_cannot_be_held_under_a_number(write_spec):
     layers = "- conv: {out: 4, kernel: 3}\n- global_avg_pool"
-    for fact in ("layers.conv1.macs < 100", "inference_peak_bytes < 100", "macs < 100"):
-        path = write_spec(layers, input="[3, H, W]", **{"assert": f"[{fact}]"})
+    for fact in ("layers.conv1.macs", "inference_peak_bytes", "train_peak_bytes", "train_peak_bytes.8", "macs"):
+        path = write_spec(layers, input="[3, H, W]", **{"assert": f"[{fact} < 100]"})
         assert [d.code for d in archspec.check(path)] == ["E402"]
     path = write_spec(layers, input="[3, H, W]", **{"assert": "[layers.conv1.params == 112]"})
     assert archspec.check(path) == []

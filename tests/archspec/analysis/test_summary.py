@@ -187,8 +187,10 @@ def test_training_wants_numbers_for_open_sizes():
     assert (one.code, one.hint) == ("E581", "give the size of the images: --input 3x224x224")
 
 
-@pytest.mark.parametrize("wrong", [{"optimizer": "adan"}, {"optimizer": "sgd", "device": "cude"}])
-def test_unknown_optimisers_and_devices_are_told_the_known(wrong):
+@pytest.mark.parametrize(
+    "wrong", [{"optimizer": "adan"}, {"optimizer": "sgd", "device": "cude"}, {"precision": "bf15"}]
+)
+def test_unknown_optimisers_devices_and_precisions_are_told_the_known(wrong):
     with pytest.raises(archspec.SpecError) as raised:
         archspec.summarize(archspec.load("lenet5"), **wrong)
     (one,) = raised.value.diagnostics

@@ -36,7 +36,7 @@ RUN: dict[str, Any] = {
 }
 FILES = {
     *("run.yaml", "spec.yaml", "preprocessing.json", "metrics.jsonl", "metrics.csv", "test.json", "curves.png"),
-    *("best.safetensors", "last.safetensors", "checkpoints"),
+    *("best.safetensors", "last.safetensors", "checkpoints", "report.html"),
 }
 
 
@@ -374,7 +374,7 @@ def test_a_signal_ends_the_run_with_its_weights_saved(tmp_path: Path) -> None:
         _, err = child.communicate(timeout=100)
         assert child.returncode == status
         assert "weights saved in" in err and "Traceback" not in err
-        assert FILES - {"test.json"} == {path.name for path in out.iterdir()}
+        assert FILES - {"test.json", "report.html"} == {path.name for path in out.iterdir()}
         epochs = len((out / "metrics.jsonl").read_text().splitlines())
         assert evaluate(out, weights="last", device="cpu").epoch == epochs
 

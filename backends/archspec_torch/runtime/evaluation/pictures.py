@@ -96,6 +96,6 @@ def _mistakes(found: Evaluation) -> Any:
     for panel, one, image in zip(panels, mistakes, images, strict=False):
         pixels = image.permute(1, 2, 0).numpy()
         panel.imshow(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels, cmap="gray", vmin=0, vmax=255)
-        told = f"{one.true}, not {one.predicted}\n{100 * one.probability:.1f} %"
+        told = f"{one.true} taken for {one.predicted}\n{100 * one.probability:.1f} %"
         panel.set_title(told, fontsize=7)
     return figure

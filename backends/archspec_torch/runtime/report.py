@@ -1,0 +1,88 @@
+"""The page of a run: its curves, figures and mistakes as report.html."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from archspec.comparing import open_compared
+from archspec.errors import Diagnostic
+from archspec.files import write_text
+from archspec.render.html.run import RunPage, run_page
+from archspec_torch.runtime.evaluate import evaluate
+from archspec_torch.runtime.evaluation.result import Evaluation
+from archspec_torch.runtime.evaluation.text import percent
+
+REPORT = "report.html"
+LARGE = 160
+"""Pixels of the longer side of a picture in the gallery; larger ones are shrunk."""
+
+
+def report_run(
+    rundir: str | Path, path: str | Path | None = None, device: str = "auto", overrides: Sequence[str] = ()
+) -> tuple[Path, tuple[Diagnostic, ...]]:
+    """Measures the best weights (the last, where no epoch ended) as `evaluate` does and writes the page.
+
+    Returns its path, RUNDIR/report.html unless it is given, and what was doubtful. Raises what `evaluate` raises,
+    E505 where the page cannot be written.
+    """
+    directory = Path(rundir)
+    weights = "best" if (directory / "best.safetensors").is_file() else "last"
+    found = evaluate(directory, weights=weights, device=device, overrides=overrides)
+    return write_report(directory, found, Path(path) if path is not None else None), found.warnings
+
+
+def write_report(directory: Path, found: Evaluation, path: Path | None = None) -> Path:
+    """The page of a run that was measured. Raises SpecError E505."""
+    run = open_compared(directory)
+    figures = run.figures
+    best = int(figures.get("best_epoch") or 0)
+    facts = []
+    if best:
+        facts.append(("best epoch", f"{best} of {figures['epochs']}"))
+        facts.append(("val accuracy", percent(figures["val_accuracy"] or 0.0)))
+    facts += [("images", f"{found.n:,} {found.split}")]
+    facts += [(f"{found.split} accuracy", percent(found.accuracy)), (f"{found.split} loss", f"{found.loss:.4f}")]
+    facts += [("macro F1", percent(found.metrics.macro.f1)), ("calibration error", percent(found.metrics.ece))]
+    of = f", epoch {found.epoch}" if found.epoch is not None else ""
+    page = RunPage(
+        name=run.name,
+        about=f"{run.graph.name}, {found.weights} weights{of}, measured on the {found.split} images",
+        graph=run.graph,
+        facts=list(dict(facts).items()),
+        records=run.records,
+        best_epoch=best or None,
+        settings=run.settings,
+        evaluation=found.to_json(),
+        gallery=_gallery(found),
+    )
+    path = path or directory / REPORT
+    write_text(path, run_page(page))
+    return path
+
+
+def _gallery(found: Evaluation) -> list[dict[str, Any]]:
+    """The surest mistakes with their images as data URIs."""
+    mistakes = found.metrics.mistakes
+    if not mistakes or found.answers is None:
+        return []
+    pictures = found.answers.images([one.example for one in mistakes])
+    made = []
+    for one, pixels in zip(mistakes, pictures, strict=True):
+        array = pixels.permute(1, 2, 0).numpy()
+        image = Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+        image.thumbnail((LARGE, LARGE))
+        kind = "png" if max(image.size) <= 64 else "jpeg"
+        stream = io.BytesIO()
+        image.save(stream, kind, quality=85)
+        uri = f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
+        about = {"example": one.example, "true": one.true, "predicted": one.predicted}
+        made.append(
+            {**about, "probability": one.probability, "image": uri, "width": image.width, "height": image.height}
+        )
+    return made

@@ -1,0 +1,168 @@
+"""The page of a run: what its data says, and what a person does with it in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archspec
+from archspec.render.html.run import RunPage, run_page
+from tests.browser import PROGRAM, Browser
+
+HOSTILE = "</script><script>document.title='broken out'</script><!--{{style}}"
+
+
+def picture() -> str:
+    """A grey square as a data URI."""
+    Image = pytest.importorskip("PIL.Image")
+    stream = io.BytesIO()
+    Image.new("L", (8, 8), 128).save(stream, "png")
+    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def page(classes: int = 3, epochs: int = 5, name: str = "a run") -> RunPage:
+    """Every class has 10 images; one of each is taken for the next class."""
+    names = [f"class {i}" for i in range(classes)]
+    one = {"n": 10, "predicted": 10, "right": 9, "precision": 0.9, "recall": 0.9, "f1": 0.9}
+    matrix = [[9 if i == j else int(j == (i + 1) % classes) for j in range(classes)] for i in range(classes)]
+    bins = [{"low": i / 15, "high": (i + 1) / 15, "n": 0, "confidence": None, "accuracy": None} for i in range(14)] + [
+        {"low": 14 / 15, "high": 1.0, "n": 10 * classes, "confidence": 0.95, "accuracy": 0.9}
+    ]
+    mean = {"precision": 0.9, "recall": 0.9, "f1": 0.9}
+    records = [
+        {
+            "epoch": e,
+            "train_loss": 1 / e,
+            "val_loss": 1.2 / e,
+            "train_accuracy": 1 - 0.5 / e,
+            "val_accuracy": 1 - 0.6 / e,
+        }
+        | {"lr": 0.1 / e, "seconds": 2.0}
+        for e in range(1, epochs + 1)
+    ]
+    return RunPage(
+        name=name,
+        about="lenet5, best weights",
+        graph=archspec.load("lenet5"),
+        facts=[("best epoch", "4 of 5")],
+        records=records,
+        best_epoch=4,
+        settings={"train.epochs": epochs, "network.name": "lenet5"},
+        evaluation={
+            "split": "test",
+            "n": 10 * classes,
+            "accuracy": 0.9,
+            "loss": 0.3,
+            "macro": mean,
+            "weighted": mean,
+            "calibration": {"ece": 0.05, "bins": bins},
+            "per_class": {n: {**one, "f1": 0.9 - i / 100} for i, n in enumerate(names)},
+            "confusion": matrix,
+        },
+        gallery=[
+            {
+                "example": 7,
+                "true": names[0],
+                "predicted": names[1],
+                "probability": 0.98,
+                "image": picture(),
+                "width": 8,
+                "height": 8,
+            }
+        ],
+    )
+
+
+def inside(text: str) -> Any:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script', text, re.S)
+    assert found
+    return json.loads(found[1])
+
+
+def test_the_data_has_run_and_network() -> None:
+    found = inside(run_page(page()))
+    assert found["run"]["best_epoch"] == 4
+    assert ["parameters", "61,706"] in found["run"]["network"]
+    assert found["run"]["settings"] == [["train.epochs", "5"], ["network.name", "lenet5"]]
+    assert len(found["layers"]) == len(archspec.load("lenet5").nodes)
+
+
+def test_no_text_can_break_out() -> None:
+    text = run_page(page(name=HOSTILE))
+    assert "<script>document.title" not in text
+    assert text.count("<script") == 2
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if PROGRAM is None:
+        pytest.skip("no chromium on the path")
+    made = Browser()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def opened(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """The page, of as many classes and epochs as a test wants; no script may have complained at the end."""
+    path = tmp_path / "report.html"
+    path.write_text(run_page(page(*getattr(request, "param", ()))), encoding="utf-8")
+    browser.size(1280, 900)
+    browser.open(path.as_uri())
+    browser.wait("document.documentElement.dataset.ready")
+    yield browser
+    assert browser.complaints == []
+    assert [url for url in browser.requests if not url.startswith(("file:", "data:"))] == []
+
+
+def test_curves_are_read_by_keys(opened: Browser) -> None:
+    told = "document.querySelector('#charts .holder').getAttribute('aria-valuetext')"
+    assert opened.js(told) == "epoch 4, the best: training 0.2500, validation 0.3000"
+    opened.js("document.querySelector('#charts .holder').focus()")
+    opened.press("ArrowRight")
+    assert opened.js(told) == "epoch 5: training 0.2000, validation 0.2400"
+    opened.press("Home")
+    assert opened.js(told).startswith("epoch 1:")
+    assert "epoch 1" in opened.js("document.querySelector('#tip').textContent")
+
+
+def test_curves_have_their_numbers(opened: Browser) -> None:
+    opened.click("#charts summary")
+    opened.wait("document.querySelector('#charts details table')")
+    assert opened.js("document.querySelectorAll('#charts details table tbody tr').length") == 5
+
+
+def test_classes_sort(opened: Browser) -> None:
+    first = "document.querySelector('#class-table tbody th').textContent"
+    assert opened.js(first) == "class 0"
+    opened.click("#class-table thead th:nth-child(4) button")
+    assert opened.js(first) == "class 2"
+    assert opened.js("document.querySelector('#class-table th[aria-sort]').textContent") == "F1"
+
+
+def test_confusion_and_gallery_are_told_in_words(opened: Browser) -> None:
+    cells = "[...document.querySelectorAll('#matrix tbody tr:first-child td')].map((cell) => cell.textContent)"
+    assert opened.js(cells) == ["9", "1", ""]
+    assert opened.js("document.querySelector('#gallery img').alt") == "Example 7: class 0, answered class 1 at 98.0 %"
+    assert opened.js("document.querySelector('#gallery img').naturalWidth") == 8
+
+
+@pytest.mark.parametrize("opened", [(3, 1), (120, 40), (2, 300)], indirect=True)
+def test_few_and_many_classes_and_epochs(opened: Browser) -> None:
+    assert opened.js("document.querySelectorAll('#charts figure').length") == 4
+    for width in (1280, 800, 360):
+        opened.size(width)
+        assert opened.js("document.documentElement.scrollWidth") <= width
+
+
+def test_the_network_unfolds_here_too(opened: Browser) -> None:
+    opened.js("document.querySelector('#canvas').scrollIntoView()")
+    opened.click('[data-id^="chain"]')
+    assert opened.js("document.querySelectorAll('#canvas .unit.open').length") == 1

@@ -40,6 +40,7 @@ GROUPS = {
     "E62": "data",
     "E63": "formats of data, splits, augmentation",
     "E65": "training",
+    "E66": "what a run asks of its network",
     "E67": "evaluation",
     "E68": "comparing runs",
     "E7": "weights",

@@ -84,7 +84,10 @@ def in_words(schema: dict[str, Any]) -> str:
     if schema["type"] == "object" and "propertyNames" not in schema:
         return "a mapping"
     if schema["type"] == "object":
-        return ", ".join(f"`{{{key}: number}}`" for key in schema["propertyNames"]["enum"])
+        names = schema.get("propertyNames", {}).get("enum")
+        if names is None:
+            return "a mapping"
+        return ", ".join(f"`{{{key}: number}}`" for key in names)
     if schema["type"] == "boolean":
         return "`true`, `false`"
     noun = {"integer": "whole number", "number": "number", "string": "text"}[schema["type"]]

@@ -20,7 +20,7 @@ Positive = Annotated[float, Field(strict=True, gt=0)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 _WORDS = ("valid", "same", "full", "same_upper")
-_INITS = ("default", "he", "he_fan_out", "xavier", "zeros")
+_INITS = ("default", "he", "he_uniform", "he_fan_out", "xavier", "xavier_normal", "zeros")
 _SPREADS = {"normal": 0.0, "trunc_normal": 0.0, "uniform": 0.0, "constant": -float("inf")}
 
 
@@ -99,8 +99,8 @@ def _init(value: Any) -> Any:
             return {kind: float(number)}
     raise _refusal(
         "init",
-        "one of default, he, he_fan_out, xavier, zeros is expected, or {normal: std}, {trunc_normal: std}, "
-        "{uniform: bound} or {constant: number}",
+        "one of default, he, he_uniform, he_fan_out, xavier, xavier_normal, zeros is expected, or {normal: std}, "
+        "{trunc_normal: std}, {uniform: bound} or {constant: number}",
         value,
         _INITS,
     )
@@ -131,7 +131,7 @@ Init = Annotated[
     str | dict[str, float],
     PlainValidator(
         _init,
-        json_schema_input_type=Literal["default", "he", "he_fan_out", "xavier", "zeros"]
+        json_schema_input_type=Literal["default", "he", "he_uniform", "he_fan_out", "xavier", "xavier_normal", "zeros"]
         | dict[Literal["normal", "trunc_normal", "uniform", "constant"], float],
     ),
     Field(description="How weights begin: a word, or a distribution with its one number, as {normal: 0.01}."),
@@ -139,9 +139,10 @@ Init = Annotated[
 """Initial weights: a name, or one number with the distribution it belongs to.
 
 With fan_in = (Cin / groups)·taps and fan_out = (Cout / groups)·taps: `he` is normal with variance
-2 / fan_in (He et al. 2015), `he_fan_out` with 2 / fan_out, `xavier` uniform in ±√(6 / (fan_in + fan_out))
-(Glorot and Bengio 2010), `trunc_normal` normal cut at two standard deviations. Biases start at zero,
-save under `default`, which is what the backend's own layer does.
+2 / fan_in (He et al. 2015), `he_uniform` uniform in ±√(6 / fan_in), which is that variance too; `he_fan_out` has
+variance 2 / fan_out; `xavier` is uniform in ±√(6 / (fan_in + fan_out)) (Glorot and Bengio 2010), `xavier_normal`
+normal with the variance of it, 2 / (fan_in + fan_out); `trunc_normal` normal cut at two standard deviations. Biases
+start at zero, save under `default`, which is what the backend's own layer does.
 """
 
 # The arguments that several operators have, with what they are.

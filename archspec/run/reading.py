@@ -300,7 +300,7 @@ def _put(tree: Value, cls: type[Section], path: list[str], value: Value, span: S
     if rest and choices:
         inner = choices.get(_kind(field, old)) or next(iter(choices.values()))
         value = _put(old or Mapping((), span), inner, rest, value, span, f"'{head}'")
-    elif rest and field.annotation == dict[str, Any]:
+    elif rest and get_origin(field.annotation) is dict:
         entries = old.entries if isinstance(old, Mapping) else ()
         value = _with(Mapping(entries, span), ".".join(rest), value, span)
     elif rest:

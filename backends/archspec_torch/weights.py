@@ -141,6 +141,49 @@ def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str |
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A weight of ours that a tensor of a file cannot stand for, and why."""
+
+    ours: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a file has for the weights that are wanted: tensors in their types, misfits, and what it lacks."""
+
+    places: Mapping[str, str]
+    """Keys of the file to the weights they become."""
+    tensors: Mapping[str, Tensor]
+    misfits: tuple[Misfit, ...]
+    lacking: tuple[str, ...]
+    errors: tuple[Diagnostic, ...]
+    first: str
+    """The file's first key."""
+
+
+def match(keys: KeyMap, checkpoint: Checkpoint, graph: TypedGraph, wanted: Mapping[str, Tensor]) -> Match:
+    """The tensors of a file for the wanted weights of a network, by our names; others of the file are left out.
+
+    Errors are E707. Raises SpecError E714.
+    """
+    errors: list[Diagnostic] = []
+    contested: set[str] = set()
+    renamed = present_names(checkpoint.tensors, graph, wanted.keys()) if keys.name == "identity" else {}
+    places = _places(keys, checkpoint, wanted, errors, renamed, contested)
+    problems = {ours: _mismatch(checkpoint.tensors[theirs], wanted[ours]) for theirs, ours in places.items()}
+    there, optional = set(places.values()) | contested, _optional(graph)
+    return Match(
+        places,
+        {o: checkpoint.tensors[t].to(wanted[o].dtype) for t, o in places.items() if not problems[o]},
+        tuple(Misfit(ours, problem) for ours, problem in problems.items() if problem),
+        tuple(name for name in wanted if name not in there and name not in optional),
+        tuple(errors),
+        next(iter(checkpoint.tensors), ""),
+    )
+
+
 def present_names(theirs: Iterable[str], graph: TypedGraph, ours: AbstractSet[str]) -> dict[str, str]:
     """Keys of a file that the spec's `was` knows by another name, to the network's own keys (`ours`).
 

@@ -12,38 +12,79 @@ from pydantic import Field
 from archspec.run.sections.augment import Augment, Augmentation
 from archspec.run.sections.base import AS_TEXT, NAME_OR_PATH, PATH, Section
 from archspec.run.sections.data import Cifar, Csv, Data, Digits, Fit, Folder, HoldOut, Idx, Numpy, Split
-from archspec.run.sections.model import Model
-from archspec.run.sections.optimizers import SGD, Adam, AdamW
-from archspec.run.sections.schedules import Constant, Cosine, Exponential, Step
+from archspec.run.sections.initial import AsWritten, He, Init, Initial, Normal, SetTo, Xavier
+from archspec.run.sections.losses import BCE, L1, L2, CrossEntropy, Focal, Hinge, Loss, SmoothL1, SquaredHinge
+from archspec.run.sections.model import Model, Weights
+from archspec.run.sections.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from archspec.run.sections.schedules import (
+    Constant,
+    Cosine,
+    Exponential,
+    InverseSqrt,
+    InverseTime,
+    OneCycle,
+    Polynomial,
+    Schedule,
+    Staircase,
+    Step,
+    Warmup,
+)
 from archspec.run.sections.train import Train
 
 __all__ = [
     "AS_TEXT",
+    "BCE",
+    "L1",
+    "L2",
     "NAME_OR_PATH",
     "PATH",
     "SGD",
+    "Adagrad",
     "Adam",
     "AdamW",
+    "AsWritten",
     "Augment",
     "Augmentation",
     "Cifar",
     "Constant",
     "Cosine",
+    "CrossEntropy",
     "Csv",
     "Data",
     "Digits",
     "Exponential",
     "Fit",
+    "Focal",
     "Folder",
+    "He",
+    "Hinge",
     "HoldOut",
     "Idx",
+    "Init",
+    "Initial",
+    "InverseSqrt",
+    "InverseTime",
+    "Loss",
     "Model",
+    "Normal",
     "Numpy",
+    "OneCycle",
+    "Optimizer",
+    "Polynomial",
+    "RMSprop",
     "Run",
+    "Schedule",
     "Section",
+    "SetTo",
+    "SmoothL1",
     "Split",
+    "SquaredHinge",
+    "Staircase",
     "Step",
     "Train",
+    "Warmup",
+    "Weights",
+    "Xavier",
 ]
 
 

@@ -7,9 +7,14 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from archspec.run.sections.base import Count, Rate, Section, Seed
-from archspec.run.sections.optimizers import SGD, Adam, AdamW
-from archspec.run.sections.schedules import Constant, Cosine, Exponential, Step
+from archspec.run.sections.base import Count, Decay, Rate, Section, Seed
+from archspec.run.sections.initial import AsWritten, Init
+from archspec.run.sections.losses import CrossEntropy, Loss
+from archspec.run.sections.optimizers import Adam, Optimizer
+from archspec.run.sections.schedules import Cosine, Schedule, Warmup
+
+Pattern = Annotated[str, Field(min_length=1)]
+Epoch = Annotated[int, Field(ge=2, strict=False)]
 
 
 class Clip(Section):
@@ -54,15 +59,31 @@ class Train(Section):
     `accumulate`: a step is taken on the gradients of that many batches, so `batch: 32` with `accumulate: 4` is a batch
     of 128 in the memory of 32. `ema`: a moving average of the weights, which is then what is measured and kept as best
     and last. `tensorboard`: event files in the run directory's `tensorboard`.
+
+    `l1` adds Σ|w| times that number to the loss, `l2` half of Σw² (its gradient is that of weight decay): over the
+    weights that learn and that weight decay concerns. Figures of the loss are told without them.
+
+    `freeze`, `unfreeze` and `rates` name layers by patterns: `stem`, `stage.1` (all in it), `stage.1.*`,
+    `*.norm`. Layers in `freeze` keep their weights, and batch norms among them their running statistics;
+    `unfreeze` says from which epoch on (counted from 1) some of them learn: {5: [stage.3]}. `rates` multiplies
+    the learning rate of layers; where several patterns match one, the last counts.
     """
 
     epochs: Count = 20
     batch: Count = 64
     accumulate: Count = 1
-    optimizer: Adam | AdamW | SGD = Adam()
-    schedule: Constant | Cosine | Step | Exponential = Cosine()
+    loss: Loss = CrossEntropy()
+    optimizer: Optimizer = Adam()
+    schedule: Schedule = Cosine()
+    warmup: Warmup | None = None
+    l1: Decay = 0.0
+    l2: Decay = 0.0
     clip: Clip | None = None
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    init: Init = AsWritten()
+    freeze: list[Pattern] = []
+    unfreeze: dict[Epoch, list[Pattern]] = {}
+    rates: dict[Pattern, Rate] = {}
     early_stop: EarlyStop | None = None
     checkpoint: Saving = Saving()
     seed: Seed = 0

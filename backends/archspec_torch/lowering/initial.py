@@ -30,10 +30,15 @@ def initialise(module: nn.Module, init: str | dict[str, float], fan_in: int, fan
             nn.init.constant_(weight, number)
     elif init == "he":
         nn.init.normal_(weight, std=math.sqrt(2 / fan_in))
+    elif init == "he_uniform":
+        bound = math.sqrt(6 / fan_in)
+        nn.init.uniform_(weight, -bound, bound)
     elif init == "he_fan_out":
         nn.init.normal_(weight, std=math.sqrt(2 / fan_out))
     elif init == "xavier":
         bound = math.sqrt(6 / (fan_in + fan_out))
         nn.init.uniform_(weight, -bound, bound)
+    elif init == "xavier_normal":
+        nn.init.normal_(weight, std=math.sqrt(2 / (fan_in + fan_out)))
     else:
         nn.init.zeros_(weight)

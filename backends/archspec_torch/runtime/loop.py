@@ -13,14 +13,12 @@ from torch import Tensor, nn
 from archspec.run.sections import Train
 from archspec_torch.runtime.data import Draws, Examples, grouped
 from archspec_torch.runtime.ema import Average
-from archspec_torch.runtime.optimize import make_optimizer, rate_at
+from archspec_torch.runtime.optimize import make_optimizer, penalty, rate_of, set_rate, thaw
 from archspec_torch.runtime.preprocess import Normalize
+from archspec_torch.runtime.schedules import rate_at
 from archspec_torch.runtime.stop import Stop
-from archspec_torch.runtime.tasks.classify import Classify, Tally
+from archspec_torch.runtime.tasks import Tally, Task
 from archspec_torch.runtime.watch import Watch, check_finite
-
-Penalty = Callable[[nn.Module], Tensor]
-"""What is added to the loss for the weights' sake: a scalar."""
 
 
 @dataclass
@@ -67,7 +65,7 @@ def fresh_state(model: nn.Module, plan: Train) -> State:
     """The state before the first step. The generator is the run's own, seeded by it."""
     shuffle = torch.Generator().manual_seed(plan.seed)
     average = Average(model, plan.ema) if plan.ema else None
-    return State(model, make_optimizer(plan.optimizer, model.parameters()), shuffle, average)
+    return State(model, make_optimizer(plan, model), shuffle, average)
 
 
 def steps_per_epoch(examples: Examples, plan: Train) -> int:
@@ -77,7 +75,7 @@ def steps_per_epoch(examples: Examples, plan: Train) -> int:
 
 def train_epoch(
     state: State,
-    task: Classify,
+    task: Task,
     examples: Examples,
     normalize: Normalize,
     plan: Train,
@@ -85,7 +83,6 @@ def train_epoch(
     device: torch.device,
     on_step: Callable[[], None] = lambda: None,
     watch: Watch | None = None,
-    penalty: Penalty | None = None,
 ) -> Tally:
     """One epoch in a new order, or what is left of the one that runs: the state moves on by its steps.
 
@@ -94,7 +91,8 @@ def train_epoch(
 
     Raises Stopped between two steps, and SpecError E650 where the loss is no finite number (see `Watch`).
     """
-    model, optimizer = state.model.train(), state.optimizer
+    model, optimizer = state.model, state.optimizer
+    thaw(model, plan, state.epoch)
     if state.began is None:
         state.began = state.shuffle.get_state()
     else:
@@ -102,16 +100,15 @@ def train_epoch(
     order = torch.randperm(len(examples.labels), generator=state.shuffle)
     steps = [grouped(step, plan.batch) for step in grouped(order, plan.batch * plan.accumulate)]
     past, ahead = steps[: state.done], steps[state.done :]
-    state.tally = tally = state.tally or Tally(len(task.classes), device)
+    state.tally = tally = state.tally or task.tally(device)
     watch = watch or Watch(device)
     draws = Draws(plan.seed, state.epoch, sum(map(len, past)))
     batches = examples.batches([batch for step in ahead for batch in step], device, plan.workers, draws)
-    rate = float(optimizer.param_groups[0]["lr"])
+    rate = rate_of(optimizer)
     for step in ahead:
         parts = _fetched(batches, len(step), stop)  # a step begins when all it needs is there
-        rate = rate_at(plan.schedule, plan.optimizer.lr, state.step, len(steps), plan.epochs)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        rate = rate_at(plan.schedule, plan.optimizer.lr, state.step, len(steps), plan.epochs, plan.warmup)
+        set_rate(optimizer, rate)
         optimizer.zero_grad(set_to_none=True)
         size = sum(len(labels) for _, labels in parts)
         for images, labels in parts:
@@ -120,8 +117,8 @@ def train_epoch(
             watch.before(state, loss, rate)
             (loss if len(parts) == 1 else loss * (len(labels) / size)).backward()
             tally.add(loss, task.scores(outputs), labels)
-        if penalty is not None:
-            penalty(model).backward()
+        if (extra := penalty(model, plan)) is not None:
+            extra.backward()
         clip_gradients(model, plan)
         optimizer.step()
         if state.average is not None:
@@ -157,7 +154,7 @@ def clip_gradients(model: nn.Module, plan: Train) -> None:
 @torch.inference_mode()
 def measure(
     model: nn.Module,
-    task: Classify,
+    task: Task,
     examples: Examples,
     normalize: Normalize,
     batch: int,
@@ -167,11 +164,11 @@ def measure(
 ) -> Tally:
     """Loss of the main output and right answers over all examples, in evaluation mode."""
     model.eval()
-    tally = Tally(len(task.classes), device)
+    tally = task.tally(device)
     groups = list(torch.arange(len(examples.labels)).split(batch))
     for images, labels in examples.batches(groups, device, workers):
         scores = task.scores(model(normalize(images)))
-        tally.add(nn.functional.cross_entropy(scores, labels), scores, labels)
+        tally.add(task.criterion.plain(scores, labels), scores, labels)
         if stop is not None:
             stop.check()
     return tally

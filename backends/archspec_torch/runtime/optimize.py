@@ -1,42 +1,141 @@
-"""The optimiser a run names, and its learning rate at every step."""
+"""The optimiser of a run: which weights it changes, how fast, and which only later; penalties on large weights."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from archspec.run.sections import SGD, Adam, AdamW, Constant, Cosine, Exponential, Step
-
-
-def make_optimizer(section: Adam | AdamW | SGD, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """torch's own optimiser with the section's numbers, over the parameters that are not frozen."""
-    free = [p for p in parameters if p.requires_grad]
-    if isinstance(section, SGD):
-        return torch.optim.SGD(
-            free,
-            lr=section.lr,
-            momentum=section.momentum,
-            weight_decay=section.weight_decay,
-            nesterov=section.nesterov,
-        )
-    kind = torch.optim.AdamW if isinstance(section, AdamW) else torch.optim.Adam
-    return kind(free, lr=section.lr, weight_decay=section.weight_decay)
+from archspec.run.sections import SGD, Adagrad, Adam, AdamW, RMSprop, Train
+from archspec_torch.runtime.layers import learned, matches
 
 
-def rate_at(schedule: Constant | Cosine | Step | Exponential, base: float, step: int, steps: int, epochs: int) -> float:
-    """Learning rate of a step, counted from 0 over the whole run of `epochs` times `steps` steps.
+def make_optimizer(plan: Train, model: nn.Module) -> torch.optim.Optimizer:
+    """torch's own optimiser with the run's numbers, over all weights that learn, be it later.
 
-    A function of the step alone: a run that goes on from any step has the same rates.
+    Frozen weights get no gradient, and so no step, decay or momentum: `thaw` says which those are.
     """
-    epoch = step // steps
-    if isinstance(schedule, Cosine):
-        wave = (1 + math.cos(math.pi * step / (steps * epochs))) / 2
-        return base * (schedule.final + (1 - schedule.final) * wave)
-    if isinstance(schedule, Step):
-        return base * float(schedule.factor ** (epoch // schedule.every))
-    if isinstance(schedule, Exponential):
-        return base * float(schedule.factor**epoch)
-    return base
+    section, groups = plan.optimizer, param_groups(model, plan)
+    match section:
+        case SGD():
+            return torch.optim.SGD(
+                groups,
+                lr=section.lr,
+                momentum=section.momentum,
+                dampening=section.dampening,
+                weight_decay=section.weight_decay,
+                nesterov=section.nesterov,
+            )
+        case RMSprop():
+            return torch.optim.RMSprop(
+                groups,
+                lr=section.lr,
+                alpha=section.alpha,
+                eps=section.eps,
+                weight_decay=section.weight_decay,
+                momentum=section.momentum,
+                centered=section.centered,
+            )
+        case Adagrad():
+            return torch.optim.Adagrad(
+                groups,
+                lr=section.lr,
+                lr_decay=section.lr_decay,
+                weight_decay=section.weight_decay,
+                initial_accumulator_value=section.initial,
+                eps=section.eps,
+            )
+        case Adam() | AdamW():
+            kind = torch.optim.AdamW if isinstance(section, AdamW) else torch.optim.Adam
+            return kind(
+                groups,
+                lr=section.lr,
+                betas=(section.betas[0], section.betas[1]),
+                eps=section.eps,
+                weight_decay=section.weight_decay,
+                amsgrad=section.amsgrad,
+            )
+
+
+def param_groups(model: nn.Module, plan: Train) -> list[dict[str, Any]]:
+    """The weights that learn, in groups of one rate and one weight decay, in the order of the network.
+
+    `factor` is what a group's rate is of the run's. The groups are the same in every epoch, so that the
+    optimiser's state can be loaded at any.
+    """
+    found: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for layer, name, parameter in learned(model):
+        if parameter.requires_grad or _named(layer, plan.freeze):
+            decays = plan.optimizer.decay_norm_and_bias or _decays(name, parameter)
+            found.setdefault((rate_factor(layer, plan), decays), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": plan.optimizer.lr * factor,
+            "weight_decay": plan.optimizer.weight_decay if decays else 0.0,
+            "factor": factor,
+        }
+        for (factor, decays), parameters in found.items()
+    ]
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Gives every group the run's rate at a step, times its own factor."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("factor", 1.0)
+
+
+def rate_of(optimizer: torch.optim.Optimizer) -> float:
+    """The run's rate at the last step, before any factor of a group."""
+    group = optimizer.param_groups[0]
+    return float(group["lr"] / group.get("factor", 1.0))
+
+
+def rate_factor(layer: str, plan: Train) -> float:
+    """What the rate of a layer is of the run's: that of the last pattern that means it."""
+    return next((factor for pattern, factor in reversed(plan.rates.items()) if matches(layer, pattern)), 1.0)
+
+
+def thaw(model: nn.Module, plan: Train, epoch: int) -> None:
+    """Puts the network into training mode as it is in an epoch, counted from 0: frozen layers get no gradient, and
+    their batch norms use their running statistics and leave them as they are.
+
+    A function of the epoch alone, to be called as it begins, before the first step and after going on.
+    """
+    model.train()
+    if not plan.freeze:
+        return
+    free = [pattern for first, patterns in plan.unfreeze.items() if epoch + 1 >= first for pattern in patterns]
+    for layer, _, parameter in learned(model):
+        if _named(layer, plan.freeze):
+            parameter.requires_grad_(_named(layer, free))
+    for name, module in model.named_modules():
+        if hasattr(module, "running_mean") and _named(name, plan.freeze) and not _named(name, free):
+            module.eval()
+
+
+def penalty(model: nn.Module, plan: Train) -> Tensor | None:
+    """l1·Σ|w| + l2·Σw²/2 over the weights that weight decay concerns and that learn now; None where both are 0.
+
+    With plain SGD the second is `weight_decay`; with adaptive steps it is not (Loshchilov and Hutter, 2019).
+    """
+    if not (plan.l1 or plan.l2):
+        return None
+    total: Tensor | None = None
+    for _, name, w in learned(model):
+        if w.requires_grad and (plan.optimizer.decay_norm_and_bias or _decays(name, w)):
+            for term in ([plan.l1 * w.abs().sum()] if plan.l1 else []) + (
+                [plan.l2 / 2 * w.square().sum()] if plan.l2 else []
+            ):
+                total = term if total is None else total + term
+    return total
+
+
+def _decays(name: str, parameter: nn.Parameter) -> bool:
+    """Whether weight decay concerns a parameter: as in timm, no biases, and nothing that has one number a channel."""
+    return parameter.ndim > 1 and not name.endswith("bias")
+
+
+def _named(layer: str, patterns: list[str]) -> bool:
+    return any(matches(layer, pattern) for pattern in patterns)

@@ -16,7 +16,7 @@ from archspec_torch.runtime.device import choose_device
 from archspec_torch.runtime.images import Frame, ImageProblem, large_images_allowed
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.rundir import open_run
-from archspec_torch.runtime.tasks.classify import classification_of
+from archspec_torch.runtime.tasks import task_of
 
 AT_ONCE = 16
 
@@ -58,7 +58,7 @@ def predict(
     """
     trained = open_run(rundir)
     chosen = choose_device(device)
-    task = classification_of(trained.graph, trained.preprocessing.classes)
+    task = task_of(trained.graph, trained.preprocessing.classes, trained.run.run.train.loss)
     model, _ = trained.model(weights, chosen)
     normalize = Normalize(trained.preprocessing, chosen)
     found: list[Prediction] = []

@@ -90,7 +90,8 @@ def write_description(directory: Path, run: RunFile, graph: TypedGraph, preproce
 def write_run(directory: Path, run: RunFile) -> None:
     """run.yaml. Raises SpecError E505."""
     resolved = run.resolved()
-    resolved["model"] = {"spec": SPEC}
+    kept = {key: value for key, value in resolved["model"].items() if key in ("weights", "replace")}
+    resolved["model"] = {"spec": SPEC, **kept}
     origin = source.dump({"model": run.run.model.model_dump(exclude_none=True, exclude_defaults=True)})
     head = "# Resolved by archspec; `archspec train` takes this file as it is. It was written with\n"
     head += "".join(f"#   {line}\n" for line in origin.splitlines())

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from archspec_torch.runtime.checkpoints import Snapshot
 from archspec_torch.runtime.loop import State
-from archspec_torch.runtime.tasks.classify import Tally
+from archspec_torch.runtime.tasks import Tally
 
 REFERENCE = "tensor"
 """The key by which a value of state.json stands for a tensor of state.safetensors."""

@@ -29,17 +29,21 @@ from archspec_torch.runtime.evaluate import assess
 from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.images import background_color, frame_of
 from archspec_torch.runtime.labels import check_labels, lacking
+from archspec_torch.runtime.layers import check_patterns, with_init
 from archspec_torch.runtime.loop import State, fresh_state, measure, steps_per_epoch, train_epoch
 from archspec_torch.runtime.network import image_input, load_network, network_for, placed_at
-from archspec_torch.runtime.optimize import rate_at
+from archspec_torch.runtime.optimize import rate_of
 from archspec_torch.runtime.preprocess import Normalize, Preprocessing, statistics
 from archspec_torch.runtime.progress import Progress, progress_for, table
 from archspec_torch.runtime.records import Records, check_tensorboard, out_of_patience
 from archspec_torch.runtime.report import write_report
 from archspec_torch.runtime.saving import Saver
+from archspec_torch.runtime.schedules import rate_at
 from archspec_torch.runtime.snapshot import restore
 from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
-from archspec_torch.runtime.tasks.classify import Classify, Tally, class_count, classification_of
+from archspec_torch.runtime.tasks import Tags, Task, task_of
+from archspec_torch.runtime.tasks.classify import class_count
+from archspec_torch.runtime.transfer import transfer
 from archspec_torch.runtime.watch import check_finite
 from archspec_torch.runtime.weights import load_weights
 
@@ -90,7 +94,7 @@ class Job:
 
     run: RunFile
     graph: TypedGraph
-    task: Classify
+    task: Task
     source: Source
     preprocessing: Preprocessing
     train: Examples
@@ -134,7 +138,10 @@ def train(
             resuming.check_epochs(job.run, origin.snapshot.facts["epoch"])
         with seeded(plan.seed, job.device):
             try:
-                state = fresh_state(compile(job.graph).to(job.device), plan)
+                network = compile(job.graph)
+                if origin is None and (transferred := transfer(network, job.run)):
+                    job = replace(job, notes=(*job.notes, str(transferred)))
+                state = fresh_state(network.to(job.device), plan)
             except torch.OutOfMemoryError as error:
                 message = f"the network '{job.graph.name}' does not fit into the memory of {job.device}"
                 raise fail("E651", message, job.run.span("train", "device")) from error
@@ -156,9 +163,10 @@ def train(
                 if stop.signal is not None:  # it came after the very last step: all is saved
                     stop.leave()
             best = _best(job, state, directory)
-            write_report(directory, best)
+            if best is not None:
+                write_report(directory, best)
     accuracy, loss = state.best or (0.0, 0.0)
-    test = best if best.split == "test" else None
+    test = best if best is not None and best.split == "test" else None
     return RunResult(directory, state.best_epoch, accuracy, -loss, test, tuple(state.records), job.warnings)
 
 
@@ -177,7 +185,7 @@ def _origin(target: Path | None, wanted: bool) -> resuming.Origin | None:
 def _go_on(job: Job, state: State, saver: Saver, origin: resuming.Origin) -> Job:
     """The fresh state becomes that of the checkpoint, and the directory what it was then. Raises SpecError E505."""
     plan, facts = job.run.run.train, origin.snapshot.facts
-    restore(state, origin.snapshot, job.device, Tally(len(job.task.classes), job.device))
+    restore(state, origin.snapshot, job.device, job.task.tally(job.device))
     for damaged in origin.damaged:
         checkpoints.set_aside(damaged)
     warnings = [*origin.warnings, *saver.go_on(state, origin.path, facts), *check_record(saver.directory)]
@@ -185,7 +193,7 @@ def _go_on(job: Job, state: State, saver: Saver, origin: resuming.Origin) -> Job
     if former.run.train.epochs != plan.epochs:
         steps = steps_per_epoch(job.train, plan)
         then, now = (
-            rate_at(plan.schedule, plan.optimizer.lr, state.step, steps, epochs)
+            rate_at(plan.schedule, plan.optimizer.lr, state.step, steps, epochs, plan.warmup)
             for epochs in (former.run.train.epochs, plan.epochs)
         )
         if state.epoch < plan.epochs:
@@ -207,7 +215,10 @@ def prepare(run: RunFile) -> Job:
         source = open_source(data, lambda *keys: run.span("data", *keys))
         check_labels(source, class_count(graph), run.span("data"))
         graph, note = network_for(run, graph, len(source.classes))
-        task = classification_of(graph, source.classes)
+        check_patterns(run, graph)
+        graph = with_init(graph, plan.init)
+        task = task_of(graph, source.classes, plan.loss, source.labels_of("train"), run.span("train", "loss"))
+        task.criterion.to(device)
     examples = source.load("train", frame, warnings.append)
     held = source.load("val", frame, warnings.append)
     if data.strict:
@@ -275,7 +286,7 @@ def fit(
             held = measure(
                 state.answering, job.task, job.val, job.normalize, plan.batch, plan.workers, job.device, stop
             )
-            rate = float(state.optimizer.param_groups[0]["lr"])
+            rate = rate_of(state.optimizer)
             check_finite(held.loss, "validation loss", state.epoch, state.step, rate)
             record = {
                 "epoch": state.epoch + 1,
@@ -283,6 +294,7 @@ def fit(
                 "val_loss": held.loss,
                 "val_accuracy": held.accuracy,
                 "train_accuracy": trained.accuracy,
+                **{f"val_{name}": value for name, value in held.figures().items()},
                 "lr": rate,
                 "seconds": round(time.perf_counter() - begun, 3),
             }
@@ -333,13 +345,22 @@ def end_of(state: State, plan: Train) -> str:
     return ""
 
 
-def _best(job: Job, state: State, directory: Path) -> Evaluation:
-    """The best weights on the test split, written to test.json; on the validation split where there is none."""
+def _best(job: Job, state: State, directory: Path) -> Evaluation | None:
+    """The best weights on the test split, written to test.json; on the validation split where there is none.
+
+    Of tags only what was tallied is written.
+    """
     plan = job.run.run.train
     split = "test" if "test" in job.source.sizes else "val"
     epoch = load_weights(state.answering, directory / rundir.BEST)
     examples = job.source.load("test", job.preprocessing.frame, lambda _: None) if split == "test" else job.val
     how = (plan.batch, plan.workers, job.device)
+    if isinstance(job.task, Tags):
+        tally = measure(state.answering, job.task, examples, job.normalize, *how)
+        what: dict[str, Any] = {"split": split, "weights": "best", "epoch": epoch, "n": tally.examples}
+        figures = {**what, "loss": tally.loss, "accuracy": tally.accuracy, **tally.figures()}
+        write_text(directory / rundir.TEST, json.dumps(figures, indent=2) + "\n")
+        return None
     found = assess(state.answering, job.task, examples, job.normalize, *how, split, "best", epoch)
     if split == "test":
         write_text(directory / rundir.TEST, json.dumps(found.to_json(), indent=2) + "\n")

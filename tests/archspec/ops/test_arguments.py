@@ -48,11 +48,23 @@ def test_paddings(value: Any) -> None:
 def test_initial_weights_that_are_none(value: Any) -> None:
     ((loc, message),) = messages(out=8, init=value)
     assert loc == ("init",)
-    assert message.startswith("one of default, he, he_fan_out, xavier, zeros is expected, or {normal: std}")
+    words = "default, he, he_uniform, he_fan_out, xavier, xavier_normal, zeros"
+    assert message.startswith(f"one of {words} is expected, or {{normal: std}}")
 
 
 @pytest.mark.parametrize(
-    "value", ["default", "he", "he_fan_out", "xavier", "zeros", {"normal": 0.01}, {"constant": -1.0}]
+    "value",
+    [
+        "default",
+        "he",
+        "he_uniform",
+        "he_fan_out",
+        "xavier",
+        "xavier_normal",
+        "zeros",
+        {"normal": 0.01},
+        {"constant": -1.0},
+    ],
 )
 def test_initial_weights(value: Any) -> None:
     assert REGISTRY["linear"](out=8, init=value).model_dump()["init"] == value

@@ -38,7 +38,7 @@ def errors(run: object, *overrides: str) -> list[Diagnostic]:
 def test_every_default_is_written_into_the_resolved_run(write: Write) -> None:
     assert load_run(write("model: lenet5\n")).resolved() == {
         "name": "try",
-        "model": {"spec": "lenet5", "set": {}},
+        "model": {"spec": "lenet5", "set": {}, "replace": []},
         "data": {
             "kind": "digits",
             "split": {"val": 0.15, "test": 0.15, "train_dev": 0.0, "seed": 0, "fold": 0},
@@ -50,8 +50,23 @@ def test_every_default_is_written_into_the_resolved_run(write: Write) -> None:
         "train": {
             "epochs": 20,
             "batch": 64,
-            "optimizer": {"kind": "adam", "lr": 1e-3, "weight_decay": 0.0},
-            "schedule": {"kind": "cosine", "final": 0.0},
+            "loss": {"kind": "cross_entropy", "label_smoothing": 0.0},
+            "optimizer": {
+                "kind": "adam",
+                "lr": 1e-3,
+                "weight_decay": 0.0,
+                "decay_norm_and_bias": False,
+                "betas": [0.9, 0.999],
+                "eps": 1e-8,
+                "amsgrad": False,
+            },
+            "schedule": {"kind": "cosine", "final": 0.0, "cycles": 1},
+            "l1": 0.0,
+            "l2": 0.0,
+            "init": {"kind": "spec"},
+            "freeze": [],
+            "unfreeze": {},
+            "rates": {},
             "seed": 0,
             "device": "auto",
             "workers": 0,
@@ -105,7 +120,10 @@ def test_all_errors_come_at_once_with_place_and_suggestion(write: Write) -> None
         ("E604", 2, 14): ("data has no kind 'digit'", "did you mean 'digits'?"),
         ("E603", 4, 11): ("'train.epochs' should be greater than or equal to 1, not 0", None),
         ("E601", 5, 3): ("train has no key 'lr'", "'lr' belongs in 'train.optimizer'"),
-        ("E601", 6, 3): ("train has no key 'momentum'", "'momentum' belongs in 'train.optimizer' of kind sgd"),
+        ("E601", 6, 3): (
+            "train has no key 'momentum'",
+            "'momentum' belongs in 'train.optimizer' of kind sgd or rmsprop",
+        ),
         ("E603", 7, 10): ("'train.batch' should be a valid integer, not \"many\"", None),
         ("E603", 8, 11): ('device must be auto, cpu, cuda, cuda:0, cuda:1, … or mps, not "gpu"', None),
         ("E601", 9, 26): ("train.optimizer has no key 'momentun'", "did you mean 'momentum'?"),

@@ -15,10 +15,10 @@ from archspec.run import load_run
 from archspec_torch.runtime.data import Draws, InMemory
 from archspec_torch.runtime.images import Frame
 from archspec_torch.runtime.loop import State, fresh_state, measure, train_epoch
-from archspec_torch.runtime.optimize import rate_at
 from archspec_torch.runtime.preprocess import Normalize, Preprocessing
+from archspec_torch.runtime.schedules import rate_at
 from archspec_torch.runtime.stop import Stop, Stopped
-from archspec_torch.runtime.tasks.classify import Classify
+from archspec_torch.runtime.tasks import Classify
 from archspec_torch.runtime.watch import Watch
 
 CPU = torch.device("cpu")
@@ -55,7 +55,10 @@ def equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", {"kind": "sgd", "lr": 0.1, "nesterov": True}, "adamw"])
+@pytest.mark.parametrize(
+    "optimizer",
+    ["adam", {"kind": "sgd", "lr": 0.1, "nesterov": True}, {"kind": "adamw", "decay_norm_and_bias": True}],
+)
 def test_a_loop_written_by_hand_gives_the_same_weights(optimizer: Any) -> None:
     section = plan(optimizer=optimizer, seed=3)
     ours = trained(section).model.state_dict()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from archspec.errors import fail
+from archspec.run.sections import BCE
 from archspec_torch.compiler import compile
 from archspec_torch.runtime.data import Examples, grouped
 from archspec_torch.runtime.evaluation.scores import collect_scores, mean_probabilities
@@ -58,8 +59,15 @@ class Member:
 def open_member(trained: Trained, weights: str, device: torch.device) -> Member:
     """A run with its `best` or `last` weights, or those of a file, found as written or in the run's directory.
 
-    Raises SpecError E608 for what is neither, E610 and E613 of the task, E701 and E708 of the file.
+    Raises SpecError E608 for what is neither, E610 and E613 of the task, E676 for one of several labels an image,
+    E701 and E708 of the file.
     """
+    if isinstance(trained.run.run.train.loss, BCE):
+        message = (
+            f"{trained.directory} was trained to give an image any number of classes; this measures one class an image"
+        )
+        hint = "metrics.jsonl and test.json have its mean average precision and F1"
+        raise fail("E676", message, hint=hint)
     task = classification_of(trained.graph, trained.preprocessing.classes)
     path = next((p for p in (Path(weights), trained.directory / weights) if p.is_file()), Path(weights))
     if weights in WEIGHTS or (not path.is_file() and path.suffix != ".safetensors"):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from archspec.errors import fail
 from archspec.graph import TypedGraph
+from archspec_torch.runtime.losses import Criterion, CrossEntropyLoss
 
 Outputs = Tensor | Mapping[str, Tensor]
 SOFTMAXES = ("softmax", "log_softmax")
@@ -29,18 +29,27 @@ class Classify:
     main: str
     heads: Mapping[str, float]
     classes: tuple[str, ...]
+    criterion: Criterion = field(default_factory=CrossEntropyLoss)
 
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Mean softmax cross-entropy of the main output, plus each head's times its weight: a scalar.
+        """The criterion of the main output, plus each head's times its weight: a scalar.
 
         labels: int64 (n,), or float32 (n, classes), the share of each class.
         """
-        total = functional.cross_entropy(self.scores(outputs), labels)
+        total = self.criterion(self.scores(outputs), labels)
         if not isinstance(outputs, Tensor):
             for name, weight in self.heads.items():
                 if name in outputs:
-                    total = total + weight * functional.cross_entropy(outputs[name], labels)
+                    total = total + weight * self.criterion(outputs[name], labels)
         return total
+
+    def at_start(self) -> float:
+        """What the loss is while all scores are 0: what training begins with, about."""
+        return self.criterion.at_start(len(self.classes)) * (1 + sum(self.heads.values()))
+
+    def tally(self, device: torch.device) -> Tally:
+        """Nothing counted yet."""
+        return Tally(len(self.classes), device)
 
     def scores(self, outputs: Outputs) -> Tensor:
         """The main output (n, classes): the network's only one, or the one of that name."""
@@ -120,9 +129,18 @@ class Tally:
         """Share of examples whose highest score is the label's."""
         return int(self.right.sum()) / self.examples
 
+    def figures(self) -> dict[str, float]:
+        """What the task measures besides."""
+        return {}
 
-def classification_of(graph: TypedGraph, classes: tuple[str, ...]) -> Classify:
+
+def classification_of(graph: TypedGraph, classes: tuple[str, ...], criterion: Criterion | None = None) -> Classify:
     """The task for a network with that many scores. Raises SpecError E610 where they are not as many."""
+    return Classify(*outputs_of(graph, classes), classes, criterion or CrossEntropyLoss())
+
+
+def outputs_of(graph: TypedGraph, classes: tuple[str, ...]) -> tuple[str, dict[str, float]]:
+    """The main output, and the heads beside it with the weights of their losses. Raises SpecError E610."""
     main = main_output(graph)
     scores = class_count(graph)
     if scores != len(classes):
@@ -135,8 +153,7 @@ def classification_of(graph: TypedGraph, classes: tuple[str, ...]) -> Classify:
             f"the network '{graph.name}' gives {scores} scores, and the data has {len(classes)} classes",
             hint=hint,
         )
-    heads = {name: head.weight for name, head in graph.heads.items() if name != main and name in graph.outputs}
-    return Classify(main, heads, classes)
+    return main, {name: head.weight for name, head in graph.heads.items() if name != main and name in graph.outputs}
 
 
 def main_output(graph: TypedGraph) -> str:

@@ -1,0 +1,87 @@
+"""Tags: any number of classes an image, each a question of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from sklearn.metrics import average_precision_score
+from torch import Tensor
+
+from archspec_torch.runtime.losses import BinaryCrossEntropyLoss, Criterion, one_hot
+from archspec_torch.runtime.tasks.classify import Classify, Tally
+
+
+@dataclass(frozen=True)
+class Tags(Classify):
+    """As `Classify`, with a sigmoid for each class: labels (n, classes) of 0 and 1, or class numbers (n,)."""
+
+    criterion: Criterion = field(default_factory=BinaryCrossEntropyLoss)
+    threshold: float = 0.5
+    """The least probability that counts as yes."""
+
+    def decode(self, scores: Tensor, top: int) -> list[tuple[tuple[str, float], ...]]:
+        """For each image the classes whose probability reaches the threshold, best first, `top` at most; often none."""
+        values, numbers = scores.double().sigmoid().topk(min(top, len(self.classes)), dim=1)
+        return [
+            tuple((self.classes[c], p) for c, p in zip(row, found, strict=True) if p >= self.threshold)
+            for row, found in zip(numbers.tolist(), values.tolist(), strict=True)
+        ]
+
+    def tally(self, device: torch.device) -> Tally:
+        return TagTally(len(self.classes), device, self.threshold)
+
+
+class TagTally(Tally):
+    """Counts of each class: `seen` examples that have it, `right` those of them that were found, `told` those that
+    were said to have it. Probabilities are kept until the figures are asked for."""
+
+    def __init__(self, classes: int, device: torch.device, threshold: float):
+        super().__init__(classes, device)
+        self.threshold = threshold
+        self.told = torch.zeros(classes, dtype=torch.int64, device=device)
+        self.exact = torch.zeros((), dtype=torch.int64, device=device)
+        self.kept: list[tuple[Tensor, Tensor]] = []
+
+    @torch.no_grad()
+    def add(self, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
+        """One batch: its mean loss (), scores (n, classes), labels (n, classes) or (n,)."""
+        self.total.add_(loss.detach(), alpha=len(labels))
+        probabilities, wanted = scores.sigmoid(), one_hot(labels, scores) >= 0.5
+        said = probabilities >= self.threshold
+        self._counts = self._counts + torch.stack([(wanted & said).sum(0), wanted.sum(0)])
+        self.told += said.sum(0)
+        self.exact += (wanted == said).all(1).sum()
+        self.kept.append((probabilities, wanted))
+        self.examples += len(labels)
+
+    def state(self) -> dict[str, Tensor | int]:
+        kept = zip(("probabilities", "wanted"), map(torch.cat, zip(*self.kept, strict=True)), strict=False)
+        return {**super().state(), "told": self.told, "exact": self.exact, **dict(kept)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore(state)
+        device = self.total.device
+        self.told, self.exact = state["told"].to(device), state["exact"].to(device)
+        if "probabilities" in state:
+            self.kept = [(state["probabilities"].to(device), state["wanted"].to(device))]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of examples all of whose classes are told, and no other."""
+        return int(self.exact) / self.examples
+
+    def figures(self) -> dict[str, float]:
+        """map: mean average precision over the classes that have examples; f1: of all answers together (micro);
+        macro_f1: mean over the classes, 0 for one that is neither there nor told."""
+        probabilities, wanted = (torch.cat(parts).cpu().numpy() for parts in zip(*self.kept, strict=True))
+        there = wanted.any(0)
+        each = [average_precision_score(w, p) for w, p in zip(wanted.T[there], probabilities.T[there], strict=True)]
+        right, both = self.right.double(), (self.seen + self.told).double()
+        return {
+            "map": float(sum(each) / max(len(each), 1)),
+            "f1": float(2 * right.sum() / both.sum().clamp_min(1)),
+            "macro_f1": float((2 * right / both.clamp_min(1)).mean()),
+        }

@@ -12,12 +12,14 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.errors import fail
 from archspec.files import write_text
+from archspec.render.palette import THEMES
 
 if TYPE_CHECKING:
     from archspec.analysis.training import Optimizer
@@ -81,7 +83,7 @@ def written(
     **texts: str,
 ) -> str:
     """A template with styles, scripts and texts in it, and a policy that allows no others; `images`: its own."""
-    style, script = "\n".join(map(_file, styles)), _script(scripts if live is None else (*scripts, LIVE))
+    style, script = "\n".join(map(_style, styles)), _script(scripts if live is None else (*scripts, LIVE))
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         f"base-uri 'none'; form-action 'none'"
@@ -92,7 +94,21 @@ def written(
         policy += "; connect-src 'self'"
     texts |= {"title": html.escape(title), "version": html.escape(live or "")}
     texts |= {"policy": policy, "style": style, "script": script}
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: texts[match[1]], _file(template))
+    return _filled(_file(template), texts)
+
+
+@cache
+def _style(name: str) -> str:
+    """A style sheet, with the colours that layers have in every drawing."""
+    colours = {
+        name: " ".join(f"--{kind}: {tint.fill}; --{kind}-line: {tint.line};" for kind, tint in theme.tints.items())
+        for name, theme in THEMES.items()
+    }
+    return _filled(_file(name), colours)
+
+
+def _filled(template: str, texts: Mapping[str, str]) -> str:
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: texts[match[1]], template)
 
 
 def _script(names: tuple[str, ...]) -> str:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from archspec.backend import predict as predict
     from archspec.backend import train as train
     from archspec.checking import check as check
+    from archspec.comparing import compare as compare
     from archspec.conformance import check_plugin as check_plugin
     from archspec.devices import load_device as load_device
     from archspec.errors import Diagnostic as Diagnostic
@@ -68,6 +69,7 @@ _HOME = {
     "train": "archspec.backend",
     "evaluate": "archspec.backend",
     "diagnose": "archspec.backend",
+    "compare": "archspec.comparing",
     "predict": "archspec.backend",
     "import_weights": "archspec.backend",
 }

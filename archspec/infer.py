@@ -45,37 +45,37 @@ def _infer_open(
     graph: Graph, symbols: Mapping[str, Sizes]
 ) -> tuple[Typed, Mapping[str, Sizes], tuple[Requirement, ...]]:
     """Types at all sizes at once, the sizes that every layer takes, and what each layer refuses."""
-    from archspec.ops.settle import settle
+    from archspec.ops.settle import Settling
     from archspec.sizes import Requirement
     from archspec.sizes.simplify import Simplest
 
     types: Typed = {}
-    allowed = symbols
+    settling = Settling(symbols)
     requirements: list[Requirement] = []
     for node in graph.nodes.values():
         if not node.inputs:
             types[node.name] = typed(node.op, ())
             continue
         try:
-            settled = settle(node.op, tuple(types[tap.node][tap.port] for tap in node.inputs), allowed)
+            settled = settling(node.op, tuple([types[tap.node][tap.port] for tap in node.inputs]))
         except OperatorError as error:
             raise _refused(node, error) from None
-        types[node.name], allowed = settled.outputs, settled.allowed
+        types[node.name] = settled.outputs
         for r in settled.refusals:
-            left = {name: allowed[name] for name in r.sizes}
+            left = {name: settling.allowed[name] for name in r.sizes}
             requirements.append(
                 Requirement(
                     node.name, node.op.word, node.span, node.trail, r.sizes, left, r.together, r.example, r.message
                 )
             )
-    simplest = Simplest(allowed)
+    simplest = Simplest(settling.allowed)
     shapes = dict.fromkeys(n for outputs in types.values() for x in outputs for n in x.shape)
     for n in shapes:
         simplest.note(n)
     shown = {n: simplest(n) for n in shapes}
     for name, outputs in types.items():
         types[name] = tuple(replace(x, shape=tuple(shown[n] for n in x.shape)) for x in outputs)
-    return types, allowed, tuple(requirements)
+    return types, settling.allowed, tuple(requirements)
 
 
 def _symbols(graph: Graph) -> dict[str, Sizes]:

@@ -11,7 +11,7 @@ import inspect
 import re
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -104,6 +104,12 @@ def _run_file() -> str:
     return "\n".join(lines + _section("", Run))
 
 
+_LIST = (
+    "A list; each entry is a word, or a mapping of one key: `[mirror, {random_crop: {padding: 4}}]`. They are carried "
+    "out in their order."
+)
+
+
 def _section(path: str, cls: type[BaseModel]) -> list[str]:
     lines = [reference.markdown(inspect.getdoc(cls) or ""), ""]
     plain = {n: f for n, f in cls.model_fields.items() if not _sections(f) and n != "kind"}
@@ -115,11 +121,17 @@ def _section(path: str, cls: type[BaseModel]) -> list[str]:
     for name, field in cls.model_fields.items():
         inner = f"{path}.{name}".lstrip(".")
         choices = _sections(field)
+        listed = get_origin(field.annotation) is list
         if choices:
             lines += [f"{'#' * min(4, inner.count('.') + 2)} {inner}", ""]
+        if choices and listed:
+            lines += [_LIST, ""]
         for choice in choices:
             kind = choice.model_fields.get("kind")
-            if kind is not None:
+            if kind is not None and listed:
+                alone = f"; `{{{kind.default}: …}}` is its `{choice.short}`" if choice.short != "kind" else ""
+                lines += [f"**`{kind.default}`**{alone}", ""]
+            elif kind is not None:
                 unwritten = " (unwritten: this)" if isinstance(field.default, choice) else ""
                 lines += [f"**`kind: {kind.default}`**{unwritten}", ""]
             lines += _section(inner, choice)
@@ -127,8 +139,9 @@ def _section(path: str, cls: type[BaseModel]) -> list[str]:
 
 
 def _sections(field: FieldInfo) -> list[type[BaseModel]]:
-    """The sections a key may hold."""
-    options = get_args(field.annotation) or (field.annotation,)
+    """The sections a key may hold, or the entries of its list."""
+    held = get_args(field.annotation)[0] if get_origin(field.annotation) is list else field.annotation
+    options = get_args(held) or (held,)
     return [cls for cls in options if inspect.isclass(cls) and issubclass(cls, BaseModel)]
 
 

@@ -10,7 +10,7 @@ is left over (norms, activations, pools, sums) is `elementwise_ops`, never mixed
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from archspec.analysis.storage import in_place
 from archspec.errors import fail
@@ -50,17 +50,6 @@ class Counts:
             activation_bytes=at(self.activation_bytes, sizes),
         )
 
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.params + other.params,
-            self.trainable_params + other.trainable_params,
-            self.buffers + other.buffers,
-            self.weight_bytes + other.weight_bytes,
-            self.macs + other.macs,
-            self.elementwise_ops + other.elementwise_ops,
-            self.activation_bytes + other.activation_bytes,
-        )
-
 
 def count(graph: TypedGraph, batch: int = 1) -> dict[str, Counts]:
     """Counts of every node, inputs included, by name, in execution order.
@@ -85,7 +74,8 @@ def count(graph: TypedGraph, batch: int = 1) -> dict[str, Counts]:
 
 def total(counts: Iterable[Counts]) -> Counts:
     """The sum of several counts."""
-    return sum(counts, start=Counts())
+    several = list(counts)
+    return Counts(**{figure.name: sum(getattr(one, figure.name) for one in several) for figure in fields(Counts)})
 
 
 def count_params(graph: TypedGraph) -> int:

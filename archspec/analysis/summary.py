@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from archspec.analysis.counts import Counts, count, count_params, total
 from archspec.analysis.facts import Facts
-from archspec.analysis.memory import Memory, inference_memory
 from archspec.analysis.receptive import Field, fields
 from archspec.analysis.saved import saved_bytes, train_macs
 from archspec.analysis.storage import in_place
 from archspec.analysis.weight_file import weight_file_bytes
-from archspec.close import close
 from archspec.errors import fail, trail_to_json
 from archspec.graph import Node, TypedGraph
 from archspec.infer import infer
@@ -22,6 +21,7 @@ from archspec.passes.deploy import deploy
 from archspec.tensor import TensorType
 
 if TYPE_CHECKING:
+    from archspec.analysis.memory import Memory
     from archspec.analysis.needs import Device, Needs
     from archspec.analysis.training import Optimizer
 
@@ -82,7 +82,8 @@ class Summary:
 
     graph: TypedGraph = field(repr=False)
     batch: int
-    rows: tuple[Row, ...] = field(repr=False)
+    counts: Mapping[str, Counts] = field(repr=False)
+    """Of every node by its name, inputs included."""
     totals: Counts
     """Sums over the layers; `activation_bytes` and `elementwise_ops` with the inputs' own."""
     params_with_aux: int | None = None
@@ -96,6 +97,15 @@ class Summary:
     @property
     def name(self) -> str:
         return self.graph.name
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """The layers in execution order."""
+        graph, overwriting = self.graph, in_place(self.graph)
+        return tuple(
+            Row(node, graph.types[node.name], self.counts[node.name], node.name in overwriting)
+            for node in graph.layers()
+        )
 
     @property
     def inputs(self) -> dict[str, TensorType]:
@@ -173,7 +183,13 @@ class Summary:
     @cached_property
     def inference(self) -> Memory:
         """Memory of a forward pass; where the input leaves sizes open, at the graph's example of them."""
-        return inference_memory(close(self.graph, self.graph.example) if self.graph.sizes else self.graph, self.batch)
+        from archspec.analysis.memory import inference_memory  # who asks for it waits for it
+
+        if not self.graph.sizes:
+            return inference_memory(self.graph, self.batch)
+        from archspec.close import close
+
+        return inference_memory(close(self.graph, self.graph.example), self.batch)
 
     @cached_property
     def train_flops(self) -> int:
@@ -192,8 +208,11 @@ def number(value: int | Fraction) -> int | float:
 
 def written(value: int) -> int | str:
     """A size or a count as JSON and CSV have it: a number, or a formula of the open sizes, `ceil(H/2)`."""
-    if isinstance(value, int):
-        return value
+    return value if isinstance(value, int) else _formula(value)
+
+
+@lru_cache(maxsize=1 << 12, typed=True)  # layers repeat
+def _formula(value: Any) -> str:
     from archspec.sizes import PROGRAMS
 
     text: str = value.written(PROGRAMS)
@@ -220,7 +239,6 @@ def summarize(
     if deployed.sizes and deployed is not graph:
         deployed = infer(deployed)  # training heads may have asked for more of the open sizes
     counts = count(deployed, batch)
-    overwriting = in_place(deployed)
     heads = tuple(name for name, head in graph.heads.items() if head.phase == "train")
     needs = None
     if optimizer is not None or fit is not None:
@@ -230,10 +248,7 @@ def summarize(
     return Summary(
         graph=deployed,
         batch=batch,
-        rows=tuple(
-            Row(node, deployed.types[node.name], counts[node.name], node.name in overwriting)
-            for node in deployed.layers()
-        ),
+        counts=counts,
         totals=total(counts.values()),
         params_with_aux=count_params(graph) if heads else None,
         training_heads=heads,

@@ -38,6 +38,7 @@ GROUPS = {
     "E60": "run files and run directories",
     "E61": "whether network, data and machine fit",
     "E62": "data",
+    "E63": "formats of data, splits, augmentation",
     "E65": "training",
     "E67": "evaluation",
     "E68": "comparing runs",

@@ -217,11 +217,11 @@ def _head(expansion: Expansion, top: Place, name: str, outputs: dict[str, Tap]) 
 
 def _scopes(expansion: Expansion) -> dict[str, Scope]:
     """The scopes that hold at least one node, in the order of their first."""
-    held: dict[str, Scope] = {}
+    paths = {"": None}
     for name in expansion.nodes:
-        parts = name.split(".")
-        for i in range(1, len(parts)):
-            path = ".".join(parts[:i])
-            if path not in held and path in expansion.scopes:
-                held[path] = expansion.scopes[path]
-    return held
+        path, around = name.rpartition(".")[0], []
+        while path not in paths:
+            around.append(path)
+            path = path.rpartition(".")[0]
+        paths |= dict.fromkeys(reversed(around))
+    return {path: expansion.scopes[path] for path in paths if path in expansion.scopes}

@@ -187,9 +187,12 @@ def _sentence(reasons: list[str]) -> str:
     return "should be " + " or ".join(short)
 
 
+_CALL = re.compile(r"(\w+)\(([^()=,]*)\)")
+
+
 def called(args: Value) -> str | None:
     """How an activation is written that stands there as a call: `leaky_relu(0.1)`."""
-    call = re.fullmatch(r"(\w+)\(([^()=,]*)\)", args.text) if isinstance(args, Scalar) else None
+    call = _CALL.fullmatch(args.text) if isinstance(args, Scalar) else None
     if call is None or call[1] not in ACTIVATIONS:
         return None
     main = REGISTRY[call[1]].main

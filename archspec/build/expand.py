@@ -30,8 +30,10 @@ from archspec.spec import PARAMETER_TYPES, STRUCTURAL, Block, Layer, Spec
 from archspec.tensor import TensorType
 
 if TYPE_CHECKING:
+    from archspec.ops.settle import Settling
     from archspec.sizes import Sizes
 
+_AS_AROUND = nullcontext()  # weights are shared as those around are
 MAX_TENSORS = 120_000
 """Tensors that layers take and give, in all."""
 MAX_NUMEL = 2**48
@@ -60,8 +62,8 @@ class Expansion:
         """Of each block asked for, how many layers it makes at least."""
         self.reported = 0
         self.made: dict[tuple[str, str], Operator] = {}
-        self.settled: dict[tuple[int, Types], tuple[Operator, Types, Jump]] = {}
-        """What operators make of inputs they have met, by the operator's `id`: blocks repeat."""
+        self.settled: dict[tuple[int, Types], tuple[Operator, Types, Jump, bool]] = {}
+        """What operators make of inputs they have met, by the `id` of the operator, which is kept: blocks repeat."""
         self.defaults: dict[str, dict[str, tuple[object, Value]]] = {}
         self.failed: set[str] = set()
         """Variables whose value is in error: no more is said about those who use them."""
@@ -72,8 +74,7 @@ class Expansion:
         self.renames = Renames()
         self.allowed: Mapping[str, Sizes] = {}
         """Of every size that the input leaves open, those that the layers so far take."""
-        self.work = [0]
-        """What it took to find that out."""
+        self.settling: Settling | None = None
 
     # errors
 
@@ -160,12 +161,13 @@ class Expansion:
         if not taken:
             place.names.left_out.add(name)
             return flow
-        with self.sharing.own() if layer.own else nullcontext():
+        with self.sharing.own() if layer.own else _AS_AROUND:
             named = self.instance(layer, word, name, entered, place)
         if name:
             named.recipe = (layer, word, place, name)
             self.register(name, named, layer, place)
-        self.renames.note(self, layer.was, place.join(name) if name else place.path, flow, place)
+        if layer.was is not None:
+            self.renames.note(self, layer.was, place.join(name) if name else place.path, flow, place)
         return named.flow
 
     def entering(self, layer: Layer, flow: Flow, place: Place) -> tuple[bool, Flow]:
@@ -292,12 +294,13 @@ class Expansion:
         """Values of a block's parameters: the caller's arguments, then defaults in the order written."""
         written = bind.arguments(block.name, block.main, block.params, layer.args, layer.span)
         values: dict[str, object] = {}
+        before = Place("", place.names, values, flow)  # what a default sees: the parameters written before it
         missing, lacking = [], []
         for name, default in block.params.items():
             kind = default.value if isinstance(default, Scalar) and default.value in PARAMETER_TYPES else None
             if name in written:
                 values[name] = self.argument(written[name], kind, flow, place)
-                problem = bind.type_problem(kind, values[name])
+                problem = bind.type_problem(kind, values[name]) if kind is not None else None
                 if problem:
                     message = f"{block.name}: '{name}' should be {problem}, got {bind.shown(values[name])}"
                     raise SpecError(Diagnostic("E303", message, written[name].span))
@@ -305,8 +308,7 @@ class Expansion:
                 missing.append(f"'{name}' ({kind})")
                 lacking.append(name)
             else:
-                inner = Place("", place.names, values, flow)
-                values[name] = inner.evaluate(default, flow)
+                values[name] = before.evaluate(default, flow)
         if missing:
             message = f"block '{block.name}' needs {', '.join(missing)}"
             hint = f"`- {block.name}: {{{', '.join(f'{name}: …' for name in lacking)}}}`"
@@ -375,7 +377,8 @@ class Expansion:
         op = bind.make(cls, values, written, layer.span, self.made, place.variables)
         if broken:
             raise Broken
-        return self.append(op, name, bundle([flow_in, *extra]), layer.span, place, written)
+        taken = bundle([flow_in, *extra]) if extra else flow_in
+        return self.append(op, name, taken, layer.span, place, written)
 
     def append(
         self, op: Operator, name: str, flow: Flow, span: Span, place: Place, written: Mapping[str, Value] | None = None
@@ -401,7 +404,7 @@ class Expansion:
         if len(path) > MAX_PATH:
             message = f"the name of this layer has {len(path):,} characters, the groups around it included"
             raise Overflow(Diagnostic("E112", message, span, f"at most {MAX_PATH:,}: shorter names", place.trail))
-        if place.phase == "always":
+        if self.spec.heads and place.phase == "always":
             late = next((p.tap.node for p in flow.ports if self.nodes[p.tap.node].phase == "train"), None)
             if late is not None:
                 message = f"'{path}' is deployed, but takes from '{late}', which exists only in training"
@@ -411,9 +414,9 @@ class Expansion:
         if len(self.nodes) >= MAX_NODES:
             message = f"this network has more than {MAX_NODES:,} layers"
             raise Overflow(Diagnostic("E116", message, span, "smaller repeats", place.trail))
-        types = tuple(port.type for port in flow.ports if port.type is not None)
+        types = tuple([port.type for port in flow.ports if port.type is not None])
         try:
-            outputs, steps = self.typed(op, types)
+            outputs, steps, too_large = self.typed(op, types)
         except OperatorError as error:
             value = (written or {}).get(error.argument or "")
             where = value.span if value is not None else span
@@ -429,31 +432,35 @@ class Expansion:
         if self.tensors > MAX_TENSORS:
             message = f"the layers of this network take and give more than {MAX_TENSORS:,} tensors"
             raise Overflow(Diagnostic("E116", message, span, None, place.trail))
-        taps = tuple(port.tap for port in flow.ports)
-        if not self.allowed and max(t.regions * t.numel for t in outputs) > MAX_NUMEL:
+        if too_large:
             message = f"{op.word}: its output {outputs[0]} has more than {MAX_NUMEL:,} elements"
             raise SpecError(Diagnostic("E312", message, span, None, place.trail))
         shares = self.sharing.owner(self, path, op, types, span, place.phase)
+        taps = tuple([port.tap for port in flow.ports])
         self.nodes[path] = Node(path, op, taps, span, place.trail, place.phase, shares)
         self.types[path] = outputs
         lead, steps = _leading(op, flow.ports, steps)
         return Flow(tuple([Port(Tap(path, i), t, *moved(lead, steps, t.rank, path)) for i, t in enumerate(outputs)]))
 
-    def typed(self, op: Operator, inputs: Types) -> tuple[Types, Jump]:
-        """The types and the steps of what an operator gives. Raises OperatorError where it refuses its inputs."""
+    def typed(self, op: Operator, inputs: Types) -> tuple[Types, Jump, bool]:
+        """The types and the steps of what an operator gives, and whether that has more elements than there may be.
+
+        Raises OperatorError where the operator refuses its inputs.
+        """
         if not self.allowed:
             key = (id(op), inputs)
             if key not in self.settled:
                 outputs = typed(op, inputs)
-                self.settled[key] = op, outputs, op.steps(inputs, outputs)  # who holds `op` keeps its `id` its own
+                too_large = any(t.regions * t.numel > MAX_NUMEL for t in outputs)
+                self.settled[key] = op, outputs, op.steps(inputs, outputs), too_large
             return self.settled[key][1:]
-        from archspec.ops.settle import settle  # only the open wait for it
-        from archspec.sizes import counting
+        from archspec.ops.settle import Settling  # only the open wait for it
 
-        with counting(self.work):
-            settled = settle(op, inputs, self.allowed)
-        self.allowed = settled.allowed
-        return settled.outputs, settled.steps
+        if self.settling is None or self.settling.allowed is not self.allowed:
+            self.settling = Settling(self.allowed)
+        settled = self.settling(op, inputs)
+        self.allowed = self.settling.allowed
+        return settled.outputs, settled.steps, False
 
 
 def _leading(op: Operator, ports: tuple[Port, ...], steps: Jump) -> tuple[Port, Jump]:

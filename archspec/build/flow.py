@@ -109,7 +109,7 @@ BROKEN = Flow((NOWHERE,))
 
 def bundle(flows: list[Flow], names: tuple[str, ...] = ()) -> Flow:
     """All ports of several flows, one after another."""
-    return Flow(tuple(port for flow in flows for port in flow.ports), names)
+    return Flow(tuple([port for flow in flows for port in flow.ports]), names)
 
 
 @dataclass(slots=True)
@@ -147,6 +147,9 @@ class Names:
 
     def enter(self, path: str, named: Named) -> None:
         """Make a name known. A path leads through groups; their output is what was entered in them last."""
+        if "." not in path:
+            self.own[path] = named
+            return
         *around, last = path.split(".")
         inside = self.own
         for part in around:

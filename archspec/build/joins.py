@@ -41,13 +41,13 @@ def branches(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> Fl
 
 def _branch(expansion: Expansion, branch: Layer, flow: Flow, place: Place) -> list[tuple[str, Flow]]:
     """The outputs of one written branch by name: several where it is a loop, none where `when` is false."""
-    one = replace(branch, name=None, repeat=None, each=None)
     if branch.repeat is None and branch.each is None:
         place.counts["branch"] += 1
         name = place.text(branch.name, flow) if branch.name else f"branch{place.counts['branch']}"
         if branch.name is not None:
             expansion.check_name(name, branch.name.span, place)
-        return _built(expansion, one, name, flow, place, place)
+        return _built(expansion, branch, name, flow, place, place)
+    one = replace(branch, name=None, repeat=None, each=None)
     found = []
     own = loops.names_each(branch)
     for name, here in loops.instances(expansion, branch, flow, place):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from archspec.build.flow import Broken, Flow, Names, Overflow
 from archspec.effort import MAX_ITEMS_IN_ALL, exhausted, spend
 from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
-from archspec.expressions import collected, interpolate, parse_expression, plain
+from archspec.expressions import collected, evaluate, interpolate, parse_expression, plain
 from archspec.graph import Phase
 from archspec.ops.arguments import as_written
 from archspec.source import Lost, Scalar, Sequence, Value
@@ -72,9 +72,9 @@ class Place:
     def inner(self, segment: str, span: Span, what: str, variables: Mapping[str, object] | None = None) -> Place:
         """The list inside a group or instance: sees this one's names and variables."""
         path = self.join(segment)
-        seen = self.variables if variables is None else {**self.variables, **variables}
+        seen = {**self.variables, **(variables or {})}
         frame = Frame(f"{what} {path}", span, self.trail)
-        return self._deeper(Place(path, Names(around=self.names), dict(seen), self.inside, self.phase, frame), span)
+        return self._deeper(Place(path, Names(around=self.names), seen, self.inside, self.phase, frame), span)
 
     def block(self, segment: str, span: Span, word: str, variables: dict[str, object], flow: Flow) -> Place:
         """The list inside a block: sees its parameters alone."""
@@ -115,7 +115,7 @@ class Place:
                 if type(held) in _AS_THEY_ARE:
                     return held
             try:
-                found = parse_expression(value.value, value.span).evaluate(self.scope(flow))
+                found = evaluate(value.value, value.span, self.scope(flow))
             except SpecError as error:
                 raise self._stopped(error) if exhausted() else error from None
             if isinstance(found, list):
@@ -141,7 +141,8 @@ class Place:
         """A name with its `$l` and `${…}` replaced."""
         if isinstance(value.value, Lost):
             raise Broken
-        return interpolate(str(value.text), value.span, self.scope(flow))
+        text = str(value.text)
+        return interpolate(text, value.span, self.scope(flow)) if "$" in text else text
 
     def reference(self, value: Value, flow: Flow) -> Flow:
         """The tensors that a reference names: a word is a layer, `$skip` a variable that holds one."""
@@ -227,4 +228,4 @@ class Place:
 
 def _exact(value: Scalar, scope: dict[str, object]) -> object:
     """A decimal as the exact fraction it was written as."""
-    return parse_expression(value.text, value.span).evaluate(scope)
+    return evaluate(value.text, value.span, scope)

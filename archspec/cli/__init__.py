@@ -48,6 +48,7 @@ COMMANDS = {
     "bench": "measure this machine, and time networks on it",
     "train": "train as a run file says, into a run directory",
     "evaluate": "measure a trained network on images it was not trained on",
+    "compare": "runs side by side: what differs in their files, and what they reached",
     "predict": "say what images show, by a trained network",
     "weights": "trained weights from elsewhere",
     "plugin": "test a file of operators of your own",

@@ -4,8 +4,8 @@
 `ceil(1.1 * 10)` is 11. A bare word is text, unless the caller's `facts` give it a value.
 """
 
-from archspec.expressions.expression import Expression, collected, interpolate, parse_expression
+from archspec.expressions.expression import Expression, collected, evaluate, interpolate, parse_expression
 from archspec.expressions.functions import FUNCTIONS, round_to
 from archspec.expressions.values import plain
 
-__all__ = ["FUNCTIONS", "Expression", "collected", "interpolate", "parse_expression", "plain", "round_to"]
+__all__ = ["FUNCTIONS", "Expression", "collected", "evaluate", "interpolate", "parse_expression", "plain", "round_to"]

@@ -57,6 +57,14 @@ def parse_expression(text: str, span: Span) -> Expression:
         raise _placed(fault, text, span) from None
 
 
+def evaluate(text: str, span: Span, scope: Mapping[str, Any]) -> Any:
+    """The value of an expression in a scope. Raises SpecError as `parse_expression` and `Expression.evaluate` do."""
+    try:
+        return parse(text).evaluate(Env(scope, None))
+    except Fault as fault:
+        raise _placed(fault, text, span) from None
+
+
 def collected(items: Items, span: Span) -> Items:
     """A list or mapping whose items were evaluated one by one. Raises SpecError E207 where it grew out of bounds."""
     try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from archspec.ops.base import NeedsNumber, Operator, OperatorError, Types, typed
-from archspec.sizes import NoNumber, Sizes, Undecided, Untold, assuming
+from archspec.sizes import NoNumber, Sizes, Undecided, Untold, assuming, counting
 from archspec.sizes.words import all_described, described, listed, numbered
 
 DEEPEST = 24
@@ -78,6 +78,31 @@ def settle(op: Operator, inputs: Types, allowed: Allowed) -> Settled:
     except NoNumber as error:
         message = f"it computes with the size of its input, and {listed(inputs)} leaves it open"
         raise NeedsNumber(message, hint="write the image's size, as `--input 3x224x224`") from error
+
+
+class Settling:
+    """`settle` for the layers of a network in turn. Layers repeat: while the sizes are the same, what an operator
+    made of some inputs is what it makes of them again."""
+
+    def __init__(self, allowed: Allowed):
+        self.allowed = allowed
+        """The sizes that all layers so far take."""
+        self._met: dict[tuple[int, Types], tuple[Operator, Settled]] = {}
+        """By the `id` of the operator, which is kept."""
+        self._work = [0]
+        """What it took to find that out: bounded for all layers together."""
+
+    def __call__(self, op: Operator, inputs: Types) -> Settled:
+        """What `settle` says at the sizes left. Raises OperatorError as it does."""
+        key = (id(op), inputs)
+        if key not in self._met:
+            with counting(self._work):
+                settled = settle(op, inputs, self.allowed)
+            if settled.allowed != self.allowed:
+                self.allowed, self._met = settled.allowed, {}
+                return settled
+            self._met[key] = op, settled
+        return self._met[key][1]
 
 
 def _settled(op: Operator, inputs: Types, allowed: Allowed) -> Settled:

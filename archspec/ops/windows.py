@@ -64,7 +64,7 @@ def window_over(
     else:
         _same_length("padding", padding, x)
         sides = [(side, side) if isinstance(side, int) else (side[0], side[1]) for side in padding]
-    before, after = (tuple(side[end] for side in sides) for end in (0, 1))
+    before, after = zip(*sides, strict=True)
     return Window(kernels, strides, before, after, dilations, ceil)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence as PySequence
 from dataclasses import dataclass, replace
 from inspect import isclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 from archspec import source
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
 from archspec.run.sections import AS_TEXT, NAME_OR_PATH, PATH, Run, Section
-from archspec.source import Mapping, Scalar, Value
+from archspec.source import Mapping, Scalar, Sequence, Value
 
 EMPTY = "the shortest run file names a network: `model: lenet5`"
 
@@ -97,10 +97,15 @@ def _document(path: Path) -> Value:
 
 
 def _choices(field: FieldInfo) -> dict[str, type[Section]]:
-    """The sections a key may hold, by kind; a section without kinds goes by ''."""
-    options = get_args(field.annotation) or (field.annotation,)
+    """The sections a key may hold, or the entries of its list, by kind; a section without kinds goes by ''."""
+    held = get_args(field.annotation)[0] if _is_list(field) else field.annotation
+    options = get_args(held) or (held,)
     sections = [c for c in options if isclass(c) and issubclass(c, Section)]
     return {str(c.model_fields["kind"].default) if "kind" in c.model_fields else "": c for c in sections}
+
+
+def _is_list(field: FieldInfo) -> bool:
+    return get_origin(field.annotation) is list
 
 
 def _read(
@@ -114,7 +119,8 @@ def _read(
         keys = ", ".join(cls.model_fields)
         found.append(Diagnostic("E603", f"{name} is a mapping, not a list", value.span, f"its keys: {keys}"))
         return None
-    before, plain, broken = len(found), {}, set()
+    before, broken = len(found), set()
+    plain: dict[str, Any] = {}
     for key, inner in value.entries:
         field = cls.model_fields.get(key.text)
         if field is None and len(found) < MAX_TOLD:
@@ -122,10 +128,12 @@ def _read(
             found.append(Diagnostic("E601", f"{name} has no key '{key.text}'", key.span, hint))
         elif field is None:
             continue
+        elif _choices(field) and _is_list(field):
+            plain[key.text] = _entries(field, inner, (*loc, key.text), folder, found)
+            broken |= {key.text} if plain[key.text] is None else set()
         elif _choices(field):
-            section = _choose(field, inner, (*loc, key.text), folder, found)
-            plain[key.text] = section
-            broken |= {key.text} if section is None else set()
+            plain[key.text] = _choose(field, inner, (*loc, key.text), folder, found)
+            broken |= {key.text} if plain[key.text] is None else set()
         else:
             plain[key.text] = _plain(field, inner, folder)
     try:
@@ -148,6 +156,59 @@ def _choose(
         found.append(Diagnostic("E604", message, (written or value).span, hint))
         return None
     return _read(choices[kind], value, loc, folder, found)
+
+
+def _entries(
+    field: FieldInfo, value: Value, loc: tuple[str, ...], folder: Path, found: list[Diagnostic]
+) -> list[Section] | None:
+    """The sections of a list, each written as its kind or as `{kind: its keys}`; None where there are errors."""
+    choices, name = _choices(field), ".".join(loc)
+    first = next(iter(choices))
+    if not isinstance(value, Sequence):
+        hint = f"as in {name}: [{first}]; with its keys: [{{{first}: …}}]"
+        found.append(Diagnostic("E603", f"{name} is a list, of words and of mappings of one key", value.span, hint))
+        return None
+    before, read = len(found), []
+    for item in value.items:
+        word, inner = _named(item)
+        if word is None:
+            message = f"an entry of {name} is a word, or a mapping of one key"
+            if isinstance(item, Mapping):
+                message += f"; this one has {len(item.entries)}"
+            found.append(Diagnostic("E603", message, item.span, "begin an entry of its own for each, with a dash"))
+        elif word.text not in choices:
+            hint = did_you_mean(word.text, list(choices), "kinds")
+            found.append(Diagnostic("E604", f"{name} has no kind '{word.text}'", word.span, hint))
+        else:
+            section = _entry(choices[word.text], word, inner, (*loc, word.text), folder, found)
+            read += [section] if section is not None else []
+    return read if len(found) == before else None
+
+
+def _named(item: Value) -> tuple[Scalar | None, Value]:
+    """The kind of a list's entry, and what stands under it: `rotate`, `rotate: 10`, `rotate: {degrees: 10}`."""
+    if isinstance(item, Scalar):
+        return item, Mapping((), item.span)
+    if isinstance(item, Mapping) and len(item.entries) == 1:
+        return item.entries[0]
+    return None, item
+
+
+def _entry(
+    cls: type[Section], word: Scalar, value: Value, loc: tuple[str, ...], folder: Path, found: list[Diagnostic]
+) -> Section | None:
+    """One section of a list. What is no mapping is the value of its main key, where it has one."""
+    if not isinstance(value, Mapping):
+        if cls.short == "kind":
+            keys = ", ".join(name for name in cls.model_fields if name != "kind")
+            found.append(Diagnostic("E603", f"{'.'.join(loc)} is a mapping", value.span, f"its keys: {keys}"))
+            return None
+        value = Mapping(((Scalar(cls.short, cls.short, value.span, False), value),), value.span)
+    if key := value.key("kind"):
+        hint = f"'{word.text}' is the kind already"
+        found.append(Diagnostic("E601", f"{'.'.join(loc)} has no key 'kind'", key.span, hint))
+        return None
+    return _read(cls, value, loc, folder, found)
 
 
 def _lengthened(cls: type[Section], value: Scalar) -> Mapping:
@@ -233,6 +294,9 @@ def _put(tree: Value, cls: type[Section], path: list[str], value: Value, span: S
         raise fail("E512", f"{walked} has no key '{head}'", span, hint)
     choices = _choices(field)
     old = mapping.get(head)
+    if rest and choices and _is_list(field):
+        hint = f"as in --set '{head}=[{next(iter(choices))}]'"
+        raise fail("E512", f"'{head}' is a list, and is set as a whole", span, hint)
     if rest and choices:
         inner = choices.get(_kind(field, old)) or next(iter(choices.values()))
         value = _put(old or Mapping((), span), inner, rest, value, span, f"'{head}'")

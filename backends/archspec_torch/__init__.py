@@ -31,6 +31,8 @@ __all__ = [
     "disagreements",
     "evaluate",
     "import_weights",
+    "latencies",
+    "plot_runs",
     "predict",
     "train",
 ]
@@ -71,6 +73,20 @@ def predict(rundir: str | Path, images: Sequence[str | Path], **options: Any) ->
     from archspec_torch import runtime
 
     return runtime.predict(rundir, images, **options)
+
+
+def latencies(rundirs: Sequence[str | Path], **options: Any) -> list[float]:
+    """How long the networks of runs take to answer: see `archspec_torch.runtime.latency`."""
+    from archspec_torch.runtime import latency
+
+    return latency.latencies(rundirs, **options)
+
+
+def plot_runs(records: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> None:
+    """Curves of several runs in one picture: see `archspec_torch.runtime.curves`."""
+    from archspec_torch.runtime import curves
+
+    curves.plot_runs(records, path)
 
 
 def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str | Path, out: str | Path) -> Report:

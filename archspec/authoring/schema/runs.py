@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from inspect import isclass
-from typing import get_args
+from typing import get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -49,6 +49,23 @@ KEYS: dict[str, str] = {
     "final": "The last learning rate, as a share of the first.",
     "every": "Epochs between two changes.",
     "factor": "What the learning rate is multiplied with.",
+    "augment": "What is changed at random about the images trained on, in this order: [mirror, {random_crop: 4}].",
+    "direction": "Left to right, or upside down.",
+    "p": "Probability that an image is changed.",
+    "padding": "Pixels around the image before a part of its size is cut out.",
+    "mode": "What the padding is: one value, or the pixels at the edge, mirrored or repeated.",
+    "fill": "Value (0 … 255) of what comes from outside the image.",
+    "scale": "The smallest and the largest: a share of the area, for zoom a factor.",
+    "ratio": "The smallest and the largest ratio of the sides.",
+    "degrees": "The largest angle, either way.",
+    "share": "The largest shift, as a share of the side.",
+    "brightness": "The factor is within 1 ± this.",
+    "contrast": "The factor is within 1 ± this.",
+    "saturation": "The factor is within 1 ± this.",
+    "hue": "The largest turn, as a share of the colour circle.",
+    "std": "Deviation of the shift, in variances of the component.",
+    "alpha": "For local_warp how far pixels move; for mixup and cutmix both numbers of the Beta distribution.",
+    "sigma": "Deviation of the Gaussian in pixels; for blur the smallest and the largest.",
 }
 
 
@@ -59,6 +76,8 @@ def run_file() -> Schema:
     for cls in _sections(Run):
         schema = told if cls is Run else definitions[cls.__name__]
         for name, field in cls.model_fields.items():
+            if name not in schema["properties"]:  # the kind of a list's entry: it is the entry's key
+                continue
             key = _key(field, schema["properties"][name], definitions)
             schema["properties"][name] = documented(key, KEYS.get(name, ""))
     return {
@@ -73,6 +92,8 @@ def _key(field: FieldInfo, schema: Schema, definitions: dict[str, Schema]) -> Sc
     sections = _choices(field)
     if not sections:
         return {**schema, "type": ["string", "integer", "number"]} if AS_TEXT in field.metadata else schema
+    if get_origin(field.annotation) is list:
+        return {**schema, "items": {"anyOf": _entries(sections, definitions)}}
     if "kind" not in sections[0].model_fields:
         (cls,) = sections
         short = definitions[cls.__name__]["properties"].get(cls.short)
@@ -91,9 +112,27 @@ def _key(field: FieldInfo, schema: Schema, definitions: dict[str, Schema]) -> Sc
     return {"anyOf": [words, *(ref(cls.__name__) for cls in sections)]}
 
 
+def _entries(sections: list[type[Section]], definitions: dict[str, Schema]) -> list[Schema]:
+    """An entry of a list of sections: a word, or a mapping of one key to the section's own keys or its main one."""
+    words, named = {}, []
+    for cls in sections:
+        definition = definitions[cls.__name__]
+        properties = definition["properties"]
+        kind = str(cls.model_fields["kind"].default)
+        del properties["kind"]
+        if not definition.get("required"):
+            words[kind] = str(definition["description"]).partition("\n")[0]
+        short = properties.get(cls.short)
+        inner: Schema = {"anyOf": [*([short] if short else []), ref(cls.__name__)]}
+        one = {"type": "object", "properties": {kind: inner}, "required": [kind], "additionalProperties": False}
+        named.append(one)
+    return [{"enum": list(words), "enumDescriptions": list(words.values())}, *named]
+
+
 def _choices(field: FieldInfo) -> list[type[Section]]:
     """The sections that a key may hold."""
-    options = get_args(field.annotation) or (field.annotation,)
+    held = get_args(field.annotation)[0] if get_origin(field.annotation) is list else field.annotation
+    options = get_args(held) or (held,)
     return [cls for cls in options if isclass(cls) and issubclass(cls, Section)]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from archspec.run.sections.augment import Augment, Augmentation
 from archspec.run.sections.base import AS_TEXT, NAME_OR_PATH, PATH, Section
 from archspec.run.sections.data import Data, Digits, Fit, Folder, HoldOut, Idx, Split
 from archspec.run.sections.model import Model
@@ -23,6 +24,8 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Augment",
+    "Augmentation",
     "Constant",
     "Cosine",
     "Data",
@@ -47,4 +50,5 @@ class Run(Section):
     name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] = None
     model: Model
     data: Digits | Idx | Folder = Digits()
+    augment: Annotated[list[Augmentation], Field(max_length=50)] = []
     train: Train = Train()

@@ -50,6 +50,39 @@ def write_curves(records: Sequence[Mapping[str, float]], path: Path, title: str)
     write_bytes(path, image.getvalue())
 
 
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+"""Okabe and Ito's."""
+
+
+def plot_runs(runs: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> None:
+    """Validation loss and accuracy of several runs, training's dashed, by the kind of file that `path` names."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.4 + 0.16 * len(runs)), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, 2)
+    for axes, key, scale, label in zip(panels, ("loss", "accuracy"), (1, 100), ("loss", "accuracy (%)"), strict=True):
+        for i, (name, records) in enumerate(runs.items()):
+            epochs, mark = [r["epoch"] for r in records], "o" if len(records) == 1 else ""
+            color, style = COLORS[i % len(COLORS)], ("-", "-.", ":")[i // len(COLORS) % 3]
+            for split, width, dashes in (("train", 0.8, (0, (3, 2))), ("val", 1.5, style)):
+                values = [scale * r.get(f"{split}_{key}", float("nan")) for r in records]
+                told = name if split == "val" and key == "loss" else None
+                axes.plot(epochs, values, color=color, linewidth=width, linestyle=dashes, marker=mark, label=told)
+        axes.set_xlabel("epoch", fontsize=8)
+        axes.set_ylabel(label, fontsize=8)
+        axes.tick_params(labelsize=7)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.25, linewidth=0.5)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle("validation (training dashed)", fontsize=8)
+    figure.legend(loc="outside lower center", ncols=min(4, len(runs)), frameon=False, fontsize=8)
+    image = io.BytesIO()
+    figure.savefig(image, format=path.suffix[1:].lower(), dpi=200)
+    write_bytes(path, image.getvalue())
+
+
 def _lines(axes: Any, epochs: Sequence[float], train: Sequence[float], val: Sequence[float]) -> None:
     mark = "o" if len(epochs) == 1 else ""
     axes.plot(epochs, train, color=TRAIN, linewidth=1.3, linestyle="--", marker=mark, label="training")

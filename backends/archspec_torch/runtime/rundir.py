@@ -3,6 +3,7 @@
 run.yaml            the run with every default written; `archspec train` takes it as it is
 spec.yaml           the network, with variant and overrides written in
 preprocessing.json  what happens to an image before the network sees it; the names of the classes
+colors.json         the principal components of the training images' colours, where `pca_color` shifts along them
 metrics.jsonl       a line an epoch; metrics.csv and, where asked for, tensorboard/ hold the same
 best.safetensors    the weights of the epoch with the best validation accuracy
 last.safetensors    the newest weights: those of the newest checkpoint
@@ -37,10 +38,11 @@ from archspec_torch.runtime.weights import load_weights
 RUN, SPEC, PREPROCESSING, METRICS = "run.yaml", "spec.yaml", "preprocessing.json", "metrics.jsonl"
 BEST, LAST, CURVES = "best.safetensors", "last.safetensors", "curves.png"
 TEST, LEFT_OUT, CHECKPOINTS = "test.json", "left_out.txt", "checkpoints"
+COLORS = "colors.json"
 WEIGHTS = {"best": BEST, "last": LAST}
 CONTENT = (
     *(RUN, SPEC, PREPROCESSING, METRICS, "metrics.csv", "tensorboard", BEST, LAST, CURVES, TEST, LEFT_OUT),
-    *(CHECKPOINTS, "plugins.json", "plugins"),
+    *(COLORS, CHECKPOINTS, "plugins.json", "plugins"),
 )
 """All that a run leaves in its directory."""
 

@@ -21,6 +21,7 @@ from archspec.run.sections import Train
 from archspec_torch.compiler import compile
 from archspec_torch.runtime import checkpoints, rundir
 from archspec_torch.runtime import resume as resuming
+from archspec_torch.runtime.augment import augmented, colors_of
 from archspec_torch.runtime.curves import write_curves
 from archspec_torch.runtime.data import Examples, Source, open_source
 from archspec_torch.runtime.device import choose_device, device_label
@@ -142,6 +143,8 @@ def train(
                 job = _go_on(job, state, saver, origin)
             else:
                 rundir.write_description(directory, job.run, job.graph, job.preprocessing)
+                if colors := colors_of(job.train, job.run.run.augment):
+                    write_text(directory / rundir.COLORS, json.dumps({"pca_color": colors.to_json()}, indent=2) + "\n")
                 if left_out := [w.message for w in job.warnings if w.code == "W620"]:
                     write_text(directory / rundir.LEFT_OUT, "".join(f"{message}\n" for message in left_out))
             with progress_for(plan.epochs, steps_per_epoch(job.train, plan), quiet, state.step) as progress:
@@ -212,7 +215,7 @@ def prepare(run: RunFile) -> Job:
         task=task,
         source=source,
         preprocessing=preprocessing,
-        train=examples.to(device),
+        train=augmented(examples, run.run.augment, frame, len(source.classes), run.span("augment")).to(device),
         val=held.to(device),
         device=device,
         normalize=Normalize(preprocessing, device),

@@ -42,6 +42,7 @@ def test_every_default_is_written_into_the_resolved_run(write: Write) -> None:
             "fit": "stretch",
             "background": "white",
         },
+        "augment": [],
         "train": {
             "epochs": 20,
             "batch": 64,
@@ -223,3 +224,59 @@ def test_the_examples_are_sound(root: Path) -> None:
 def test_a_spec_is_not_a_run(write: Write) -> None:
     (found,) = errors(write("archspec: 1\ninput: [1, 8, 8]\nlayers: [flatten]\n"))
     assert found.message == "this is a spec, not a run file"
+
+
+def test_entries_of_a_list_are_words_and_mappings_of_one_key(write: Write) -> None:
+    text = "model: x\naugment:\n  - mirror\n  - rotate: 10\n  - {zoom: [0.9, 1]}\n  - {erase: {p: 0.1}}\n"
+    augment = load_run(write(text)).resolved()["augment"]
+    assert augment == [
+        {"mirror": {"direction": "horizontal", "p": 0.5}},
+        {"rotate": {"degrees": 10.0, "fill": 0}},
+        {"zoom": {"scale": [0.9, 1.0], "fill": 0}},
+        {"erase": {"p": 0.1, "scale": [0.02, 0.33], "ratio": [0.3, 3.3]}},
+    ]
+    assert load_run({"model": "x", "augment": augment}).resolved()["augment"] == augment
+    assert load_run(write("model: x"), ["augment=[mirror]"]).resolved()["augment"] == augment[:1]
+
+
+def test_errors_in_a_list_are_placed(write: Write) -> None:
+    lines = [
+        "model: x",
+        "augment:",
+        "  - miror",
+        "  - {rotate: {degres: 3}}",
+        "  - {mirror: vertical, zoom: 1}",
+        "  - color_jitter: 3",
+        "  - {erase: {p: 2}}",
+        "  - {zoom: [2, 1]}",
+        "  - {rotate: {kind: mirror}}",
+        "  - [mirror]",
+    ]
+    found = {
+        (d.code, d.span.line, d.span.column): (d.message, d.hint) for d in errors(write("\n".join(lines))) if d.span
+    }
+    assert found == {
+        ("E604", 3, 5): ("augment has no kind 'miror'", "did you mean 'mirror'?"),
+        ("E601", 4, 15): ("augment.rotate has no key 'degres'", "did you mean 'degrees'?"),
+        ("E603", 5, 5): (
+            "an entry of augment is a word, or a mapping of one key; this one has 2",
+            "begin an entry of its own for each, with a dash",
+        ),
+        ("E603", 6, 19): ("augment.color_jitter is a mapping", "its keys: brightness, contrast, saturation, hue"),
+        ("E603", 7, 17): ("'augment.erase.p' should be less than or equal to 1, not 2", None),
+        ("E603", 8, 12): ("a range goes from the smaller to the larger number: 2 is above 1", None),
+        ("E601", 9, 15): ("augment.rotate has no key 'kind'", "'rotate' is the kind already"),
+        ("E603", 10, 5): (
+            "an entry of augment is a word, or a mapping of one key",
+            "begin an entry of its own for each, with a dash",
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [("augment.rotate=3", "'augment' is a list, and is set as a whole"), ("augment=mirror", "augment is a list")],
+)
+def test_a_list_is_set_as_a_whole(write: Write, override: str, message: str) -> None:
+    (error,) = errors(write("model: x\naugment: [mirror]"), override)
+    assert message in error.message

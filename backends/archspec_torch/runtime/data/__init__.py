@@ -8,7 +8,7 @@ from typing import Any
 from archspec.run.sections import Digits, Folder, Idx
 from archspec_torch.runtime.data.digits import open_digits
 from archspec_torch.runtime.data.draws import Draws
-from archspec_torch.runtime.data.examples import Examples, InMemory, OnDisk, Source, Where, grouped
+from archspec_torch.runtime.data.examples import Examples, InMemory, OnDisk, Source, Where, batched, grouped
 from archspec_torch.runtime.data.folder import open_folder
 from archspec_torch.runtime.data.idx import open_idx
 
@@ -18,7 +18,7 @@ FORMATS: dict[type[Any], Callable[[Any, Where], Source]] = {
     Folder: open_folder,
 }
 
-__all__ = ["FORMATS", "Draws", "Examples", "InMemory", "OnDisk", "Source", "grouped", "open_source"]
+__all__ = ["FORMATS", "Draws", "Examples", "InMemory", "OnDisk", "Source", "batched", "grouped", "open_source"]
 
 
 def open_source(section: Digits | Idx | Folder, where: Where) -> Source:

@@ -25,10 +25,16 @@ class Examples(Protocol):
 
     @property
     def labels(self) -> Tensor:
-        """int64 (n,): class numbers."""
+        """int64 (n,): class numbers; float32 (n, classes) of 0 and 1 where an image may have several."""
 
     def histogram(self) -> Tensor:
         """int64 (channels, 256): how often each value occurs."""
+
+    def products(self) -> Tensor:
+        """int64 (channels, channels): sums over all pixels of the product of two channels' values."""
+
+    def image(self, position: int) -> Tensor:
+        """uint8 (c, h, w). Raises ImageProblem for a file that cannot be read any more."""
 
     def to(self, device: torch.device) -> Examples:
         """The examples where a device reads them fastest."""
@@ -58,7 +64,7 @@ class Source(Protocol):
         """Examples in each split: `train`, `val` and, where there is one, `test`."""
 
     def labels_of(self, split: str) -> Tensor:
-        """int64 (n,): class numbers of a split, files that will turn out unreadable included."""
+        """As of the examples of a split, files that will turn out unreadable included."""
 
     def load(self, split: str, frame: Frame, report: Report) -> Examples:
         """The examples of a split. What cannot be read is reported and left out."""
@@ -73,6 +79,13 @@ class InMemory:
 
     def histogram(self) -> Tensor:
         return torch.stack([value_counts(self.images[:, c]) for c in range(self.images.shape[1])])
+
+    def products(self) -> Tensor:
+        parts = self.images.split(max(1, (1 << 22) // self.images[0].numel()))
+        return torch.stack([channel_products(part.transpose(0, 1)) for part in parts]).sum(0)
+
+    def image(self, position: int) -> Tensor:
+        return self.images[position]
 
     def to(self, device: torch.device) -> InMemory:
         return InMemory(self.images.to(device), self.labels.to(device))
@@ -93,9 +106,20 @@ class OnDisk:
     labels: Tensor
     frame: Frame
     counts: Tensor
+    sums: Tensor
+    """What `histogram` and `products` give, counted when every file was looked at."""
 
     def histogram(self) -> Tensor:
         return self.counts
+
+    def products(self) -> Tensor:
+        return self.sums
+
+    def image(self, position: int) -> Tensor:
+        try:
+            return self.frame.read(self.paths[position])
+        except ImageProblem as problem:
+            raise ImageProblem(f"{self.paths[position]} {problem}") from None
 
     def to(self, device: torch.device) -> OnDisk:
         return self
@@ -103,36 +127,48 @@ class OnDisk:
     def batches(
         self, groups: Sequence[Tensor], device: torch.device, workers: int, draws: Draws | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        # A loader draws its base seed from its generator: one of its own, so that the run's stays untouched.
-        loader = DataLoader(
-            _Files(self.paths, self.labels, self.frame),
-            batch_sampler=[group.tolist() for group in groups],
-            num_workers=workers,
-            generator=torch.Generator(),
-            pin_memory=device.type == "cuda",
-        )
-        try:
-            for images, labels in loader:
-                yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
-        except ImageProblem as problem:  # from a worker it comes with its traceback before it
-            last = str(problem).splitlines()[-1].removeprefix(f"{ImageProblem.__module__}.ImageProblem: ")
-            raise fail("E624", f"{last}; it could be read before") from problem
+        return batched(self.image, self.labels, groups, device, workers)
+
+
+def batched(
+    image: Callable[[int], Tensor], labels: Tensor, groups: Sequence[Tensor], device: torch.device, workers: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of images asked for one by one, in worker processes where there are any.
+
+    Raises SpecError E624 for a file that cannot be read any more.
+    """
+    # A loader draws its base seed from its generator: one of its own, so that the run's stays untouched.
+    loader = DataLoader(
+        _Items(image, labels.cpu()),
+        batch_sampler=[group.tolist() for group in groups],
+        num_workers=workers,
+        generator=torch.Generator(),
+        pin_memory=device.type == "cuda",
+    )
+    try:
+        for images, found in loader:
+            yield images.to(device, non_blocking=True), found.to(device, non_blocking=True)
+    except ImageProblem as problem:  # from a worker it comes with its traceback before it
+        last = str(problem).splitlines()[-1].removeprefix(f"{ImageProblem.__module__}.ImageProblem: ")
+        raise fail("E624", f"{last}; it could be read before") from problem
 
 
 @dataclass(frozen=True)
-class _Files(Dataset[tuple[Tensor, Tensor]]):
-    paths: tuple[Path, ...]
+class _Items(Dataset[tuple[Tensor, Tensor]]):
+    image: Callable[[int], Tensor]
     labels: Tensor
-    frame: Frame
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        try:
-            return self.frame.read(self.paths[index]), self.labels[index]
-        except ImageProblem as problem:
-            raise ImageProblem(f"{self.paths[index]} {problem}") from None
+        return self.image(index), self.labels[index]
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.labels)
+
+
+def channel_products(images: Tensor) -> Tensor:
+    """int64 (c, c): sums of the products of two channels of a uint8 tensor (c, …). Exact: float64 holds them whole."""
+    flat = images.reshape(len(images), -1).double()
+    return (flat @ flat.T).round().to(torch.int64).cpu()
 
 
 def value_counts(images: Tensor) -> Tensor:

@@ -13,7 +13,15 @@ from torch import Tensor
 
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
 from archspec.run.sections import Folder
-from archspec_torch.runtime.data.examples import Examples, InMemory, OnDisk, Report, Where, value_counts
+from archspec_torch.runtime.data.examples import (
+    Examples,
+    InMemory,
+    OnDisk,
+    Report,
+    Where,
+    channel_products,
+    value_counts,
+)
 from archspec_torch.runtime.data.splits import SPLITS, stratified
 from archspec_torch.runtime.images import SUFFIXES, Frame, ImageProblem, large_images_allowed
 
@@ -49,15 +57,17 @@ class FolderSource:
         images = torch.empty(len(paths) if keep else 0, frame.channels, frame.height, frame.width, dtype=torch.uint8)
         counts = torch.zeros(frame.channels, 256, dtype=torch.int64)
 
-        def decode(i: int) -> Tensor | str:
+        products = torch.zeros(frame.channels, frame.channels, dtype=torch.int64)
+
+        def decode(i: int) -> tuple[Tensor, Tensor] | str:
             try:
                 image = frame.read(paths[i])
             except ImageProblem as problem:
                 return str(problem)
             if keep:
                 images[i] = image
-                return image[:0]
-            return torch.stack([value_counts(channel) for channel in image])
+                return image[:0], image[:0]
+            return torch.stack([value_counts(channel) for channel in image]), channel_products(image)
 
         good = []
         with large_images_allowed(), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -67,13 +77,14 @@ class FolderSource:
                     continue
                 good.append(i)
                 if not keep:
-                    counts += found
+                    counts += found[0]
+                    products += found[1]
         if not good:
             raise fail("E625", f"none of the {len(paths)} files of '{split}' is a readable image", self.span)
         kept = torch.tensor(good)
         if keep:
             return InMemory(images if len(good) == len(paths) else images[kept], labels[kept])
-        return OnDisk(tuple(paths[i] for i in good), labels[kept], frame, counts)
+        return OnDisk(tuple(paths[i] for i in good), labels[kept], frame, counts, products)
 
 
 def open_folder(section: Folder, where: Where) -> FolderSource:

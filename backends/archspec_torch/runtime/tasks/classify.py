@@ -33,7 +33,7 @@ class Classify:
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """Mean softmax cross-entropy of the main output, plus each head's times its weight: a scalar.
 
-        labels: int64 (n,).
+        labels: int64 (n,), or float32 (n, classes), the share of each class.
         """
         total = functional.cross_entropy(self.scores(outputs), labels)
         if not isinstance(outputs, Tensor):
@@ -72,7 +72,9 @@ class Tally:
 
     @torch.no_grad()
     def add(self, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
-        """One batch: its mean loss (), scores (n, classes), labels (n,)."""
+        """One batch: its mean loss (), scores (n, classes), labels (n,), or shares of labels (n, classes)."""
+        if labels.ndim == 2:
+            labels = labels.argmax(1)
         self.total.add_(loss.detach(), alpha=len(labels))
         self._waiting.append((scores.argmax(1), labels))
         self.examples += len(labels)

@@ -48,6 +48,7 @@ def test_there_are_examples() -> None:
         "model: x\ndata: {kind: idx, root: mnist, split: {val: 0.2}, names: [a, b]}",
         "model: x\ntrain: {epochs: 3, optimizer: sgd, schedule: {kind: step, every: 5}, device: cpu}",
         "model: x\ntrain: {optimizer: {lr: 1e-3}, schedule: {final: 0.1}}",
+        "model: x\naugment: [mirror, {random_crop: 4}, {zoom: [0.9, 1.1]}, {color_jitter: {hue: 0.1}}]",
         "name: a\nmodel: x\ntrain: {optimizer: {kind: sgd, nesterov: true}}",
     ],
 )
@@ -80,6 +81,12 @@ def test_what_is_read_is_valid(text: str, judge: Any, tmp_path: Path) -> None:
         "model: x\ntrain: {optimizer: {lr: 0}}",
         "model: x\ntrain: {schedule: step}",
         "model: x\ntrain: {schedule: {kind: step}}",
+        "model: x\naugment: mirror",
+        "model: x\naugment: [miror]",
+        "model: x\naugment: [{mirror: vertical, zoom: [1, 2]}]",
+        "model: x\naugment: [{rotate: {degres: 3}}]",
+        "model: x\naugment: [{color_jitter: 3}]",
+        "model: x\naugment: [{kind: mirror}]",
         "archspec: 1\nlayers: [relu]",
     ],
 )

@@ -1,0 +1,33 @@
+"""What is changed at random about the images trained on: the run file's `augment` list carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from archspec.errors import Span
+from archspec.run.sections import Augment
+from archspec.run.sections.augment import PcaColor
+from archspec_torch.runtime.augment.augmented import Augmented
+from archspec_torch.runtime.augment.colors import Components, components_of
+from archspec_torch.runtime.augment.steps import Augmentation, Setting, augmentation_of
+from archspec_torch.runtime.data import Examples
+from archspec_torch.runtime.images import Frame
+
+__all__ = ["Augmentation", "Augmented", "Components", "augmented", "colors_of", "components_of"]
+
+
+def augmented(
+    examples: Examples, section: Sequence[Augment], frame: Frame, classes: int, span: Span | None = None
+) -> Examples:
+    """The examples with a run's `augment` list; themselves where it is empty. Raises SpecError E638."""
+    components = cache(lambda: components_of(examples.histogram(), examples.products()))
+    augmentation = augmentation_of(section, Setting(frame, classes, components, span))
+    return Augmented(examples, augmentation) if section else examples
+
+
+def colors_of(examples: Examples, section: Sequence[Augment]) -> Components | None:
+    """What a run keeps of the training split's colours: their components where `pca_color` shifts along them."""
+    if not any(isinstance(entry, PcaColor) for entry in section):
+        return None
+    return components_of(examples.histogram(), examples.products())

@@ -1,0 +1,69 @@
+"""Examples whose batches are changed at random while training, and as they are otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from archspec_torch.runtime.augment.steps import Augmentation
+from archspec_torch.runtime.data import Draws, Examples, batched
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """Examples, and what is done to them. Images are changed one by one, by the workers where there are any."""
+
+    examples: Examples
+    augmentation: Augmentation
+
+    @property
+    def labels(self) -> Tensor:
+        return self.examples.labels
+
+    def histogram(self) -> Tensor:
+        return self.examples.histogram()
+
+    def products(self) -> Tensor:
+        return self.examples.products()
+
+    def image(self, position: int) -> Tensor:
+        return self.examples.image(position)
+
+    def to(self, device: torch.device) -> Augmented:
+        """Where images are changed one by one they stay with the CPU; batches go to the device."""
+        return self if self.augmentation.each else replace(self, examples=self.examples.to(device))
+
+    def batches(
+        self, groups: Sequence[Tensor], device: torch.device, workers: int, draws: Draws | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """As of all examples; where batches are mixed, images float32 of values 0 … 255 and labels float32 (n, C).
+
+        A batch's seed follows from its first example: the same wherever in an epoch a run goes on.
+        """
+        if draws is None:
+            yield from self.examples.batches(groups, device, workers)
+            return
+        if self.augmentation.each:
+            changed = _Changed(self.examples, self.augmentation, draws)
+            found = batched(changed, self.labels, groups, device, workers)
+        else:
+            found = self.examples.batches(groups, device, workers)
+        for group, (images, labels) in zip(groups, found, strict=True):
+            if self.augmentation.mixes:
+                images, labels = self.augmentation.batch(images, labels, draws.batch(int(group[0])))
+            yield images, labels
+
+
+@dataclass(frozen=True)
+class _Changed:
+    """The image at a position, changed as its epoch draws it."""
+
+    examples: Examples
+    augmentation: Augmentation
+    draws: Draws
+
+    def __call__(self, position: int) -> Tensor:
+        return self.augmentation.image(self.examples.image(position), self.draws.example(position))

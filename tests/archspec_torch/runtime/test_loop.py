@@ -222,12 +222,12 @@ def test_a_watch_sees_the_gradients_of_each_step() -> None:
 
 
 def test_the_rest_of_an_epoch_is_drawn_as_if_it_had_not_stopped() -> None:
-    """Groups and draws of batches, after two of six steps of two batches."""
-    calls: list[tuple[list[list[int]], int]] = []
+    """Groups and seeds, after two of six steps of two batches."""
+    calls: list[tuple[list[list[int]], Draws]] = []
 
     class Watched(InMemory):
         def batches(self, groups: Any, device: Any, workers: int, draws: Any = None) -> Any:
-            calls.append(([g.tolist() for g in groups], draws.batch(0)))
+            calls.append(([g.tolist() for g in groups], draws))
             return super().batches(groups, device, workers, draws)
 
     section, data = plan(batch=4, accumulate=2, seed=2), examples(48)
@@ -237,7 +237,7 @@ def test_the_rest_of_an_epoch_is_drawn_as_if_it_had_not_stopped() -> None:
     rest.done, rest.step, rest.began = 2, 2, whole.began
     train_epoch(rest, TASK, Watched(data.images, data.labels), NORMALIZE, section, Stop(), CPU)
     assert calls[1][0] == calls[0][0][4:]
-    assert calls[1][1] == Draws(2, 0).batch(4)
+    assert calls[1][1] == calls[0][1] == Draws(2, 0)
     assert torch.equal(rest.shuffle.get_state(), whole.shuffle.get_state())
 
 

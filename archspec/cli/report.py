@@ -20,6 +20,7 @@ def page_options(parser: argparse.ArgumentParser) -> None:
     """What the page's memory and costs are those of."""
     parser.add_argument("--batch", type=positive, default=1, metavar="N", help="images at once (1)")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="sgd", help="of the training step (sgd)")
+    parser.add_argument("--device", metavar="NAME|FILE", help="its roofline: h200, a100, rtx4090, ryzen7840u")
     parser.add_argument(
         "--precision", default="float32", metavar="P", help="of it: float32, bfloat16, float16 (float32)"
     )
@@ -28,5 +29,5 @@ def page_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import archspec
 
-    print(archspec.report(load(args), args.output, args.batch, args.optimizer, args.precision))
+    print(archspec.report(load(args), args.output, args.batch, args.optimizer, args.precision, args.device))
     return OK

@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from archspec.analysis.training import Optimizer
 
 
-_SHORT = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-"""Short names of precisions."""
-
-
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", metavar="SPEC", nargs="+", help=f"{SPEC_HELP}; of several their totals are compared")
     settings(parser, "vars.classes=10")
@@ -80,11 +76,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _with_device(args: argparse.Namespace, summary: Summary) -> int:
     """The same, and the time that the network takes on a device."""
-    from archspec.analysis.roofline import roofline
+    from archspec.analysis.roofline import SHORT, roofline
     from archspec.render import roofline as shown
     from archspec.render import table
 
-    found = roofline(summary.graph, args.device, batch=args.batch, precision=_SHORT.get(args.precision, args.precision))
+    found = roofline(summary.graph, args.device, batch=args.batch, precision=SHORT.get(args.precision, args.precision))
     if args.format == "json":
         print_json(shown.with_device(summary.to_json(), found))
         return OK

@@ -25,18 +25,23 @@ if TYPE_CHECKING:
     from archspec.analysis.training import Optimizer
     from archspec.graph import TypedGraph
 
-SCRIPTS = ("basics.js", "layout.js", "diagram.js", "table.js", "plots.js", "start.js")
+SCRIPTS = ("basics.js", "layout.js", "diagram.js", "table.js", "plots.js", "roofline.js", "start.js")
 LIVE = "live.js"
 """What asks the server whether the file has changed; only in the pages of `archspec serve`."""
 
 
 def report(
-    graph: TypedGraph, path: str | Path, batch: int = 1, optimizer: Optimizer = "sgd", precision: str = "float32"
+    graph: TypedGraph,
+    path: str | Path,
+    batch: int = 1,
+    optimizer: Optimizer = "sgd",
+    precision: str = "float32",
+    device: str | Path | None = None,
 ) -> Path:
-    """Write the page of a graph to an .html file and return its path.
+    """Write the page of a graph to an .html file and return its path; with a device also its roofline.
 
     Raises SpecError: E575 for another kind of file or a folder that is not there, E580 for a batch below 1,
-    E582 for an unknown precision.
+    E582 for an unknown precision; those of `roofline`.
     """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
@@ -45,7 +50,7 @@ def report(
         raise fail("E575", f"'{path}' is a folder, not a file to write")
     if not path.parent.is_dir():
         raise fail("E575", f"there is no folder '{path.parent}' to write into")
-    write_text(path, page(graph, batch, optimizer, precision))
+    write_text(path, page(graph, batch, optimizer, precision, device))
     return path
 
 
@@ -54,12 +59,13 @@ def page(
     batch: int = 1,
     optimizer: Optimizer = "sgd",
     precision: str = "float32",
+    device: str | Path | None = None,
     live: str | None = None,
 ) -> str:
     """The page as text; a live one knows its version, and loads anew when its server has another."""
     from archspec.render.html.data import data
 
-    found = data(graph, batch, optimizer, precision)
+    found = data(graph, batch, optimizer, precision, device)
     return written("page.html", graph.name, SCRIPTS, live, data=json_text(found))
 
 

@@ -17,13 +17,25 @@ if TYPE_CHECKING:
     from archspec.ops.base import Operator, Types
     from archspec_torch.compiler import Network
     from archspec_torch.runtime import Evaluation, Prediction, RunResult
+    from archspec_torch.runtime.inventory import Inventory
     from archspec_torch.weights import Report
 
 for _package in ("torch", "safetensors"):
     if find_spec(_package) is None:  # told here, where whoever looks for a backend can say how to install it
         raise ModuleNotFoundError(f"No module named '{_package}'", name=_package)
 
-__all__ = ["calibrate", "compare", "compile", "disagreements", "evaluate", "import_weights", "predict", "train"]
+__all__ = [
+    "calibrate",
+    "check_data",
+    "compare",
+    "compile",
+    "disagreements",
+    "evaluate",
+    "import_weights",
+    "predict",
+    "show_data",
+    "train",
+]
 
 
 def compile(network: str | Path | TypedGraph) -> Network:
@@ -54,6 +66,20 @@ def predict(rundir: str | Path, images: Sequence[str | Path], **options: Any) ->
     from archspec_torch import runtime
 
     return runtime.predict(rundir, images, **options)
+
+
+def show_data(run: str | Path | Mapping[str, Any], out: str | Path, *options: Any) -> str:
+    """A contact sheet of a run's examples: see `archspec_torch.runtime.sheet.show_data`."""
+    from archspec_torch.runtime import sheet
+
+    return sheet.show_data(run, out, *options)
+
+
+def check_data(run: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> Inventory:
+    """What a run's data holds: see `archspec_torch.runtime.inventory.check_data`."""
+    from archspec_torch.runtime import inventory
+
+    return inventory.check_data(run, overrides)
 
 
 def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str | Path, out: str | Path) -> Report:

@@ -22,6 +22,8 @@ from archspec_torch.runtime.network import image_input, load_network, placed_at
 
 LARGE, GAP, LINE, SIZE = 128, 12, 18, 13
 """Pixels: an image's longer side where it is smaller, between two, a line of text, its letters."""
+JOINED = " + "
+"""Between the classes of an image; on the sheet each has a line of its own."""
 INK, FAINT, PAPER = (30, 30, 30), (110, 110, 110), (255, 255, 255)
 
 
@@ -74,31 +76,33 @@ def caption(label: Tensor, classes: Sequence[str]) -> str:
         return classes[int(label)]
     shares = sorted(((float(share), i) for i, share in enumerate(label) if share > 0.005), reverse=True)
     if all(share == 1 for share, _ in shares):
-        return " + ".join(classes[i] for _, i in shares) or "no class"
-    return " + ".join(f"{classes[i]} {100 * share:.0f} %" for share, i in shares)
+        return JOINED.join(classes[i] for _, i in shares) or "no class"
+    return JOINED.join(f"{classes[i]} {100 * share:.0f} %" for share, i in shares)
 
 
 def sheet(images: Tensor, names: Sequence[str], title: str) -> Image.Image:
-    """Images uint8 (n, c, h, w) in rows, each over its name; small ones enlarged by a whole number, pixels kept."""
+    """Images uint8 (n, c, h, w) in rows, each over its classes; small ones enlarged by a whole number, pixels kept."""
     n, _, height, width = images.shape
+    below = LINE * max(1 + name.count(JOINED) for name in names)
     factor = max(1, LARGE // max(height, width))
     wide, high = factor * width, factor * height
     font = _font()
     cell = max(wide, 72)
-    columns = min(n, max(1, math.ceil(math.sqrt(n * (high + LINE + GAP) / (cell + GAP)))))
+    columns = min(n, max(1, math.ceil(math.sqrt(n * (high + below + GAP) / (cell + GAP)))))
     rows = math.ceil(n / columns)
     lines = _wrapped(title, font, columns * (cell + GAP) - GAP)
     top = GAP + LINE * len(lines) + GAP
-    page = Image.new("RGB", (GAP + columns * (cell + GAP), top + rows * (high + LINE + GAP)), PAPER)
+    page = Image.new("RGB", (GAP + columns * (cell + GAP), top + rows * (high + below + GAP)), PAPER)
     draw = ImageDraw.Draw(page)
     for i, line in enumerate(lines):
         draw.text((GAP, GAP + i * LINE), line, INK, font)
     for i, (image, name) in enumerate(zip(images, names, strict=True)):
-        left, upper = GAP + i % columns * (cell + GAP), top + i // columns * (high + LINE + GAP)
+        left, upper = GAP + i % columns * (cell + GAP), top + i // columns * (high + below + GAP)
         array = image.permute(1, 2, 0).expand(-1, -1, 3).contiguous().numpy()
         picture = Image.fromarray(array).resize((wide, high), Image.Resampling.NEAREST)
         page.paste(picture, (left + (cell - wide) // 2, upper))
-        draw.text((left, upper + high + 2), _shortened(name, font, cell), FAINT, font)
+        for k, part in enumerate(name.split(JOINED)):
+            draw.text((left, upper + high + 2 + k * LINE), _shortened(part, font, cell), FAINT, font)
     return page
 
 

@@ -15,13 +15,13 @@ from archspec.build.inputs import input_flow
 from archspec.build.place import Place
 from archspec.build.remedies.unseen import unknown_variables
 from archspec.effort import counted
-from archspec.errors import Diagnostic, SpecError
+from archspec.errors import Diagnostic, SpecError, in_text_order
 from archspec.graph import Graph, Head, Phase, Scope, Tap
 from archspec.ops import REGISTRY
 from archspec.source import Mapping
-from archspec.spec import RESERVED, STRUCTURAL, Layer, Spec, walk
+from archspec.spec import RESERVED, STRUCTURAL, HeadSpec, Layer, Spec, walk
 
-__all__ = ["assemble", "build"]
+__all__ = ["assemble", "build", "check_words", "top_name"]
 
 
 def build(spec: Spec) -> Graph:
@@ -50,17 +50,17 @@ def assemble(expansion: Expansion) -> Graph:
         top.inside = flow
         out = expansion.run(spec.layers, flow, top)
         outputs = _outputs(expansion, top, out)
-        heads = {head.name: _head(expansion, top, head.name, outputs) for head in spec.heads}
+        heads = {head.name: _head(expansion, top, head, outputs) for head in spec.heads}
         renamed = expansion.renames.settled(expansion)
     except Overflow as error:
-        raise SpecError(_in_order(expansion) or error.diagnostics) from None
+        raise SpecError(in_text_order(expansion.diagnostics.values(), expansion.file) or error.diagnostics) from None
     if not expansion.diagnostics and expansion.complete and len(expansion.nodes) == len(spec.inputs):
         message = "this network has no layers: every one is left out or empty"
         expansion.report(SpecError(Diagnostic("E162", message, spec.tree.span)), top)
     if not expansion.diagnostics and expansion.complete:
         _keep(expansion, unknown_variables(spec))
     if expansion.diagnostics:
-        raise SpecError(_in_order(expansion))
+        raise SpecError(in_text_order(expansion.diagnostics.values(), expansion.file))
     return Graph(
         name=spec.name,
         nodes=expansion.nodes,
@@ -71,12 +71,6 @@ def assemble(expansion: Expansion) -> Graph:
         task=spec.task,
         renamed=renamed,
     )
-
-
-def _in_order(expansion: Expansion) -> list[Diagnostic]:
-    """What was found wrong, in the order of the text."""
-    placed = lambda d: (d.span.file, d.span.line, d.span.column) if d.span else ("", 0, 0)  # noqa: E731
-    return sorted(expansion.diagnostics.values(), key=placed)
 
 
 def _keep(expansion: Expansion, diagnostics: list[Diagnostic]) -> None:
@@ -187,9 +181,9 @@ def top_name(node: str) -> str:
     return node.split(".")[0]
 
 
-def _head(expansion: Expansion, top: Place, name: str, outputs: dict[str, Tap]) -> Head:
-    """A head's layers run behind the layer it takes, under the head's name."""
-    head = next(h for h in expansion.spec.heads if h.name == name)
+def _head(expansion: Expansion, top: Place, head: HeadSpec, outputs: dict[str, Tap]) -> Head:
+    """A head's layers run behind the layer it takes, under the head's name; its output joins `outputs`."""
+    name = head.name
     phase: Phase = "train" if head.only_train else "always"
     try:
         if name in top.names.own or name in outputs:

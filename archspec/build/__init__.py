@@ -75,6 +75,7 @@ def assemble(expansion: Expansion) -> Graph:
 
 
 def _keep(expansion: Expansion, diagnostics: list[Diagnostic]) -> None:
+    """Keep what was found beside the expansion, once for each place in the text."""
     for d in diagnostics:
         expansion.diagnostics.setdefault((d.code, str(d.span)), d)
 

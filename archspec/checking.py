@@ -9,7 +9,7 @@ from pathlib import Path
 from archspec import source, zoo
 from archspec.build import check_words
 from archspec.effort import counted
-from archspec.errors import Diagnostic, SpecError, fail
+from archspec.errors import Diagnostic, SpecError, each_once, fail, in_text_order
 from archspec.graph import TypedGraph
 from archspec.loading import edited, network, parse_blocks_alone, read_text
 from archspec.source import Value
@@ -69,23 +69,20 @@ def _in_networks(
 
     specs: list[Spec] = []
     graphs: list[TypedGraph] = []
-    errors: dict[tuple[str, str, str], Diagnostic] = {}
+    errors: list[Diagnostic] = []
     for name in variants:
         try:
             specs.append(edited(text, path, name))
             graphs.append(network(specs[-1]))
         except SpecError as error:
-            for d in error.diagnostics:
-                errors.setdefault((d.code, str(d.span), d.message), d)
+            errors += error.diagnostics
             if any(d.code == "E116" for d in error.diagnostics):
                 break  # the others are as large
         if sum(len(graph.nodes) for graph in graphs) > MAX_LAYERS:
             message = f"the variants of this file make more than {MAX_LAYERS:,} layers together: check them one by one"
             span = source.at(specs[0].tree, ("variants", str(name)), key=True)
-            errors.setdefault(("E116", "", ""), Diagnostic("E116", message, span))
+            errors.append(Diagnostic("E116", message, span))
             break
     if not errors and whole:
         return lint_file(SpecFile(specs[0], tuple(graphs)))
-    from archspec.salvage import in_order
-
-    return [*in_order(errors.values(), str(path)), *lint(*graphs)]
+    return [*in_text_order(each_once(errors), str(path)), *lint(*graphs)]

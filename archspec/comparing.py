@@ -119,12 +119,14 @@ class RunComparison:
 def compare(
     rundirs: Iterable[str | Path], latency_ms: float | None = None, device: str = "auto", batch: int = 1
 ) -> RunComparison:
-    """Runs side by side. With `latency_ms` each network is timed here, at that batch, to choose by.
+    """Runs side by side, at least one. With `latency_ms` each network is timed here, at that batch, to choose by.
 
-    Raises SpecError E606 for what is no run directory, E680 for metrics that cannot be read, E557 where plugins are
-    not loaded, and what the files themselves raise.
+    Raises SpecError E606 for what is no run directory or none at all, E680 for metrics that cannot be read, E557 where
+    plugins are not loaded, and what the files themselves raise.
     """
     paths = [Path(one) for one in rundirs]
+    if not paths:
+        raise fail("E606", "there are no runs to compare", hint="archspec.compare(['runs/a', 'runs/b'])")
     warnings: list[Diagnostic] = []
     runs = [open_compared(path, name, warnings) for path, name in zip(paths, _names(paths), strict=True)]
     if latency_ms is not None:
@@ -158,7 +160,7 @@ def open_compared(path: Path, name: str | None = None, warnings: list[Diagnostic
 def read_records(path: Path) -> list[dict[str, float]]:
     """The lines of a metrics.jsonl; none where it is not there. A last line that is not whole is left out.
 
-    Raises SpecError E680 for another line that is no record.
+    Raises SpecError E680 for another line that is no record: figures by name, the number of an epoch among them.
     """
     if not path.is_file():
         return []
@@ -167,8 +169,10 @@ def read_records(path: Path) -> list[dict[str, float]]:
     for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
-            if not isinstance(record, dict) or "epoch" not in record:
+            if not isinstance(record, dict) or type(record.get("epoch")) is not int:
                 raise ValueError("it is no record of an epoch")
+            if wrong := [name for name, figure in record.items() if type(figure) not in (int, float)]:
+                raise ValueError(f"'{wrong[0]}' is no number")
         except ValueError as error:
             if number == len(lines) and not line.endswith("\n"):
                 break
@@ -189,11 +193,13 @@ def flat(value: Any, path: str = "") -> dict[str, Any]:
 
 def _figures(path: Path, graph: TypedGraph, records: Records) -> dict[str, float | int | None]:
     summary = summarize(graph)
-    best = max(records, key=lambda r: (r["val_accuracy"], -r["val_loss"]), default=None)
+    measured = [record for record in records if "val_accuracy" in record]
+    best = max(measured, key=lambda r: (r["val_accuracy"], -r.get("val_loss", 0.0)), default=None)
     test = _read_test(path / "test.json")
     found: dict[str, float | int | None] = {"epochs": len(records)}
     if best is not None:
         found["best_epoch"] = int(best["epoch"])
+    if records:
         found["seconds"] = sum(r.get("seconds", 0.0) for r in records) / len(records)
     for name in ("val_accuracy", "val_loss", "train_accuracy", "train_loss"):
         found[name] = best.get(name) if best is not None else None

@@ -148,6 +148,23 @@ def fail(
     return SpecError(Diagnostic(code, message, span, hint, trail))
 
 
+def in_text_order(diagnostics: Iterable[Diagnostic], file: str = "") -> list[Diagnostic]:
+    """By place: those without one first, then those of one file, then those of others."""
+
+    def place(d: Diagnostic) -> tuple[bool, str, int, int]:
+        return (d.span.file != file, d.span.file, d.span.line, d.span.column) if d.span else (False, "", 0, 0)
+
+    return sorted(diagnostics, key=place)
+
+
+def each_once(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The first of those that say the same of the same place, whatever the trail that led there."""
+    found: dict[tuple[str, str, str], Diagnostic] = {}
+    for d in diagnostics:
+        found.setdefault((d.code, str(d.span), d.message), d)
+    return list(found.values())
+
+
 def suggest(word: str, known: Iterable[str]) -> str | None:
     """The known word closest to a misspelt one, or None where nothing is near."""
     from archspec.nearest import nearest  # only the mistaken wait for it

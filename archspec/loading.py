@@ -12,7 +12,7 @@ from archspec import source, zoo
 from archspec.build import build, check_words
 from archspec.build.uses import used_blocks
 from archspec.effort import counted
-from archspec.errors import Diagnostic, Frame, SpecError, fail
+from archspec.errors import Diagnostic, Frame, SpecError, each_once, fail, in_text_order
 from archspec.graph import TypedGraph
 from archspec.infer import infer
 from archspec.ops import REGISTRY
@@ -161,15 +161,13 @@ def parse_file(tree: source.Mapping, path: Path, variant: Frame | None = None, l
         parser.diagnostics += allow.unknown(tree)
     if parser.diagnostics:
         more = [d for d in _behind(parsed) if not (lacking and d.code == "E130")]  # it may be what did not come
-        from archspec.salvage import in_order
-
-        raise SpecError(in_order([*parser.diagnostics, *more], str(path)))
+        raise SpecError(in_text_order(each_once([*parser.diagnostics, *more]), str(path)))
     return parsed
 
 
 def _all_wrong(text: Value | source.Unreadable, path: Path, written: Callable[[Salvage], Spec]) -> SpecError:
     """What is wrong with the form of a spec, and with what is written in the rest of it."""
-    from archspec.salvage import in_order, salvaged  # only the mistaken wait for it
+    from archspec.salvage import salvaged  # only the mistaken wait for it
 
     found = list(text.diagnostics) if isinstance(text, source.Unreadable) else []
     rest = salvaged(text.tree, text.whole) if isinstance(text, source.Unreadable) else salvaged(text)
@@ -180,7 +178,7 @@ def _all_wrong(text: Value | source.Unreadable, path: Path, written: Callable[[S
         except SpecError as error:
             more = list(error.diagnostics)
         found += [d for d in more if d.code not in rest.silent]
-    return SpecError(in_order(found, str(path)))
+    return SpecError(in_text_order(each_once(found), str(path)))
 
 
 def _behind(parsed: Spec) -> list[Diagnostic]:

@@ -42,7 +42,7 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
             continue  # it is there, and told as what it is called
         if isinstance(item["input"], source.Lost):
             continue  # it could not be read: that has been told
-        loc = tuple(part for part in item["loc"] if not _is_machinery(part))
+        loc = _written(item["loc"])
         key = str(loc[-1]) if loc else ""
         hint = None
         if item["type"] == "extra_forbidden":
@@ -52,8 +52,8 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
             message = f"the key '{key}' is missing"
             hint = "a spec begins with `archspec: 1`, the version of the language" if loc == ("archspec",) else None
             loc = loc[:-1]
-        elif item["type"] == "string_type" and isinstance(item["input"], list) and _told_inside(item, items):
-            continue  # it may be a list, and what is wrong with it is told at its item
+        elif item["type"] in ("string_type", "list_type", "dict_type") and _told_inside(loc, items):
+            continue  # it may be of another kind too, and what is wrong with that is told at its item
         elif item["type"] == "string_pattern_mismatch":
             bad = key if key != "[key]" else str(item["input"])
             message = f"'{bad if not isinstance(item['input'], str) else item['input']}' is not a name"
@@ -79,9 +79,10 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
     return list(first.values())
 
 
-def _told_inside(item: Any, items: Iterable[Any]) -> bool:
-    """Whether another error is about one item of the list that this one refuses."""
-    return any(isinstance(other["loc"][-1], int) and other["loc"][0] == item["loc"][0] for other in items)
+def _told_inside(loc: tuple[int | str, ...], items: Iterable[Any]) -> bool:
+    """Whether an error is about something inside the list or mapping at a place."""
+    inside = (_written(item["loc"]) for item in items)
+    return any(len(other) > len(loc) and other[: len(loc)] == loc for other in inside)
 
 
 def _misspelt(items: Iterable[Any]) -> set[tuple[int | str, ...]]:
@@ -90,6 +91,11 @@ def _misspelt(items: Iterable[Any]) -> set[tuple[int | str, ...]]:
     unknown = [item["loc"] for item in items if item["type"] == "extra_forbidden"]
     beside = [(loc, other[-1]) for loc in missing for other in unknown if loc[:-1] == other[:-1]]
     return {loc for loc, written in beside if suggest(str(written), [str(loc[-1])])}
+
+
+def _written(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """A place as pydantic tells it, of what is written alone: keys and positions."""
+    return tuple(part for part in loc if not _is_machinery(part))
 
 
 def _is_machinery(part: int | str) -> bool:
@@ -113,6 +119,9 @@ def keys_beside(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]
 _WORDINGS = {
     "list_type": "should be a list",
     "dict_type": "should be a mapping of names to values",
+    "model_type": "should be a mapping of names to values",
+    "float_parsing": "should be a number",
+    "float_type": "should be a number",
     "string_type": "should be text",
     "too_short": "should not be empty",
     "string_too_short": "should not be empty",

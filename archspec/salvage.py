@@ -6,7 +6,6 @@ checked. A misspelt key counts as the one it was meant as.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from archspec import source
@@ -159,18 +158,6 @@ def _variants(rest: Salvage) -> None:
         if isinstance(chosen, Mapping)
     )
     rest.tree = _with(rest.sound, ("variants",), Mapping(kept, variants.span))
-
-
-def in_order(diagnostics: Iterable[Diagnostic], file: str) -> list[Diagnostic]:
-    """Each once, in the order of the text; those of the file itself before those of others."""
-    once: dict[tuple[str, str, str], Diagnostic] = {}
-    for d in diagnostics:
-        once.setdefault((d.code, str(d.span), d.message), d)
-
-    def place(d: Diagnostic) -> tuple[bool, str, int, int]:
-        return (d.span.file != file, d.span.file, d.span.line, d.span.column) if d.span else (False, "", 0, 0)
-
-    return sorted(once.values(), key=place)
 
 
 def _one(span: Span) -> Scalar:

@@ -10,10 +10,11 @@ from math import gcd, lcm
 from archspec.analysis.reach import Reach, reaches
 from archspec.graph import Node, Tap, TypedGraph
 
-Span = tuple[int, int]
+Interval = tuple[int, int]
+"""The first cell and the last."""
 
 LONGEST = 4_096
-"""Cells that are followed one by one before they repeat."""
+"""The most cells that are followed until they repeat; beyond that only those which the layer has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,8 @@ class Field:
 
     The field is that of the arithmetic, not cut off at the image's edge (ResNet-18 sees 435 of 224),
     and the widest over all paths. `start` is negative where padding comes first. Behind an enlargement `jump` may
-    be a fraction: cells then lie that far apart on average, and `varies` says that they do not all see as much:
-    `size` is what the most of them see.
+    be a fraction: cells then lie that far apart on average, `varies` says that they do not all see as much, and
+    `size` is the largest of what they see.
     """
 
     size: int = 1
@@ -39,11 +40,11 @@ class _Cells:
     A cell that sees nothing has None: between those that a transposed convolution with a small kernel gives to.
     """
 
-    spans: tuple[Span | None, ...] = ((0, 0),)
+    spans: tuple[Interval | None, ...] = ((0, 0),)
     shift: int = 1
     jump: int | Fraction = 1
 
-    def at(self, y: int) -> Span | None:
+    def at(self, y: int) -> Interval | None:
         turns, i = divmod(y, len(self.spans))
         span = self.spans[i]
         return span and (span[0] + turns * self.shift, span[1] + turns * self.shift)
@@ -60,7 +61,7 @@ class _Cells:
             shift = round(jump * period)
         return _shortest(_Cells(tuple(self._union(reach, y) for y in range(period)), shift, jump))
 
-    def _union(self, reach: Reach, y: int) -> Span | None:
+    def _union(self, reach: Reach, y: int) -> Interval | None:
         cells = range(reach.low(y), reach.high(y) + 1, reach.apart)
         if len(self.spans) == 1 and len(cells) > 2:
             cells = range(cells[0], cells[-1] + 1, cells[-1] - cells[0])
@@ -78,13 +79,14 @@ class _Cells:
         return _shortest(_Cells(spans, max(shifts), max(self.jump, other.jump)))
 
     def field(self, cells: int) -> Field:
+        """What is told of so many of these cells."""
         found = [span for span in map(self.at, range(min(cells, len(self.spans)))) if span]
         sizes = {last - first + 1 for first, last in found}
         nothing = len(found) < min(cells, len(self.spans))
         return Field(max(sizes, default=0), self.jump, found[0][0] if found else 0, len(sizes) + nothing > 1)
 
 
-def _both(one: Span | None, other: Span | None) -> Span | None:
+def _both(one: Interval | None, other: Interval | None) -> Interval | None:
     return (min(one[0], other[0]), max(one[1], other[1])) if one and other else one or other
 
 

@@ -7,13 +7,11 @@ from fractions import Fraction
 from typing import Any
 
 from archspec.analysis.reach import Reach, reaches
-from archspec.analysis.receptive import Field, fields, read_by
+from archspec.analysis.receptive import Field, Interval, fields, read_by
 from archspec.analysis.summary import number
 from archspec.close import close
 from archspec.errors import did_you_mean, fail
 from archspec.graph import Graph, TypedGraph
-
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +111,12 @@ def _source(graph: TypedGraph, name: str) -> str:
     return graph.inputs[0]
 
 
-def _seen(graph: TypedGraph, name: str, cell: tuple[int, ...], cut: bool) -> list[Span]:
+def _seen(graph: TypedGraph, name: str, cell: tuple[int, ...], cut: bool) -> list[Interval]:
     """First and last pixel that a cell sees, an axis: followed back through the layers, the widest of all paths.
 
     With `cut` what lies on padding is left out at every layer. Paths on which the axes are gone are not followed.
     """
-    reached: dict[str, list[Span]] = {name: [(at, at) for at in cell]}
+    reached: dict[str, list[Interval]] = {name: [(at, at) for at in cell]}
     source = _source(graph, name)
     for node in reversed(list(graph.nodes.values())):
         spans = reached.get(node.name)
@@ -139,7 +137,7 @@ def _seen(graph: TypedGraph, name: str, cell: tuple[int, ...], cut: bool) -> lis
     return reached.get(source, [(0, -1)] * len(cell))
 
 
-def _read(way: Reach, span: Span, cells: int | None) -> Span:
+def _read(way: Reach, span: Interval, cells: int | None) -> Interval:
     """The cells of an input that those of a span read; with a number of `cells` those among them alone."""
     first, last = span
     if way.every == way.apart == 1:

@@ -81,8 +81,6 @@ def in_words(schema: dict[str, Any]) -> str:
         return f"a list{count} ({in_words(schema['items'])})"
     if "const" in schema:
         return f"`{schema['const']}`"
-    if schema["type"] == "object" and "propertyNames" not in schema:
-        return "a mapping"
     if schema["type"] == "object":
         names = schema.get("propertyNames", {}).get("enum")
         if names is None:

@@ -12,16 +12,17 @@ from archspec.build.bind import arguments, check_defaults, operator_called
 from archspec.build.expand import MAX_DIAGNOSTICS, Expansion, unknown_word
 from archspec.build.flow import BROKEN, Broken, Flow, Named, Names, Overflow
 from archspec.build.inputs import input_flow
+from archspec.build.members import refuse_members
 from archspec.build.place import Place
 from archspec.build.remedies.unseen import unknown_variables
 from archspec.effort import counted
-from archspec.errors import Diagnostic, SpecError
+from archspec.errors import Diagnostic, SpecError, in_text_order
 from archspec.graph import Graph, Head, Phase, Scope, Tap
 from archspec.ops import REGISTRY
 from archspec.source import Mapping
-from archspec.spec import RESERVED, STRUCTURAL, Layer, Spec, walk
+from archspec.spec import RESERVED, STRUCTURAL, HeadSpec, Layer, Spec, walk
 
-__all__ = ["assemble", "build"]
+__all__ = ["assemble", "build", "check_words", "top_name"]
 
 
 def build(spec: Spec) -> Graph:
@@ -50,17 +51,17 @@ def assemble(expansion: Expansion) -> Graph:
         top.inside = flow
         out = expansion.run(spec.layers, flow, top)
         outputs = _outputs(expansion, top, out)
-        heads = {head.name: _head(expansion, top, head.name, outputs) for head in spec.heads}
+        heads = {head.name: _head(expansion, top, head, outputs) for head in spec.heads}
         renamed = expansion.renames.settled(expansion)
     except Overflow as error:
-        raise SpecError(_in_order(expansion) or error.diagnostics) from None
+        raise SpecError(in_text_order(expansion.diagnostics.values(), expansion.file) or error.diagnostics) from None
     if not expansion.diagnostics and expansion.complete and len(expansion.nodes) == len(spec.inputs):
         message = "this network has no layers: every one is left out or empty"
         expansion.report(SpecError(Diagnostic("E162", message, spec.tree.span)), top)
     if not expansion.diagnostics and expansion.complete:
         _keep(expansion, unknown_variables(spec))
     if expansion.diagnostics:
-        raise SpecError(_in_order(expansion))
+        raise SpecError(in_text_order(expansion.diagnostics.values(), expansion.file))
     return Graph(
         name=spec.name,
         nodes=expansion.nodes,
@@ -73,13 +74,8 @@ def assemble(expansion: Expansion) -> Graph:
     )
 
 
-def _in_order(expansion: Expansion) -> list[Diagnostic]:
-    """What was found wrong, in the order of the text."""
-    placed = lambda d: (d.span.file, d.span.line, d.span.column) if d.span else ("", 0, 0)  # noqa: E731
-    return sorted(expansion.diagnostics.values(), key=placed)
-
-
 def _keep(expansion: Expansion, diagnostics: list[Diagnostic]) -> None:
+    """Keep what was found beside the expansion, once for each place in the text."""
     for d in diagnostics:
         expansion.diagnostics.setdefault((d.code, str(d.span)), d)
 
@@ -187,15 +183,15 @@ def top_name(node: str) -> str:
     return node.split(".")[0]
 
 
-def _head(expansion: Expansion, top: Place, name: str, outputs: dict[str, Tap]) -> Head:
-    """A head's layers run behind the layer it takes, under the head's name."""
-    head = next(h for h in expansion.spec.heads if h.name == name)
+def _head(expansion: Expansion, top: Place, head: HeadSpec, outputs: dict[str, Tap]) -> Head:
+    """A head's layers run behind the layer it takes, under the head's name; its output joins `outputs`."""
+    name = head.name
     phase: Phase = "train" if head.only_train else "always"
     try:
         if name in top.names.own or name in outputs:
             message = f"a head called '{name}' would hide the layer or output of that name"
             raise SpecError(Diagnostic("E113", message, head.span, "choose another name"))
-        paths.own(name, head.span)
+        refuse_members(name, head.span)
         flow = paths.taken(expansion, head.origin, BROKEN, top)
         place = expansion.enter(name, head.span, "head", top)
         place.phase = phase

@@ -10,7 +10,7 @@ from archspec.build.flow import Broken, Flow, Named, bundle
 from archspec.build.place import Place
 from archspec.errors import Diagnostic, SpecError, did_you_mean
 from archspec.ops import REGISTRY
-from archspec.source import Mapping, Scalar, Sequence, Value
+from archspec.source import Mapping, Scalar, Sequence, Value, is_lost
 from archspec.spec import JOINS, SHORTCUTS, Layer
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def _join_word(join: Value, flow: Flow, place: Place) -> tuple[str, Value | None
         value = key.text
     else:
         value = place.evaluate(join, flow)
+    if is_lost(args):
+        raise Broken
     if args is not None and not isinstance(args, Mapping):
         raise SpecError(Diagnostic("E105", f"`{value}` as a join takes arguments by name", args.span))
     for key, _ in args.entries if isinstance(args, Mapping) and value in REGISTRY else ():

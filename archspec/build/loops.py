@@ -74,8 +74,10 @@ def lists(each: source.Mapping, flow: Flow, place: Place) -> list[Row]:
         check_variable(key, place)
         held = place.evaluate(value, flow)
         if not isinstance(held, list | Flow):
-            message = f"`each` walks lists; '{key.text}' is {held!s}"
-            raise SpecError(Diagnostic("E141", message, value.span, f"for a range write `{key.text}: 1..{held!s}`"))
+            message = f"`each` walks lists; '{key.text}' is {bind.shown(held)}"
+            counted = isinstance(held, int) and not isinstance(held, bool)
+            hint = f"for a range write `{key.text}: 1..{held}`" if counted else None
+            raise SpecError(Diagnostic("E141", message, value.span, hint))
         columns[key.text] = list(held)
     if not columns:
         raise SpecError(Diagnostic("E141", "`each` has no lists to walk", each.span))

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from archspec import source
 from archspec.devices.model import KINDS, WIDTHS, Device, Section, Share
-from archspec.errors import Diagnostic, SpecError, did_you_mean, fail
+from archspec.errors import Diagnostic, SpecError, did_you_mean, fail, in_text_order
 from archspec.source import Mapping
 
 
@@ -40,7 +40,7 @@ def load_device(device: str | Path) -> Device:
         return Device.model_validate(_with_floats(source.to_plain(value)))
     except ValidationError as error:
         found = [_explain(e, value) for e in error.errors()]
-        raise SpecError(sorted(found, key=_place)) from None
+        raise SpecError(in_text_order(found)) from None
 
 
 def written(device: Device, comment: str = "") -> str:
@@ -83,10 +83,6 @@ def _explain(error: ErrorDetails, value: Mapping) -> Diagnostic:
     whole = isinstance(input, float) and input.is_integer()
     given = json.dumps(int(input) if whole else input, default=str, ensure_ascii=False)
     return Diagnostic("E563", f"{said[0].lower()}{said[1:]}, not {given}", source.at(value, loc))
-
-
-def _place(d: Diagnostic) -> tuple[int, int]:
-    return (d.span.line, d.span.column) if d.span else (0, 0)
 
 
 def _known(loc: tuple[str | int, ...]) -> str:

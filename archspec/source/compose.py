@@ -18,7 +18,7 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from archspec.errors import Diagnostic, Span, SpecError, fail
+from archspec.errors import Diagnostic, Span, SpecError, fail, in_text_order
 from archspec.source.scalars import NULLS, Trap, resolve, shorten
 from archspec.source.syntax import cut_expression, explain
 from archspec.source.text import MAX_BYTES, Text, check_characters
@@ -56,8 +56,7 @@ def parse(text: str, file: str) -> Value:
     except _Enough:
         tree.root = None
     if tree.found:
-        found = sorted(tree.found, key=lambda d: (d.span.line, d.span.column) if d.span else (0, 0))
-        raise Unreadable(found, tree.root, whole)
+        raise Unreadable(in_text_order(tree.found, file), tree.root, whole)
     if tree.root is None:
         raise fail(
             "E014",

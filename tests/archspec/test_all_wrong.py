@@ -135,6 +135,14 @@ def told(text: str, folder: Path) -> Told:
             id="assertions and outputs",
         ),
         pytest.param(
+            "layers: [conv: 3]\noutputs: {a: [b, c]}\n", [(4, "E101")], id="an output of several, in a mapping of them"
+        ),
+        pytest.param(
+            "layers:\n  - branches: [[conv: 3], [conv: 4]]\n    join: {concat: }\n  - conv: 0\n",
+            [(5, "E003"), (6, "E303")],
+            id="a join whose arguments are missing",
+        ),
+        pytest.param(
             "layers: [linear: 4]\nheads: {linear1: {from: input, layers: [conv: 3]}}\n",
             [(3, "E310"), (4, "E113")],
             id="the name of a layer in error is taken all the same",

@@ -153,6 +153,23 @@ def test_a_line_that_is_being_written_is_left_out(tmp_path: Path) -> None:
         read_records(path)
 
 
+@pytest.mark.parametrize("line", ["[1]", "{}", '{"epoch": "x"}', '{"epoch": true}', '{"epoch": 2, "val_loss": null}'])
+def test_a_line_that_is_no_record_is_refused(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(f'{{"epoch": 1, "val_loss": 0.5}}\n{line}\n')
+    with pytest.raises(SpecError, match="line 2, cannot be used"):
+        read_records(path)
+
+
+def test_epochs_without_validation_are_compared_by_what_there_is(make: Make) -> None:
+    folder = make("a")
+    (folder / "metrics.jsonl").write_text('{"epoch": 1, "train_loss": 0.5, "seconds": 3}\n{"epoch": 2, "seconds": 5}\n')
+    figures = archspec.compare([folder, make("b")]).runs[0].figures
+    assert (figures["epochs"], figures["seconds"], figures["val_accuracy"]) == (2, 4.0, None)
+
+
 def test_what_is_no_run_is_refused(make: Make, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="E606"):
         archspec.compare([make("a"), tmp_path / "nothing"])
+    with pytest.raises(SpecError, match="E606"):
+        archspec.compare([])

@@ -24,6 +24,7 @@ from archspec import SpecError, load
         ("layers: [flatten, linear: {in: 192, out: 4}]\n", "E301", "input channels are derived: leave it out"),
         ("layers: [conv: {in_channels: 3, out: 4}]\n", "E301", "input channels are derived: leave it out"),
         ("layers:\n  - relu: {}\n    each: {columns: [a, b]}\n", "E141", "rows: [[16, 1], [24, 2]]"),
+        ("layers:\n  - relu: {}\n    each: {level: 3}\n", "E141", "`level: 1..3`"),
         ("layers: [conv: {out: 4, padding: SAME}]\n", "E303", "did you mean 'same'?"),
         ("layers: [conv: {out: 4, init: kaiming}]\n", "E303", "did you mean 'he'?"),
         ("layers: [upsample: {scale: 2, mode: bilinaer}]\n", "E303", "did you mean 'bilinear'?"),
@@ -73,6 +74,13 @@ def test_the_help_says_what_would_work(text: str, code: str, said: str, tmp_path
         ("input: [1, 2, 3, 4, 5, 6]\nlayers: [relu]\n", "'input' should have at most 4 entries, not 6", None),
         ("input: [3, 8, 8]\nuse: [std, 3]\nlayers: [relu]\n", "'use.1' should be text, got 3", None),
         ("input: [3, 8, 8]\nlayers: [conv: {out: 4, bias: 1}]\n", "'bias' should be true or false, got 1", None),
+        ("input: [3, 8, 8]\nblocks: {b: 3}\nlayers: [relu]\n", "'blocks.b' should be a mapping of names to", None),
+        (
+            "input: [3, 8, 8]\nlayers: [relu]\nheads: {a: {from: relu1, layers: [relu], weight: x}}\n",
+            "'heads.a.weight' should be a number, got x",
+            None,
+        ),
+        ("input: [3, 8, 8]\nlayers: [{relu: {}, each: {i: {a: 3}}}]\n", "'i' is {a: 3}", None),
     ],
 )
 def test_messages_are_in_words_of_the_spec(text: str, message: str, hint: str | None, tmp_path: Path) -> None:

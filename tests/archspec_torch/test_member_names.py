@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from archspec.build.paths import MEMBERS
+from archspec.build.members import MEMBERS
 
 
 def test_every_member_of_a_torch_module_is_refused_where_specs_are_checked() -> None:

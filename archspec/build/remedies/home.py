@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from archspec import zoo
 from archspec.build.remedies.origins import Entry, Origins
-from archspec.errors import Diagnostic, Frame, Related, Span
+from archspec.errors import Diagnostic, Frame, Related, Span, in_text_order
 from archspec.source import Mapping, Scalar
 from archspec.source.edits import written
 
@@ -25,7 +25,7 @@ def at_home(expansion: Expansion, diagnostics: list[Diagnostic]) -> list[Diagnos
         return diagnostics
     origins = Origins(expansion.spec, expansion.scopes)
     moved = [_moved(d, origins, file) if d.span and d.span.file.startswith(shipped) else d for d in diagnostics]
-    return sorted(moved, key=lambda d: (d.span.file, d.span.line, d.span.column) if d.span else ("", 0, 0))
+    return in_text_order(moved, file)
 
 
 def _moved(d: Diagnostic, origins: Origins, file: str) -> Diagnostic:

@@ -34,15 +34,16 @@ from archspec.plugins.records import check_record, write_record
 from archspec.run import RunFile, load_run
 from archspec_torch.compiler import compile
 from archspec_torch.runtime.preprocess import Preprocessing, read_preprocessing
+from archspec_torch.runtime.records import CSV, EVENTS, JSONL
 from archspec_torch.runtime.weights import load_weights
 
-RUN, SPEC, PREPROCESSING, METRICS = "run.yaml", "spec.yaml", "preprocessing.json", "metrics.jsonl"
+RUN, SPEC, PREPROCESSING = "run.yaml", "spec.yaml", "preprocessing.json"
 BEST, LAST, CURVES = "best.safetensors", "last.safetensors", "curves.png"
 TEST, LEFT_OUT, CHECKPOINTS = "test.json", "left_out.txt", "checkpoints"
 COLORS = "colors.json"
 WEIGHTS = {"best": BEST, "last": LAST}
 CONTENT = (
-    *(RUN, SPEC, PREPROCESSING, METRICS, "metrics.csv", "tensorboard", BEST, LAST, CURVES, TEST, LEFT_OUT),
+    *(RUN, SPEC, PREPROCESSING, JSONL, CSV, EVENTS, BEST, LAST, CURVES, TEST, LEFT_OUT),
     *(COLORS, CHECKPOINTS, "plugins.json", "plugins"),
 )
 """All that a run leaves in its directory."""

@@ -180,6 +180,7 @@ def _all_wrong(text: Value | source.Unreadable, path: Path, written: Callable[[S
         except SpecError as error:
             more = list(error.diagnostics)
         found += [d for d in more if d.code not in rest.silent]
+    assert found, "a file is refused, and nothing is said of why"
     return SpecError(in_order(found, str(path)))
 
 

@@ -178,6 +178,7 @@ def _all_wrong(text: Value | source.Unreadable, path: Path, written: Callable[[S
         except SpecError as error:
             more = list(error.diagnostics)
         found += [d for d in more if d.code not in rest.silent]
+    assert found, "a file is refused, and nothing is said of why"
     return SpecError(in_text_order(each_once(found), str(path)))
 
 

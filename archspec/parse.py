@@ -173,6 +173,8 @@ class Parser:
                 named = ", ".join(f"'{word.text}'" for word in words)
                 hint = _beside(words[0].text, words[1].text)
                 self.error("E102", f"a layer is one key, here are {len(words)}: {named}", words[1].span, hint)
+                if (meant := _modifier(words, value)) is not None:
+                    return self.layer(meant)
             else:
                 hint = "modifiers stand under the layer they belong to, without a '- ' of their own"
                 self.error("E102", "this entry names no layer, only modifiers", value.span, hint)
@@ -306,16 +308,44 @@ def _beside(word: str, other: str) -> str:
     return did_you_mean(other, MODIFIERS, "modifiers")
 
 
+def _modifier(words: list[Scalar], value: source.Mapping) -> source.Mapping | None:
+    """The entry with its second word as the modifier that it was meant as; None where it may be another thing."""
+    first, second = words[0].text, words[1].text
+    if len(words) > 2 or not (first in REGISTRY or first in STRUCTURAL) or second in REGISTRY or second in STRUCTURAL:
+        return None
+    if first in REGISTRY and second in REGISTRY[first].model_fields:
+        return None
+    from archspec.synonyms import synonym  # only the mistaken wait for it
+
+    meant = synonym(second, MODIFIERS) or suggest(second, MODIFIERS)
+    if meant is None or meant in value:
+        return None
+    key = replace(words[1], value=meant, text=meant)
+    return source.Mapping(tuple((key if k is words[1] else k, v) for k, v in value.entries), value.span)
+
+
 def _is_names(value: Value) -> bool:
     """Whether a value is text, or a list of texts."""
     items = value.items if isinstance(value, source.Sequence) else (value,)
     return bool(items) and all(isinstance(item, Scalar) and isinstance(item.value, str) for item in items)
 
 
+def no_mapping(tree: Value) -> Diagnostic:
+    """What is told of a file that holds text, a number or a list: it is neither a spec nor a run file."""
+    hint = None
+    if isinstance(tree, Scalar):
+        what = "text" if isinstance(tree.value, str) else f"{as_written(tree.value)} alone"
+        if ":" in tree.text:
+            hint = "behind the colon of a key stands a space: `archspec: 1`"
+    else:
+        what = "a list"
+    return Diagnostic("E101", f"a spec is a mapping that begins with `archspec: 1`; this is {what}", tree.span, hint)
+
+
 def validate(tree: Value) -> tuple[Document, source.Mapping]:
     """The document of a whole file. Raises SpecError with every structural mistake, placed."""
     if not isinstance(tree, source.Mapping):
-        raise FormError([Diagnostic("E101", "a spec is a mapping that begins with `archspec: 1`", tree.span)])
+        raise FormError([no_mapping(tree)])
     if tree.get("archspec") is None and {"model", "train"} <= {*tree.keys()}:
         hint = "`archspec train` carries it out; the spec is what its `model` names"
         told = Diagnostic("E101", "this is a run file, not a spec", tree.span, hint)

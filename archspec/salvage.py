@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from archspec import source
 from archspec.errors import Diagnostic, Span, suggest
 from archspec.overrides import check_variants
-from archspec.parse import FormError, keys_beside, validate
+from archspec.parse import FormError, keys_beside, no_mapping, validate
 from archspec.source import Mapping, Scalar, Sequence, Value
 from archspec.spec import Document
 from archspec.synonyms import synonym
@@ -124,7 +124,8 @@ class Salvage:
 def salvaged(tree: Value | None, whole: bool = True) -> Salvage:
     """What is left of a spec; where it is not `whole`, what stands behind its end may be anything."""
     if not isinstance(tree, Mapping):
-        return Salvage(None)
+        told = tree is None or not whole or source.is_lost(tree)
+        return Salvage(None, [] if told or tree is None else [no_mapping(tree)])
     rest = Salvage(tree)
     if not whole:
         rest.silent |= UNCERTAIN

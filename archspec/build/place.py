@@ -126,8 +126,10 @@ class Place:
         return collected({key.text: self.evaluate(item, flow) for key, item in value.entries}, value.span)
 
     def argument(self, value: Value, flow: Flow) -> object:
-        """What an argument of an operator means here."""
+        """What an argument of an operator means here. Raises Broken where it may be what a layer in error held."""
         found = self.evaluate(value, flow)
+        if isinstance(found, Flow) and found.broken:
+            raise Broken
         if isinstance(found, list) and len(found) >= LONG and not spend(len(found) * LONG_TIMES):
             message = f"arguments of more than {MAX_ITEMS_IN_ALL // LONG_TIMES:,} items in all, each of {LONG} or more"
             raise Overflow(Diagnostic("E207", message, value.span, None, self.trail))

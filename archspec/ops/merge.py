@@ -37,7 +37,8 @@ def _conflict(
     sizes_differ = any(p != q and not (stretch and 1 in (p, q)) for p, q in pairs)
     if sizes_differ:
         (big, large), (small, little) = sorted(((first, a), (second, b)), key=lambda x: x[1].spatial, reverse=True)
-        factors = {p / q for p, q in zip(large.spatial, little.spatial, strict=True)}
+        pairs = list(zip(large.spatial, little.spatial, strict=True))
+        factors = {p / q for p, q in pairs} if all(little.spatial) else set()
         if len(factors) == 1 and (factor := factors.pop()).is_integer():
             up = f"`upsample: {factor:g}` on input {small}"
             hints.append(f"a stride of {factor:g} on the way to input {big}, or {up}")

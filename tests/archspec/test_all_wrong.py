@@ -157,6 +157,17 @@ def told(text: str, folder: Path) -> Told:
             [(4, "E177"), (5, "E177"), (6, "E178"), (7, "E303")],
             id="what does nothing",
         ),
+        pytest.param(
+            "vars: {width: 16, clases: 10}\nlayers:\n  - conv: {out: 16, kernel: 3}\n    nme: foo\n  - flatten\n"
+            "  - linear: $classes\n  - relu: {}\n    from: foo\n",
+            [(6, "E102"), (8, "E202")],
+            id="a misspelt modifier is what it was meant as",
+        ),
+        pytest.param(
+            "layers:\n  - [conv: 4]\n  - flatten\n  - linear: $classes\n  - conv: 0\n",
+            [(4, "E102"), (7, "E303")],
+            id="what may be the name of a layer in error is not told to be a tensor",
+        ),
         pytest.param('layers: ["re\\qlu"]\n', [(3, "E001")], id="nothing but a mistake in the syntax"),
     ],
 )

@@ -22,6 +22,12 @@ def refused(tmp_path: Path, text: str, **options):
     return caught.value.diagnostics
 
 
+def chain(blocks: int) -> str:
+    """Blocks that each hold the next one, and the last a layer."""
+    called = "".join(f"  b{i}: {{layers: [b{i + 1}]}}\n" for i in range(blocks))
+    return f"layers: [b0]\nblocks:\n{called}  b{blocks}: {{layers: [conv: 3]}}\n"
+
+
 DOUBLING = "blocks:\n  b0: {layers: []}\n" + "".join(
     f"  b{i}: {{layers: [b{i - 1}, b{i - 1}]}}\n" for i in range(1, 40)
 )
@@ -31,6 +37,9 @@ DOUBLING = "blocks:\n  b0: {layers: []}\n" + "".join(
     ("text", "code", "said"),
     [
         ("blocks: {a: {layers: [a, a]}}\nlayers: [a]", "E110", "here: a → a"),
+        (chain(65), "E110", "nested 64 deep"),
+        (chain(500), "E110", "nested 64 deep"),
+        (chain(5_000), "E110", "nested 64 deep"),
         (DOUBLING + "layers: [b39]", "E116", "doubles"),
         ("layers:\n  - {conv: 4, repeat: 1000000, when: 1 > 2}", "E116", "1,000,000 instances"),
         ("layers: [flatten, linear: 4]\nheads: {linear1: {from: input, layers: [conv: 3]}}", "E113", "'linear1'"),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archspec import check, zoo
+import pytest
+
+from archspec import SpecError, check, load, zoo
+from archspec.cli import main
 
 
 def test_check_never_raises_and_counts_warnings_as_errors_when_strict(tmp_path: Path) -> None:
@@ -14,3 +17,32 @@ def test_check_never_raises_and_counts_warnings_as_errors_when_strict(tmp_path: 
     assert [(d.code, d.severity) for d in check(path, strict=True)] == [("W301", "error")]
     assert [d.code for d in check(tmp_path / "none.yaml")] == ["E501"]
     assert check("std") and not check(zoo.directory() / "std.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("abc\n", "this is text"),
+        ("a:b\nc:d", "this is text"),
+        ("A spec of a network, told in a sentence.\nAnd another.\n", "this is text"),
+        ("..", "this is text"),
+        ("12", "this is 12 alone"),
+        ("- conv: 8\n", "this is a list"),
+    ],
+)
+def test_a_file_that_holds_no_mapping_is_told_so_by_every_command(
+    text: str, what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    (told,) = check(path)
+    assert told.code == "E101" and told.message.startswith("a spec is a mapping") and told.message.endswith(what)
+    assert told.span is not None and (told.span.line, told.span.column) == (1, 1)
+    assert ("space" in str(told.hint)) == (":" in text and what == "this is text")
+    with pytest.raises(SpecError) as caught:
+        load(path)
+    assert caught.value.diagnostics == (told,)
+    for command in ("check", "summarize", "expand", "format"):
+        assert main([command, str(path)]) == 1
+        assert what in "".join(capsys.readouterr())
+    assert path.read_text() == text

@@ -150,6 +150,15 @@ def test_sizes_that_never_meet(write_spec: Write) -> None:
     assert error.code == "E310" and "input 1 is 8×H×W, input 2 is 8×(H−2)×(W−2)" in error.message
 
 
+@pytest.mark.parametrize("pools", [(1024,), (2, 2, 2, 2, 2, 32)])
+def test_maps_too_small_at_any_size_that_would_be_tried(pools: tuple[int, ...], write_spec: Write) -> None:
+    """Sizes below 1,024 leave nothing behind the pools: no division by it. Two axes of 1 are added at every position."""
+    layers = "".join(f"- max_pool: {pool}\n" for pool in pools) + "- add: [input, $prev]"
+    (error,) = refused(write_spec(layers, "[3, H, W]"))
+    assert error.code == "E313" and "1024" in error.message.replace(",", "")
+    assert archspec.load(write_spec(layers, "[3, 1024, 1024]")).types["add1"][0].shape == (3, 1024, 1024)
+
+
 def test_one_size_at_which_a_sum_stretches(write_spec: Write) -> None:
     """At 3×3 the body gives C×1×1, which a sum adds at every position."""
     (error,) = refused(write_spec("- residual:\n    - conv: {out: 8, kernel: 3}", "[8, H, W]"))

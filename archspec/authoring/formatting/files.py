@@ -7,7 +7,10 @@ from pathlib import Path
 
 from archspec import source
 from archspec.authoring.formatting import format
+from archspec.errors import SpecError
 from archspec.files import replacing
+from archspec.parse import no_mapping
+from archspec.source import Mapping, Value
 from archspec.source.text import decode
 
 
@@ -33,13 +36,25 @@ class Formatted:
 
 
 def read_formatted(file: str) -> Formatted:
-    """A file and its layout; nothing is written. Raises SpecError where it cannot be read or is not YAML."""
-    source.read(file)  # says what is wrong with it
-    return formatted(Path(file).read_bytes(), file)
+    """A file and its layout; nothing is written. Raises SpecError where it cannot be read, is not YAML, or is neither
+    a spec nor a run file."""
+    _refuse_other(source.read(file))  # says what is wrong with it
+    return _formatted(Path(file).read_bytes(), file)
 
 
 def formatted(data: bytes, file: str) -> Formatted:
     """The same for what was read elsewhere, in UTF-8."""
+    _refuse_other(source.parse(decode(data, file), file))
+    return _formatted(data, file)
+
+
+def _refuse_other(tree: Value) -> None:
+    """Raises SpecError E101 where a file holds no mapping."""
+    if not isinstance(tree, Mapping):
+        raise SpecError(no_mapping(tree))
+
+
+def _formatted(data: bytes, file: str) -> Formatted:
     text = decode(data, file)
     return Formatted(file, text, format(text, file))
 

@@ -85,7 +85,7 @@ class Search:
         """What passes the shape rules, the likeliest first."""
         ways = Ways.to(refusal.taps, self.expansion.nodes, self.expansion.types)
         if self.expansion.allowed:
-            sizes = _refused_at(refusal, self.expansion.allowed)
+            sizes = _refused_at(refusal, ways, self.expansion.allowed)
             if sizes is None:
                 return []
             ways, refusal = ways.at(sizes), replace(refusal, types=tuple(t.at(sizes) for t in refusal.types))
@@ -186,10 +186,13 @@ def _ways(ways: Ways) -> list[list[str]]:
     return [*found, *(ways.between(ways.fork(first, tap), tap) for tap in rest[:8])]
 
 
-def _refused_at(refusal: Refusal, symbols: Iterable[str]) -> dict[str, int] | None:
-    """Numbers for the open sizes at which a layer refuses: what helps there is then tried for all sizes."""
+def _refused_at(refusal: Refusal, ways: Ways, symbols: Iterable[str]) -> dict[str, int] | None:
+    """Numbers for the open sizes at which a layer refuses, and those behind it give tensors: what helps there is then
+    tried for all sizes."""
     for n in SAMPLES:
         sizes = dict.fromkeys(symbols, n)
+        if any(min(t.shape, default=1) < 1 for types in ways.at(sizes).types.values() for t in types):
+            continue  # too small for a layer on the way
         try:
             typed(refusal.op, tuple(t.at(sizes) for t in refusal.types))
         except OperatorError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from fractions import Fraction
 from itertools import islice
 from typing import Any
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from archspec import source
 from archspec.build.flow import Broken, Flow
 from archspec.build.place import Passed
-from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
+from archspec.errors import Diagnostic, Span, SpecError, Suggestion, did_you_mean
 from archspec.expressions import plain
 from archspec.ops import REGISTRY
 from archspec.ops.act import ACTIVATIONS
@@ -28,8 +28,21 @@ MAX_UNKNOWN = 100
 def arguments(word: str, main: str | None, known: Collection[str], args: Value | None, span: Span) -> dict[str, Value]:
     """The arguments of a call by name; the main one may stand alone. Raises SpecError E301 for unknown keys,
     Broken where they could not be read."""
+    written, wrong = accepted(word, main, known, args, span)
+    if wrong:
+        raise SpecError(wrong)
+    return written
+
+
+def accepted(
+    word: str, main: str | None, known: Collection[str], args: Value | None, span: Span
+) -> tuple[dict[str, Value], list[Diagnostic]]:
+    """The arguments of a call that it takes, by name, and what is wrong with the other keys.
+
+    Raises SpecError E301 where the main argument stands alone and there is none, Broken where they could not be read.
+    """
     if args is None:
-        return {}
+        return {}, []
     if source.is_lost(args):
         raise Broken
     if not isinstance(args, source.Mapping):
@@ -37,22 +50,32 @@ def arguments(word: str, main: str | None, known: Collection[str], args: Value |
             takes = f"it takes {', '.join(known)}" if known else "it takes no arguments"
             hint = f"`{word}: {{}}`; {takes}"
             raise SpecError(Diagnostic("E301", f"'{word}' has no argument that may stand alone", args.span, hint))
-        return {main: args}
+        return {main: args}, []
     wrong = [
         Diagnostic("E301", f"'{word}' has no argument '{key.text}'", key.span, _unknown(key.text, known))
         for key, _ in islice((entry for entry in args.entries if entry[0].text not in known), MAX_UNKNOWN)
     ]
-    if wrong:
-        raise SpecError(wrong)
-    return {key.text: value for key, value in args.entries}
+    return {key.text: value for key, value in args.entries if key.text in known}, wrong
 
 
+def meant(wrong: Iterable[Diagnostic], known: Iterable[str]) -> set[str]:
+    """The arguments that unknown keys may have been meant as: any, where nothing is near one."""
+    found: set[str] = set()
+    for d in wrong:
+        if isinstance(d.hint, Suggestion):
+            found.update(d.hint.known)
+        elif d.hint != _DERIVED:
+            found.update(known)
+    return found
+
+
+_DERIVED = "input channels are derived: leave it out"
 _INCOMING = ("in", "in_channels", "in_features", "input_channels", "in_planes", "inputs")
 
 
 def _unknown(key: str, known: Collection[str]) -> str:
     if key in _INCOMING:
-        return "input channels are derived: leave it out"
+        return _DERIVED
     return did_you_mean(key, list(known), "arguments")
 
 
@@ -116,6 +139,24 @@ def make(
     return made[key]
 
 
+def refused(
+    cls: type[Operator],
+    values: Mapping[str, object],
+    written: Mapping[str, Value],
+    span: Span,
+    variables: Container[str],
+    unclear: Container[str],
+) -> list[Diagnostic]:
+    """What is wrong with each of some arguments, where others are `unclear`: nothing is said of those, nor of how
+    arguments go together."""
+    data = {name: plain(value) for name, value in values.items()}
+    try:
+        cls.model_validate(data)
+    except ValidationError as error:
+        return _explain(cls, error, data, written, span, variables, unclear)
+    return []
+
+
 def _explain(
     cls: type[Operator],
     error: ValidationError,
@@ -123,6 +164,7 @@ def _explain(
     written: Mapping[str, Value],
     span: Span,
     variables: Container[str],
+    unclear: Container[str] | None = None,
 ) -> list[Diagnostic]:
     """One diagnostic an argument, however many members of a union refused it."""
     by_argument: dict[str, list[str]] = {}
@@ -131,6 +173,8 @@ def _explain(
     for item in error.errors(include_url=False):
         raised = item.get("ctx", {}).get("error")
         argument = str(item["loc"][0]) if item["loc"] else ""
+        if unclear is not None and (not argument or argument in unclear):
+            continue
         meant = _meant(item, variables)
         if meant is not None:
             hints_of_words[argument] = meant

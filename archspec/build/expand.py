@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from archspec import source, zoo
-from archspec.build import bind, joins, least, loops, paths, sharing
+from archspec.build import bind, calls, joins, least, loops, paths, sharing
 from archspec.build.flow import BROKEN, Broken, Flow, Jump, Named, Names, Overflow, Port, bundle, moved
 from archspec.build.place import MAX_NODES, Passed, Place
 from archspec.build.remedies.refusal import Refusal
@@ -24,9 +24,8 @@ from archspec.graph import Node, Scope, Tap
 from archspec.ops import REGISTRY
 from archspec.ops.act import ACTIVATIONS
 from archspec.ops.base import Operator, OperatorError, Types, typed
-from archspec.parse import Parser
 from archspec.source import Scalar, Value
-from archspec.spec import PARAMETER_TYPES, STRUCTURAL, Block, Layer, Spec
+from archspec.spec import STRUCTURAL, Block, Layer, Spec
 from archspec.tensor import TensorType
 
 if TYPE_CHECKING:
@@ -252,7 +251,7 @@ class Expansion:
         if block.lost:
             raise Broken
         least.refuse(self, block, 1, layer, place)
-        values = self.parameters(block, layer, flow, place)
+        values = calls.parameters(block, layer, flow, place)
         ports = self.block_inputs(block, layer, flow)
         inner = place.block(name, layer.span, block.name, values, flow)
         self.note_scope(Scope(inner.path, block.name, layer.span), place)
@@ -290,43 +289,6 @@ class Expansion:
         ports = [flow.port(key if by_name else i) for i, key in enumerate(block.inputs)]
         return {key: port for key, port in zip(block.inputs, ports, strict=True) if port is not None}
 
-    def parameters(self, block: Block, layer: Layer, flow: Flow, place: Place) -> dict[str, object]:
-        """Values of a block's parameters: the caller's arguments, then defaults in the order written."""
-        written = bind.arguments(block.name, block.main, block.params, layer.args, layer.span)
-        values: dict[str, object] = {}
-        before = Place("", place.names, values, flow)  # what a default sees: the parameters written before it
-        missing, lacking = [], []
-        for name, default in block.params.items():
-            kind = default.value if isinstance(default, Scalar) and default.value in PARAMETER_TYPES else None
-            if name in written:
-                values[name] = self.argument(written[name], kind, flow, place)
-                problem = bind.type_problem(kind, values[name]) if kind is not None else None
-                if problem:
-                    message = f"{block.name}: '{name}' should be {problem}, got {bind.shown(values[name])}"
-                    raise SpecError(Diagnostic("E303", message, written[name].span))
-            elif kind is not None:
-                missing.append(f"'{name}' ({kind})")
-                lacking.append(name)
-            else:
-                values[name] = before.evaluate(default, flow)
-        if missing:
-            message = f"block '{block.name}' needs {', '.join(missing)}"
-            hint = f"`- {block.name}: {{{', '.join(f'{name}: …' for name in lacking)}}}`"
-            raise SpecError(Diagnostic("E304", message, layer.span, hint))
-        return values
-
-    def argument(self, value: Value, kind: object, flow: Flow, place: Place) -> object:
-        """One argument of a block: a value, a name left as text, or layers left for the block to run."""
-        if kind == "layers":
-            if isinstance(value, Scalar) and str(value.value).startswith("$"):
-                return place.evaluate(value, flow)
-            parser = Parser()
-            layers = parser.layers(value)
-            if parser.diagnostics:
-                raise SpecError(parser.diagnostics)
-            return Passed(layers, place)
-        return place.evaluate(value, flow)
-
     # operators
 
     def activation(self, layer: Layer, name: str, flow: Flow, place: Place) -> Named:
@@ -354,29 +316,7 @@ class Expansion:
         self, cls: type[Operator], layer: Layer, args: Value | None, name: str, flow: Flow, place: Place
     ) -> Flow:
         """A node: arguments evaluated and validated, references turned into edges, output typed."""
-        written = bind.arguments(cls.word, cls.main, cls.__pydantic_fields__, args, layer.span)
-        values: dict[str, object] = {}
-        flow_in, extra, broken = flow, [], flow.broken
-        for key, value in written.items():
-            try:
-                if key not in cls.references:
-                    values[key] = place.argument(value, flow)
-                elif cls.references[key] == "inputs":
-                    flow_in = place.reference(value, flow)
-                    broken = flow_in.broken
-                else:
-                    extra.append(place.reference(value, flow))
-            except Broken:
-                broken = True
-        for key, (default, where) in self.defaults.get(cls.word, {}).items():
-            if key not in written:
-                values[key] = default
-                written[key] = where
-        if broken and len(values) < len([key for key in written if key not in cls.references]):
-            raise Broken  # an argument is unknown: nothing to validate
-        op = bind.make(cls, values, written, layer.span, self.made, place.variables)
-        if broken:
-            raise Broken
+        op, flow_in, extra, written = calls.operator(self, cls, layer, args, flow, place)
         taken = bundle([flow_in, *extra]) if extra else flow_in
         return self.append(op, name, taken, layer.span, place, written)
 

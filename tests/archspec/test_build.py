@@ -417,7 +417,7 @@ layers:
     from: a
   - concat: [a, b.inner]
 """
-    assert [(d.code, d.span.line) for d in errors(tmp_path, text)] == [("E130", 6), ("E301", 8)]
+    assert [(d.code, d.span.line) for d in errors(tmp_path, text)] == [("E130", 6), ("E202", 8), ("E301", 8)]
 
 
 def test_mistakes_of_form_do_not_hide_those_in_layers(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 FENCE = re.compile(r"(?:^<!-- file: (?P<file>\S+) -->\n)?^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.S | re.M)
-SLOW = {"train", "evaluate"}
+SLOW = {"doctor", "train", "evaluate"}
 STAND_INS = {"my.yaml": "lenet5", "other.yaml": "mlp"}  # files that the list of commands takes from the reader
 
 

@@ -43,9 +43,11 @@ class Watched:
         batch: int = 1,
         optimizer: Optimizer = "sgd",
         precision: str = "float32",
+        device: str | Path | None = None,
     ):
         self.spec, self.load, self.batch, self.optimizer = spec, load, batch, optimizer
-        self.precision = precision_of(precision)
+        self.precision, self.device = precision, device
+        precision_of(precision)  # told at once: no change of the file would mend it
         self.changed = threading.Condition()
         self.version, self.page, self.wrong = 0, "", ""
         self.files = {str(zoo.locate(spec)[0])}
@@ -58,7 +60,7 @@ class Watched:
         number = self.version + 1
         try:
             graph = self.load()
-            text, wrong = page(graph, self.batch, self.optimizer, self.precision, live=str(number)), ""
+            text, wrong = page(graph, self.batch, self.optimizer, self.precision, self.device, live=str(number)), ""
             files = {node.span.file for node in graph.nodes.values()}
         except SpecError as error:
             wrong = format_diagnostics(error.diagnostics)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -40,10 +41,10 @@ def entries() -> list[Entry]:
     return sorted(found, key=lambda entry: entry.name)
 
 
-def locate(spec: str | Path) -> tuple[Path, str | None]:
+def locate(spec: str | Path, also: Sequence[str] = ()) -> tuple[Path, str | None]:
     """File and variant of a SPEC: a path, PATH@VARIANT, a zoo name, or NAME@VARIANT.
 
-    Raises SpecError E501 for a name or file that is not there.
+    Raises SpecError E501 for a name or file that is not there; `also` are further names that may have been meant.
     """
     text = str(spec)
     if not os.path.exists(text) and (len(text) > MAX_NAME or "\0" in text):  # to the system no name at all
@@ -56,7 +57,7 @@ def locate(spec: str | Path) -> tuple[Path, str | None]:
     if entry is None and name and path.exists():
         return path, variant or None  # a folder, a pipe: who opens it tells
     if entry is None:
-        known = [e.name for e in entries()]
+        known = [*also, *(e.name for e in entries())]
         hint = did_you_mean(name, known, "networks") + " (`archspec list` shows all; a path works too)"
         raise fail("E501", f"there is no network '{name}'", hint=hint)
     return entry.path, variant or entry.variant

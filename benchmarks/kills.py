@@ -2,11 +2,11 @@
 
     python benchmarks/kills.py [KILLS]
 
-Dropout, shuffling, a moving average, accumulation and clipping are on. A third of the kills come at any moment; a
-third in the middle of saving, at a random call that changes the disk; a third at the end of an epoch. Half of the runs
-read their images from files with two worker processes, half have them in memory. Compared are best and last weights,
-byte for byte, metrics.jsonl without its clock, and test.json. Runs are forked from one process, so that torch is
-imported once.
+Dropout, shuffling, augmentation, a moving average, accumulation and clipping are on. A third of the kills come at any
+moment; a third in the middle of saving, at a random call that changes the disk; a third at the end of an epoch. Half of
+the runs read their images from files with two worker processes, half have them in memory. Compared are best and last
+weights, byte for byte, metrics.jsonl without its clock, and test.json. Runs are forked from one process, so that torch
+is imported once.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def runs(folder: Path) -> dict[str, dict[str, Any]]:
         grey = chance.integers(0, 200, (8, 8)) + 50 * (number % 2)
         Image.fromarray(grey.astype(numpy.uint8)).save(folder / "images" / name / f"{number:03}.png")
     data = {"kind": "folder", "root": str(folder / "images"), "in_memory": False}
-    memory = {"name": "memory", "model": str(folder / "small.yaml"), "train": PLAN}
+    augment = [{"random_crop": {"padding": 1}}, {"mixup": {"alpha": 0.2}}]
+    memory = {"name": "memory", "model": str(folder / "small.yaml"), "augment": augment, "train": PLAN}
     return {"0": memory, "2": {**memory, "name": "workers", "data": data, "train": {**PLAN, "workers": 2}}}
 
 
@@ -177,6 +178,8 @@ def main(kills: int) -> int:
             forked(work)
             equal[kind, workers][0] += digest(out) == whole[workers]
             equal[kind, workers][1] += 1
+            same, all_ = (sum(pair[i] for pair in equal.values()) for i in (0, 1))
+            print(f"{same} of {all_}", end="\r", file=sys.stderr, flush=True)
         shutil.rmtree(out, ignore_errors=True)
     for (kind, workers), (same, all_) in equal.items():
         where = {"any": "at any moment", "saving": "while saving", "epoch": "at an epoch's end"}[kind]

@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from archspec import rules
 from archspec.authoring import reference
+from archspec.authoring.docstrings import markdown, written
 from archspec.authoring.explaining import GROUPS
 from archspec.ops import Operator
 from archspec.run import Run
@@ -65,7 +66,7 @@ def _family(family: str, classes: list[type[Operator]]) -> str:
 
 def _rule(text: str) -> str:
     """The page of a warning, from the docstring of its rule."""
-    body = re.sub(r"^(Bad|Good):$", r"## \1", reference.markdown(inspect.cleandoc(text)), flags=re.M)
+    body = re.sub(r"^(Bad|Good):$", r"## \1", markdown(inspect.cleandoc(text)), flags=re.M)
     return f"# {body}\n"
 
 
@@ -111,7 +112,7 @@ _LIST = (
 
 
 def _section(path: str, cls: type[BaseModel]) -> list[str]:
-    lines = [reference.markdown(inspect.getdoc(cls) or ""), ""]
+    lines = [markdown(inspect.getdoc(cls) or ""), ""]
     plain = {n: f for n, f in cls.model_fields.items() if not _sections(f) and n != "kind"}
     if plain:
         properties = cls.model_json_schema().get("properties", {})
@@ -146,7 +147,7 @@ def _sections(field: FieldInfo) -> list[type[BaseModel]]:
 
 
 def _key_row(name: str, field: FieldInfo, schema: dict[str, Any]) -> str:
-    default = "" if field.default is None else f"`{reference.plain(field.default)}`"
+    default = "" if field.default is None else f"`{written(field.default)}`"
     unwritten = "required" if field.is_required() else default
     return f"| `{name}` | {reference.in_words(schema)} | {unwritten} |"
 

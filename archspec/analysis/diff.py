@@ -16,6 +16,7 @@ from typing import Any, Literal
 from archspec.analysis.summary import number, summarize
 from archspec.close import close
 from archspec.graph import Node, Tap, TypedGraph
+from archspec.ops.arguments import as_written
 from archspec.ops.base import Operator, Weight
 
 Kind = Literal["changed", "rewired", "resized", "renamed"]
@@ -223,9 +224,7 @@ def _argument_changes(one: Operator, other: Operator) -> Iterator[str]:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(map(_shown, value))}]"
-    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return "none" if value is None else as_written(value, whole=True)
 
 
 def _state(graph: TypedGraph) -> dict[tuple[str, str], Weight]:

@@ -48,13 +48,17 @@ class _Cells:
         span = self.spans[i]
         return span and (span[0] + turns * self.shift, span[1] + turns * self.shift)
 
-    def through(self, reach: Reach) -> _Cells:
-        """What the cells see that read these."""
+    def through(self, reach: Reach, cells: int) -> _Cells:
+        """What the cells see that read these; where they repeat after too many, that of so many cells."""
         period = len(self.spans)
         times = period // gcd(period, reach.step)
         shift = self.shift * (times * reach.step // period)
-        spans = tuple(self._union(reach, y) for y in range(reach.every * times))
-        return _shortest(_Cells(spans, shift, self.jump * reach.closer if reach.step else self.jump))
+        jump = self.jump * reach.closer if reach.step else self.jump
+        period = reach.every * times
+        if period > LONGEST:
+            period = max(cells, 1)
+            shift = round(jump * period)
+        return _shortest(_Cells(tuple(self._union(reach, y) for y in range(period)), shift, jump))
 
     def _union(self, reach: Reach, y: int) -> Span | None:
         cells = range(reach.low(y), reach.high(y) + 1, reach.apart)
@@ -148,4 +152,4 @@ def _arriving(
     for position, tap in enumerate(read_by(node)):
         if len(axes := seen[tap.node]) == rank:
             ways = reaches(node.op, inputs, position, after)
-            yield tuple(cells.through(way) for cells, way in zip(axes, ways, strict=True))
+            yield tuple(cells.through(way, n) for cells, way, n in zip(axes, ways, after.spatial, strict=True))

@@ -21,6 +21,9 @@ from archspec.graph import TypedGraph
 
 Bound = Literal["compute", "memory", "overhead"]
 
+SHORT = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+"""Short names of precisions."""
+
 
 @dataclass(frozen=True, slots=True)
 class LayerTime:

@@ -198,9 +198,14 @@ class Summary:
         return inference_memory(close(self.graph, self.graph.example), self.batch)
 
     @cached_property
+    def train_macs(self) -> dict[str, int]:
+        """Multiply-accumulates of one training step by layer, forward and backward, training heads included."""
+        return train_macs(self.training_graph or self.graph, self.batch)
+
+    @cached_property
     def train_flops(self) -> int:
         """Floating-point operations of one training step: 2 · MACs, forward and backward, training heads included."""
-        return 2 * sum(train_macs(self.training_graph or self.graph, self.batch).values())
+        return 2 * sum(self.train_macs.values())
 
     def facts(self) -> Facts:
         """What an `assert:` may speak of, by name."""

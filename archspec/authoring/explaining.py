@@ -195,13 +195,13 @@ def _block(block: Block, library: str | None = None) -> str:
 
 def _parameter(value: Value) -> str:
     """A parameter's type where it is required, else its default."""
-    from archspec.authoring.reference import plain
+    from archspec.authoring.docstrings import written
     from archspec.source import Scalar, to_plain
     from archspec.spec import PARAMETER_TYPES
 
     if isinstance(value, Scalar) and value.value in PARAMETER_TYPES:
         return f"required: {value.value}"
-    return f"`{plain(to_plain(value))}`"
+    return f"`{written(to_plain(value))}`"
 
 
 def _written(block: Block) -> tuple[str, list[str]]:

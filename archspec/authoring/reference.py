@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import inspect
-import itertools
-import re
 import sys
 from typing import Any
 
+from archspec.authoring import docstrings
+from archspec.authoring.docstrings import markdown, written
 from archspec.expressions import FUNCTIONS
 from archspec.ops import REGISTRY, Operator, Sample
 from archspec.plugins import plugin_of
@@ -64,19 +64,7 @@ def function(name: str) -> list[str]:
 
 def first_sentence(cls: type[Operator]) -> str:
     """What an operator is, to the first stop of its docstring."""
-    paragraph = " ".join(itertools.takewhile(str.strip, (inspect.getdoc(cls) or "").splitlines()))
-    return re.split(r"(?<=[.:;])\s", paragraph)[0].rstrip(".:;")
-
-
-def plain(value: object) -> str:
-    """A value as a spec writes it."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {plain(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(plain, value))}]"
-    if value is None:
-        return "none"
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+    return docstrings.first_sentence(inspect.getdoc(cls) or "")
 
 
 def in_words(schema: dict[str, Any]) -> str:
@@ -106,20 +94,6 @@ def in_words(schema: dict[str, Any]) -> str:
     return " ".join(filter(None, (noun, _bounds(schema))))
 
 
-def markdown(text: str) -> str:
-    """A docstring as Markdown: indented examples become fenced YAML."""
-    lines: list[str] = []
-    for indented, group in itertools.groupby(text.splitlines(), key=lambda line: line.startswith("    ")):
-        block = list(group)
-        lines += ["```yaml", *(line[4:] for line in block), "```"] if indented else block
-    fenced, escaped = False, []
-    for line in lines:
-        fenced ^= line.startswith("```")
-        # an asterisk is a product or an unpacking here, never emphasis
-        escaped.append(line if fenced else re.sub(r"(`[^`]*`)|\*", lambda m: m[1] or r"\*", line))
-    return "\n".join(escaped)
-
-
 def _takes(cls: type[Operator]) -> str:
     least, most = cls.arity
     if most is None:
@@ -138,7 +112,7 @@ def _arguments(cls: type[Operator]) -> list[str]:
     for name, field in fields.items():
         reference = name in cls.references
         value = "a layer, or a list of them" if reference else in_words(properties[name])
-        unwritten = "required" if field.is_required() else "" if reference else f"`{plain(field.default)}`"
+        unwritten = "required" if field.is_required() else "" if reference else f"`{written(field.default)}`"
         lines.append(f"| `{name}` | {value} | {unwritten} | {meaning(cls, name)} |")
     lines.append("")
     if cls.main:
@@ -174,8 +148,8 @@ def _call(cls: type[Operator], sample: Sample) -> str:
     if not args:
         return f"`{cls.word}`"
     if cls.main and list(args) == [cls.main]:
-        return f"`{cls.word}: {plain(args[cls.main])}`"
-    return f"`{cls.word}: {plain(dict(args))}`"
+        return f"`{cls.word}: {written(args[cls.main])}`"
+    return f"`{cls.word}: {written(dict(args))}`"
 
 
 def _shapes(shapes: tuple[tuple[int, ...], ...]) -> str:

@@ -110,7 +110,7 @@ def file_of(name: str, path: Path) -> Path:
         raise fail("E523", f"`use` does not go to '{name}'", hint=hint)
     if name in LIBRARIES:
         return zoo.directory() / f"{name}.yaml"
-    file, _ = zoo.locate(name)
+    file, _ = zoo.locate(name, also=LIBRARIES)
     return file
 
 

@@ -47,6 +47,7 @@ COMMANDS = {
     "schema": "the JSON Schema by which editors complete, explain and check specs",
     "bench": "measure this machine, and time networks on it",
     "doctor": "examine a run before it is trained: data, network, loss, gradients, learning rate",
+    "data": "look at the data of a run file: a contact sheet, what is in it",
     "train": "train as a run file says, into a run directory",
     "evaluate": "measure a trained network on images it was not trained on",
     "compare": "runs side by side: what differs in their files, and what they reached",

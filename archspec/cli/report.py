@@ -13,7 +13,6 @@ OPTIMIZERS = ("sgd", "momentum", "adam")
 def arguments(parser: argparse.ArgumentParser) -> None:
     spec_argument(parser, or_run=True)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="FILE.html (of a run: its own report.html)")
-    parser.add_argument("--device", default="auto", help="of a run: what measures it (the best there is)")
     page_options(parser)
     parser.set_defaults(complain=parser.error)
 
@@ -23,6 +22,9 @@ def page_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=positive, default=1, metavar="N", help="images at once (1)")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="sgd", help="of the training step (sgd)")
     parser.add_argument(
+        "--device", metavar="NAME|FILE", help="its roofline: h200, a100, rtx4090, …; of a run: what measures it"
+    )
+    parser.add_argument(
         "--precision", default="float32", metavar="P", help="of it: float32, bfloat16, float16 (float32)"
     )
 
@@ -31,13 +33,12 @@ def run(args: argparse.Namespace) -> int:
     import archspec
 
     if Path(args.spec).is_dir():
-        path, warnings = archspec.report_run(args.spec, args.output, device=args.device, overrides=args.set)
+        path, warnings = archspec.report_run(args.spec, args.output, device=args.device or "auto", overrides=args.set)
         report(warnings)
         print(path)
         return OK
     if args.output is None:
         args.complain("the page of a network needs a file to be written to: -o FILE.html")
-    print(
-        archspec.report(load(args), args.output, batch=args.batch, optimizer=args.optimizer, precision=args.precision)
-    )
+    page = archspec.report(load(args), args.output, args.batch, args.optimizer, args.precision, args.device)
+    print(page)
     return OK

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     def told(wrong: str) -> None:
         print(wrong or f"{args.spec}: ok", file=sys.stderr, flush=True)
 
-    watched = Watched(args.spec, graph, args.batch, args.optimizer, args.precision)
+    watched = Watched(args.spec, graph, args.batch, args.optimizer, args.precision, args.device)
     server = Server(watched, args.port)
     if watched.wrong:
         told(watched.wrong)

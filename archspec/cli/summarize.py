@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from archspec.analysis.training import Optimizer
 
 
-_SHORT = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-"""Short names of precisions."""
-
-
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", metavar="SPEC", nargs="+", help=f"{SPEC_HELP}; of several their totals are compared")
     settings(parser, "vars.classes=10")
@@ -23,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=positive, default=1, metavar="N", help="images at once (1)")
     parser.add_argument("--depth", type=positive, metavar="D", help="fold the table to D levels of names")
     parser.add_argument("--sort", metavar="FIGURE", help="most first: macs, params, memory …")
-    parser.add_argument("--columns", metavar="NAMES", help="of the table: operation,params,macs,saved,field …")
+    parser.add_argument("--columns", metavar="NAMES", help="operation,params,macs,saved,field,train_flops …")
     format_option(parser, "table", "json", "csv", "markdown", "latex", "notes")
     timing = parser.add_argument_group("time")
     timing.add_argument("--device", metavar="NAME|FILE", help="estimate it on h200, a100, rtx4090, ryzen7840u")
@@ -66,29 +62,29 @@ def run(args: argparse.Namespace) -> int:
             print(comparison.comparison(summaries, args.format, args.sort))
         return OK
     (summary,) = summaries
+    columns = args.columns.split(",") if args.columns is not None else None
     if args.device is not None:
-        return _with_device(args, summary)
+        return _with_device(args, summary, columns)
     if args.format == "json":
         print_json(summary.to_json())
         return OK
     from archspec.render import table
 
-    columns = args.columns.split(",") if args.columns is not None else None
     print(table.render(summary, args.format, depth=args.depth, sort=args.sort, columns=columns))
     return OK
 
 
-def _with_device(args: argparse.Namespace, summary: Summary) -> int:
+def _with_device(args: argparse.Namespace, summary: Summary, columns: list[str] | None) -> int:
     """The same, and the time that the network takes on a device."""
-    from archspec.analysis.roofline import roofline
+    from archspec.analysis.roofline import SHORT, roofline
     from archspec.render import roofline as shown
     from archspec.render import table
 
-    found = roofline(summary.graph, args.device, batch=args.batch, precision=_SHORT.get(args.precision, args.precision))
+    found = roofline(summary.graph, args.device, batch=args.batch, precision=SHORT.get(args.precision, args.precision))
     if args.format == "json":
         print_json(shown.with_device(summary.to_json(), found))
         return OK
-    text = table.render(summary, args.format, depth=args.depth, sort=args.sort)
+    text = table.render(summary, args.format, depth=args.depth, sort=args.sort, columns=columns)
     times = {"csv": lambda: shown.with_times(text, found), "markdown": lambda: f"{text}\n\n{shown.markdown(found)}"}
     print(times.get(args.format, lambda: f"{text}\n\n{shown.section(found)}")())
     return OK

@@ -34,17 +34,18 @@ def _refusal(kind: str, expected: str, value: Any, words: tuple[str, ...] = ()) 
     return PydanticCustomError("argument_" + kind, "{expected}, not {shown}", context)
 
 
-def as_written(value: Any) -> str:
-    """A value as the spec has it (`true`, `[1, 2]`, `{normal: -1}`), cut to a line."""
+def as_written(value: Any, whole: bool = False) -> str:
+    """A value as the spec has it (`true`, `[1, 2]`, `{normal: -1}`), cut to a line unless it shall be `whole`."""
+    most = None if whole else 12
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        shown = f"[{', '.join(as_written(item) for item in value[:12])}]"
+        shown = f"[{', '.join(as_written(item, whole) for item in value[:most])}]"
     elif isinstance(value, dict):
-        shown = f"{{{', '.join(f'{key}: {as_written(item)}' for key, item in list(value.items())[:12])}}}"
+        shown = f"{{{', '.join(f'{key}: {as_written(item, whole)}' for key, item in list(value.items())[:most])}}}"
     else:
         shown = "nothing" if value is None else str(value)
-    return shown if len(shown) <= 60 else shown[:57] + "…"
+    return shown if whole or len(shown) <= 60 else shown[:57] + "…"
 
 
 def _axes(value: Any, least: int) -> Any:

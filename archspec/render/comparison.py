@@ -127,6 +127,13 @@ def latex(head: list[str], rows: list[list[str]], left: int = 1) -> str:
 
 def _latex_cell(text: str) -> str:
     escaped = text.translate(ESCAPED)
-    for sign, command in (("×", r"$\times$"), ("⌈", r"$\lceil$"), ("⌉", r"$\rceil$"), ("·", r"$\cdot$"), ("–", "--")):
+    for sign, command in (
+        ("×", r"$\times$"),
+        ("⌈", r"$\lceil$"),
+        ("⌉", r"$\rceil$"),
+        ("·", r"$\cdot$"),
+        ("≤", r"$\le$"),
+        ("–", "--"),
+    ):
         escaped = escaped.replace(sign, command)
     return escaped

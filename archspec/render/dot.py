@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import count, pairwise
+from itertools import count
 
 from archspec.analysis.summary import Summary
 from archspec.render.palette import LIGHT
 from archspec.render.picture import Arrow, Box, Diagram, Frame, Panel
+from archspec.render.shapes import inside_shapes, margin_shapes
 from archspec.render.units import decimal, numbered
 
 TINTS = LIGHT.tints
@@ -86,7 +87,7 @@ def _panel_style(panel: Panel) -> list[str]:
 def _panel(panel: Panel, names: dict[str, str], indent: str) -> Iterator[str]:
     framed = set(_framed(panel.frames))
     margin = {} if panel.path else _margin(panel, framed)
-    notes = {} if panel.path else _notes(panel, margin)
+    notes = {} if panel.path else inside_shapes(panel, margin)
     straight = {key for arrow in panel.spine for key in (arrow.source, arrow.target)}
 
     def drawn(key: str) -> str:
@@ -110,29 +111,7 @@ def _margin(panel: Panel, framed: set[str]) -> dict[str, str]:
     straight = {key for arrow in panel.spine for key in (arrow.source, arrow.target)}
     if any(box.key not in straight and not box.train and box.kind != "output" for box in panel.boxes):
         return {}
-    found = {}
-    for before, after in pairwise(panel.spine):
-        if before.shape != after.shape and not after.target.startswith("output") and after.source not in framed:
-            found[after.source] = after.shape
-    return found
-
-
-def _notes(panel: Panel, margin: dict[str, str]) -> dict[str, str]:
-    """Shapes inside the boxes that change the positions and have no margin."""
-    entering = {arrow.target: arrow.shape for arrow in reversed(panel.arrows)}
-    ends = {box.key for box in panel.boxes if box.kind == "output"}
-    found = {}
-    for arrow in panel.arrows:
-        before = entering.get(arrow.source)
-        moved = before is not None and _positions(before) != _positions(arrow.shape)
-        if moved and _positions(arrow.shape) and arrow.source not in margin and arrow.target not in ends:
-            found[arrow.source] = arrow.shape
-    return found
-
-
-def _positions(shape: str) -> str:
-    """The spatial part of a shape as drawn: `7×7` of `256×7×7` and of `300 × 256×7×7`."""
-    return shape.rpartition(" ")[2].partition("×")[2]
+    return margin_shapes(panel, framed)
 
 
 def _margin_nodes(margin: dict[str, str], names: dict[str, str], indent: str) -> Iterator[str]:

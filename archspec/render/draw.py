@@ -79,7 +79,7 @@ def _scene(
         paint = by_difference(paint, picture, against)
     elif heat is not None:
         paint = by_share(paint, picture, summary, heat)
-    plain = depth is None and paint.tint is None
+    plain = depth is None and paint.tint is None and not graph.sizes
     if style == "unet" or (style == "blocks" and plain):
         if bars := encoder_decoder(graph):
             return ushape_page(bars, summary, paint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,8 @@ from archspec.files import replacing, write_text
 SECONDS = 120
 RENDERED = {".png": ("-Tpng", "-Gdpi=144"), ".pdf": ("-Tpdf",)}
 """What graphviz writes, and how it is asked."""
+_WRITTEN_AT = re.compile(rb"(?<=/CreationDate \(D:)\d{14}")
+"""When cairo says that a PDF was made."""
 FORMATS = (".svg", ".png", ".pdf", ".dot")
 INSTALL = "install graphviz: `apt install graphviz`, `brew install graphviz`, `winget install graphviz`"
 
@@ -34,7 +37,10 @@ def checked(path: Path) -> str:
 
 
 def rasterize(text: str, svg: str, path: Path) -> None:
-    """Write DOT text as PNG or PDF. Raises SpecError E572, having written `svg` beside it, E573."""
+    """Write DOT text as PNG or PDF, the same bytes at any time.
+
+    Raises SpecError E572, having written `svg` beside it, E573.
+    """
     kind = path.suffix.lower()
     program = shutil.which("dot")
     if program is None:
@@ -61,3 +67,5 @@ def rasterize(text: str, svg: str, path: Path) -> None:
         if run.returncode:
             said = run.stderr.strip().replace(str(written), str(path))[:500]
             raise fail("E573", f"graphviz failed: {said or f'status {run.returncode}'}")
+        if kind == ".pdf":
+            written.write_bytes(_WRITTEN_AT.sub(b"19700101000000", written.read_bytes()))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from archspec.analysis.summary import Summary, written
+from collections.abc import Callable, Mapping, Sequence
+
+from archspec.analysis.receptive import Field, fields
+from archspec.analysis.summary import Row, Summary, number, written
 from archspec.render.rows import by_figure, lines
-from archspec.render.units import binary, decimal, grouped
-from archspec.tensor import TensorType
+from archspec.render.units import binary
+from archspec.tensor import BYTES, TensorType
 
 CSV_COLUMNS = (
     "name",
@@ -32,38 +35,73 @@ def json(summary: Summary) -> str:
     return json.dumps(summary.to_json(), indent=2, ensure_ascii=False)
 
 
-def csv(summary: Summary) -> str:
+EXACT: Mapping[str, str] = {
+    "operation": "op",
+    "output": "output",
+    "params": "params",
+    "macs": "macs",
+    "memory": "activation_bytes",
+    "from": "inputs",
+    "flops": "flops",
+    "elementwise": "elementwise_ops",
+    "buffers": "buffers",
+    "weights": "weight_bytes",
+    "gradients": "gradient_bytes",
+    "saved": "saved_bytes",
+    "train_flops": "train_flops",
+    "field": "receptive_field",
+    "stride": "stride",
+}
+"""A table's columns, and those of CSV with the same figure."""
+
+
+def csv(summary: Summary, columns: Sequence[str] | None = None) -> str:
     """Every layer of the deployed graph on a line, exact figures, never folded. Shapes are `64x112x112`.
 
-    What depends on a size that the input leaves open is a formula: `64xceil(H/2)xceil(W/2)`.
+    What depends on a size that the input leaves open is a formula: `64xceil(H/2)xceil(W/2)`. With `columns` the
+    layers' names and these figures. Raises SpecError E579 for an unknown column.
     """
     import csv
     import io
 
+    from archspec.render.columns import check
+
+    chosen = CSV_COLUMNS if columns is None else ("name", *(EXACT[name] for name in check(columns)))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    writer.writerow(chosen)
+    seen = fields(summary.graph) if {"receptive_field", "stride"} & {*chosen} else {}
     for row in summary.rows:
-        c, span = row.counts, row.node.span
-        writer.writerow(
-            (
-                row.name,
-                row.node.op.word,
-                " ".join(str(tap) for tap in row.node.inputs),
-                " ".join(_shape(t) for t in row.outputs),
-                c.params,
-                c.trainable_params,
-                c.buffers,
-                written(c.macs),
-                written(c.flops),
-                written(c.elementwise_ops),
-                written(c.activation_bytes),
-                span.file,
-                span.line,
-                span.column,
-            )
-        )
+        figures = _figures(summary, row, seen)
+        writer.writerow([figures[name]() for name in chosen])
     return text.getvalue().removesuffix("\n")
+
+
+def _figures(summary: Summary, row: Row, seen: Mapping[str, tuple[Field, ...]]) -> dict[str, Callable[[], object]]:
+    """What CSV may say of a layer, found when it is asked for."""
+    c, span = row.counts, row.node.span
+    return {
+        "name": lambda: row.name,
+        "op": lambda: row.node.op.word,
+        "inputs": lambda: " ".join(str(tap) for tap in row.node.inputs),
+        "output": lambda: " ".join(_shape(t) for t in row.outputs),
+        "params": lambda: c.params,
+        "trainable_params": lambda: c.trainable_params,
+        "buffers": lambda: c.buffers,
+        "macs": lambda: written(c.macs),
+        "flops": lambda: written(c.flops),
+        "elementwise_ops": lambda: written(c.elementwise_ops),
+        "activation_bytes": lambda: written(c.activation_bytes),
+        "weight_bytes": lambda: c.weight_bytes,
+        "gradient_bytes": lambda: BYTES["float32"] * c.trainable_params,
+        "saved_bytes": lambda: written(summary.saved[row.name]),
+        "train_flops": lambda: written(2 * summary.train_macs[row.name]),
+        "receptive_field": lambda: "x".join(str(axis.size) for axis in seen[row.name]),
+        "stride": lambda: "x".join(str(number(axis.jump)) for axis in seen[row.name]),
+        "file": lambda: span.file,
+        "line": lambda: span.line,
+        "column": lambda: span.column,
+    }
 
 
 def _shape(tensor: TensorType) -> str:
@@ -72,46 +110,44 @@ def _shape(tensor: TensorType) -> str:
     return times + "x".join(str(written(n)) for n in tensor.shape)
 
 
-def markdown(summary: Summary, depth: int | None = None, sort: str | None = None) -> str:
+def markdown(
+    summary: Summary, depth: int | None = None, sort: str | None = None, columns: Sequence[str] | None = None
+) -> str:
     """The table as GitHub-flavoured Markdown, with a line of totals."""
-    header, rows = _cells(summary, depth, sort)
-    align = [":--", ":--", "--:", "--:", "--:", "--:", ":--"]
+    header, left, rows = _cells(summary, depth, sort, columns)
+    align = [":--" if to_left else "--:" for to_left in left]
     sums = [f"**{cell}**" if cell == "total" else cell for cell in rows[-1]]
-    return "\n".join(
-        "| " + " | ".join(map(_cell, cells)) + " |" for cells in (header, align[: len(header)], *rows[:-1], sums)
-    )
+    return "\n".join("| " + " | ".join(map(_cell, cells)) + " |" for cells in (header, align, *rows[:-1], sums))
 
 
-def latex(summary: Summary, depth: int | None = None, sort: str | None = None) -> str:
+def latex(
+    summary: Summary, depth: int | None = None, sort: str | None = None, columns: Sequence[str] | None = None
+) -> str:
     """The table as a LaTeX tabular with the rules of booktabs, with a line of totals."""
-    header, rows = _cells(summary, depth, sort)
+    header, left, rows = _cells(summary, depth, sort, columns)
     from archspec.render.comparison import latex
 
-    return latex(header, [*rows[:-1], rows[-1]], left=2)
+    return latex(header, rows, left=next((i for i, to_left in enumerate(left) if not to_left), len(left)))
 
 
-def _cells(summary: Summary, depth: int | None, sort: str | None) -> tuple[list[str], list[list[str]]]:
-    """Titles, and the cells of input, lines and totals; `from` where a line has it."""
+def _cells(
+    summary: Summary, depth: int | None, sort: str | None, wanted: Sequence[str] | None
+) -> tuple[list[str], list[bool], list[list[str]]]:
+    """Titles, which columns are to the left, and the cells of input, lines and totals; `from` where a line has it."""
+    from archspec.render import columns
+
     found = by_figure(lines(summary, depth), sort)
-    t = summary.figures(summary.totals)
+    chosen = columns.chosen(found, wanted)
+    shown = columns.columns(summary, found, [line.name for line in found], chosen)
     inputs = ", ".join(f"{name} {x}" for name, x in summary.inputs.items())
-    header = ("layer", "operation", "output", "params", "MACs", "memory", "from")
-    body = [
-        (
-            line.name,
-            line.what,
-            line.output,
-            grouped(line.counts.params),
-            decimal(line.counts.macs),
-            line.memory or binary(line.counts.activation_bytes, 1),
-            line.sources,
-        )
-        for line in found
+    first = {"operation": "input", "memory": binary(_input_bytes(summary), 1)}
+    totals = columns.sums(summary)
+    rows = [
+        [inputs, *(first.get(name, "") for name in chosen)],
+        *map(list, zip(*(column.cells for column in shown), strict=True)),
+        ["total", *(totals.get(name, "") for name in chosen)],
     ]
-    sums = ("total", "", "", grouped(t.params), decimal(t.macs), binary(t.activation_bytes), "")
-    rows = [(inputs, "input", "", "", "", binary(_input_bytes(summary), 1), ""), *body, sums]
-    wanted = [i for i in range(len(header)) if i < 6 or any(row[i] for row in body)]
-    return [header[i] for i in wanted], [[row[i] for i in wanted] for row in rows]
+    return [column.title for column in shown], [not column.right for column in shown], rows
 
 
 def _input_bytes(summary: Summary) -> int:

@@ -40,7 +40,7 @@ def render(
     """A summary as text: `table`, `markdown`, `latex`, `notes`, `csv` or `json`.
 
     `sort` puts the lines of a table, Markdown and LaTeX with most of a figure first (`FIGURES`);
-    `columns` says which a table has (`KNOWN`).
+    `columns` says which a table, Markdown, LaTeX and CSV have (`KNOWN`).
 
     `depth` folds scopes deeper than that many levels in the table and in Markdown; CSV and JSON have
     every layer. `width` and `color` default to those of the terminal. Raises SpecError E571 for an
@@ -51,10 +51,10 @@ def render(
         "table": lambda: table(
             summary, depth, _terminal_width() if width is None else width, _colored(color), sort, columns
         ),
-        "markdown": lambda: formats.markdown(summary, depth, sort),
-        "latex": lambda: formats.latex(summary, depth, sort),
+        "markdown": lambda: formats.markdown(summary, depth, sort, columns),
+        "latex": lambda: formats.latex(summary, depth, sort, columns),
         "notes": lambda: _notes_layout(summary),
-        "csv": lambda: formats.csv(summary),
+        "csv": lambda: formats.csv(summary, columns),
         "json": lambda: formats.json(summary),
     }
     if format not in writers:

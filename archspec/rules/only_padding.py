@@ -34,7 +34,7 @@ from archspec.errors import Diagnostic
 from archspec.graph import TypedGraph
 from archspec.ops.base import Operator, Window
 from archspec.ops.windows import AXES, axes_label
-from archspec.rules.telling import about, by_place
+from archspec.rules.telling import about, by_finding
 from archspec.tensor import TensorType, extent
 
 CODE = "W322"
@@ -52,8 +52,8 @@ def check(graph: TypedGraph) -> Iterator[Diagnostic]:
                 told[key] = _told(node.op, x, graph.types[node.name][0])
             if (this := told[key]) is not None:
                 found[node.name] = this
-    for nodes in by_place((graph.nodes[name] for name in found), lambda node: found[node.name]):
-        yield about(CODE, nodes, *found[nodes[0].name])
+    for nodes, told_of_all in by_finding(graph, found):
+        yield about(CODE, nodes, *told_of_all)
 
 
 def _told(op: Operator, x: TensorType, out: TensorType) -> tuple[str, str] | None:

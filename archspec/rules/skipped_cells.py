@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from archspec.errors import Diagnostic
 from archspec.graph import Node, TypedGraph
 from archspec.ops.windows import AXES
-from archspec.rules.telling import about, by_place
+from archspec.rules.telling import about, by_finding
 from archspec.tensor import extent
 
 CODE = "W321"
@@ -45,8 +45,7 @@ def check(graph: TypedGraph) -> Iterator[Diagnostic]:
     sliding = (node for node in graph.layers() if node.op.word in SLIDING)
     strided = (node for node in sliding if getattr(node.op, "stride", None) not in (1, None))
     gaps = {node.name: gap for node in strided if (gap := _gap(graph, node))}
-    for nodes in by_place((graph.nodes[name] for name in gaps), lambda node: gaps[node.name]):
-        axes, span, stride = gaps[nodes[0].name]
+    for nodes, (axes, span, stride) in by_finding(graph, gaps):
         message = f"stride {stride} with kernel {span} steps over {stride - span} of every {stride} cells along {axes}"
         yield about(CODE, nodes, message, f"a stride of at most {span}, or a kernel of {stride}, reads every cell")
 

@@ -28,14 +28,14 @@ Good:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from archspec.errors import Diagnostic
 from archspec.graph import Node, TypedGraph
 from archspec.ops.base import Operator, Window
 from archspec.ops.windows import AXES
-from archspec.rules.telling import about, by_place
+from archspec.rules.telling import about, by_finding
 from archspec.tensor import extent, window_output
 
 CODE = "W301"
@@ -43,10 +43,9 @@ CODE = "W301"
 
 def check(graph: TypedGraph) -> Iterator[Diagnostic]:
     """Windows that step past cells at the end of an axis, with what is lost and the sizes that would fit."""
-    losses = {node.name: found for node in graph.layers() if (found := _losses(node.op, graph, node))}
-    for nodes in by_place((graph.nodes[name] for name in losses), lambda node: tuple(losses[node.name])):
-        found = losses[nodes[0].name]
-        yield about(CODE, nodes, "; ".join(map(str, found)), _hint(found, nodes[0].op))
+    losses = {node.name: tuple(found) for node in graph.layers() if (found := _losses(node.op, graph, node))}
+    for nodes, lost in by_finding(graph, losses):
+        yield about(CODE, nodes, "; ".join(map(str, lost)), _hint(lost, nodes[0].op))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ def _unread(size: int, span: int, window: Window, axis: int) -> int:
     return max(0, size - ((positions - 1) * stride + span - before))
 
 
-def _hint(losses: list[Loss], op: Operator) -> str:
+def _hint(losses: Sequence[Loss], op: Operator) -> str:
     """Sizes near by that fit, and what else would do."""
     sizes = dict.fromkeys(_fitting(loss) for loss in losses)
     hint = "; ".join(f"sizes that fit: {', '.join(map(str, near))}" for near in sizes)

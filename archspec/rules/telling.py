@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from archspec.errors import Diagnostic, Frame, Span
-from archspec.graph import Node
+from archspec.graph import Node, TypedGraph
+
+Finding = TypeVar("Finding", bound=Hashable)
 
 
 def warning(code: str, message: str, span: Span, hint: str | None = None, trail: Frame | None = None) -> Diagnostic:
@@ -26,6 +29,12 @@ def by_place(nodes: Iterable[Node], also: Callable[[Node], Hashable] = lambda _:
     for node in nodes:
         groups.setdefault((*place(node), also(node)), []).append(node)
     return list(groups.values())
+
+
+def by_finding(graph: TypedGraph, found: Mapping[str, Finding]) -> Iterator[tuple[list[Node], Finding]]:
+    """Nodes of which the same was found, each where it was written once, with what that is."""
+    for nodes in by_place((graph.nodes[name] for name in found), lambda node: found[node.name]):
+        yield nodes, found[nodes[0].name]
 
 
 def place(node: Node) -> tuple[str, str]:

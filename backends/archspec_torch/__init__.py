@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archspec_torch.compiler import Network
     from archspec_torch.runtime import Diagnosis, Evaluation, Prediction, RunResult
     from archspec_torch.runtime.doctor import Examination
+    from archspec_torch.runtime.inventory import Inventory
     from archspec_torch.weights import Report
 
 for _package in ("torch", "safetensors"):
@@ -27,6 +28,7 @@ for _package in ("torch", "safetensors"):
 
 __all__ = [
     "calibrate",
+    "check_data",
     "compare",
     "compile",
     "diagnose",
@@ -38,6 +40,7 @@ __all__ = [
     "plot_runs",
     "predict",
     "report_run",
+    "show_data",
     "train",
 ]
 
@@ -107,6 +110,20 @@ def report_run(
     from archspec_torch.runtime import report
 
     return report.report_run(rundir, path, **options)
+
+
+def show_data(run: str | Path | Mapping[str, Any], out: str | Path, *options: Any) -> str:
+    """A contact sheet of a run's examples: see `archspec_torch.runtime.sheet.show_data`."""
+    from archspec_torch.runtime import sheet
+
+    return sheet.show_data(run, out, *options)
+
+
+def check_data(run: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> Inventory:
+    """What a run's data holds: see `archspec_torch.runtime.inventory.check_data`."""
+    from archspec_torch.runtime import inventory
+
+    return inventory.check_data(run, overrides)
 
 
 def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str | Path, out: str | Path) -> Report:

@@ -315,10 +315,10 @@ def test_an_uneven_size_is_a_warning_until_it_is_declared(write_spec: Write) -> 
 def test_one_warning_for_a_chain_of_conditions(write_spec: Write) -> None:
     deep = """
 - max_pool: 2
-  name: half
+  name: halved
 - max_pool: 2
 - upsample: 2
-- concat: [half, $prev]
+- concat: [halved, $prev]
 - upsample: 2
 - concat: [input, $prev]
 """

@@ -48,3 +48,12 @@ def test_specs_in_documents_pass_strict(place: str, text: str, tmp_path: Path) -
 
 def test_documents_hold_whole_specs() -> None:
     assert len(whole_specs()) >= 3
+
+
+def test_every_decision_is_listed_in_its_order() -> None:
+    folder = ROOT / "docs" / "decisions"
+    files = sorted(path.name for path in folder.glob("[0-9]*.md"))
+    titles = [(folder / name).read_text(encoding="utf-8").partition("\n")[0] for name in files]
+    assert [int(name[:4]) for name in files] == list(range(1, len(files) + 1))
+    listed = re.findall(r"^\| \[(\d+)\]\((\S+)\) \| (.+) \|$", (folder / "README.md").read_text(encoding="utf-8"), re.M)
+    assert [(name, f"# {number}. {title}") for number, name, title in listed] == list(zip(files, titles, strict=True))

@@ -123,7 +123,7 @@ def test_training_commands_run(folder: Path) -> None:
 def test_every_command_is_shown() -> None:
     shown = {c.split()[1] for c in commands()} | {c.split()[1] for c, _ in console()}
     known = (
-        "check explain list summarize draw train evaluate predict weights plugin new schema format expand "
+        "check explain list summarize draw data train evaluate predict weights plugin new schema format expand "
         "bench diff where report serve compare"
     )
     assert shown == set(known.split())

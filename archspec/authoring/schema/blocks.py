@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from archspec import source
-from archspec.authoring.schema.operators import Word, bare, callable_word, written
+from archspec.authoring.docstrings import written
+from archspec.authoring.schema.operators import Word, bare, callable_word
 from archspec.authoring.schema.values import Schema, argument, or_expression, ref
 from archspec.source import Scalar, Value
 from archspec.spec import PARAMETER_TYPES, Block, Layer

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from archspec.authoring.docstrings import first_sentence, markdown, paragraph, written
 from archspec.authoring.schema.values import REFERENCE, Schema, or_expression, tidy, union
-from archspec.ops.arguments import as_written
 from archspec.ops.base import Operator
 
 
@@ -29,7 +27,7 @@ class Word:
     @property
     def summary(self) -> str:
         """The first sentence of its description."""
-        return re.split(r"(?<=[.:;])\s", str(self.schema.get("description", "")))[0].rstrip(".:;")
+        return first_sentence(str(self.schema.get("description", "")))
 
 
 def callable_word(shown: Schema, arguments: Mapping[str, Schema], required: list[str], main: str | None) -> Word:
@@ -57,7 +55,7 @@ def operator_word(cls: type[Operator], filled: frozenset[str]) -> Word:
     """An operator. `filled` are arguments that `defaults:` gives, so that none of them has to be written."""
     text = inspect.getdoc(cls) or ""
     required = [name for name, info in cls.model_fields.items() if info.is_required() and name not in filled]
-    shown = {"title": cls.word, "description": _paragraph(text), "markdownDescription": _markdown(text)}
+    shown = {"title": cls.word, "description": paragraph(text), "markdownDescription": markdown(text)}
     return callable_word(shown, arguments(cls), required, cls.main)
 
 
@@ -78,25 +76,7 @@ def arguments(cls: type[Operator]) -> dict[str, Schema]:
     return found
 
 
-def written(value: Any) -> str:
-    """A default as a spec writes it."""
-    return f"{value:g}" if isinstance(value, float) else as_written(value)
-
-
 def _sentence(cls: type[Operator], name: str) -> str | None:
     """What the docstring says of an argument, where a sentence begins with it: more than its description."""
     prose = " ".join(line for line in (inspect.getdoc(cls) or "").splitlines() if not line.startswith("    "))
     return next((s for s in re.split(r"(?<=\.)\s+", prose) if s.startswith(f"`{name}` ")), None)
-
-
-def _paragraph(text: str) -> str:
-    return " ".join(itertools.takewhile(str.strip, text.splitlines()))
-
-
-def _markdown(text: str) -> str:
-    """A docstring as Markdown: indented examples become fenced YAML, asterisks are products."""
-    parts = []
-    for indented, lines in itertools.groupby(text.splitlines(), key=lambda line: line.startswith("    ")):
-        block = "\n".join(line.removeprefix("    ") for line in lines)
-        parts.append(f"```yaml\n{block}\n```" if indented else re.sub(r"(`[^`]*`)|\*", lambda m: m[1] or r"\*", block))
-    return "\n".join(parts)

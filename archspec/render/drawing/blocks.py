@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from itertools import pairwise
 
 from archspec.analysis.summary import Summary
 from archspec.render.drawing.glyph import glyph, paint_glyph
@@ -14,6 +12,7 @@ from archspec.render.drawing.paint import Paint, scaling
 from archspec.render.drawing.scene import Path, Point, Polygon, Run, Scene, Text, along, arrowhead, rounded
 from archspec.render.palette import Tint
 from archspec.render.picture import Arrow, Box, Diagram, Frame, Panel
+from archspec.render.shapes import inside_shapes, margin_shapes
 
 MARGIN = 9.0
 INSET = 12.0
@@ -37,7 +36,7 @@ def panel_scene(panel: Panel, paint: Paint) -> Scene:
     inset = bool(panel.path)
     panel, after_each = _without_common(panel) if inset else (panel, "")
     margin = {} if inset else margin_shapes(panel)
-    notes = side_notes(panel, margin)
+    notes = {key: f"→ {shape}" for key, shape in inside_shapes(panel, margin).items()}
     glyphs = {box.key: glyph(box, paint.look(box), theme, notes.get(box.key, "")) for box in panel.boxes}
     layout = layered(panel, {key: (g.width, g.height) for key, g in glyphs.items()})
     inner = Scene()
@@ -80,28 +79,6 @@ def _without_common(panel: Panel) -> tuple[Panel, str]:
         return panel, ""
     boxes = (replace(box, detail="") if box.category == "conv" else box for box in panel.boxes)
     return replace(panel, boxes=tuple(boxes)), details[0]
-
-
-def margin_shapes(panel: Panel) -> dict[str, str]:
-    """The boxes of the main path to the shape in the margin, where that has changed."""
-    found = {}
-    for before, after in pairwise(panel.spine):
-        if before.shape != after.shape and not after.target.startswith("output"):
-            found[after.source] = after.shape
-    return found
-
-
-def side_notes(panel: Panel, margin: Mapping[str, str]) -> dict[str, str]:
-    """Shapes inside the boxes that change the positions and have no margin."""
-    entering = {arrow.target: arrow.shape for arrow in reversed(panel.arrows)}
-    ends = {box.key for box in panel.boxes if box.kind == "output"}
-    found = {}
-    for arrow in panel.arrows:
-        before = entering.get(arrow.source)
-        moved = before is not None and before.partition("×")[2] != arrow.shape.partition("×")[2]
-        if moved and "×" in arrow.shape and arrow.source not in margin and arrow.target not in ends:
-            found[arrow.source] = f"→ {arrow.shape}"
-    return found
 
 
 def _lines(panel: Panel, layout: Layout, paint: Paint) -> list[tuple[Path, Polygon]]:

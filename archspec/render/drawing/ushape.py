@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archspec.analysis.summary import Summary
+from archspec.close import close
 from archspec.graph import TypedGraph
 from archspec.render.diagram import unfolded
 from archspec.render.drawing.page import legend, page
@@ -19,6 +20,7 @@ from archspec.render.drawing.paint import Paint, scaling
 from archspec.render.drawing.scene import Ellipse, Path, Polygon, Scene, along, arrowhead, rounded
 from archspec.render.palette import Tint
 from archspec.render.picture import Arrow, Box, Panel
+from archspec.render.units import numbered
 from archspec.tensor import TensorType
 
 HIGH, WIDE = 110.0, 40.0
@@ -49,11 +51,14 @@ class Bar:
 
 
 def encoder_decoder(graph: TypedGraph) -> list[Bar]:
-    """The bars of a network whose image shrinks and grows again and that skips across; none for another network."""
+    """The bars of a network whose image shrinks and grows again and that skips across; none for another network.
+
+    Where the input leaves sizes open, at the graph's example of them.
+    """
     if not any(scaling_word(node.op.word) for node in graph.nodes.values()):
         return []
     if graph.sizes:
-        return []  # open sizes cannot be ranked
+        graph = close(graph, graph.example)
     return _bars(graph, unfolded(graph))
 
 
@@ -111,7 +116,8 @@ def ushape_page(bars: Sequence[Bar], summary: Summary, paint: Paint) -> Scene:
         (Tint(paint.theme.training, paint.theme.training, ""), joins[j])
         for j in sorted({b.joined for b in bars} - {""})
     ]
-    words = legend(arrows, [("", "numbers above: channels; below: height and width")], paint, drawn.width)
+    example = f", at {numbered(summary.graph.example)}" if summary.graph.sizes else ""
+    words = legend(arrows, [("", f"numbers above: channels; below: height and width{example}")], paint, drawn.width)
     return page(summary, [drawn], words, paint.theme)
 
 

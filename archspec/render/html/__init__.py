@@ -12,29 +12,36 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.errors import fail
 from archspec.files import write_text
+from archspec.render.palette import THEMES
 
 if TYPE_CHECKING:
     from archspec.analysis.training import Optimizer
     from archspec.graph import TypedGraph
 
-SCRIPTS = ("basics.js", "layout.js", "diagram.js", "table.js", "plots.js", "start.js")
+SCRIPTS = ("basics.js", "layout.js", "diagram.js", "table.js", "plots.js", "roofline.js", "start.js")
 LIVE = "live.js"
 """What asks the server whether the file has changed; only in the pages of `archspec serve`."""
 
 
 def report(
-    graph: TypedGraph, path: str | Path, batch: int = 1, optimizer: Optimizer = "sgd", precision: str = "float32"
+    graph: TypedGraph,
+    path: str | Path,
+    batch: int = 1,
+    optimizer: Optimizer = "sgd",
+    precision: str = "float32",
+    device: str | Path | None = None,
 ) -> Path:
-    """Write the page of a graph to an .html file and return its path.
+    """Write the page of a graph to an .html file and return its path; with a device also its roofline.
 
     Raises SpecError: E575 for another kind of file or a folder that is not there, E580 for a batch below 1,
-    E582 for an unknown precision.
+    E582 for an unknown precision; those of `roofline`.
     """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
@@ -43,7 +50,7 @@ def report(
         raise fail("E575", f"'{path}' is a folder, not a file to write")
     if not path.parent.is_dir():
         raise fail("E575", f"there is no folder '{path.parent}' to write into")
-    write_text(path, page(graph, batch, optimizer, precision))
+    write_text(path, page(graph, batch, optimizer, precision, device))
     return path
 
 
@@ -52,12 +59,13 @@ def page(
     batch: int = 1,
     optimizer: Optimizer = "sgd",
     precision: str = "float32",
+    device: str | Path | None = None,
     live: str | None = None,
 ) -> str:
     """The page as text; a live one knows its version, and loads anew when its server has another."""
     from archspec.render.html.data import data
 
-    found = data(graph, batch, optimizer, precision)
+    found = data(graph, batch, optimizer, precision, device)
     return written("page.html", graph.name, SCRIPTS, live, data=json_text(found))
 
 
@@ -81,7 +89,7 @@ def written(
     **texts: str,
 ) -> str:
     """A template with styles, scripts and texts in it, and a policy that allows no others; `images`: its own."""
-    style, script = "\n".join(map(_file, styles)), _script(scripts if live is None else (*scripts, LIVE))
+    style, script = "\n".join(map(_style, styles)), _script(scripts if live is None else (*scripts, LIVE))
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         f"base-uri 'none'; form-action 'none'"
@@ -92,7 +100,21 @@ def written(
         policy += "; connect-src 'self'"
     texts |= {"title": html.escape(title), "version": html.escape(live or "")}
     texts |= {"policy": policy, "style": style, "script": script}
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: texts[match[1]], _file(template))
+    return _filled(_file(template), texts)
+
+
+@cache
+def _style(name: str) -> str:
+    """A style sheet, with the colours that layers have in every drawing."""
+    colours = {
+        name: " ".join(f"--{kind}: {tint.fill}; --{kind}-line: {tint.line};" for kind, tint in theme.tints.items())
+        for name, theme in THEMES.items()
+    }
+    return _filled(_file(name), colours)
+
+
+def _filled(template: str, texts: Mapping[str, str]) -> str:
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: texts[match[1]], template)
 
 
 def _script(names: tuple[str, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.analysis.counts import count, depth
@@ -21,11 +22,18 @@ if TYPE_CHECKING:
     from archspec.graph import TypedGraph
 
 
-def data(graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd", precision: str = "float32") -> dict[str, Any]:
+def data(
+    graph: TypedGraph,
+    batch: int = 1,
+    optimizer: Optimizer = "sgd",
+    precision: str = "float32",
+    device: str | Path | None = None,
+) -> dict[str, Any]:
     """The page's data, ready for JSON. Layers are named by their numbers in execution order, inputs among them.
 
     Where the input leaves sizes open, all figures are at the graph's example of them, which `example` tells.
-    Raises SpecError E580 for a batch below 1, E582 for an unknown precision.
+    Raises SpecError E580 for a batch below 1, E582 for an unknown precision; those of
+    `roofline`.
     """
     example = numbered(graph.example) if graph.sizes else ""
     written = [shape(graph.types[name][0].shape) for name in graph.inputs]
@@ -70,6 +78,28 @@ def data(graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd", precis
             "inference": _timeline(inference_memory(graph, batch), numbers),
             "training": _timeline(training_memory(graph, batch, optimizer, summary.precision), numbers),
         },
+        "roofline": None if device is None else _roofline(graph, device, batch, precision, numbers),
+    }
+
+
+def _roofline(
+    graph: TypedGraph, device: str | Path, batch: int, precision: str, numbers: dict[str, int]
+) -> dict[str, Any]:
+    """The device's roof in FLOP/s and bytes a second, and of every layer that computes where it lies under it."""
+    from archspec.analysis.roofline import SHORT, roofline
+
+    found = roofline(graph, device, batch, SHORT.get(precision, precision))
+    return {
+        "device": found.device.name,
+        "precision": found.precision,
+        "peak": found.device.peak("conv", found.precision),
+        "bandwidth": 1e9 * found.device.bandwidth_gb_per_s,
+        "seconds": found.seconds,
+        "layers": [
+            [numbers[one.name], one.work.intensity, one.work.operations / one.seconds, one.bound, one.seconds]
+            for one in found.layers
+            if one.work.operations and one.work.bytes and one.seconds
+        ],
     }
 
 

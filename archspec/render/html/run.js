@@ -225,7 +225,7 @@ classes();
 gallery();
 settings();
 canvas.append(surface);
-while (openLevel(AT_FIRST));
+while (openLevel(12)); // small at first: the whole of it is in sight
 render();
 fit();
 

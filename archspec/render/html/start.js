@@ -30,8 +30,9 @@ render();
 fit(false);
 sortBy(0, false);
 plots();
+roofline();
 
 let wide = innerWidth;
-addEventListener("resize", () => { if (innerWidth !== wide) { wide = innerWidth; plots(); fit(false); } });
+addEventListener("resize", () => { if (innerWidth !== wide) { wide = innerWidth; plots(); roofline(); fit(false); } });
 addEventListener("scroll", hideTip, { passive: true });
 document.documentElement.dataset.ready = "yes";

@@ -90,7 +90,7 @@ class Train(Section):
     early_stop: EarlyStop | None = None
     checkpoint: Saving = Saving()
     seed: Seed = 0
-    watch: Annotated[Literal["warn", "stop", "off"], Field(validate_default=True)] = "warn"
+    watch: Literal["warn", "stop", "off"] = "warn"
     device: str = "auto"
     workers: Annotated[int, Field(ge=0, le=128)] = 0
     tensorboard: bool = False

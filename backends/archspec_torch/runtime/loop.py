@@ -99,10 +99,10 @@ def train_epoch(
         state.shuffle.set_state(state.began)
     order = torch.randperm(len(examples.labels), generator=state.shuffle)
     steps = [grouped(step, plan.batch) for step in grouped(order, plan.batch * plan.accumulate)]
-    past, ahead = steps[: state.done], steps[state.done :]
+    ahead = steps[state.done :]
     state.tally = tally = state.tally or task.tally(device)
     watch = watch or Watch(device)
-    draws = Draws(plan.seed, state.epoch, sum(map(len, past)))
+    draws = Draws(plan.seed, state.epoch)
     batches = examples.batches([batch for step in ahead for batch in step], device, plan.workers, draws)
     rate = rate_of(optimizer)
     for step in ahead:

@@ -59,6 +59,14 @@ def test_upsampling_brings_cells_closer(write_spec):
     assert field_of(path, "upsample1")[1] == 2
 
 
+def test_enlargements_that_repeat_ever_later_are_still_found_at_once(write_spec):
+    """Nearest cells of cells: each sees one pixel, however far apart, and where padding is none of the image."""
+    steps = "".join(f"- pad: 1\n- upsample: {{size: {n}}}\n" for n in (17, 37, 79, 163))
+    graph = archspec.load(write_spec(f"{steps}- conv: {{out: 2, kernel: 2}}", input="[3, 7, 7]"))
+    (axes,) = (fields(graph)[tap.node] for tap in graph.outputs.values())
+    assert (axes[0].size, axes[0].varies) == (2, True)
+
+
 def test_only_the_size_of_an_upsampling_target_is_read(write_spec):
     layers = """
     - conv: {out: 4, kernel: 9, padding: same}

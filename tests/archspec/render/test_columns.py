@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
 import archspec
+from archspec.cli import main
 from archspec.render.columns import KNOWN
 from archspec.render.table import render
 from archspec.render.units import cells_wide
@@ -47,3 +51,47 @@ def test_an_unknown_column_is_told_the_nearest():
         render(archspec.summarize(archspec.load("lenet5")), columns=["parms"])
     (one,) = raised.value.diagnostics
     assert (one.code, one.hint) == ("E579", "did you mean 'params'?")
+
+
+LENET = {  # conv1 reads data alone: forward and the gradient of its weights; the others a third time as much
+    "conv1": {"gradient_bytes": 4 * (6 * 25 + 6), "train_flops": 2 * 2 * 6 * 28 * 28 * 25, "receptive_field": "5x5"},
+    "conv2": {"gradient_bytes": 4 * 2416, "train_flops": 3 * 2 * 16 * 10 * 10 * 150, "receptive_field": "14x14"},
+    "linear2": {"gradient_bytes": 4 * (120 * 84 + 84), "train_flops": 3 * 2 * 120 * 84, "receptive_field": ""},
+}
+
+
+def test_csv_has_the_columns_asked_for_in_exact_figures(capsys):
+    assert main(["summarize", "lenet5", "--format", "csv", "--columns", "gradients,train_flops,field,saved"]) == 0
+    text = capsys.readouterr().out
+    assert text.splitlines()[0] == "name,gradient_bytes,train_flops,receptive_field,saved_bytes"
+    rows = {row["name"]: row for row in csv.DictReader(io.StringIO(text))}
+    for name, figures in LENET.items():
+        assert {key: rows[name][key] for key in figures} == {key: str(value) for key, value in figures.items()}
+    assert rows["conv1"]["saved_bytes"] == str(4 * 6 * 28 * 28)
+
+
+def test_markdown_and_latex_have_the_columns_asked_for():
+    summary = archspec.summarize(archspec.load("resnet18"))
+    wanted = ["params", "gradients", "field"]
+    found = render(summary, "markdown", depth=1, columns=wanted).splitlines()
+    assert found[0] == "| layer | params | gradients | field |"
+    assert "| stage.3 | 8,393,728 | 32.0 MiB | 435 |" in found  # torchvision's layer4
+    assert found[-1] == "| **total** | 11,689,512 | 44.59 MiB |  |"
+    text = render(summary, "latex", depth=1, columns=wanted)
+    assert "\\begin{tabular}{lrrr}" in text and "stage.3 & 8,393,728 & 32.0 MiB & 435 \\\\" in text
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 9])
+@pytest.mark.parametrize(("column", "total"), [("params", 11_689_512), ("buffers", 9_620)])
+def test_blocks_of_any_depth_add_up(depth, column, total):
+    """torchvision's resnet18; of its buffers the means and variances, and a counter a norm."""
+    text = render(archspec.summarize(archspec.load("resnet18")), "markdown", depth=depth, columns=[column])
+    *lines, last = (line.split(" | ")[-1].strip(" |").replace(",", "") for line in text.splitlines()[3:])
+    assert sum(int(cell) for cell in lines if cell.isdigit()) == int(last) == total
+
+
+@pytest.mark.parametrize("format", ["csv", "markdown", "latex"])
+def test_an_unknown_column_is_told_in_every_format(format):
+    with pytest.raises(archspec.SpecError) as raised:
+        render(archspec.summarize(archspec.load("lenet5")), format, columns=["parms"])
+    assert [one.code for one in raised.value.diagnostics] == ["E579"]

@@ -111,7 +111,7 @@ def test_a_drawing_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: p
 
 
 def test_it_is_written_in_one_place_alone(root: Path) -> None:
-    """No other module renames files or makes temporary ones of its own."""
+    """No other module renames files or makes temporary ones of its own; checkpoints are whole folders."""
     found = set()
     for folder in ("archspec", "backends"):
         for path in (root / folder).rglob("*.py"):
@@ -121,4 +121,4 @@ def test_it_is_written_in_one_place_alone(root: Path) -> None:
                         found.add(path.relative_to(root).as_posix())
                     case ast.Import([ast.alias("tempfile"), *_]) | ast.ImportFrom("tempfile"):
                         found.add(path.relative_to(root).as_posix())
-    assert found == {"archspec/files.py"}
+    assert found == {"archspec/files.py", "backends/archspec_torch/runtime/checkpoints.py"}

@@ -50,6 +50,7 @@ def test_every_default_is_written_into_the_resolved_run(write: Write) -> None:
         "train": {
             "epochs": 20,
             "batch": 64,
+            "accumulate": 1,
             "loss": {"kind": "cross_entropy", "label_smoothing": 0.0},
             "optimizer": {
                 "kind": "adam",
@@ -67,6 +68,8 @@ def test_every_default_is_written_into_the_resolved_run(write: Write) -> None:
             "freeze": [],
             "unfreeze": {},
             "rates": {},
+            "checkpoint": {"every": 60.0, "keep": 2},
+            "tensorboard": False,
             "seed": 0,
             "device": "auto",
             "workers": 0,

@@ -33,7 +33,8 @@ SAVED = ("last.safetensors", "best.safetensors", "test.json")
 def run(tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "small.yaml").write_text(SPEC)
     plan = {"epochs": 3, "batch": 64, "ema": 0.9, "clip": 1.0, "device": "cpu", "checkpoint": {"steps": 5}}
-    return {"name": "small", "model": str(tmp_path / "small.yaml"), "train": plan}
+    augment = [{"random_crop": {"padding": 1}}, {"mixup": {"alpha": 0.2}}]
+    return {"name": "small", "model": str(tmp_path / "small.yaml"), "augment": augment, "train": plan}
 
 
 def kept(directory: Path) -> dict[str, Any]:

@@ -17,16 +17,14 @@ class Draws:
     seed: int
     epoch: int
     """Counted from 0."""
-    first: int = 0
-    """Number of the first batch that is asked for: in a run that goes on, those before it are not."""
 
     def example(self, position: int) -> int:
         """Seed (63 bits) of the example at that position of its split."""
         return self._of("example", position)
 
-    def batch(self, number: int) -> int:
-        """Seed (63 bits) of the batch of that number, counted from 0 at the first that is asked for."""
-        return self._of("batch", self.first + number)
+    def batch(self, position: int) -> int:
+        """Seed (63 bits) of the batch whose first example is at that position: the same wherever a run goes on."""
+        return self._of("batch", position)
 
     def _of(self, what: str, number: int) -> int:
         text = f"{self.seed} {self.epoch} {what} {number}".encode()

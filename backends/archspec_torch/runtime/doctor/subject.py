@@ -85,7 +85,7 @@ class Subject:
         while len(found) < count:
             order = torch.randperm(len(self.job.train.labels), generator=generator)
             groups = grouped(order, size)[: count - len(found)]
-            found += self.job.train.batches(groups, self.job.device, 0, Draws(self.plan.seed, epoch, 0))
+            found += self.job.train.batches(groups, self.job.device, 0, Draws(self.plan.seed, epoch))
             epoch += 1
         return found
 

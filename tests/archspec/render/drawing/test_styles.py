@@ -36,6 +36,15 @@ def arcs(scene, dash):
     ]
 
 
+def test_a_u_of_open_sizes_is_that_of_its_example(tmp_path):
+    path = archspec.draw(archspec.load("unet@same", input="1xHxW"), tmp_path / "u.svg", style="unet")
+    text = path.read_text(encoding="utf-8")
+    found = re.search(r"height and width, at H = W = (\d+)", text.replace("\xa0", " "))
+    assert found, "the legend says of which sizes"
+    size = int(found[1])
+    assert all(f">{size // 2**n}²<" in text for n in range(5)), "halved four times"
+
+
 def test_unet_is_figure_1_of_its_paper():
     bars = encoder_decoder(archspec.load("unet"))
     assert [(bar.tensor.channels, bar.tensor.spatial[0], bar.level) for bar in bars] == [

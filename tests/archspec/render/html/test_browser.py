@@ -197,6 +197,32 @@ def test_plots_have_names_and_tables_behind_them(opened: Browser) -> None:
     assert opened.js("document.querySelectorAll('#memory details tbody tr').length") == moments
 
 
+def test_the_roofline_is_read_by_keys_and_by_its_table(browser: Browser, pages: Path) -> None:
+    path = pages / "roofline.html"
+    path.write_text(page(archspec.load("resnet18"), device="a100"), encoding="utf-8")
+    browser.size(1280, 900)
+    browser.open(path.as_uri())
+    assert browser.js("document.querySelector('#roofline-section').hidden") is False
+    dots = "[...document.querySelectorAll('#roofline .dot')].map((dot) => dot.getAttribute('class').split(' ')[1])"
+    shapes = browser.js(f"new Set({dots}).size")
+    drawn = "[...document.querySelectorAll('#roofline .dot')].map((d) => d.getAttribute('d').replace(/[-\\d. ]/g, ''))"
+    assert shapes > 1 and browser.js(f"new Set({drawn}).size") == shapes, "what bounds is told by shape as well"
+    # the A100's 19.5 TFLOP/s over its 2,039 GB/s, from its data sheet
+    assert "ridge: 9.56 FLOP/B" in browser.js("document.querySelector('#roofline svg').textContent")
+    browser.js("document.querySelector('#roofline .holder').focus()")
+    browser.press("End")
+    told = browser.js("document.querySelector('#roofline [role=status]').textContent")
+    assert "intensity" in told and "bound by compute" in told
+    browser.press("Enter")
+    chosen = browser.js("document.querySelector('#table tr.selected th').textContent")
+    assert told.startswith(chosen)
+    browser.click("#roofline summary")
+    browser.wait("document.querySelector('#roofline details table')")
+    rows = browser.js("document.querySelectorAll('#roofline details tbody tr').length")
+    assert rows == browser.js("JSON.parse(document.querySelector('#data').textContent).roofline.layers.length")
+    assert browser.complaints == []
+
+
 def test_every_control_has_a_name(opened: Browser) -> None:
     opened.send("Accessibility.enable")
     tree = opened.send("Accessibility.getFullAXTree")["nodes"]

@@ -1,0 +1,140 @@
+"""A contact sheet: what a network is shown of its data, augmented as in training, with the classes' names."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from archspec.errors import did_you_mean, fail
+from archspec.files import write_bytes
+from archspec.run import RunFile, load_run
+from archspec_torch.runtime.augment import augmented
+from archspec_torch.runtime.data import Draws, Source, open_source
+from archspec_torch.runtime.images import Frame, background_color, frame_of
+from archspec_torch.runtime.network import image_input, load_network, placed_at
+
+LARGE, GAP, LINE, SIZE = 128, 12, 18, 13
+"""Pixels: an image's longer side where it is smaller, between two, a line of text, its letters."""
+JOINED = " + "
+"""Between the classes of an image; on the sheet each has a line of its own."""
+INK, FAINT, PAPER = (30, 30, 30), (110, 110, 110), (255, 255, 255)
+
+
+def show_data(
+    run: str | Path | Mapping[str, Any],
+    out: str | Path,
+    split: str = "train",
+    n: int = 36,
+    epoch: int = 1,
+    overrides: Sequence[str] = (),
+) -> str:
+    """Writes `n` examples of a split, drawn with the run's seed, as a picture. What is returned says so.
+
+    Those of `train` are augmented as in that epoch (counted from 1), as one batch. Raises SpecError of the run and its
+    data, E627 for a split it does not have, E505 where the picture cannot be written.
+    """
+    loaded = load_run(run, overrides)
+    frame, source = opened(loaded)
+    if split not in source.sizes:
+        hint = did_you_mean(split, list(source.sizes), "splits")
+        raise fail("E627", f"the data has no split '{split}'", loaded.span("data"), hint)
+    plan, section = loaded.run.train, loaded.run.augment if split == "train" else []
+    examples = source.load(split, frame, lambda _: None)
+    found = augmented(examples, section, frame, len(source.classes), loaded.span("augment"))
+    group = torch.randperm(len(examples.labels), generator=torch.Generator().manual_seed(plan.seed))[:n]
+    draws = Draws(plan.seed, epoch - 1) if section else None
+    ((images, labels),) = found.batches([group], torch.device("cpu"), 0, draws)
+    names = [caption(label, source.classes) for label in labels]
+    how = ", ".join(entry.kind for entry in section)
+    title = f"{source.name}: {len(group)} of {len(examples.labels):,} in {split}"
+    title += f", epoch {epoch}: {how}" if how else ""
+    buffer, path = io.BytesIO(), Path(out)
+    sheet(images.round().clamp(0, 255).to(torch.uint8), names, title).save(buffer, _format(path))
+    write_bytes(path, buffer.getvalue())
+    return f"{len(group)} images of {split} in {path}"
+
+
+def opened(run: RunFile) -> tuple[Frame, Source]:
+    """The images that a run's network takes, and its data. Raises SpecError of the spec, E611, E62x, E63x."""
+    data = run.run.data
+    graph = load_network(run)
+    with placed_at(run.span("model", "spec")):
+        frame = frame_of(image_input(graph), data.fit, graph.name, background_color(data.background))
+        return frame, open_source(data, lambda *keys: run.span("data", *keys))
+
+
+def caption(label: Tensor, classes: Sequence[str]) -> str:
+    """The class of a label (), or those of its shares (classes,), the largest first: `cat 70 % + dog 30 %`."""
+    if label.ndim == 0:
+        return classes[int(label)]
+    shares = sorted(((float(share), i) for i, share in enumerate(label) if share > 0.005), reverse=True)
+    if all(share == 1 for share, _ in shares):
+        return JOINED.join(classes[i] for _, i in shares) or "no class"
+    return JOINED.join(f"{classes[i]} {100 * share:.0f} %" for share, i in shares)
+
+
+def sheet(images: Tensor, names: Sequence[str], title: str) -> Image.Image:
+    """Images uint8 (n, c, h, w) in rows, each over its classes; small ones enlarged by a whole number, pixels kept."""
+    n, _, height, width = images.shape
+    below = LINE * max(1 + name.count(JOINED) for name in names)
+    factor = max(1, LARGE // max(height, width))
+    wide, high = factor * width, factor * height
+    font = _font()
+    cell = max(wide, 72)
+    columns = min(n, max(1, math.ceil(math.sqrt(n * (high + below + GAP) / (cell + GAP)))))
+    rows = math.ceil(n / columns)
+    lines = _wrapped(title, font, columns * (cell + GAP) - GAP)
+    top = GAP + LINE * len(lines) + GAP
+    page = Image.new("RGB", (GAP + columns * (cell + GAP), top + rows * (high + below + GAP)), PAPER)
+    draw = ImageDraw.Draw(page)
+    for i, line in enumerate(lines):
+        draw.text((GAP, GAP + i * LINE), line, INK, font)
+    for i, (image, name) in enumerate(zip(images, names, strict=True)):
+        left, upper = GAP + i % columns * (cell + GAP), top + i // columns * (high + below + GAP)
+        array = image.permute(1, 2, 0).expand(-1, -1, 3).contiguous().numpy()
+        picture = Image.fromarray(array).resize((wide, high), Image.Resampling.NEAREST)
+        page.paste(picture, (left + (cell - wide) // 2, upper))
+        for k, part in enumerate(name.split(JOINED)):
+            draw.text((left, upper + high + 2 + k * LINE), _shortened(part, font, cell), FAINT, font)
+    return page
+
+
+def _font() -> ImageFont.FreeTypeFont:
+    from matplotlib import get_data_path  # its own font has letters of most alphabets
+
+    return ImageFont.truetype(str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), SIZE)
+
+
+def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return [_shortened(line, font, width) for line in lines]
+
+
+def _format(path: Path) -> str:
+    known = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+    if path.suffix.lower() not in known:
+        raise fail(
+            "E505", f"cannot write '{path}': a contact sheet is a picture", hint=f"names end in {', '.join(known)}"
+        )
+    return known[path.suffix.lower()]

@@ -1,0 +1,65 @@
+"""The contact sheet shows the pixels that the network is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy
+import pytest
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from archspec.cli import main
+from archspec_torch.runtime.sheet import GAP, LARGE, caption, sheet
+
+RUN = {"model": {"spec": "mlp"}, "data": "digits"}
+
+
+def test_images_are_enlarged_by_a_whole_number_and_stand_in_rows() -> None:
+    images = torch.randint(0, 256, (3, 3, 16, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    page = numpy.asarray(sheet(images, ["a", "b", "c"], "three"))
+    factor = LARGE // 16
+    expected = images[0].permute(1, 2, 0).numpy().repeat(factor, 0).repeat(factor, 1)
+    found = [
+        (y, x)
+        for y in range(page.shape[0] - LARGE + 1)
+        for x in range(GAP, GAP + 20)
+        if numpy.array_equal(page[y : y + LARGE, x : x + 8 * factor], expected)
+    ]
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        (torch.tensor(1), "dog"),
+        (torch.tensor([0.25, 0.75, 0.0]), "dog 75 % + cat 25 %"),
+        (torch.tensor([1.0, 0.0, 1.0]), "hen + cat"),
+        (torch.zeros(3), "no class"),
+    ],
+)
+def test_captions(label: torch.Tensor, expected: str) -> None:
+    assert caption(label, ["cat", "dog", "hen"]) == expected
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("run.yaml").write_text("model: {spec: mlp, input: [1, 8, 8]}\ndata: digits\naugment: [{rotate: 30}]\n")
+    shows = ["data", "show", "run.yaml", "--n", "4"]
+    assert main([*shows, "-o", "a.png"]) == main([*shows, "-o", "b.png", "--epoch", "2"]) == 0
+    assert main([*shows, "-o", "c.png"]) == main([*shows, "-o", "d.png", "--split", "val"]) == 0
+    assert Path("a.png").read_bytes() == Path("c.png").read_bytes() != Path("b.png").read_bytes()
+    known = {numpy.rint(digit * 255 / 16).astype(numpy.uint8).tobytes() for digit in load_digits().images}
+    with Image.open("d.png") as picture:  # validation is never augmented
+        page = numpy.asarray(picture.convert("L"))
+    tiles = {
+        page[y : y + LARGE : LARGE // 8, x : x + LARGE : LARGE // 8].tobytes()
+        for y in range(page.shape[0] - LARGE + 1)
+        for x in range(GAP, page.shape[1] - LARGE + 1, LARGE + GAP)
+    }
+    assert len(tiles & known) >= 4
+    capsys.readouterr()
+    assert main([*shows, "-o", "e.png", "--split", "tset"]) == main([*shows, "-o", "e.txt"]) == 1
+    told = capsys.readouterr().err
+    assert "error E627: the data has no split 'tset'" in told and "error E505: cannot write 'e.txt'" in told

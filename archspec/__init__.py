@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from archspec.authoring.written_out import expand as expand
     from archspec.backend import compile as compile
     from archspec.backend import diagnose as diagnose
+    from archspec.backend import doctor as doctor
     from archspec.backend import evaluate as evaluate
     from archspec.backend import import_weights as import_weights
     from archspec.backend import predict as predict
@@ -68,6 +69,7 @@ _HOME = {
     "report": "archspec.render.html",
     "compile": "archspec.backend",
     "train": "archspec.backend",
+    "doctor": "archspec.backend",
     "evaluate": "archspec.backend",
     "diagnose": "archspec.backend",
     "compare": "archspec.comparing",

@@ -47,6 +47,11 @@ def train(run: Any, out: Any = None, overrides: Sequence[str] = (), **options: A
     return backend("torch").train(run, out=out, overrides=overrides, **options)
 
 
+def doctor(run: Any, overrides: Sequence[str] = (), **options: Any) -> Any:
+    """Examine what a run file says before it is trained; nothing is changed. See `archspec doctor`."""
+    return backend("torch").doctor(run, overrides, **options)
+
+
 def evaluate(runs: Any, **options: Any) -> Any:
     """Measure a run, or several together, on one of its data splits. See `archspec evaluate`."""
     return backend("torch").evaluate(runs, **options)

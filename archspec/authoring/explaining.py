@@ -43,11 +43,13 @@ GROUPS = {
     "E66": "what a run asks of its network",
     "E67": "evaluation",
     "E68": "comparing runs",
+    "E69": "examining and watching runs",
     "E7": "weights",
     "W3": "what is legal and probably not meant",
     "W55": "plugins",
     "W6": "data",
     "W63": "training and evaluation",
+    "W64": "trouble while training",
 }
 """What codes are about, by how they begin."""
 

@@ -46,6 +46,7 @@ COMMANDS = {
     "serve": "the same page, live: it follows the file, errors included",
     "schema": "the JSON Schema by which editors complete, explain and check specs",
     "bench": "measure this machine, and time networks on it",
+    "doctor": "examine a run before it is trained: data, network, loss, gradients, learning rate",
     "data": "look at the data of a run file: a contact sheet, what is in it",
     "train": "train as a run file says, into a run directory",
     "evaluate": "measure a trained network on images it was not trained on",

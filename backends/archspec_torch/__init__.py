@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from archspec.ops.base import Operator, Types
     from archspec_torch.compiler import Network
     from archspec_torch.runtime import Diagnosis, Evaluation, Prediction, RunResult
+    from archspec_torch.runtime.doctor import Examination
     from archspec_torch.runtime.inventory import Inventory
     from archspec_torch.weights import Report
 
@@ -32,6 +33,7 @@ __all__ = [
     "compile",
     "diagnose",
     "disagreements",
+    "doctor",
     "evaluate",
     "import_weights",
     "latencies",
@@ -57,6 +59,13 @@ def train(
     from archspec_torch import runtime
 
     return runtime.train(run, out, overrides, **options)
+
+
+def doctor(run: str | Path | Mapping[str, Any], overrides: Sequence[str] = (), **options: Any) -> Examination:
+    """Examine a run before it is trained: see `archspec_torch.runtime.doctor`."""
+    from archspec_torch.runtime import doctor as examining
+
+    return examining.doctor(run, overrides, **options)
 
 
 def evaluate(runs: str | Path | Sequence[str | Path], **options: Any) -> Evaluation:

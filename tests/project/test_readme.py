@@ -14,7 +14,7 @@ import pytest
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 FENCE = re.compile(r"(?:^<!-- file: (?P<file>\S+) -->\n)?^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.S | re.M)
-SLOW = {"train", "evaluate"}
+SLOW = {"doctor", "train", "evaluate"}
 STAND_INS = {"my.yaml": "lenet5", "other.yaml": "mlp"}  # files that the list of commands takes from the reader
 
 
@@ -124,6 +124,6 @@ def test_every_command_is_shown() -> None:
     shown = {c.split()[1] for c in commands()} | {c.split()[1] for c, _ in console()}
     known = (
         "check explain list summarize draw data train evaluate predict weights plugin new schema format expand "
-        "bench diff where report serve compare"
+        "bench diff where report serve compare doctor"
     )
     assert shown == set(known.split())

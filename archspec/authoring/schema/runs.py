@@ -80,6 +80,7 @@ KEYS: dict[str, str] = {
     "patience": "Epochs without anything better, after which training ends.",
     "on": "The figure that decides.",
     "checkpoint": "When all that going on needs is saved.",
+    "watch": "What is done where training goes wrong: said, or the run is ended, or nothing.",
     "keep": "How many checkpoints are kept.",
     "tensorboard": "Whether event files are written too.",
     "l1": "Times the sum of the absolute weights: added to the loss.",

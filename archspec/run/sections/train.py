@@ -67,6 +67,9 @@ class Train(Section):
     `*.norm`. Layers in `freeze` keep their weights, and batch norms among them their running statistics;
     `unfreeze` says from which epoch on (counted from 1) some of them learn: {5: [stage.3]}. `rates` multiplies
     the learning rate of layers; where several patterns match one, the last counts.
+
+    `watch`: what is done where the loss rises threefold, hardly moves or swings, or where ReLUs are dead: `warn` says
+    so, `stop` ends the run, its last good weights kept. Neither costs a step any time to speak of.
     """
 
     epochs: Count = 20
@@ -87,6 +90,7 @@ class Train(Section):
     early_stop: EarlyStop | None = None
     checkpoint: Saving = Saving()
     seed: Seed = 0
+    watch: Literal["warn", "stop", "off"] = "warn"
     device: str = "auto"
     workers: Annotated[int, Field(ge=0, le=128)] = 0
     tensorboard: bool = False

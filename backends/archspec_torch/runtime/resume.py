@@ -20,7 +20,7 @@ from archspec_torch.runtime.data import Examples
 from archspec_torch.runtime.preprocess import Preprocessing
 
 FREE = ("name", "model", "train.epochs", "train.early_stop", "train.device", "train.workers")
-FREE_TOO = ("train.checkpoint", "train.tensorboard", "data.in_memory", "data.strict")
+FREE_TOO = ("train.checkpoint", "train.tensorboard", "train.watch", "data.in_memory", "data.strict")
 """Keys that may change from one part of a run to the next. The network is compared as it is, not as it is named; of
 data, what they hold, not where they lie."""
 

@@ -44,6 +44,7 @@ from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
 from archspec_torch.runtime.tasks import Tags, Task, task_of
 from archspec_torch.runtime.tasks.classify import class_count
 from archspec_torch.runtime.transfer import transfer
+from archspec_torch.runtime.trouble import Trouble
 from archspec_torch.runtime.watch import check_finite
 from archspec_torch.runtime.weights import load_weights
 
@@ -275,6 +276,7 @@ def fit(
             state.seconds = time.perf_counter() - begun
             saver.save(state)
 
+    watch = Trouble(plan, job.task.at_start(), job.device, job.run.span("train", "watch"), progress.say)
     if saver.newest is None:
         saver.save(state)
     if ended := end_of(state, plan):
@@ -282,10 +284,10 @@ def fit(
     try:
         while not end_of(state, plan):
             begun = time.perf_counter() - state.seconds
-            trained = train_epoch(state, job.task, job.train, job.normalize, plan, stop, job.device, stepped)
-            held = measure(
-                state.answering, job.task, job.val, job.normalize, plan.batch, plan.workers, job.device, stop
-            )
+            trained = train_epoch(state, job.task, job.train, job.normalize, plan, stop, job.device, stepped, watch)
+            how = (plan.batch, plan.workers, job.device, stop)
+            with watch.looking(state.answering) as dead:
+                held = measure(state.answering, job.task, job.val, job.normalize, *how)
             rate = rate_of(state.optimizer)
             check_finite(held.loss, "validation loss", state.epoch, state.step, rate)
             record = {
@@ -311,6 +313,7 @@ def fit(
                 drawn = time.monotonic()
             if on_epoch is not None:
                 on_epoch(record)
+            watch.epoch(state, dead())
             if state.epoch < plan.epochs and (why := end_of(state, plan)):
                 progress.say(f"stopped early: {why}")
     except Stopped:

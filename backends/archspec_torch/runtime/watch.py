@@ -30,7 +30,7 @@ class Watch:
     def before(self, state: State, loss: Tensor, rate: float) -> None:
         """A batch's loss (), before its gradients. Raises SpecError E650."""
         if self.device.type == "cpu":
-            check_finite(loss.item(), "training loss", state.epoch, state.step, rate)
+            self.arrived(state, loss.item(), state.epoch, state.step, rate)
         elif self.device.type == "cuda":
             host = torch.empty((), dtype=loss.dtype, pin_memory=True)
             host.copy_(loss.detach(), non_blocking=True)
@@ -39,7 +39,11 @@ class Watch:
             self.underway.append((event, host, state.epoch, state.step, rate))
             while self.underway and self.underway[0][0].query():
                 _, arrived, epoch, step, its_rate = self.underway.popleft()
-                check_finite(float(arrived), "training loss", epoch, step, its_rate)
+                self.arrived(state, float(arrived), epoch, step, its_rate)
+
+    def arrived(self, state: State, loss: float, epoch: int, step: int, rate: float) -> None:
+        """A batch's loss is on the host; epoch and step are those it belongs to, counted from 0."""
+        check_finite(loss, "training loss", epoch, step, rate)
 
     def after(self, state: State) -> None:
         """A step is done; the gradients are still there. Must not read a value of the device at once."""

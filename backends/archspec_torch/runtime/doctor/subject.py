@@ -1,0 +1,115 @@
+"""What the checks look at: a run's network before training, and some of its data."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from archspec.run.sections import Train
+from archspec_torch.compiler import compile
+from archspec_torch.runtime.data import Draws, Examples, grouped
+from archspec_torch.runtime.layers import learned
+from archspec_torch.runtime.loop import clip_gradients
+from archspec_torch.runtime.optimize import penalty, thaw
+from archspec_torch.runtime.train import Job
+from archspec_torch.runtime.transfer import transfer
+
+SAMPLE = 512
+"""Images of a split that a check looks at, where it does not say otherwise."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A run that is examined. Checks work on copies of its network, so that none sees what another did."""
+
+    job: Job
+    network: nn.Module
+    """With the run's first weights, on its device; never trained."""
+
+    @property
+    def plan(self) -> Train:
+        return self.job.run.run.train
+
+    @property
+    def transferred(self) -> bool:
+        """Whether training begins with trained weights."""
+        return self.job.run.run.model.weights is not None
+
+    @cached_property
+    def train(self) -> tuple[Tensor, Tensor]:
+        """Images uint8 (n, c, h, w), not augmented, and labels of a sample of the training split."""
+        return sample(self.job.train, self.job.device, self.plan.seed)
+
+    @cached_property
+    def val(self) -> tuple[Tensor, Tensor]:
+        """The same of the validation split."""
+        return sample(self.job.val, self.job.device, self.plan.seed)
+
+    def changed(self, **train: object) -> Subject:
+        """The same with other values in the run's `train`."""
+        file = self.job.run
+        run = file.run.model_copy(update={"train": self.plan.model_copy(update=train)})
+        return Subject(replace(self.job, run=replace(file, run=run)), self.network)
+
+    def fresh(self) -> nn.Module:
+        """A copy of the network in training mode, frozen as in the first epoch."""
+        model = copy.deepcopy(self.network)
+        thaw(model, self.plan, 0)
+        return model
+
+    def scores(self, model: nn.Module, images: Tensor) -> Tensor:
+        """The main output for uint8 images."""
+        found: Tensor = self.job.task.scores(model(self.job.normalize(images)))
+        return found
+
+    def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> Tensor:
+        """One step as training takes it, the penalties and clipping of the run included: the loss ()."""
+        optimizer.zero_grad(set_to_none=True)
+        loss: Tensor = self.job.task.loss(model(self.job.normalize(images)), labels)
+        loss.backward()
+        if (extra := penalty(model, self.plan)) is not None:
+            extra.backward()
+        clip_gradients(model, self.plan)
+        optimizer.step()
+        return loss.detach()
+
+    def batches(self, count: int) -> list[tuple[Tensor, Tensor]]:
+        """The first batches of training, augmented as it has them."""
+        size, epoch = self.plan.batch, 0
+        found: list[tuple[Tensor, Tensor]] = []
+        generator = torch.Generator().manual_seed(self.plan.seed)
+        while len(found) < count:
+            order = torch.randperm(len(self.job.train.labels), generator=generator)
+            groups = grouped(order, size)[: count - len(found)]
+            found += self.job.train.batches(groups, self.job.device, 0, Draws(self.plan.seed, epoch))
+            epoch += 1
+        return found
+
+
+def subject_of(job: Job) -> Subject:
+    """The run's network as its first step would find it."""
+    network = compile(job.graph)
+    transfer(network, job.run)
+    return Subject(job, network.to(job.device))
+
+
+def sample(examples: Examples, device: torch.device, seed: int, most: int = SAMPLE) -> tuple[Tensor, Tensor]:
+    """Images and labels of up to `most` examples, drawn with a seed, as they are without augmentation."""
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(examples.labels), generator=generator)[:most].sort().values
+    parts = list(examples.batches(list(order.split(256)), device, 0))
+    return torch.cat([images for images, _ in parts]), torch.cat([labels for _, labels in parts])
+
+
+def learning(model: nn.Module) -> list[tuple[str, str, nn.Parameter]]:
+    """Layer, name and parameter of what learns now."""
+    return [found for found in learned(model) if found[2].requires_grad]
+
+
+def listed(names: list[str], most: int = 4) -> str:
+    """Some names, and how many more there are."""
+    return ", ".join(f"'{n}'" for n in names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -43,6 +43,7 @@ GROUPS = {
     "E66": "what a run asks of its network",
     "E67": "evaluation",
     "E68": "comparing runs",
+    "E69": "searching",
     "E7": "weights",
     "W3": "what is legal and probably not meant",
     "W55": "plugins",

@@ -47,6 +47,7 @@ COMMANDS = {
     "schema": "the JSON Schema by which editors complete, explain and check specs",
     "bench": "measure this machine, and time networks on it",
     "train": "train as a run file says, into a run directory",
+    "tune": "search values of a run: many short runs, the bad ones cut",
     "evaluate": "measure a trained network on images it was not trained on",
     "compare": "runs side by side: what differs in their files, and what they reached",
     "predict": "say what images show, by a trained network",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from archspec.ops.base import Operator, Types
     from archspec_torch.compiler import Network
     from archspec_torch.runtime import Diagnosis, Evaluation, Prediction, RunResult
+    from archspec_torch.runtime.tuning import TuneResult
     from archspec_torch.weights import Report
 
 for _package in ("torch", "safetensors"):
@@ -37,6 +38,7 @@ __all__ = [
     "predict",
     "report_run",
     "train",
+    "tune",
 ]
 
 
@@ -54,6 +56,13 @@ def train(
     from archspec_torch import runtime
 
     return runtime.train(run, out, overrides, **options)
+
+
+def tune(run: str | Path | Mapping[str, Any], search: str | Path | Mapping[str, Any], **options: Any) -> TuneResult:
+    """Search values of a run: see `archspec_torch.runtime.tuning`."""
+    from archspec_torch.runtime import tuning
+
+    return tuning.tune(run, search, **options)
 
 
 def evaluate(runs: str | Path | Sequence[str | Path], **options: Any) -> Evaluation:

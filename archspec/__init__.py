@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from archspec.backend import predict as predict
     from archspec.backend import report_run as report_run
     from archspec.backend import train as train
+    from archspec.backend import tune as tune
     from archspec.checking import check as check
     from archspec.comparing import compare as compare
     from archspec.conformance import check_plugin as check_plugin
@@ -70,6 +71,7 @@ _HOME = {
     "compile": "archspec.backend",
     "train": "archspec.backend",
     "doctor": "archspec.backend",
+    "tune": "archspec.backend",
     "evaluate": "archspec.backend",
     "diagnose": "archspec.backend",
     "compare": "archspec.comparing",

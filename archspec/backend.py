@@ -52,6 +52,15 @@ def doctor(run: Any, overrides: Sequence[str] = (), **options: Any) -> Any:
     return backend("torch").doctor(run, overrides, **options)
 
 
+def tune(run: Any, search: Any, out: Any = None, overrides: Sequence[str] = (), **options: Any) -> Any:
+    """Search values of a run; returns the trials, the best among them. See `archspec tune`."""
+    if isinstance(search, str | Path):
+        from archspec.run.search import check_paths, load_search
+
+        check_paths(run, overrides, load_search(search))  # what is wrong with it is told before torch is waited for
+    return backend("torch").tune(run, search, out=out, overrides=overrides, **options)
+
+
 def evaluate(runs: Any, **options: Any) -> Any:
     """Measure a run, or several together, on one of its data splits. See `archspec evaluate`."""
     return backend("torch").evaluate(runs, **options)

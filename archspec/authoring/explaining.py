@@ -43,7 +43,7 @@ GROUPS = {
     "E66": "what a run asks of its network",
     "E67": "evaluation",
     "E68": "comparing runs",
-    "E69": "examining and watching runs",
+    "E69": "examining, watching and searching",
     "E7": "weights",
     "W3": "what is legal and probably not meant",
     "W55": "plugins",

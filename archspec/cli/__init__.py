@@ -49,6 +49,7 @@ COMMANDS = {
     "doctor": "examine a run before it is trained: data, network, loss, gradients, learning rate",
     "data": "look at the data of a run file: a contact sheet, what is in it",
     "train": "train as a run file says, into a run directory",
+    "tune": "search values of a run: many short runs, the bad ones cut",
     "evaluate": "measure a trained network on images it was not trained on",
     "compare": "runs side by side: what differs in their files, and what they reached",
     "predict": "say what images show, by a trained network",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from archspec_torch.runtime import Diagnosis, Evaluation, Prediction, RunResult
     from archspec_torch.runtime.doctor import Examination
     from archspec_torch.runtime.inventory import Inventory
+    from archspec_torch.runtime.tuning import TuneResult
     from archspec_torch.weights import Report
 
 for _package in ("torch", "safetensors"):
@@ -42,6 +43,7 @@ __all__ = [
     "report_run",
     "show_data",
     "train",
+    "tune",
 ]
 
 
@@ -66,6 +68,13 @@ def doctor(run: str | Path | Mapping[str, Any], overrides: Sequence[str] = (), *
     from archspec_torch.runtime import doctor as examining
 
     return examining.doctor(run, overrides, **options)
+
+
+def tune(run: str | Path | Mapping[str, Any], search: str | Path | Mapping[str, Any], **options: Any) -> TuneResult:
+    """Search values of a run: see `archspec_torch.runtime.tuning`."""
+    from archspec_torch.runtime import tuning
+
+    return tuning.tune(run, search, **options)
 
 
 def evaluate(runs: str | Path | Sequence[str | Path], **options: Any) -> Evaluation:

@@ -1,0 +1,324 @@
+"""A search as an Optuna study: trials drawn, run, cut, and told to a storage that several processes may share."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from archspec.errors import Diagnostic, SpecError, fail
+from archspec.run import RunFile
+from archspec.run.search import Range, Search, check_paths, load_search
+from archspec_torch.runtime import rundir
+from archspec_torch.runtime.network import load_network
+from archspec_torch.runtime.train import train
+from archspec_torch.runtime.tuning.locks import abandoned, held
+from archspec_torch.runtime.tuning.plot import write_plot
+from archspec_torch.runtime.tuning.result import Trial, TuneResult, set_line
+
+BEAT = 60
+"""Seconds between two signs of life of a trial; after three without one it counts as killed."""
+
+OWN_FAULT = ("E1", "E2", "E3", "E4", "E612", "E613", "E650", "E651")
+"""Codes by which only the trial's own values are wrong: the search goes on."""
+
+
+def tune(
+    run: str | Path | Mapping[str, Any],
+    search: str | Path | Mapping[str, Any],
+    out: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    trials: int | None = None,
+    epochs: int | None = None,
+    fine: float | None = None,
+    resume: bool = False,
+    storage: str | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> TuneResult:
+    """Trials of a search until `trials` have ended, each a run in `out`/trial-0007; returns all of them.
+
+    `out` is `runs/NAME-tune` without one. `storage` is an Optuna storage's URL, a file in `out` without one: processes
+    with the same storage share the trials. `resume` goes on with those of `out`; what was running there and is not any
+    more counts as failed, and its values run again. `fine` begins a stage whose log ranges reach from the best value
+    so far / `fine` to the best · `fine`.
+
+    Raises SpecError E512 and E60x for a range that the run cannot have, E605 for an `out` that is used, E695 without
+    Optuna, E696 of the search file, E697 for a storage that cannot be used or holds another search, E698 where there is
+    nothing yet to search finely around, and what no trial could help.
+    """
+    asked = load_search(search)
+    asked = replace(asked, trials=trials or asked.trials, epochs=epochs or asked.epochs)
+    read = check_paths(run, overrides, asked)
+    _check_networks(read, asked)
+    optuna = _optuna()
+    directory = Path(out) if out is not None else Path("runs", f"{read[0].name}-tune")
+    if not (resume or storage or fine):
+        rundir.check_unused(directory)
+    if not storage:
+        rundir.make_directory(directory, read[0].name, begun=True)
+    stages = Stages(optuna, storage or f"sqlite:///{directory / 'study.sqlite'}", asked, read[0].name)
+    with stages.telling():
+        study = stages.last(fine)
+        here = stages.search(study)
+        _work(stages, study, here, run, list(overrides), directory, say)
+        found = TuneResult(directory, here, tuple(stages.trials(directory)))
+    found = replace(found, warnings=tuple(_edges(found)))
+    found.write()
+    write_plot(found, directory / "trials.png")
+    return found
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError as error:
+        hint = "pip install 'archspec-nn[tune]'"
+        raise fail("E695", "archspec tune needs the package 'optuna', which is not installed", hint=hint) from error
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna
+
+
+def _check_networks(runs: Sequence[RunFile], search: Search) -> None:
+    """The spec at both ends of each range of the model. Raises SpecError of the spec, placed at the range."""
+    ends = [one for one in search.ranges for _ in one.values]
+    found: dict[tuple[str, str], Diagnostic] = {}
+    for run, one in zip(runs, ends, strict=True):
+        if one.path.startswith("model"):
+            try:
+                load_network(run)
+            except SpecError as error:
+                found |= {(d.code, d.message): replace(d, span=one.span, fixes=()) for d in error.diagnostics}
+    if found:
+        raise SpecError(found.values())
+
+
+class Stages:
+    """The studies of a search in one storage: `NAME coarse`, `NAME fine 1`, …"""
+
+    def __init__(self, optuna: Any, url: str, search: Search, name: str):
+        self.optuna, self.asked, self.name = optuna, search, name
+        with self.telling():
+            self.storage = optuna.storages.RDBStorage(url, heartbeat_interval=BEAT, grace_period=3 * BEAT)
+
+    @contextlib.contextmanager
+    def telling(self) -> Iterator[None]:
+        """What the storage raises is told in a sentence (E697); Optuna's notes on what is new in it are not."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        errors = (SQLAlchemyError, self.optuna.exceptions.StorageInternalError, ImportError)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", self.optuna.exceptions.ExperimentalWarning)
+                yield
+        except errors as error:
+            reason = " ".join(str(error.__cause__ or error).split())[:200]
+            hint = "as in --storage sqlite:////shared/study.sqlite or postgresql://USER@HOST/NAME"
+            raise fail("E697", f"the storage of the trials cannot be used: {reason}", hint=hint) from error
+
+    def names(self) -> list[str]:
+        """Studies of this search that are there, in their order."""
+        there = set(self.optuna.get_all_study_names(self.storage))
+        found = [f"{self.name} coarse"] if f"{self.name} coarse" in there else []
+        while found and (name := f"{self.name} fine {len(found)}") in there:
+            found.append(name)
+        return found
+
+    def last(self, fine: float | None) -> Any:
+        """The newest study, or a new one: the coarse, or with `fine` one around the best so far.
+
+        Raises SpecError E697 where the storage holds another search, E698 without a best.
+        """
+        names = self.names()
+        if not names and fine:
+            raise fail("E698", "there is no search yet to search finely around", hint="run it without --fine first")
+        if not names:
+            return self._study(f"{self.name} coarse", self.asked.ranges, None)
+        newest = self._open(names[-1])
+        self._check_same(self._open(names[0]))
+        if not fine or (newest.user_attrs.get("fine") == fine and self._unfinished(newest)):
+            return newest
+        ranked = TuneResult(Path(), self.asked, tuple(self.trials(Path())))
+        if ranked.best is None:
+            raise fail("E698", "no trial of the search has finished yet", hint="go on with it: --resume")
+        best = ranked.best.settings
+        ranges = tuple(one.narrowed(best[one.path], fine) for one in self.search(newest).ranges)
+        return self._study(f"{self.name} fine {len(names)}", ranges, fine)
+
+    def _study(self, name: str, ranges: Sequence[Range], fine: float | None) -> Any:
+        study = self.optuna.create_study(
+            storage=self.storage, study_name=name, direction=self.asked.direction, load_if_exists=True
+        )
+        if "ranges" not in study.user_attrs:
+            study.set_user_attr("fine", fine)
+            study.set_user_attr("on", self.asked.on)
+            study.set_user_attr("ranges", [[one.path, one.kind, list(one.values)] for one in ranges])
+        return self._open(name)
+
+    def _open(self, name: str) -> Any:
+        pruners = self.optuna.pruners
+        pruner = {
+            "median": lambda: pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=0),
+            "hyperband": lambda: pruners.HyperbandPruner(min_resource=1, max_resource=self.asked.epochs),
+            "none": pruners.NopPruner,
+        }[self.asked.prune]()
+        return self.optuna.load_study(study_name=name, storage=self.storage, pruner=pruner)
+
+    def _check_same(self, coarse: Any) -> None:
+        asked = [[one.path, one.kind, list(one.values)] for one in self.asked.ranges]
+        if coarse.user_attrs.get("ranges") != asked or coarse.user_attrs.get("on") != self.asked.on:
+            was = json.dumps(coarse.user_attrs.get("ranges"))
+            hint = "search other ranges in another --out (or --storage)"
+            raise fail("E697", f"the storage holds a search of other ranges: {was}", self.asked.ranges[0].span, hint)
+
+    def _unfinished(self, study: Any) -> bool:
+        return len(_live(study.get_trials(deepcopy=False))) < self.asked.trials or any(
+            not trial.state.is_finished() for trial in study.get_trials(deepcopy=False)
+        )
+
+    def search(self, study: Any) -> Search:
+        """The search with the ranges of a study."""
+        spans = {one.path: one.span for one in self.asked.ranges}
+        written = study.user_attrs["ranges"]
+        ranges = tuple(Range(path, kind, tuple(values), spans[path]) for path, kind, values in written)
+        return replace(self.asked, ranges=ranges)
+
+    def trials(self, directory: Path) -> list[Trial]:
+        """All trials, stage after stage."""
+        states = {"COMPLETE": "finished", "FAIL": "failed"}
+        return [
+            Trial(
+                number=t.number,
+                stage=name.removeprefix(f"{self.name} "),
+                state=states.get(t.state.name, t.state.name.lower()),
+                value=_best_of(t, self.asked),
+                epochs=len(t.intermediate_values),
+                settings=t.user_attrs.get("settings", {}),
+                dir=str(trial_dir(directory, name.removeprefix(f"{self.name} "), t.number)),
+                reason=t.user_attrs.get("reason"),
+            )
+            for name in self.names()
+            for t in self._open(name).get_trials(deepcopy=False)
+            if t.state.name != "WAITING" and "surplus" not in t.user_attrs
+        ]
+
+
+def trial_dir(directory: Path, stage: str, number: int) -> Path:
+    """DIR/trial-0007; of a fine stage DIR/fine-1/trial-0007."""
+    return (directory if stage == "coarse" else directory / stage.replace(" ", "-")) / f"trial-{number:04}"
+
+
+def _work(
+    stages: Stages,
+    study: Any,
+    search: Search,
+    run: str | Path | Mapping[str, Any],
+    overrides: list[str],
+    directory: Path,
+    say: Callable[[str], None],
+) -> None:
+    """Trial after trial, until as many as were asked for have ended, here or in other processes."""
+    optuna = stages.optuna
+    stage = study.study_name.removeprefix(f"{stages.name} ")
+
+    def one(trial: Any) -> float:
+        # drawn by seed and number, so that processes side by side try different values
+        sampler = {"random": optuna.samplers.RandomSampler, "tpe": optuna.samplers.TPESampler}[search.sampler]
+        trial.study.sampler = sampler(seed=search.seed * 1_000_003 + trial.number)
+        others = _live(study.get_trials(deepcopy=False))
+        if sum(t.number < trial.number for t in others) >= search.trials:
+            trial.set_user_attr("surplus", True)  # another process drew the last one at the same moment
+            trial.set_user_attr("reason", "drawn too many")
+            raise optuna.TrialPruned
+        settings = {r.path: _suggest(trial, r) for r in search.ranges}
+        trial.set_user_attr("settings", settings)
+        target, values = trial_dir(directory, stage, trial.number), []
+
+        def reached(record: Mapping[str, float]) -> None:
+            values.append(record[search.on])
+            trial.report(record[search.on], int(record["epoch"]))
+            if record["epoch"] < search.epochs and search.prune != "none" and trial.should_prune():
+                raise optuna.TrialPruned
+
+        mine = [*overrides, f"train.epochs={search.epochs}", *(r.override(settings[r.path]) for r in search.ranges)]
+        told, end = set_line(search.ranges, settings).replace("--set ", ""), "failed"
+        with held(target):
+            try:
+                train(run, target, mine, quiet=True, on_epoch=reached)
+                end = "finished"
+            except SpecError as error:
+                trial.set_user_attr("reason", f"{error.diagnostics[0].code}: {error.diagnostics[0].message}")
+                raise
+            except optuna.TrialPruned:
+                end = "pruned"
+                raise
+            finally:
+                best = (min if search.direction == "minimize" else max)(values, default=float("nan"))
+                say(f"trial {trial.number} {end}: {search.on} {best:.4f} after {len(values)} epochs; {told}")
+        return best
+
+    again(stages, study, directory, stage)
+    while len(_live(study.get_trials(deepcopy=False))) < search.trials or _waiting(study):
+        try:
+            study.optimize(one, n_trials=1)
+        except SpecError as error:
+            if not error.diagnostics[0].code.startswith(OWN_FAULT):
+                raise
+            # values that cannot be trained have been tried too: they count, and are not drawn again
+        again(stages, study, directory, stage)
+
+
+def again(stages: Stages, study: Any, directory: Path, stage: str) -> None:
+    """Trials whose process is gone are marked failed; the values of all that were stopped wait to be run again."""
+    fail_state = stages.optuna.trial.TrialState.FAIL
+    trials = study.get_trials(deepcopy=False)
+    for trial in trials:
+        if trial.state.name == "RUNNING" and abandoned(trial_dir(directory, stage, trial.number)):
+            with contextlib.suppress(ValueError, stages.optuna.exceptions.UpdateFinishedTrialError):
+                study.tell(trial.number, state=fail_state)
+    done = {t.user_attrs.get("again_of") for t in trials}
+    for trial in study.get_trials(deepcopy=False):
+        stopped = trial.state.name == "FAIL" and "reason" not in trial.user_attrs
+        if stopped and trial.params and trial.number not in done:
+            study.enqueue_trial(trial.params, user_attrs={"again_of": trial.number})
+
+
+def _waiting(study: Any) -> bool:
+    return any(t.state.name == "WAITING" for t in study.get_trials(deepcopy=False))
+
+
+def _live(trials: Sequence[Any]) -> list[Any]:
+    """Trials that count: all but those that were stopped, and those drawn too many."""
+    return [
+        t
+        for t in trials
+        if "surplus" not in t.user_attrs and not (t.state.name == "FAIL" and "reason" not in t.user_attrs)
+    ]
+
+
+def _suggest(trial: Any, one: Range) -> Any:
+    """A value of a range; of decimal numbers four digits, which is what the run is given."""
+    if one.kind == "choice":
+        return one.values[trial.suggest_categorical(one.path, list(range(len(one.values))))]
+    low, high = one.values
+    if one.kind == "int":
+        return trial.suggest_int(one.path, low, high)
+    drawn = trial.suggest_float(one.path, low, high, log=one.kind == "log")
+    return min(max(float(f"{drawn:.4g}"), low), high)
+
+
+def _best_of(trial: Any, search: Search) -> float | None:
+    values = trial.intermediate_values.values()
+    return (min if search.direction == "minimize" else max)(values, default=None)
+
+
+def _edges(found: TuneResult) -> Iterator[Diagnostic]:
+    """A warning (W656) for each number whose best value lies at the edge of its range."""
+    for one in found.search.ranges:
+        if found.best and found.best.stage == "coarse" and one.at_edge(best := found.best.settings[one.path]):
+            message = f"the best {one.path}, {best:g}, lies at the edge of its range {one.values[0]:g} … "
+            hint = "better values may lie beyond: widen the range"
+            yield Diagnostic("W656", f"{message}{one.values[1]:g}", one.span, hint, severity="warning")

@@ -1,0 +1,123 @@
+"""Searches: trials, their table, pruning, kills, stages; on a tiny network over real digits."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archspec.cli import main
+from archspec.errors import SpecError
+
+optuna = pytest.importorskip("optuna")
+
+from archspec_torch.runtime import train  # noqa: E402
+from archspec_torch.runtime.tuning import tune  # noqa: E402
+
+RUN = {"name": "tiny", "model": {"spec": "mlp", "input": [1, 8, 8]}, "train": {"device": "cpu", "epochs": 9}}
+SEARCH: dict[str, Any] = {
+    "search": {"train.optimizer.lr": {"log": [1e-4, 1e-1]}, "model.set.vars.hidden": {"int": [8, 24]}},
+    "trials": 4,
+    "epochs": 1,
+}
+
+
+def states(study: Path) -> list[str]:
+    storage = f"sqlite:///{study}"
+    (name,) = optuna.get_all_study_names(storage)
+    return [t.state.name for t in optuna.load_study(study_name=name, storage=storage).get_trials()]
+
+
+def test_the_best_trial_is_that_of_its_settings(tmp_path: Path) -> None:
+    """The table holds what the runs' own files say; the printed line, trained by hand, gives the same figures."""
+    found = tune(RUN, SEARCH, tmp_path / "out")
+    metrics = [
+        json.loads((tmp_path / "out" / f"trial-{i:04}" / "metrics.jsonl").read_text())["val_accuracy"] for i in range(4)
+    ]
+    with (tmp_path / "out" / "trials.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["val_accuracy"]) for row in rows] == metrics
+    assert [row["state"] for row in rows] == ["finished"] * 4
+    assert all(1e-4 <= float(row["train.optimizer.lr"]) <= 1e-1 for row in rows)
+    assert len({row["train.optimizer.lr"] for row in rows}) == 4
+    assert found.best is not None and found.best.value == max(metrics)
+    assert (tmp_path / "out" / "trials.png").read_bytes().startswith(b"\x89PNG")
+    overrides = [word for word in shlex.split(found.line or "") if word != "--set"]
+    again = train(RUN, tmp_path / "again", [*overrides, "train.epochs=1"], quiet=True)
+    assert again.val_accuracy == max(metrics)
+
+    fine = tune(RUN, SEARCH, tmp_path / "out", trials=1, fine=2)
+    (new,) = [t for t in fine.trials if t.stage == "fine 1"]
+    center = found.best.settings["train.optimizer.lr"]
+    assert center / 2 <= new.settings["train.optimizer.lr"] <= min(0.1, center * 2)
+    assert len(fine.trials) == 5
+
+
+def test_a_killed_search_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(json.dumps({**RUN, "train": {"device": "cpu", "batch": 1}}))
+    (tmp_path / "search.yaml").write_text(json.dumps({**SEARCH, "trials": 2}))
+    command = ["tune", str(tmp_path / "run.yaml"), str(tmp_path / "search.yaml"), "--out", str(tmp_path / "out")]
+    running = subprocess.Popen([sys.executable, "-m", "archspec", *command, "--epochs", "500"], stderr=subprocess.PIPE)
+    until = time.monotonic() + 60
+    while not (tmp_path / "out" / "trial-0000" / "metrics.jsonl").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    os.kill(running.pid, signal.SIGKILL)
+    running.communicate()
+    assert states(tmp_path / "out" / "study.sqlite") == ["RUNNING"]
+
+    with pytest.raises(SpecError, match="E605"):
+        tune(RUN, {**SEARCH, "trials": 2}, tmp_path / "out")
+    found = tune(RUN, {**SEARCH, "trials": 2}, tmp_path / "out", resume=True)
+    assert [t.state for t in found.trials] == ["failed", "finished", "finished"]
+    assert found.trials[1].settings == found.trials[0].settings
+    assert (tmp_path / "out" / "trial-0001" / "best.safetensors").exists()
+
+
+def test_bad_trials_are_cut(tmp_path: Path) -> None:
+    """A rate that does not learn is below the median of those that do: it is cut after its first epoch."""
+    rates = {"train.optimizer.lr": {"choice": [1e-2, 2e-2, 3e-2, 1e-12]}}
+    found = tune(RUN, {"search": rates, "trials": 10, "epochs": 2}, tmp_path / "out")
+    pruned = [t for t in found.trials if t.state == "pruned"]
+    assert pruned and all(t.epochs == 1 for t in pruned)
+    assert any(t.settings["train.optimizer.lr"] == 1e-12 for t in pruned)
+    assert found.best is not None and found.best.settings["train.optimizer.lr"] != 1e-12
+
+
+def test_values_that_cannot_be_trained_count_as_failed(tmp_path: Path) -> None:
+    asked = {"search": {"train.optimizer.lr": {"choice": [1e38, 1e37]}}, "trials": 2, "epochs": 1}
+    run = {**RUN, "train": {"device": "cpu", "optimizer": {"kind": "sgd", "lr": 0.1}}}
+    found = tune(run, asked, tmp_path / "out")
+    assert [t.state for t in found.trials] == ["failed", "failed"]
+    assert all("E650" in (t.reason or "") for t in found.trials)
+    assert found.best is None
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "at"),
+    [
+        ("train.optimiser.lr: {log: [1e-4, 1e-1]}", "E512", "2:3"),
+        ("model.set.vars.hiden: {int: [8, 24]}", "E512", "2:3"),
+        ("train.epochs: {int: [0, 4]}", "E603", "2:3"),
+        ("train.optimizer.lr: {log: [0, 1e-1]}", "E696", "2:29"),
+        ("train.optimizer.lr: {lg: [1e-3, 1e-1]}", "E696", "2:23"),
+    ],
+)
+def test_what_cannot_be_searched_is_told_at_its_place(
+    written: str, code: str, at: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run.yaml").write_text(json.dumps(RUN))
+    (tmp_path / "search.yaml").write_text(f"search:\n  {written}\n")
+    out = tmp_path / "out"
+    assert main(["tune", str(tmp_path / "run.yaml"), str(tmp_path / "search.yaml"), "--out", str(out)]) == 1
+    told = capsys.readouterr().err
+    assert f"search.yaml:{at}: error {code}:" in told, told
+    assert not out.exists()

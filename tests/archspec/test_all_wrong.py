@@ -51,7 +51,7 @@ def told(text: str, folder: Path) -> Told:
                 (16, "E303"),
             ],
             id="every argument of a call, the missing that an unknown one explains left out",
-        ),  # fmt: skip
+        ),
         pytest.param(
             "layers:\n  - conv:\n  - conv: {out: 4, kernl: 3}\n  - relu\n  - foo: 3\n  - add: [$prev, conv1]\n",
             [(4, "E003"), (5, "E301"), (7, "E130")],

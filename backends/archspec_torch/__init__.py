@@ -33,6 +33,7 @@ __all__ = [
     "disagreements",
     "evaluate",
     "import_weights",
+    "inspect",
     "latencies",
     "plot_runs",
     "predict",
@@ -107,6 +108,13 @@ def report_run(
     from archspec_torch.runtime import report
 
     return report.report_run(rundir, path, **options)
+
+
+def inspect(target: str | Path, out: str | Path, **options: Any) -> list[Path]:
+    """Pictures of what a network has learnt: see `archspec_torch.runtime.inspecting`."""
+    from archspec_torch.runtime import inspecting
+
+    return inspecting.inspect(target, out, **options)
 
 
 def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str | Path, out: str | Path) -> Report:

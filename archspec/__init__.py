@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from archspec.backend import doctor as doctor
     from archspec.backend import evaluate as evaluate
     from archspec.backend import import_weights as import_weights
+    from archspec.backend import inspect as inspect
     from archspec.backend import predict as predict
     from archspec.backend import report_run as report_run
     from archspec.backend import train as train
@@ -76,6 +77,7 @@ _HOME = {
     "diagnose": "archspec.backend",
     "compare": "archspec.comparing",
     "predict": "archspec.backend",
+    "inspect": "archspec.backend",
     "report_run": "archspec.backend",
     "import_weights": "archspec.backend",
 }

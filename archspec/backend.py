@@ -81,6 +81,11 @@ def predict(rundir: Any, images: Sequence[Any], **options: Any) -> Any:
     return backend("torch").predict(rundir, images, **options)
 
 
+def inspect(target: Any, out: Any, **options: Any) -> Any:
+    """Pictures of what a network has learnt; returns their paths. See `archspec inspect`."""
+    return backend("torch").inspect(target, out, **options)
+
+
 def import_weights(spec: Any, source: Any, map: str, out: Any, **options: Any) -> Any:
     """Weights of another implementation under this spec's layer names. See `archspec weights import`."""
     return backend("torch").import_weights(spec, source, map, out, **options)

@@ -64,7 +64,7 @@ def where(graph: TypedGraph, layer: str, cell: tuple[int, ...]) -> View:
     that it does not have.
     """
     graph = close(graph, graph.example) if graph.sizes else graph
-    name = _layer(graph, graph.present_name(layer))
+    name = layer_named(graph, graph.present_name(layer))
     seen, output = fields(graph)[name], graph.types[name][0]
     image = graph.types[_source(graph, name)][0].spatial
     span = graph.nodes[name].span
@@ -87,7 +87,7 @@ def where(graph: TypedGraph, layer: str, cell: tuple[int, ...]) -> View:
     )
 
 
-def _layer(graph: Graph, name: str) -> str:
+def layer_named(graph: Graph, name: str) -> str:
     """The layer of that name, or the last in the scope of that name."""
     if name in graph.nodes:
         return name

@@ -45,6 +45,7 @@ GROUPS = {
     "E68": "comparing runs",
     "E69": "examining, watching and searching",
     "E7": "weights",
+    "E72": "looking inside networks",
     "W3": "what is legal and probably not meant",
     "W55": "plugins",
     "W6": "data",

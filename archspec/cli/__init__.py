@@ -53,6 +53,7 @@ COMMANDS = {
     "evaluate": "measure a trained network on images it was not trained on",
     "compare": "runs side by side: what differs in their files, and what they reached",
     "predict": "say what images show, by a trained network",
+    "inspect": "what a trained network has learnt, as pictures",
     "weights": "trained weights from elsewhere",
     "plugin": "test a file of operators of your own",
 }

@@ -37,6 +37,7 @@ __all__ = [
     "doctor",
     "evaluate",
     "import_weights",
+    "inspect",
     "latencies",
     "plot_runs",
     "predict",
@@ -133,6 +134,13 @@ def check_data(run: str | Path | Mapping[str, Any], overrides: Sequence[str] = (
     from archspec_torch.runtime import inventory
 
     return inventory.check_data(run, overrides)
+
+
+def inspect(target: str | Path, out: str | Path, **options: Any) -> list[Path]:
+    """Pictures of what a network has learnt: see `archspec_torch.runtime.inspecting`."""
+    from archspec_torch.runtime import inspecting
+
+    return inspecting.inspect(target, out, **options)
 
 
 def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str | Path, out: str | Path) -> Report:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +23,8 @@ from archspec_torch.runtime.tuning.result import Trial, TuneResult, set_line
 
 BEAT = 60
 """Seconds between two signs of life of a trial; after three without one it counts as killed."""
+
+TRIES = 5
 
 OWN_FAULT = ("E1", "E2", "E3", "E4", "E612", "E613", "E650", "E651")
 """Codes by which only the trial's own values are wrong: the search goes on."""
@@ -102,7 +105,20 @@ class Stages:
     def __init__(self, optuna: Any, url: str, search: Search, name: str):
         self.optuna, self.asked, self.name = optuna, search, name
         with self.telling():
-            self.storage = optuna.storages.RDBStorage(url, heartbeat_interval=BEAT, grace_period=3 * BEAT)
+            self.storage = self._opened(url)
+
+    def _opened(self, url: str) -> Any:
+        """The storage; where two processes make its tables at the same moment, one of them tries again."""
+        waits = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+        for attempt in range(TRIES):
+            try:
+                return self.optuna.storages.RDBStorage(
+                    url, engine_kwargs=waits, heartbeat_interval=BEAT, grace_period=3 * BEAT
+                )
+            except Exception:
+                if attempt == TRIES - 1:
+                    raise
+                time.sleep(0.2 * (attempt + 1))
 
     @contextlib.contextmanager
     def telling(self) -> Iterator[None]:

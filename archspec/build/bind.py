@@ -47,6 +47,18 @@ def arguments(word: str, main: str | None, known: Collection[str], args: Value |
     return {key.text: value for key, value in args.entries}
 
 
+def whole_call(word: str, known: Collection[str], written: Mapping[str, Value], lacking: Collection[str]) -> str:
+    """The call that a block would take: what was written, and a place for each argument that it lacks."""
+    given = dict.fromkeys(lacking, "…") | {name: _text(value) for name, value in written.items()}
+    return f"`- {word}: {{{', '.join(f'{name}: {given[name]}' for name in known if name in given)}}}`"
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, Scalar) and len(value.text) <= 60:
+        return f"'{value.text}'" if value.quoted else value.text
+    return as_written(source.to_plain(value))
+
+
 _INCOMING = ("in", "in_channels", "in_features", "input_channels", "in_planes", "inputs")
 
 

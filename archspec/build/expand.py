@@ -299,10 +299,12 @@ class Expansion:
         for name, default in block.params.items():
             kind = default.value if isinstance(default, Scalar) and default.value in PARAMETER_TYPES else None
             if name in written:
-                values[name] = self.argument(written[name], kind, flow, place)
-                problem = bind.type_problem(kind, values[name]) if kind is not None else None
+                values[name] = value = self.argument(written[name], kind, flow, place)
+                problem = bind.type_problem(kind, value) if kind is not None else None
+                if problem and isinstance(value, Flow) and value.broken:
+                    raise Broken
                 if problem:
-                    message = f"{block.name}: '{name}' should be {problem}, got {bind.shown(values[name])}"
+                    message = f"{block.name}: '{name}' should be {problem}, got {bind.shown(value)}"
                     raise SpecError(Diagnostic("E303", message, written[name].span))
             elif kind is not None:
                 missing.append(f"'{name}' ({kind})")
@@ -311,7 +313,7 @@ class Expansion:
                 values[name] = before.evaluate(default, flow)
         if missing:
             message = f"block '{block.name}' needs {', '.join(missing)}"
-            hint = f"`- {block.name}: {{{', '.join(f'{name}: …' for name in lacking)}}}`"
+            hint = bind.whole_call(block.name, block.params, written, lacking)
             raise SpecError(Diagnostic("E304", message, layer.span, hint))
         return values
 

@@ -152,7 +152,7 @@ def test_sizes_that_never_meet(write_spec: Write) -> None:
 
 @pytest.mark.parametrize("pools", [(1024,), (2, 2, 2, 2, 2, 32)])
 def test_maps_too_small_at_any_size_that_would_be_tried(pools: tuple[int, ...], write_spec: Write) -> None:
-    """Sizes below 1,024 leave nothing behind the pools: no division by it. Two axes of 1 are added at every position."""
+    """Sizes below 1,024 leave nothing behind the pools: no division by it. Axes of 1 are added at every position."""
     layers = "".join(f"- max_pool: {pool}\n" for pool in pools) + "- add: [input, $prev]"
     (error,) = refused(write_spec(layers, "[3, H, W]"))
     assert error.code == "E313" and "1024" in error.message.replace(",", "")
@@ -324,10 +324,10 @@ def test_an_uneven_size_is_a_warning_until_it_is_declared(write_spec: Write) -> 
 def test_one_warning_for_a_chain_of_conditions(write_spec: Write) -> None:
     deep = """
 - max_pool: 2
-  name: half
+  name: low
 - max_pool: 2
 - upsample: 2
-- concat: [half, $prev]
+- concat: [low, $prev]
 - upsample: 2
 - concat: [input, $prev]
 """

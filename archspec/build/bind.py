@@ -58,6 +58,18 @@ def accepted(
     return {key.text: value for key, value in args.entries if key.text in known}, wrong
 
 
+def whole_call(word: str, known: Collection[str], written: Mapping[str, Value], lacking: Collection[str]) -> str:
+    """The call that a block would take: what was written, and a place for each argument that it lacks."""
+    given = dict.fromkeys(lacking, "…") | {name: _text(value) for name, value in written.items()}
+    return f"`- {word}: {{{', '.join(f'{name}: {given[name]}' for name in known if name in given)}}}`"
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, Scalar) and len(value.text) <= 60:
+        return f"'{value.text}'" if value.quoted else value.text
+    return as_written(source.to_plain(value))
+
+
 def meant(wrong: Iterable[Diagnostic], known: Iterable[str]) -> set[str]:
     """The arguments that unknown keys may have been meant as: any, where nothing is near one."""
     found: set[str] = set()

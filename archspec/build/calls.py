@@ -84,9 +84,12 @@ def parameters(block: Block, layer: Layer, flow: Flow, place: Place) -> dict[str
             except SpecError as error:
                 wrong += error.diagnostics
                 continue
-            problem = bind.type_problem(kind, values[name]) if kind is not None else None
-            if problem:
-                message = f"{block.name}: '{name}' should be {problem}, got {bind.shown(values[name])}"
+            value = values[name]
+            problem = bind.type_problem(kind, value) if kind is not None else None
+            if problem and isinstance(value, Flow) and value.broken:
+                broken = True
+            elif problem:
+                message = f"{block.name}: '{name}' should be {problem}, got {bind.shown(value)}"
                 wrong.append(Diagnostic("E303", message, written[name].span))
         elif kind is not None and name not in meant:
             missing.append(f"'{name}' ({kind})")
@@ -95,7 +98,7 @@ def parameters(block: Block, layer: Layer, flow: Flow, place: Place) -> dict[str
             values[name] = before.evaluate(default, flow)
     if missing:
         message = f"block '{block.name}' needs {', '.join(missing)}"
-        hint = f"`- {block.name}: {{{', '.join(f'{name}: …' for name in lacking)}}}`"
+        hint = bind.whole_call(block.name, block.params, written, lacking)
         wrong.append(Diagnostic("E304", message, layer.span, hint))
     if wrong:
         raise SpecError(wrong)

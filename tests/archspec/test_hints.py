@@ -8,6 +8,8 @@ import pytest
 
 from archspec import SpecError, load
 
+CALLED = "blocks: {b: {params: {w: int, k: int, act: str, s: 1}, layers: [relu]}}\n"
+
 
 @pytest.mark.parametrize(
     ("text", "code", "said"),
@@ -55,6 +57,13 @@ from archspec import SpecError, load
         ("layers:\n  - conv: 8\n    when: $in.height > 3\n", "E206", "one tensor has .channels, .rank and .stride"),
         ("use: std\ndefaults: {conv_bn: {act: silu}}\nlayers: [conv_bn: 8]\n", "E302", "it is a block"),
         ("blocks: {b: {params: {w: int, k: 1, s: int}, layers: [relu]}}\nlayers: [b]\n", "E304", "`- b: {w: …, s: …}`"),
+        (f"{CALLED}layers: [b: {{w: 3}}]\n", "E304", "`- b: {w: 3, k: …, act: …}`"),
+        (f"{CALLED}layers: [b: 3]\n", "E304", "`- b: {w: 3, k: …, act: …}`"),
+        (
+            f"{CALLED}layers: [b: {{s: $in.stride, act: 'no'}}]\n",
+            "E304",
+            "`- b: {w: …, k: …, act: 'no', s: $in.stride}`",
+        ),
         ("layers: [multiply]\n", "E306", "`- multiply: [$prev, …]`"),
     ],
 )

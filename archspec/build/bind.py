@@ -128,6 +128,23 @@ def check_defaults(
     return found
 
 
+def check_count(op: Operator, count: int, span: Span, written: Container[str]) -> None:
+    """Raises SpecError E306 where an operator does not take that many tensors."""
+    fewest, most = op.arity
+    if count >= fewest and (most is None or count <= most):
+        return
+    if count > 1 and most == 1:
+        message = f"'{op.word}' takes one tensor, here is a bundle of {count}"
+        raise SpecError(Diagnostic("E306", message, span, "pick one (`from: name:0`), or join them first"))
+    wanted = f"{fewest}" if fewest == most else f"at least {fewest}" if most is None else f"{fewest} to {most}"
+    message = f"'{op.word}' takes {wanted} tensors, here {'is' if count == 1 else 'are'} {count}"
+    named = next((key for key, kind in op.references.items() if kind == "inputs"), None)
+    hint = f"name them: `- {op.word}: [$prev, …]`" if named is not None and named == op.main else None
+    if lacking := [key for key, kind in op.references.items() if kind == "extra" and key not in written]:
+        hint = f"`{lacking[0]}` names the other: `- {op.word}: {{{lacking[0]}: …}}`"
+    raise SpecError(Diagnostic("E306", message, span, hint))
+
+
 def make(
     cls: type[Operator],
     values: Mapping[str, object],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archspec.build import bind
-from archspec.build.flow import Broken, Flow, Overflow
+from archspec.build.flow import BROKEN, Broken, Flow, Overflow
 from archspec.build.place import Passed, Place
 from archspec.errors import Diagnostic, SpecError
 from archspec.ops.base import Operator
@@ -42,7 +42,7 @@ def operator(
             raise
         except Broken:
             unclear.add(key)
-            broken = True
+            flow_in, broken = BROKEN, True
         except SpecError as error:
             unclear.add(key)
             wrong += error.diagnostics
@@ -55,8 +55,8 @@ def operator(
     if broken and len(values) < len([key for key in written if key not in cls.references]):
         raise Broken  # an argument is unknown: nothing to validate
     op = bind.make(cls, values, written, layer.span, expansion.made, place.variables)
-    if broken:
-        raise Broken
+    if broken and not (flow_in.broken and flow_in.counted and not extra):
+        raise Broken  # it is not even known how many tensors these are
     return op, flow_in, extra, written
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from archspec import source, zoo
 from archspec.build import bind, calls, joins, least, loops, paths, sharing
-from archspec.build.flow import BROKEN, Broken, Flow, Jump, Named, Names, Overflow, Port, bundle, moved
+from archspec.build.flow import BROKEN, BROKEN_TENSOR, Broken, Flow, Jump, Named, Names, Overflow, Port, bundle, moved
 from archspec.build.place import MAX_NODES, Passed, Place
 from archspec.build.remedies.refusal import Refusal
 from archspec.build.renames import Renames
@@ -39,6 +39,8 @@ MAX_NUMEL = 2**48
 MAX_PATH = 1_000
 """Characters of a layer's name, the groups around it included."""
 MAX_EMPTY, MAX_ENTRIES_PER_NODE = 20_000, 50
+ONE_OUT = frozenset({"activation", "conv", "linear", "norm", "pool"})
+"""Categories whose operators give one tensor, whatever they take."""
 MAX_DIAGNOSTICS, MAX_REPORTED = 100, 2_000
 """Mistakes that are told, and those found, that of every instance of a loop counted, before expansion stops."""
 
@@ -115,18 +117,20 @@ class Expansion:
                 flow = self.entry(layer, flow, place)
             except Broken:
                 self.complete = False
-                flow = self.broken(layer, place)
+                flow = self.broken(layer, flow, place)
             except Overflow:
                 raise
             except SpecError as error:
                 self.report(error, place)
-                flow = self.broken(layer, place)
+                flow = self.broken(layer, flow, place)
         return flow
 
-    def broken(self, layer: Layer, place: Place) -> Flow:
+    def broken(self, layer: Layer, flow: Flow, place: Place) -> Flow:
         """The output of a layer in error; its name stays known, so that those who use it are not errors too."""
         paths.broken(layer, self.spec.blocks, place)
-        return BROKEN
+        cls = REGISTRY.get(layer.word)
+        alone = len(flow) == 1 and not any((layer.when, layer.origin, layer.repeat, layer.each, layer.lost))
+        return BROKEN_TENSOR if alone and cls is not None and cls.category in ONE_OUT else BROKEN
 
     def entry(self, layer: Layer, flow: Flow, place: Place) -> Flow:
         """One entry of a list, its loop if it has one."""
@@ -324,22 +328,11 @@ class Expansion:
         self, op: Operator, name: str, flow: Flow, span: Span, place: Place, written: Mapping[str, Value] | None = None
     ) -> Flow:
         """A node at the end of the graph. Raises SpecError where the operator refuses its inputs."""
-        if flow.broken:
+        broken = flow.broken
+        if not broken or flow.counted:
+            bind.check_count(op, len(flow), span, written or {})
+        if broken:
             raise Broken
-        fewest, most = op.arity
-        if len(flow) < fewest or (most is not None and len(flow) > most):
-            if len(flow) > 1 and most == 1:
-                message = f"'{op.word}' takes one tensor, here is a bundle of {len(flow)}"
-                raise SpecError(Diagnostic("E306", message, span, "pick one (`from: name:0`), or join them first"))
-            count = f"{fewest}" if fewest == most else f"at least {fewest}" if most is None else f"{fewest} to {most}"
-            message = f"'{op.word}' takes {count} tensors, here {'is' if len(flow) == 1 else 'are'} {len(flow)}"
-            named = next((key for key, kind in op.references.items() if kind == "inputs"), None)
-            hint = f"name them: `- {op.word}: [$prev, …]`" if named is not None and named == op.main else None
-            if lacking := [
-                key for key, kind in op.references.items() if kind == "extra" and key not in (written or {})
-            ]:
-                hint = f"`{lacking[0]}` names the other: `- {op.word}: {{{lacking[0]}: …}}`"
-            raise SpecError(Diagnostic("E306", message, span, hint))
         path = place.join(name)
         if len(path) > MAX_PATH:
             message = f"the name of this layer has {len(path):,} characters, the groups around it included"

@@ -70,6 +70,14 @@ class Flow:
                 return True
         return False
 
+    @property
+    def counted(self) -> bool:
+        """Whether it is known how many tensors these are: what a layer in error gives may be a bundle."""
+        for port in self.ports:  # noqa: SIM110 - asked for at every layer
+            if port is NOWHERE:
+                return False
+        return True
+
     def __len__(self) -> int:
         return len(self.ports)
 
@@ -105,6 +113,8 @@ class Flow:
 
 
 BROKEN = Flow((NOWHERE,))
+BROKEN_TENSOR = Flow((Port(Tap("?"), None),))
+"""What a layer in error gives that gives one tensor."""
 
 
 def bundle(flows: list[Flow], names: tuple[str, ...] = ()) -> Flow:

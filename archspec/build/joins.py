@@ -26,9 +26,11 @@ def branches(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> Fl
             results.append(out)
             names.append(name)
     joined = bundle(results)
-    if layer.join is None or joined.broken:
+    if layer.join is None:
         raise Broken
     word, args = _join_word(layer.join, flow, place)
+    if joined.broken:
+        raise Broken
     if word == "none":
         one_each = all(len(out) == 1 for out in results)
         return replace(joined, names=tuple(names) if one_each else ())
@@ -81,7 +83,7 @@ def _join_word(join: Value, flow: Flow, place: Place) -> tuple[str, Value | None
         key, args = join.entries[0]
         value = key.text
     else:
-        value = place.evaluate(join, flow)
+        value = place.argument(join, flow)
     if is_lost(args):
         raise Broken
     if args is not None and not isinstance(args, Mapping):

@@ -191,6 +191,22 @@ def told(text: str, folder: Path) -> Told:
             [(4, "E102"), (7, "E303")],
             id="what may be the name of a layer in error is not told to be a tensor",
         ),
+        pytest.param(
+            "layers:\n  - cnv: 4\n  - branches: [[conv: 3], [conv: 3]]\n    join: sum\n  - conv: 4\n  - add: [$prev]\n"
+            "  - add\n",
+            [(4, "E130"), (6, "E105"), (8, "E306")],
+            id="what needs no shapes is told although what flows in is in error",
+        ),
+        pytest.param(
+            "layers:\n  - conv: 4\n  - split: 2\n  - relu\n  - add\n",
+            [(6, "E306")],
+            id="what would follow from a bundle that was refused",
+        ),
+        pytest.param(
+            "layers:\n  - splt: 2\n  - add: [$prev]\n  - splt: 2\n  - add\n  - conv: 3\n    when: $x > 2\n  - add\n",
+            [(4, "E130"), (6, "E130"), (9, "E202")],
+            id="a layer in error may give as many tensors as the next one takes",
+        ),
         pytest.param('layers: ["re\\qlu"]\n', [(3, "E001")], id="nothing but a mistake in the syntax"),
     ],
 )

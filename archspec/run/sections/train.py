@@ -67,6 +67,10 @@ class Train(Section):
     `*.norm`. Layers in `freeze` keep their weights, and batch norms among them their running statistics;
     `unfreeze` says from which epoch on (counted from 1) some of them learn: {5: [stage.3]}. `rates` multiplies
     the learning rate of layers; where several patterns match one, the last counts.
+
+    `precision`, `memory_format` and `compile` say how a step is computed: with autocast to bf16 or fp16, images
+    and weights with channels last, through torch.compile. `auto` is settled by a short timed trial before the first
+    step, on one batch of the data; the choice is kept in the run directory's run.yaml.
     """
 
     epochs: Count = 20
@@ -88,6 +92,9 @@ class Train(Section):
     checkpoint: Saving = Saving()
     seed: Seed = 0
     device: str = "auto"
+    precision: Literal["fp32", "bf16", "fp16", "auto"] = "fp32"
+    memory_format: Literal["contiguous", "channels_last", "auto"] = "contiguous"
+    compile: bool | Literal["auto"] = False
     workers: Annotated[int, Field(ge=0, le=128)] = 0
     tensorboard: bool = False
 

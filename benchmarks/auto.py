@@ -3,7 +3,8 @@
     python benchmarks/auto.py [--epochs 2] [--seeds 1] [--compile]
 
 Four convolutions of 32 to 128 channels with batch norm on drawn colour images of 32 × 32: a grating of one of ten
-angles under noise. SGD with momentum, batch 64, cosine. Both loops have the same first weights and order, and take turns
+angles under noise. SGD with momentum, batch 64, cosine. Both loops have the same first weights and order,
+and take turns
 epoch by epoch. Printed are the milliseconds of a step, their ratio (goal 1.5), and both accuracies; the trial's time is
 told apart. What else runs on the machine spoils the figures: the load is printed.
 """

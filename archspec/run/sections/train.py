@@ -70,6 +70,10 @@ class Train(Section):
 
     `watch`: what is done where the loss rises threefold, hardly moves or swings, or where ReLUs are dead: `warn` says
     so, `stop` ends the run, its last good weights kept. Neither costs a step any time to speak of.
+
+    `precision`, `memory_format` and `compile` say how a step is computed: with autocast to bf16 or fp16, images
+    and weights with channels last, through torch.compile. `auto` is settled by a short timed trial before the first
+    step, on one batch of the data; the choice is kept in the run directory's run.yaml.
     """
 
     epochs: Count = 20
@@ -92,6 +96,9 @@ class Train(Section):
     seed: Seed = 0
     watch: Literal["warn", "stop", "off"] = "warn"
     device: str = "auto"
+    precision: Literal["fp32", "bf16", "fp16", "auto"] = "fp32"
+    memory_format: Literal["contiguous", "channels_last", "auto"] = "contiguous"
+    compile: bool | Literal["auto"] = False
     workers: Annotated[int, Field(ge=0, le=128)] = 0
     tensorboard: bool = False
 

@@ -14,6 +14,7 @@ from archspec.run.sections import Train
 from archspec_torch.runtime.data import Draws, Examples, grouped
 from archspec_torch.runtime.ema import Average
 from archspec_torch.runtime.optimize import make_optimizer, penalty, rate_of, set_rate, thaw
+from archspec_torch.runtime.precision import FLOAT32, Numerics, compiled, numerics_of, placed, scaler_of
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.schedules import rate_at
 from archspec_torch.runtime.stop import Stop
@@ -31,6 +32,10 @@ class State:
     """Draws the order of the examples, and nothing else."""
     average: Average | None = None
     """The moving average of the weights, where there is one."""
+    compiled: nn.Module | None = None
+    """The network compiled, over the same weights, where the run asks for it."""
+    scaler: torch.amp.GradScaler | None = None
+    """Scales the loss of a run in fp16; `carried` counts the steps that it skipped."""
     epoch: int = 0
     """Finished epochs."""
     step: int = 0
@@ -64,8 +69,10 @@ class State:
 def fresh_state(model: nn.Module, plan: Train) -> State:
     """The state before the first step. The generator is the run's own, seeded by it."""
     shuffle = torch.Generator().manual_seed(plan.seed)
+    model = placed(model, plan)
     average = Average(model, plan.ema) if plan.ema else None
-    return State(model, make_optimizer(plan, model), shuffle, average)
+    optimizer = make_optimizer(plan, model)
+    return State(model, optimizer, shuffle, average, compiled(model, plan), scaler_of(model, plan))
 
 
 def steps_per_epoch(examples: Examples, plan: Train) -> int:
@@ -91,7 +98,8 @@ def train_epoch(
 
     Raises Stopped between two steps, and SpecError E650 where the loss is no finite number (see `Watch`).
     """
-    model, optimizer = state.model, state.optimizer
+    model, optimizer, numerics = state.model, state.optimizer, numerics_of(plan)
+    network = model if state.compiled is None else state.compiled
     thaw(model, plan, state.epoch)
     if state.began is None:
         state.began = state.shuffle.get_state()
@@ -112,15 +120,14 @@ def train_epoch(
         optimizer.zero_grad(set_to_none=True)
         size = sum(len(labels) for _, labels in parts)
         for images, labels in parts:
-            outputs = model(normalize(images))
+            outputs = numerics.forward(network, normalize(images))
             loss = task.loss(outputs, labels)
             watch.before(state, loss, rate)
-            (loss if len(parts) == 1 else loss * (len(labels) / size)).backward()
+            _scaled(state, loss if len(parts) == 1 else loss * (len(labels) / size)).backward()
             tally.add(loss, task.scores(outputs), labels)
         if (extra := penalty(model, plan)) is not None:
-            extra.backward()
-        clip_gradients(model, plan)
-        optimizer.step()
+            _scaled(state, extra).backward()
+        _update(state, plan)
         if state.average is not None:
             state.average.update(model, state.step)
         watch.after(state)
@@ -139,6 +146,26 @@ def _fetched(batches: Iterator[tuple[Tensor, Tensor]], count: int, stop: Stop) -
     except RuntimeError:
         stop.check()
         raise
+
+
+def _scaled(state: State, loss: Tensor) -> Tensor:
+    """The loss times the scale of fp16, where there is one."""
+    return loss if state.scaler is None else state.scaler.scale(loss)
+
+
+def _update(state: State, plan: Train) -> None:
+    """The optimiser's step on the gradients, clipped. In fp16, one whose gradients overflow is skipped and counted."""
+    if state.scaler is None:
+        clip_gradients(state.model, plan)
+        state.optimizer.step()
+        return
+    state.scaler.unscale_(state.optimizer)
+    clip_gradients(state.model, plan)
+    scale = state.scaler.get_scale()
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    if state.scaler.get_scale() < scale:
+        state.carried["skipped_steps"] = state.carried.get("skipped_steps", 0) + 1
 
 
 def clip_gradients(model: nn.Module, plan: Train) -> None:
@@ -161,13 +188,14 @@ def measure(
     workers: int,
     device: torch.device,
     stop: Stop | None = None,
+    numerics: Numerics = FLOAT32,
 ) -> Tally:
     """Loss of the main output and right answers over all examples, in evaluation mode."""
     model.eval()
     tally = task.tally(device)
     groups = list(torch.arange(len(examples.labels)).split(batch))
     for images, labels in examples.batches(groups, device, workers):
-        scores = task.scores(model(normalize(images)))
+        scores = task.scores(numerics.forward(model, normalize(images)))
         tally.add(task.criterion.plain(scores, labels), scores, labels)
         if stop is not None:
             stop.check()

@@ -24,6 +24,7 @@ def take(state: State, device: torch.device, more: Mapping[str, Any]) -> Snapsho
     objects = {
         "model": dict(state.model.state_dict()) if state.average else None,
         "optimizer": _optimizer(state),
+        "scaler": state.scaler.state_dict() if state.scaler else None,
         "random": {**random_states(device), "shuffle": state.shuffle.get_state(), "began": state.began},
         "tally": state.tally.state() if state.tally else None,
     }
@@ -46,6 +47,8 @@ def restore(state: State, snapshot: Snapshot, device: torch.device, tally: Tally
     if state.average:
         state.model.load_state_dict(_get(facts["model"], snapshot.tensors))
     _restore_optimizer(state, _get(facts["optimizer"], snapshot.tensors))
+    if state.scaler and facts["scaler"]:
+        state.scaler.load_state_dict(facts["scaler"])
     random = _get(facts["random"], snapshot.tensors)
     state.shuffle.set_state(random["shuffle"])
     state.began = random["began"]
@@ -91,11 +94,21 @@ def _restore_optimizer(state: State, saved: Mapping[str, Any]) -> None:
     names, groups = _names(state.model), state.optimizer.state_dict()["param_groups"]
     parameters = [p for group in state.optimizer.param_groups for p in group["params"]]
     by_name = saved["state"]
-    values = {i: by_name[names[id(p)]] for i, p in enumerate(parameters) if names[id(p)] in by_name}
+    values = {i: _laid_out(by_name[names[id(p)]], p) for i, p in enumerate(parameters) if names[id(p)] in by_name}
     if len(groups) == len(saved["groups"]):
         for group, numbers in zip(groups, saved["groups"], strict=True):
             group |= {k: tuple(v) if isinstance(v, list) else v for k, v in numbers.items()}
     state.optimizer.load_state_dict({"state": values, "param_groups": groups})
+
+
+def _laid_out(values: Mapping[str, Any], parameter: Tensor) -> dict[str, Any]:
+    """An optimiser's numbers of a parameter in the memory layout of the parameter, as they were before."""
+    return {
+        name: torch.empty_like(parameter, dtype=value.dtype, device=value.device, requires_grad=False).copy_(value)
+        if isinstance(value, Tensor) and value.shape == parameter.shape
+        else value
+        for name, value in values.items()
+    }
 
 
 def _put(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:

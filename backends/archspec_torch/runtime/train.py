@@ -23,7 +23,7 @@ from archspec_torch.runtime import checkpoints, rundir
 from archspec_torch.runtime import resume as resuming
 from archspec_torch.runtime.augment import augmented, colors_of
 from archspec_torch.runtime.curves import write_curves
-from archspec_torch.runtime.data import Examples, Source, open_source
+from archspec_torch.runtime.data import Draws, Examples, Source, open_source
 from archspec_torch.runtime.device import choose_device, device_label
 from archspec_torch.runtime.evaluate import assess
 from archspec_torch.runtime.evaluation.result import Evaluation
@@ -33,6 +33,7 @@ from archspec_torch.runtime.layers import check_patterns, with_init
 from archspec_torch.runtime.loop import State, fresh_state, measure, steps_per_epoch, train_epoch
 from archspec_torch.runtime.network import image_input, load_network, network_for, placed_at
 from archspec_torch.runtime.optimize import rate_of
+from archspec_torch.runtime.precision import KEYS, check_numerics, is_open, numerics_of, trial
 from archspec_torch.runtime.preprocess import Normalize, Preprocessing, statistics
 from archspec_torch.runtime.progress import Progress, progress_for, table
 from archspec_torch.runtime.records import Records, check_tensorboard, out_of_patience
@@ -131,7 +132,7 @@ def train(
     target = Path(out) if out is not None else None
     origin = _origin(target, resume)
     with catching_signals() as stop:
-        job = prepare(load_run(run, overrides))
+        job = settled(prepare(load_run(run, overrides)), target if origin is not None else None)
         plan = job.run.run.train
         identity = resuming.identity(job.run, job.graph, job.preprocessing, {"train": job.train, "val": job.val})
         if target is not None and origin is not None:
@@ -208,6 +209,7 @@ def prepare(run: RunFile) -> Job:
     """Network and data, checked against each other, before anything is written."""
     plan, data = run.run.train, run.run.data
     device = choose_device(plan.device, run.span("train", "device"))
+    check_numerics(run, device)
     check_tensorboard(plan.tensorboard, run.span("train", "tensorboard"))
     warnings: list[Diagnostic] = []
     graph = load_network(run)
@@ -242,6 +244,26 @@ def prepare(run: RunFile) -> Job:
         notes=(note,) if note else (),
         warnings=tuple(warnings),
     )
+
+
+def settled(job: Job, former: Path | None) -> Job:
+    """The job with number format, layout and compilation chosen where they are `auto`: as in the `former` run
+    directory that is gone on from, or else by a trial, which draws no random numbers of the run."""
+    plan = job.run.run.train
+    if not is_open(plan):
+        return job
+    if former is not None:
+        before = load_run(former / rundir.RUN).run.train
+        chosen = {key: getattr(before, key) for key in KEYS if getattr(plan, key) == "auto"}
+        note = "number format and layout as in the first part of the run"
+    else:
+        with seeded(plan.seed, job.device):
+            model = compile(job.graph).to(job.device)
+            group = torch.arange(min(plan.batch, len(job.train.labels)))
+            images, labels = next(iter(job.train.batches([group], job.device, 0, Draws(plan.seed, 0))))
+            chosen, note = trial(plan, model, job.normalize(images), labels, job.task.loss)
+    run = replace(job.run, run=job.run.run.model_copy(update={"train": plan.model_copy(update=chosen)}))
+    return replace(job, run=run, notes=(*job.notes, note))
 
 
 def refuse_damaged(warnings: Sequence[Diagnostic], span: Span) -> None:
@@ -285,7 +307,7 @@ def fit(
         while not end_of(state, plan):
             begun = time.perf_counter() - state.seconds
             trained = train_epoch(state, job.task, job.train, job.normalize, plan, stop, job.device, stepped, watch)
-            how = (plan.batch, plan.workers, job.device, stop)
+            how = (plan.batch, plan.workers, job.device, stop, numerics_of(plan))
             with watch.looking(state.answering) as dead:
                 held = measure(state.answering, job.task, job.val, job.normalize, *how)
             rate = rate_of(state.optimizer)
@@ -298,6 +320,7 @@ def fit(
                 "train_accuracy": trained.accuracy,
                 **{f"val_{name}": value for name, value in held.figures().items()},
                 "lr": rate,
+                **({"skipped_steps": state.carried.get("skipped_steps", 0)} if state.scaler else {}),
                 "seconds": round(time.perf_counter() - begun, 3),
             }
             state.finish_epoch()

@@ -72,6 +72,9 @@ def test_every_default_is_written_into_the_resolved_run(write: Write) -> None:
             "tensorboard": False,
             "seed": 0,
             "device": "auto",
+            "precision": "fp32",
+            "memory_format": "contiguous",
+            "compile": False,
             "workers": 0,
         },
     }

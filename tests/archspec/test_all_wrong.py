@@ -36,10 +36,12 @@ def told(text: str, folder: Path) -> Told:
             "  - b: {w: five,\n      kk: 3,\n      act: $foo}\n"
             "  - conv: {kernl: 3}\n"
             "  - conv: {out: $foo,\n      in: 3,\n      bias: 7}\n",
-            [(6, "E303"), (7, "E301"), (8, "E301"), (9, "E303"), (10, "E303"), (11, "E301"), (12, "E202"),
-             (13, "E303"), (13, "E301"), (14, "E202"), (15, "E301"), (16, "E303")],
+            [
+                *[(6, "E303"), (7, "E301"), (8, "E301"), (9, "E303"), (10, "E303"), (11, "E301"), (12, "E202")],
+                *[(13, "E303"), (13, "E301"), (14, "E202"), (15, "E301"), (16, "E303")],
+            ],
             id="every argument of a call, the missing that an unknown one explains left out",
-        ),  # fmt: skip
+        ),
         pytest.param(
             "layers:\n  - conv:\n  - conv: {out: 4, kernl: 3}\n  - relu\n  - foo: 3\n  - add: [$prev, conv1]\n",
             [(4, "E003"), (5, "E301"), (7, "E130")],

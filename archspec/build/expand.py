@@ -18,7 +18,7 @@ from archspec.build.flow import BROKEN, Broken, Flow, Jump, Named, Names, Overfl
 from archspec.build.place import MAX_NODES, Passed, Place
 from archspec.build.remedies.refusal import Refusal
 from archspec.build.renames import Renames
-from archspec.errors import Diagnostic, Fix, Related, Span, SpecError, did_you_mean
+from archspec.errors import Diagnostic, Related, Span, SpecError, did_you_mean
 from archspec.expressions import plain
 from archspec.graph import Node, Scope, Tap
 from archspec.ops import REGISTRY
@@ -431,12 +431,10 @@ def unknown_word(word: str, span: Span, spec: Spec) -> SpecError:
         return SpecError(Diagnostic("E130", f"unknown layer '{word}'", span, hint))
     from archspec.plugins import broken
 
-    known, colon, value = word.partition(":")
-    if colon and (known in REGISTRY or known in spec.blocks or known in STRUCTURAL):
-        written = f"{known}: {value}"
-        fixes = (Fix(span, written, f"write '{written}'"),) if span.length == len(word) else ()
+    known, _, value = word.partition(":")
+    if value.strip("'\"") == value != "" and (known in REGISTRY or known in spec.blocks or known in STRUCTURAL):
         message = f"a space is missing after '{known}:'"
-        return SpecError(Diagnostic("E130", message, span, f"write `- {written}`", fixes=fixes))
+        return SpecError(Diagnostic("E130", message, span, f"write `- {known}: {value}`"))
     hint = did_you_mean(word, [*REGISTRY, *spec.blocks, *STRUCTURAL], "layers")
     if not hint.startswith("did you mean"):
         hint += "; an operator of your own comes with `--plugin FILE.py`"

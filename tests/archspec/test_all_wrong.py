@@ -43,6 +43,16 @@ def told(text: str, folder: Path) -> Told:
             id="every argument of a call, the missing that an unknown one explains left out",
         ),
         pytest.param(
+            "use:\n- stdd\n- ./foo.yaml\n- 3\n- resnet5\nvars:\n  a: $b\n  b: $a\n  c: $c\nlayers: [conv: 3]\n",
+            [(4, "E501"), (5, "E501"), (6, "E101"), (7, "E501"), (9, "E202"), (11, "E202")],
+            id="every item of use, every cycle of variables",
+        ),
+        pytest.param(
+            "layers: [conv: 1]\nassert:\n- params == 7\n- prams == 3\n- 3\n- macs < foo\n- params == 4\n",
+            [(5, "E401"), (6, "E208"), (7, "E101"), (8, "E208")],
+            id="every assertion",
+        ),
+        pytest.param(
             "layers:\n  - conv:\n  - conv: {out: 4, kernl: 3}\n  - relu\n  - foo: 3\n  - add: [$prev, conv1]\n",
             [(4, "E003"), (5, "E301"), (7, "E130")],
             id="a layer without a value, and what stands below",

@@ -51,6 +51,8 @@ from archspec import SpecError, load
         ("layers:\n  - conv: 8\n    repeat: 3 / 2\n", "E140", "ceil(…)"),
         ("vars: {w: 8}\nblocks: {b: {layers: [conv: $w]}}\nlayers: [b]\n", "E202", "`params: {w: …}`"),
         ("layers: [conv: 8]\nvars: {a: 2*$b, b: 1}\n", "E202", "put 'b' above"),
+        ("layers: [conv: 8]\nvars: {a: 2*$a}\n", "E202", "'a' is computed from itself"),
+        ("layers: [conv: 8]\nvars: {a: 2*$c, b: $a, c: $b}\n", "E202", "'a' and 'c' are each computed from the other"),
         ("layers:\n  - conv: 8\n    when: $in.height > 3\n", "E206", "one tensor has .channels, .rank and .stride"),
         ("use: std\ndefaults: {conv_bn: {act: silu}}\nlayers: [conv_bn: 8]\n", "E302", "it is a block"),
         ("blocks: {b: {params: {w: int, k: 1, s: int}, layers: [relu]}}\nlayers: [b]\n", "E304", "`- b: {w: …, s: …}`"),

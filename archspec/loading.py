@@ -96,14 +96,15 @@ def edited(
     def written(rest: Salvage) -> Spec:
         return _written(rest.sound, path, variant, overrides, input, variables, rest.blocks)
 
+    changed = bool(overrides or variables or input is not None)
     if isinstance(text, source.Unreadable):
-        raise _all_wrong(text, path, written) from None
+        raise _all_wrong(text, path, written, changed) from None
     try:
         _, tree = validate(text)
     except FormError:
-        raise _all_wrong(text, path, written) from None
+        raise _all_wrong(text, path, written, changed) from None
     if edits.check_variants(tree):
-        raise _all_wrong(text, path, written)
+        raise _all_wrong(text, path, written, changed)
     parsed = _written(tree, path, variant, overrides, input, variables)
     if not parsed.layers and parsed.inputs:
         raise fail("E504", "this spec has an input but no `layers`", tree.span)
@@ -165,16 +166,22 @@ def parse_file(tree: source.Mapping, path: Path, variant: Frame | None = None, l
     return parsed
 
 
-def _all_wrong(text: Value | source.Unreadable, path: Path, written: Callable[[Salvage], Spec]) -> SpecError:
+def _all_wrong(
+    text: Value | source.Unreadable, path: Path, written: Callable[[Salvage], Spec], changed: bool = False
+) -> SpecError:
     """What is wrong with the form of a spec, and with what is written in the rest of it."""
     from archspec.salvage import salvaged  # only the mistaken wait for it
 
+    whole = not isinstance(text, source.Unreadable)
     found = list(text.diagnostics) if isinstance(text, source.Unreadable) else []
     rest = salvaged(text.tree, text.whole) if isinstance(text, source.Unreadable) else salvaged(text)
     found += rest.found
     if rest.tree is not None:
         try:
-            more = _behind(written(rest))
+            parsed = written(rest)
+            more = _behind(parsed)
+            if not more and whole and rest.mended == {"assert"}:  # the network is whole: the others can be decided
+                more = _untrue(parsed, changed)
         except SpecError as error:
             more = list(error.diagnostics)
         found += [d for d in more if d.code not in rest.silent]
@@ -188,6 +195,15 @@ def _behind(parsed: Spec) -> list[Diagnostic]:
         return check_words(parsed)
     try:
         build(parsed)
+    except SpecError as error:
+        return list(error.diagnostics)
+    return []
+
+
+def _untrue(parsed: Spec, changed: bool) -> list[Diagnostic]:
+    """What is wrong with the assertions of a sound network; where it was `changed`, with those that always hold."""
+    try:
+        network(parsed, changed)
     except SpecError as error:
         return list(error.diagnostics)
     return []

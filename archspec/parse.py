@@ -169,7 +169,10 @@ class Parser:
             return _lost(value)
         words = [key for key, _ in value.entries if key.text not in MODIFIERS]
         if len(words) != 1:
-            if words:
+            first = value.get(words[0].text) if words else None
+            if words and source.is_lost(first) and first is not None and first.span == words[0].span:
+                pass  # it has no value, which has been told: the others may be its arguments
+            elif words:
                 named = ", ".join(f"'{word.text}'" for word in words)
                 hint = _beside(words[0].text, words[1].text)
                 self.error("E102", f"a layer is one key, here are {len(words)}: {named}", words[1].span, hint)

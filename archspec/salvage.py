@@ -35,6 +35,8 @@ class Salvage:
     """Codes that may be untrue, since what they ask for may be in what was left out."""
     meant: set[Span] = field(default_factory=set)
     """Values of misspelt keys: that one is not what its key needs may be because another key was meant."""
+    mended: set[str] = field(default_factory=set)
+    """Keys of the spec in which something was mended."""
     blocks: set[str] = field(default_factory=set)
     """Blocks that are known by name alone."""
 
@@ -47,6 +49,7 @@ class Salvage:
     def mend(self, kind: str, loc: Path) -> None:
         """Leave out what one error is about; `kind` is pydantic's word for it, `loc` the keys on the way."""
         key = loc[0] if loc else ""
+        self.mended.add(key)
         key_itself = loc[-1:] == ("[key]",)
         if kind == "extra_forbidden":
             self._unknown(loc)
@@ -72,6 +75,9 @@ class Salvage:
             self._put(loc[:3], self._nothing(True)) if loc[2] == "layers" else self._drop(loc[:3])
         elif key in ("heads", "blocks"):
             self._drop(loc[:2] if key_itself else loc[:1], "E121" if key == "heads" else "E130")
+        elif key in ("use", "assert") and isinstance(several := self.sound.get(key), Sequence):
+            self._put((key,), Sequence(tuple(item for item in several.items if _is_one(key, item)), several.span))
+            self.silent.update(("E130",) if key == "use" else ())
         elif key in ("name", "cite", "allow", "task", "use", "variants", "defaults", "outputs", "assert"):
             self._drop((key,), *{"use": ("E130",), "variants": ("E510",)}.get(key, ()))
         elif kind == "value_error" and self.tree is not None and self.tree.get("layers") is not None:
@@ -159,6 +165,13 @@ def _variants(rest: Salvage) -> None:
         if isinstance(chosen, Mapping)
     )
     rest.tree = _with(rest.sound, ("variants",), Mapping(kept, variants.span))
+
+
+def _is_one(key: str, item: Value) -> bool:
+    """Whether an item of `use` or `assert` is the name of a spec, or an assertion."""
+    if key == "assert" and isinstance(item, Mapping) and item.keys() == ["always"]:
+        item = item.entries[0][1]
+    return isinstance(item, Scalar) and isinstance(item.value, str)
 
 
 def _one(span: Span) -> Scalar:

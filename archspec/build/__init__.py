@@ -128,15 +128,36 @@ def _variables(expansion: Expansion, top: Place) -> None:
         except Overflow:
             raise
         except SpecError as error:
+            expansion.report(SpecError(_later(d, name, expansion.spec) for d in error.diagnostics), top)
             expansion.failed.add(name)
-            expansion.report(SpecError(_later(d, expansion.spec) for d in error.diagnostics), top)
 
 
-def _later(d: Diagnostic, spec: Spec) -> Diagnostic:
-    """A variable that is written further down is there, only not yet."""
-    late = [name for name in spec.variables if d.code == "E202" and f"${name}" in d.message.split()]
-    hint = f"variables are computed in the order written: put '{late[0]}' above" if late else d.hint
+def _later(d: Diagnostic, name: str, spec: Spec) -> Diagnostic:
+    """A variable that is written further down is there, only not yet; or it needs the one that needs it."""
+    late = [other for other in spec.variables if d.code == "E202" and f"${other}" in d.message.split()]
+    if not late:
+        return d
+    hint = f"variables are computed in the order written: put '{late[0]}' above"
+    if late[0] == name:
+        hint = f"'{name}' is computed from itself: give it a value"
+    elif _needs(late[0], name, spec):
+        hint = f"'{name}' and '{late[0]}' are each computed from the other: give one of them a value"
     return replace(d, hint=hint)
+
+
+MAX_STEPS = 30
+"""Variables that are followed from one that is written later, back to the one that asked for it."""
+
+
+def _needs(name: str, other: str, spec: Spec) -> bool:
+    """Whether a variable is computed from another one, directly or by way of others."""
+    seen = [name]
+    for one in seen:
+        if loops.uses(spec.variables[one], {other}):
+            return True
+        if len(seen) < MAX_STEPS:
+            seen += [v for v in spec.variables if v not in seen and loops.uses(spec.variables[one], {v})][:MAX_STEPS]
+    return False
 
 
 def _defaults(expansion: Expansion, top: Place) -> None:

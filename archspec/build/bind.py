@@ -20,6 +20,7 @@ from archspec.ops.act import ACTIVATIONS
 from archspec.ops.arguments import as_written
 from archspec.ops.base import Operator, OperatorError
 from archspec.source import Scalar, Value
+from archspec.spec import MODIFIERS
 
 MAX_UNKNOWN = 100
 """Unknown arguments of one call that are told: each takes a search for what was meant."""
@@ -52,7 +53,7 @@ def accepted(
             raise SpecError(Diagnostic("E301", f"'{word}' has no argument that may stand alone", args.span, hint))
         return {main: args}, []
     wrong = [
-        Diagnostic("E301", f"'{word}' has no argument '{key.text}'", key.span, _unknown(key.text, known))
+        Diagnostic("E301", f"'{word}' has no argument '{key.text}'", key.span, _unknown(word, key.text, known))
         for key, _ in islice((entry for entry in args.entries if entry[0].text not in known), MAX_UNKNOWN)
     ]
     return {key.text: value for key, value in args.entries if key.text in known}, wrong
@@ -76,18 +77,19 @@ def meant(wrong: Iterable[Diagnostic], known: Iterable[str]) -> set[str]:
     for d in wrong:
         if isinstance(d.hint, Suggestion):
             found.update(d.hint.known)
-        elif d.hint != _DERIVED:
+        elif d.hint is not None and d.hint.startswith("arguments: "):
             found.update(known)
     return found
 
 
-_DERIVED = "input channels are derived: leave it out"
 _INCOMING = ("in", "in_channels", "in_features", "input_channels", "in_planes", "inputs")
 
 
-def _unknown(key: str, known: Collection[str]) -> str:
+def _unknown(word: str, key: str, known: Collection[str]) -> str:
     if key in _INCOMING:
-        return _DERIVED
+        return "input channels are derived: leave it out"
+    if key in MODIFIERS:
+        return f"`{key}` is a modifier: write it beside `{word}`, as in `- {{{word}: {{…}}, {key}: …}}`"
     return did_you_mean(key, list(known), "arguments")
 
 

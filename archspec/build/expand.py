@@ -424,6 +424,10 @@ def unknown_word(word: str, span: Span, spec: Spec) -> SpecError:
         return SpecError(Diagnostic("E130", f"unknown layer '{word}'", span, hint))
     from archspec.plugins import broken
 
+    known, _, value = word.partition(":")
+    if value.strip("'\"") == value != "" and (known in REGISTRY or known in spec.blocks or known in STRUCTURAL):
+        message = f"a space is missing after '{known}:'"
+        return SpecError(Diagnostic("E130", message, span, f"write `- {known}: {value}`"))
     hint = did_you_mean(word, [*REGISTRY, *spec.blocks, *STRUCTURAL], "layers")
     if not hint.startswith("did you mean"):
         hint += "; an operator of your own comes with `--plugin FILE.py`"

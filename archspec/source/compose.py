@@ -3,6 +3,7 @@ without recursion, so that no input can exhaust the stack, and every error can b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -20,7 +21,7 @@ from yaml.events import (
 
 from archspec.errors import Diagnostic, Span, SpecError, fail, in_text_order
 from archspec.source.scalars import NULLS, Trap, resolve, shorten
-from archspec.source.syntax import cut_expression, explain
+from archspec.source.syntax import MISSING_SPACE, cut_expression, explain
 from archspec.source.text import MAX_BYTES, Text, check_characters
 from archspec.source.values import MAX_DEPTH, Mapping, Scalar, Sequence, Value, is_lost, lost
 
@@ -49,10 +50,13 @@ def parse(text: str, file: str) -> Value:
     try:
         tree.take(yaml.parse(text, Loader=_LOADER))
     except yaml.YAMLError as error:
-        tree.found.append(explain(error, source))
+        told = explain(error, source)
         whole = False
         with suppress(_Enough):
             tree.cut()
+        if told.message == MISSING_SPACE:  # of a list that it begins, the key above has no value
+            tree.found = [d for d in tree.found if d.code != "E003" or not _just_above(d.span, told.span)]
+        tree.found.append(told)
     except _Enough:
         tree.root = None
     if tree.found:
@@ -280,6 +284,19 @@ class _Tree:
         sound = True
         for key, value in pairs:
             name = str(key.value)
+            if isinstance(value, _Null) and done.flow and not key.quoted:
+                close = _CLOSE.fullmatch(name)
+                if close is not None:
+                    hint = f"write `{close[1]}: {shorten(close[2])}`"
+                    self.error("E003", f"a space is missing after '{close[1]}:'", key.span, hint)
+                    entries.setdefault(close[1], (Scalar(close[1], close[1], key.span), lost(key.span)))
+                    continue
+                if _VALUE.match(name):
+                    what = f"'{shorten(name)}' is a value without a name"
+                    alone = f"a value alone needs no braces, `{shorten(name)}`; else " if len(pairs) == 1 else ""
+                    self.error("E003", what, key.span, f"{alone}write its name before it, `…: {shorten(name)}`")
+                    sound = False
+                    continue
             if not name or is_lost(key) or (name == "<<" and not key.quoted):
                 sound = False
                 continue  # not a key, as has been said
@@ -293,7 +310,11 @@ class _Tree:
                 entries[name] = (key, lost(key.span) if isinstance(value, _Null) else value)
             if isinstance(value, _Null):
                 layer = key is pairs[0][0] and bool(self.open) and not self.open[-1].mapping
-                self.error("E003", f"the key '{shorten(name)}' has no value", key.span, _fill(name, done.flow, layer))
+                below = [str(other.value) for other, _ in pairs[1:] if str(other.value) not in _EXAMPLES]
+                hint = _fill(name, done.flow, layer)
+                if layer and below and not done.flow:
+                    hint = f"what belongs to '{shorten(name)}' is indented further than it: {_listed(below)}"
+                self.error("E003", f"the key '{shorten(name)}' has no value", key.span, hint)
         return Mapping(tuple(entries.values()), done.span) if sound else lost(done.span)
 
     def rejoin(self, pairs: list[tuple[Scalar, Any]]) -> list[tuple[Scalar, Any]]:
@@ -315,6 +336,9 @@ class _Tree:
         return kept
 
 
+_CLOSE = re.compile(r"([A-Za-z_]\w*):(\S+)")
+_VALUE = re.compile(r"\$\w|\d")
+"""What stands in braces where a key should: `kernel:3`, whose space is missing, and a value alone."""
 _EXAMPLES = {
     "act": "`act: none` for no activation, else its name, `act: relu`",
     "name": "`name: stem`, or leave the key out",
@@ -344,6 +368,16 @@ def _fill(name: str, flow: bool, layer: bool) -> str:
     return f"write a value, or indent the lines that belong to '{shown}' further; or leave the key out"
 
 
+def _listed(names: list[str]) -> str:
+    """A few names in a row, as they are told."""
+    return ", ".join(f"'{shorten(name)}'" for name in names[:4]) + (", …" if len(names) > 4 else "")
+
+
 def _within(inner: Span | None, outer: Span) -> bool:
     """Whether a place stands behind another one in the same line."""
     return inner is not None and inner.line == outer.line and inner.column > outer.column
+
+
+def _just_above(span: Span | None, other: Span | None) -> bool:
+    """Whether a place is in the line above another one."""
+    return span is not None and other is not None and span.line == other.line - 1

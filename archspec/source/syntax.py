@@ -18,6 +18,8 @@ Report = Callable[[str, str, Span, str | None], None]
 MAX_PIECES = 20
 """An expression is looked for in no more list items than this, so that the search stays linear."""
 _BARE_LAYER = re.compile(r"\s*- [\w$]+")
+_CLOSE_DASH = re.compile(r"(\s*)-([A-Za-z_$].*)")
+MISSING_SPACE = "a space is missing after '-'"
 QUOTE = "text with brackets, braces, commas, ': ' or ' #' needs quotes"
 
 
@@ -74,6 +76,12 @@ def explain(error: yaml.YAMLError, source: Text) -> Diagnostic:
     start = source.span(opened.line, opened.column, opened.line, opened.column + 1) if opened else span
     problem = str(getattr(error, "problem", None) or "")
     context = str(getattr(error, "context", None) or "")
+    for number in dict.fromkeys((start.line - 1, line - 1, line)):
+        close = _CLOSE_DASH.match(source.lines[number]) if 0 <= number < len(source.lines) else None
+        if close is not None and "flow" not in context and "quoted" not in context:
+            place = source.span(number, close.end(1), number, close.end(1) + 1)
+            written = shorten(close[2].partition(" #")[0].rstrip())
+            return Diagnostic("E001", MISSING_SPACE, place, f"write `- {written}`")
     message, hint, place = _words(problem, context, span, start)
     above = source.lines[line - 1].partition(" #")[0].rstrip() if line else ""
     if "mapping values are not allowed" in problem and _BARE_LAYER.fullmatch(above):

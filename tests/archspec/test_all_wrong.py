@@ -37,20 +37,20 @@ def told(text: str, folder: Path) -> Told:
             "  - conv: {kernl: 3}\n"
             "  - conv: {out: $foo,\n      in: 3,\n      bias: 7}\n",
             [
-                (6, "E303"),
-                (7, "E301"),
-                (8, "E301"),
-                (9, "E303"),
-                (10, "E303"),
-                (11, "E301"),
-                (12, "E202"),
-                (13, "E303"),
-                (13, "E301"),
-                (14, "E202"),
-                (15, "E301"),
-                (16, "E303"),
+                *[(6, "E303"), (7, "E301"), (8, "E301"), (9, "E303"), (10, "E303"), (11, "E301"), (12, "E202")],
+                *[(13, "E303"), (13, "E301"), (14, "E202"), (15, "E301"), (16, "E303")],
             ],
             id="every argument of a call, the missing that an unknown one explains left out",
+        ),
+        pytest.param(
+            "use:\n- stdd\n- ./foo.yaml\n- 3\n- resnet5\nvars:\n  a: $b\n  b: $a\n  c: $c\nlayers: [conv: 3]\n",
+            [(4, "E501"), (5, "E501"), (6, "E101"), (7, "E501"), (9, "E202"), (11, "E202")],
+            id="every item of use, every cycle of variables",
+        ),
+        pytest.param(
+            "layers: [conv: 1]\nassert:\n- params == 7\n- prams == 3\n- 3\n- macs < foo\n- params == 4\n",
+            [(5, "E401"), (6, "E208"), (7, "E101"), (8, "E208")],
+            id="every assertion",
         ),
         pytest.param(
             "layers:\n  - conv:\n  - conv: {out: 4, kernl: 3}\n  - relu\n  - foo: 3\n  - add: [$prev, conv1]\n",

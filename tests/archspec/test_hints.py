@@ -54,6 +54,8 @@ CALLED = "blocks: {b: {params: {w: int, k: int, act: str, s: 1}, layers: [relu]}
         ("layers:\n  - conv: 8\n    repeat: 3 / 2\n", "E140", "ceil(…)"),
         ("vars: {w: 8}\nblocks: {b: {layers: [conv: $w]}}\nlayers: [b]\n", "E202", "`params: {w: …}`"),
         ("layers: [conv: 8]\nvars: {a: 2*$b, b: 1}\n", "E202", "put 'b' above"),
+        ("layers: [conv: 8]\nvars: {a: 2*$a}\n", "E202", "'a' is computed from itself"),
+        ("layers: [conv: 8]\nvars: {a: 2*$c, b: $a, c: $b}\n", "E202", "'a' and 'c' are each computed from the other"),
         ("layers:\n  - conv: 8\n    when: $in.height > 3\n", "E206", "one tensor has .channels, .rank and .stride"),
         ("use: std\ndefaults: {conv_bn: {act: silu}}\nlayers: [conv_bn: 8]\n", "E302", "it is a block"),
         ("blocks: {b: {params: {w: int, k: 1, s: int}, layers: [relu]}}\nlayers: [b]\n", "E304", "`- b: {w: …, s: …}`"),
@@ -114,3 +116,30 @@ def test_setting_inside_a_variant_that_is_not_chosen_is_refused(tmp_path: Path) 
     path.write_text("archspec: 1\ninput: [3, 8, 8]\nvars: {w: 4}\nvariants: {big: {w: 8}}\nlayers: [conv: $w]\n")
     with pytest.raises(SpecError, match="no effect"):
         load(path, overrides=["variants.big.w=3"])
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "code", "hint"),
+    [
+        ("layers:\n  - conv: {out: 3, kernel:3}\n", 4, "E003", "write `kernel: 3`"),
+        ("layers:\n  - conv: {$w}\n", 4, "E003", "a value alone needs no braces, `$w`"),
+        ("layers:\n  - conv: {3, kernel: 1}\n", 4, "E003", "write its name before it, `…: 3`"),
+        ("layers:\n  - conv:\n    out: 3\n    kernel: 3\n", 4, "E003", "further than it: 'out', 'kernel'"),
+        ("layers:\n  - conv: {out: 3, name: foo}\n", 4, "E301", "a modifier: write it beside `conv`"),
+        ("layers:\n  - conv: {out: 3, repeat: 3}\n", 4, "E301", "`- {conv: {…}, repeat: …}`"),
+        ("layers:\n  - relu:\n      name: foo\n", 5, "E301", "`- {relu: {…}, name: …}`"),
+        ("layers:\n  -conv: 3\n  - relu\n", 4, "E001", "write `- conv: 3`"),
+        ("layers:\n-conv: 3\n- relu\n", 4, "E001", "write `- conv: 3`"),
+        ("layers:\n- relu\n-conv: 3\n- relu\n", 5, "E001", "write `- conv: 3`"),
+        ("layers:\n- relu\n-relu # a comment\n- relu\n", 5, "E001", "write `- relu`"),
+        ("layers:\n  - conv:3\n", 4, "E130", "write `- conv: 3`"),
+    ],
+)
+def test_a_slip_of_form_is_told_once(text: str, line: int, code: str, hint: str, tmp_path: Path) -> None:
+    path = tmp_path / "slip.yaml"
+    path.write_text("archspec: 1\ninput: [3, 8, 8]\n" + text, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        load(path)
+    ((told,),) = (caught.value.diagnostics,)
+    assert (told.span and told.span.line, told.code) == (line, code)
+    assert hint in str(told.hint)

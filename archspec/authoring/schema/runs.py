@@ -132,16 +132,6 @@ KEYS: dict[str, str] = {
     "std": "Standard deviation: of initial weights; of a colour shift in variances of its component.",
     "alpha": "Of rmsprop, how slowly the mean of the squared gradient forgets; of local_warp, how far pixels move; of "
     "mixup and cutmix, both numbers of the Beta distribution.",
-    "accumulate": "Batches whose gradients make one step.",
-    "clip": "What gradients are cut to before a step.",
-    "norm": "The largest length of all gradients together.",
-    "ema": "How slowly a moving average of the weights forgets; it is then what is measured and kept as best.",
-    "early_stop": "When training ends before its last epoch.",
-    "patience": "Epochs without a better figure before training ends.",
-    "on": "The figure that training ends by.",
-    "checkpoint": "When checkpoints are saved, beside each epoch's end.",
-    "keep": "How many of the newest checkpoints stay.",
-    "tensorboard": "Whether files for TensorBoard are written too.",
     "sigma": "Deviation of the Gaussian in pixels; for blur the smallest and the largest.",
 }
 

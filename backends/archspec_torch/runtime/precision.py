@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -60,7 +60,7 @@ def placed(model: nn.Module, plan: Train) -> nn.Module:
 
 def compiled(model: nn.Module, plan: Train) -> nn.Module | None:
     """The network compiled, over the same weights; None where the run does not ask for it."""
-    return torch.compile(model) if plan.compile is True else None
+    return cast(nn.Module, torch.compile(model)) if plan.compile is True else None
 
 
 def scaler_of(model: nn.Module, plan: Train) -> torch.amp.GradScaler | None:
@@ -161,7 +161,8 @@ def _step_time(
         return time.perf_counter() - begun
 
     step()
-    found, ends = [], time.perf_counter() + TRIAL_SECONDS
+    found: list[float] = []
+    ends = time.perf_counter() + TRIAL_SECONDS
     while len(found) < TRIAL_STEPS and (not found or time.perf_counter() < ends):
         found.append(step())
     return min(found)

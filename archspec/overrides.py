@@ -30,7 +30,11 @@ def with_variant(tree: Mapping, variant: str) -> Mapping:
     known = variants.keys() if isinstance(variants, Mapping) else []
     chosen = variants.get(variant) if isinstance(variants, Mapping) else None
     if chosen is None:
-        raise fail("E510", f"there is no variant '{variant}'", tree.span, did_you_mean(variant, known, "variants"))
+        hint = did_you_mean(variant, known, "variants")
+        name = tree.get("name")
+        if isinstance(name, Scalar) and variant in (name.text, *name.text.split("_")[1:]):
+            hint = f"'{name.text}' is the spec itself: leave '@{variant}' out; {hint}"
+        raise fail("E510", f"there is no variant '{variant}'", tree.span, hint)
     if not isinstance(chosen, Mapping):
         raise fail("E101", f"variant '{variant}' is a mapping of variables", chosen.span)
     result = _without(tree, "variants", "assert")
@@ -72,11 +76,18 @@ def _unknown_keys(tree: Mapping, variant: str, chosen: Mapping) -> list[Diagnost
             "E511",
             f"variant '{variant}' sets '{key.text}', which is no variable",
             key.span,
-            did_you_mean(key.text, [*names, *VARIANT_KEYS], "variables, and keys of a variant"),
+            _directly(variant, value)
+            if key.text == "vars" and isinstance(value, Mapping) and value.entries
+            else did_you_mean(key.text, [*names, *VARIANT_KEYS], "variables, and keys of a variant"),
         )
-        for key, _ in chosen.entries
+        for key, value in chosen.entries
         if key.text not in names and key.text not in VARIANT_KEYS
     ]
+
+
+def _directly(variant: str, variables: Mapping) -> str:
+    shown = ", ".join(f"{name}: …" for name in variables.keys()[:4])
+    return f"write the variables directly: `{variant}: {{{shown}}}`"
 
 
 def with_settings(tree: Mapping, settings: PySequence[str]) -> Mapping:

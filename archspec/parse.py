@@ -69,8 +69,13 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
             if item["type"] == "literal_error" and isinstance(item["input"], str):
                 words = re.findall(r"'([^']*)'", item["ctx"]["expected"])
                 hint = did_you_mean(item["input"], words, "words") if words else None
+            if loc == ("layers",) and isinstance(item["input"], dict) and item["input"]:
+                word = next(iter(item["input"])).lstrip("-")
+                hint = f"each layer is an item of a list: `- {word}: …`"
+            if loc == ("archspec",):
+                hint = "`archspec: 1`: the language has one version so far"
             if loc == ("input",) and re.fullmatch(r"\d+(\s*[x×,]\s*\d+)+", str(item["input"])):
-                hint = f"input: [{', '.join(re.findall('[0-9]+', item['input']))}]"
+                hint = f"input: [{', '.join(re.findall('[0-9]+', str(item['input'])))}]"
         at_key = item["type"] == "extra_forbidden" or "[key]" in item["loc"]
         found.append(Diagnostic(code, message, source.at(tree, _key_loc(loc), key=at_key), hint))
     first: dict[tuple[Span | None, str], Diagnostic] = {}
@@ -161,7 +166,8 @@ class Parser:
             if source.is_lost(value):
                 return _lost(value)
             if not isinstance(value.value, str):
-                self.error("E102", f"{value.text} is not a layer", value.span)
+                hint = f"a layer begins with its word: `- conv: {value.text}`"
+                self.error("E102", f"{value.text} is not a layer", value.span, hint)
                 return _lost(value)
             return self._with_body(Layer(value.value, value.span), None)
         if isinstance(value, source.Sequence):

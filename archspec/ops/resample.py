@@ -51,7 +51,7 @@ class Upsample(Operator):
             raise OperatorError(
                 f"needs one of `scale`, `size` and `to`, not {given}",
                 "scale",
-                "upsample: 2, or upsample: {to: conv3}",
+                "upsample: 2, or upsample: {to: …}, the name of a layer",
             )
         spatial = wanted_size(self.size, inputs)
         if spatial is None:

@@ -292,7 +292,7 @@ class Crop(Operator):
             raise OperatorError(
                 f"needs one of `size` and `to`, not {(self.size is not None) + len(inputs) - 1}",
                 "size",
-                "crop: 224, or crop: {to: conv3}",
+                "crop: 224, or crop: {to: …}, the name of a layer",
             )
         for n, wanted, lo, axis in zip(x.spatial, spatial, self.begin(x, spatial), AXES[x.rank], strict=True):
             if wanted > n:

@@ -133,6 +133,11 @@ def test_setting_inside_a_variant_that_is_not_chosen_is_refused(tmp_path: Path) 
         ("layers:\n- relu\n-conv: 3\n- relu\n", 5, "E001", "write `- conv: 3`"),
         ("layers:\n- relu\n-relu # a comment\n- relu\n", 5, "E001", "write `- relu`"),
         ("layers:\n  - conv:3\n", 4, "E130", "write `- conv: 3`"),
+        ("layers:\n  conv: 16\n", 4, "E101", "each layer is an item of a list: `- conv: …`"),
+        ("layers:\n  -conv: 16\n", 4, "E101", "each layer is an item of a list: `- conv: …`"),
+        ("layers:\n- relu\n- 5\n", 5, "E102", "`- conv: 5`"),
+        ("layers:\n- upsample: {scale: 2, size: 4}\n", 4, "E310", "{to: …}, the name of a layer"),
+        ("vars: {x: 1}\nvariants: {big: {vars: {x: 3}}}\nlayers: [relu]\n", 4, "E511", "directly: `big: {x: …}`"),
     ],
 )
 def test_a_slip_of_form_is_told_once(text: str, line: int, code: str, hint: str, tmp_path: Path) -> None:
@@ -143,3 +148,15 @@ def test_a_slip_of_form_is_told_once(text: str, line: int, code: str, hint: str,
     ((told,),) = (caught.value.diagnostics,)
     assert (told.span and told.span.line, told.code) == (line, code)
     assert hint in str(told.hint)
+
+
+def test_the_version_of_the_language_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("archspec: 2\ninput: [3, 8, 8]\nlayers: [relu]\n", encoding="utf-8")
+    with pytest.raises(SpecError, match="`archspec: 1`: the language has one version so far"):
+        load(path)
+
+
+def test_a_variant_that_is_the_spec_itself_is_told() -> None:
+    with pytest.raises(SpecError, match="'efficientnet_b0' is the spec itself: leave '@b0' out"):
+        load("efficientnet_b0@b0")

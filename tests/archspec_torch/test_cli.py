@@ -43,11 +43,11 @@ def test_train_writes_a_run_directory(trained: tuple[Path, CompletedProcess[str]
 
 def test_a_used_directory_is_refused(trained: tuple[Path, CompletedProcess[str]], run_archspec: Run) -> None:
     directory, _ = trained
-    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    before = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
     done = run_archspec("train", EXAMPLE, "--out", directory)
     assert done.returncode == 1
     assert str(directory) in done.stderr
-    assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
+    assert {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()} == before
 
 
 def test_evaluate(trained: tuple[Path, CompletedProcess[str]], run_archspec: Run) -> None:

@@ -336,7 +336,7 @@ def fit(
                 drawn = time.monotonic()
             if on_epoch is not None:
                 on_epoch(record)
-            watch.epoch(state, dead())
+            watch.epoch(state, dead(), held.examples)
             if state.epoch < plan.epochs and (why := end_of(state, plan)):
                 progress.say(f"stopped early: {why}")
     except Stopped:

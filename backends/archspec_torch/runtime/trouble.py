@@ -16,6 +16,8 @@ from archspec_torch.runtime.dead import dead_units
 from archspec_torch.runtime.loop import State
 from archspec_torch.runtime.watch import Watch
 
+LEAST_IMAGES = 20
+"""Images below which it says little that a unit was 0 for all of them."""
 RISEN = 3.0
 """A loss so many times the first is beyond what chance does."""
 RECENT = 8
@@ -56,11 +58,12 @@ class Trouble(Watch):
         """While a network is measured: what its ReLUs give. Training itself is not slowed by it."""
         return dead_units(model) if self.plan.watch != "off" else nullcontext(dict)
 
-    def epoch(self, state: State, dead: Mapping[str, tuple[int, int]]) -> None:
-        """An epoch is over, and saved. Raises SpecError E690 where the run is to stop."""
+    def epoch(self, state: State, dead: Mapping[str, tuple[int, int]], images: int) -> None:
+        """An epoch is over, and saved; `dead` was seen on so many images. Raises SpecError E690 where the run is to
+        stop."""
         if self.plan.watch == "off":
             return
-        for found in self._found(state, dead):
+        for found in self._found(state, dead if images >= LEAST_IMAGES else {}):
             self._tell(state, found)
 
     def _found(self, state: State, dead: Mapping[str, tuple[int, int]]) -> Iterator[Diagnostic]:

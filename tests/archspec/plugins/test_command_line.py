@@ -20,7 +20,7 @@ class Double(Operator):
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name not in WITHOUT_PLUGINS])
 def test_every_command_that_meets_layers_takes_it(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    words = [command] if command != "weights" else [command, "import"]
+    words = [command, *{"weights": ["import"], "data": ["show"]}.get(command, [])]
     with pytest.raises(SystemExit):
         main([*words, "--help"])
     assert "--plugin FILE.py" in capsys.readouterr().out

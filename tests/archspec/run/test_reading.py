@@ -71,6 +71,7 @@ def test_every_default_is_written_into_the_resolved_run(write: Write) -> None:
             "checkpoint": {"every": 60.0, "keep": 2},
             "tensorboard": False,
             "seed": 0,
+            "watch": "warn",
             "device": "auto",
             "precision": "fp32",
             "memory_format": "contiguous",

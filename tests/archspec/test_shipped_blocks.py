@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from archspec import SpecError, load
+from archspec import SpecError, check, load
 from archspec.errors import Diagnostic
 
 HEAD = "archspec: 1\nname: net\ninput: [8, 32, 32]\nuse: std\n"
@@ -57,3 +57,15 @@ def test_a_block_of_ones_own_file_is_told_in_that_file(tmp_path: Path) -> None:
         load(tmp_path / "net.yaml")
     (d,) = caught.value.diagnostics
     assert d.span is not None and d.span.file == str(tmp_path / "mine.yaml")
+
+
+def test_what_a_library_of_ones_own_hands_on_is_told_there(tmp_path: Path) -> None:
+    library = "archspec: 1\nuse: std\nblocks:\n  two:\n    params: {w: int}\n    layers:\n"
+    library += "      - conv_bn: {out: $w, kernel: 3, padding: vald}\n      - relu\n"
+    (tmp_path / "own.yaml").write_text(library, encoding="utf-8")
+    net = tmp_path / "net.yaml"
+    net.write_text("archspec: 1\ninput: [3, 32, 32]\nuse: ./own.yaml\nlayers: [two: 8]\n", encoding="utf-8")
+    (error,) = check(net)
+    assert error.span is not None
+    assert (Path(error.span.file).name, error.span.line, error.span.column) == ("own.yaml", 7, 48)
+    assert error.code == "E303" and "'valid'" in (error.hint or "")

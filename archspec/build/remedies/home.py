@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,27 +20,32 @@ _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
 
 
 def at_home(expansion: Expansion, diagnostics: list[Diagnostic]) -> list[Diagnostic]:
-    """The errors, those of shipped files moved to the innermost place of the trail that is in the user's file."""
+    """The errors, those of shipped files moved to the innermost place of the trail that is in a file of the user's."""
     file, shipped = expansion.spec.tree.span.file, str(zoo.directory())
-    if not any(d.span is not None and d.span.file != file and d.span.file.startswith(shipped) for d in diagnostics):
+
+    def own(span: Span) -> bool:
+        return span.file == file or not span.file.startswith(shipped)
+
+    if all(d.span is None or own(d.span) for d in diagnostics):
         return diagnostics
     origins = Origins(expansion.spec, expansion.scopes)
-    moved = [_moved(d, origins, file) if d.span and d.span.file.startswith(shipped) else d for d in diagnostics]
-    return in_text_order(moved, file)
+    return in_text_order(
+        (d if d.span is None or own(d.span) else _moved(d, d.span, origins, own) for d in diagnostics), file
+    )
 
 
-def _moved(d: Diagnostic, origins: Origins, file: str) -> Diagnostic:
+def _moved(d: Diagnostic, span: Span, origins: Origins, own: Callable[[Span], bool]) -> Diagnostic:
     frames = d.trail.frames() if d.trail else []
-    here = next((frame for frame in frames if frame.span.file == file), None)
-    if here is None or d.span is None or d.span.file == file:
+    here = next((frame for frame in frames if own(frame.span)), None)
+    if here is None:
         return d
-    argument = _argument(d.span, frames, origins, file)
+    argument = _argument(span, frames, origins, own)
     told = argument is not None and (d.hint or "").startswith("`$")  # what the variable holds now stands there
-    related = (*d.related, Related("in a block that comes with archspec", d.span))
+    related = (*d.related, Related("in a block that comes with archspec", span))
     return replace(d, span=argument or here.span, hint=None if told else d.hint, related=related)
 
 
-def _argument(span: Span, frames: list[Frame], origins: Origins, file: str) -> Span | None:
+def _argument(span: Span, frames: list[Frame], origins: Origins, own: Callable[[Span], bool]) -> Span | None:
     """Where the user wrote what a shipped block handed on to the argument at fault, call by call."""
     variable = _VARIABLE.fullmatch(written(span))
     for frame in frames:
@@ -50,7 +56,7 @@ def _argument(span: Span, frames: list[Frame], origins: Origins, file: str) -> S
         if block is None or variable[1] not in block.params:
             continue  # a group or a loop: what it sees is what is around it
         value = _given(call, variable[1], block.main)
-        if value is None or value.file == file:
+        if value is None or own(value):
             return value
         variable = _VARIABLE.fullmatch(written(value))
     return None

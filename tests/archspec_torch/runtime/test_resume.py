@@ -8,11 +8,13 @@ import random
 import re
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
+import torch
 from PIL import Image
 
 from archspec.cli import main
@@ -43,6 +45,15 @@ def kept(directory: Path) -> dict[str, Any]:
     clockless = [{k: v for k, v in line.items() if k != "seconds"} for line in lines]
     table = re.sub(r",[^,]*$", "", (directory / "metrics.csv").read_text(), flags=re.M)
     return {**{name: (directory / name).read_bytes() for name in SAVED}, "metrics": clockless, "csv": table}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """A forked process has none of the threads of the one it is from, and would wait for them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def forked(work: Any) -> int:

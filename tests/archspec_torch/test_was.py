@@ -13,9 +13,10 @@ from torch import Tensor
 
 import archspec
 from archspec import SpecError
+from archspec_torch.checkpoint import write_checkpoint
 from archspec_torch.compiler import compile
 from archspec_torch.runtime import evaluate, train
-from archspec_torch.runtime.weights import load_weights, save_weights
+from archspec_torch.runtime.weights import load_weights
 from archspec_torch.weights import import_weights
 
 FORMER = """
@@ -170,7 +171,7 @@ def test_where_names_are_missing_the_hint_speaks_of_was(
 
 def test_weights_of_a_run_are_found_too(former: torch.nn.Module, present: Path, tmp_path: Path) -> None:
     path = tmp_path / "last.safetensors"
-    save_weights(former, path, 7)
+    write_checkpoint(former.state_dict(), path, {"epoch": 7})
     model = compile(present).eval()
     assert load_weights(model, path) == 7
     x = torch.randn(2, 3, 12, 12)

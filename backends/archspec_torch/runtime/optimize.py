@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from archspec.run.sections import SGD, Adagrad, Adam, AdamW, RMSprop, Train
+from archspec.run.sections.optimizers import Optimizing
 from archspec_torch.runtime.layers import learned, matches
+
+KINDS: dict[type[Optimizing], Callable[..., torch.optim.Optimizer]] = {
+    SGD: torch.optim.SGD,
+    Adam: torch.optim.Adam,
+    AdamW: torch.optim.AdamW,
+    RMSprop: torch.optim.RMSprop,
+    Adagrad: torch.optim.Adagrad,
+}
+RENAMED = {"initial": "initial_accumulator_value"}
+"""Keys of a run file that have another name in torch."""
 
 
 def make_optimizer(plan: Train, model: nn.Module) -> torch.optim.Optimizer:
@@ -16,46 +28,9 @@ def make_optimizer(plan: Train, model: nn.Module) -> torch.optim.Optimizer:
 
     Frozen weights get no gradient, and so no step, decay or momentum: `thaw` says which those are.
     """
-    section, groups = plan.optimizer, param_groups(model, plan)
-    match section:
-        case SGD():
-            return torch.optim.SGD(
-                groups,
-                lr=section.lr,
-                momentum=section.momentum,
-                dampening=section.dampening,
-                weight_decay=section.weight_decay,
-                nesterov=section.nesterov,
-            )
-        case RMSprop():
-            return torch.optim.RMSprop(
-                groups,
-                lr=section.lr,
-                alpha=section.alpha,
-                eps=section.eps,
-                weight_decay=section.weight_decay,
-                momentum=section.momentum,
-                centered=section.centered,
-            )
-        case Adagrad():
-            return torch.optim.Adagrad(
-                groups,
-                lr=section.lr,
-                lr_decay=section.lr_decay,
-                weight_decay=section.weight_decay,
-                initial_accumulator_value=section.initial,
-                eps=section.eps,
-            )
-        case Adam() | AdamW():
-            kind = torch.optim.AdamW if isinstance(section, AdamW) else torch.optim.Adam
-            return kind(
-                groups,
-                lr=section.lr,
-                betas=(section.betas[0], section.betas[1]),
-                eps=section.eps,
-                weight_decay=section.weight_decay,
-                amsgrad=section.amsgrad,
-            )
+    numbers = plan.optimizer.model_dump(exclude={"kind", "decay_norm_and_bias"})
+    arguments = {RENAMED.get(k, k): tuple(v) if isinstance(v, list) else v for k, v in numbers.items()}
+    return KINDS[type(plan.optimizer)](param_groups(model, plan), **arguments)
 
 
 def param_groups(model: nn.Module, plan: Train) -> list[dict[str, Any]]:

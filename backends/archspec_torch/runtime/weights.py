@@ -1,4 +1,4 @@
-"""Weights of a run: written whole, read back into the network they came from."""
+"""Weights of a run, read back into the network they came from."""
 
 from __future__ import annotations
 
@@ -8,17 +8,9 @@ import safetensors
 from torch import nn
 
 from archspec.errors import fail
-from archspec_torch.checkpoint import facts_of, write_checkpoint
+from archspec_torch.checkpoint import facts_of
 from archspec_torch.compiler import Network
 from archspec_torch.weights import present_names
-
-
-def save_weights(model: nn.Module, path: Path, epoch: int) -> None:
-    """The state dict as safetensors, under the layers' names, and `epoch` (finished epochs) beside it.
-
-    Equal weights are equal files. Raises SpecError E505.
-    """
-    write_checkpoint(model.state_dict(), path, {"epoch": epoch})
 
 
 def load_weights(model: nn.Module, path: Path) -> int | None:

@@ -11,8 +11,9 @@ from archspec.build import check_words
 from archspec.effort import counted
 from archspec.errors import Diagnostic, SpecError, each_once, fail, in_text_order
 from archspec.graph import TypedGraph
-from archspec.loading import edited, network, parse_blocks_alone, read_text
-from archspec.source import Value
+from archspec.loading import Text
+from archspec.network import network
+from archspec.overrides import Edits
 from archspec.spec import Spec
 
 MAX_VARIANTS, MAX_LAYERS = 200, 100_000
@@ -27,8 +28,8 @@ def check(spec: str | Path, strict: bool = False) -> list[Diagnostic]:
     """
     try:
         path, variant = zoo.locate(spec)
-        text = read_text(path)
-        tree = text.tree if isinstance(text, source.Unreadable) else text
+        text = Text.of(path)
+        tree = text.tree
         variants = tree.get("variants") if isinstance(tree, source.Mapping) else None
         names: list[str | None] = [variant]
         if Path(str(spec)).is_file() and variant is None and isinstance(variants, source.Mapping):
@@ -38,10 +39,10 @@ def check(spec: str | Path, strict: bool = False) -> list[Diagnostic]:
             raise fail("E116", message, variants.span)
         whole = variant is None and (len(names) > 1 or variants is None)
         with counted():
-            if isinstance(text, source.Mapping) and variant is None and not _is_network(text):
-                found = _in_blocks(text, path)
+            if isinstance(text.read, source.Mapping) and variant is None and not _is_network(text.read):
+                found = _in_blocks(text)
             else:
-                found = _in_networks(text, path, names, whole)
+                found = _in_networks(text, names, whole)
     except SpecError as error:
         return list(error.diagnostics)
     return [replace(d, severity="error") for d in found] if strict else found
@@ -51,18 +52,16 @@ def _is_network(tree: source.Mapping) -> bool:
     return not {"layers", "input", "inputs"}.isdisjoint(tree.keys())
 
 
-def _in_blocks(tree: Value, path: Path) -> list[Diagnostic]:
+def _in_blocks(text: Text) -> list[Diagnostic]:
     """What is wrong or doubtful in a file that only holds blocks. Raises SpecError where its form is wrong."""
     from archspec.rules import lint_file
     from archspec.rules.file import SpecFile
 
-    parsed = parse_blocks_alone(tree, path)
+    parsed = text.spec()
     return check_words(parsed) or lint_file(SpecFile(parsed, ()))
 
 
-def _in_networks(
-    text: Value | source.Unreadable, path: Path, variants: Sequence[str | None], whole: bool
-) -> list[Diagnostic]:
+def _in_networks(text: Text, variants: Sequence[str | None], whole: bool) -> list[Diagnostic]:
     """What is wrong in variants of a file (None: as written) and what the rules say of them and, if `whole`, of it."""
     from archspec.rules import lint, lint_file
     from archspec.rules.file import SpecFile
@@ -72,7 +71,7 @@ def _in_networks(
     errors: list[Diagnostic] = []
     for name in variants:
         try:
-            specs.append(edited(text, path, name))
+            specs.append(text.network_spec(Edits(name)))
             graphs.append(network(specs[-1]))
         except SpecError as error:
             errors += error.diagnostics
@@ -85,4 +84,4 @@ def _in_networks(
             break
     if not errors and whole:
         return lint_file(SpecFile(specs[0], tuple(graphs)))
-    return [*in_text_order(each_once(errors), str(path)), *lint(*graphs)]
+    return [*in_text_order(each_once(errors), str(text.path)), *lint(*graphs)]

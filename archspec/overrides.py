@@ -10,12 +10,38 @@ import re
 from collections.abc import Collection
 from collections.abc import Mapping as PyMapping
 from collections.abc import Sequence as PySequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from archspec import source
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
 from archspec.source import Mapping, Scalar, Sequence, Value
 from archspec.spec import MODIFIERS, ORDER
+
+
+@dataclass(frozen=True)
+class Edits:
+    """What is changed in a spec before it is built: its variant, then `--set`, keyword variables, another input."""
+
+    variant: str | None = None
+    settings: tuple[str, ...] = ()
+    input: str | PySequence[int | str] | None = None
+    variables: PyMapping[str, object] = field(default_factory=dict)
+
+    @property
+    def overriding(self) -> bool:
+        """Whether the network is another than any that the spec states: a variant is one that it states."""
+        return bool(self.settings or self.variables or self.input is not None)
+
+    def written_into(self, tree: Mapping) -> Mapping:
+        """The tree with all of them made. Raises SpecError E510 to E514 for one that cannot be."""
+        if self.variant is not None:
+            tree = with_variant(tree, self.variant)
+        tree = with_settings(tree, self.settings)
+        tree = with_variables(tree, self.variables)
+        return tree if self.input is None else with_input(tree, self.input)
+
+
+NO_EDITS = Edits()
 
 VARIANT_KEYS = ("name", "cite", "input", "inputs", "defaults", "assert", "outputs")
 

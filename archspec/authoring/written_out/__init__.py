@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from archspec import loading, zoo
+from archspec import zoo
 from archspec.authoring.formatting.layout import write_layout
 from archspec.authoring.formatting.style import arrange
 from archspec.authoring.formatting.tree import Group, Item, Leaf
@@ -23,6 +23,7 @@ from archspec.authoring.written_out.layers import Layers
 from archspec.build import top_name
 from archspec.errors import fail
 from archspec.graph import Node, Tap, TypedGraph
+from archspec.loading import load
 from archspec.ops.arguments import as_written
 from archspec.source.compose import MAX_VALUES
 from archspec.source.text import MAX_BYTES
@@ -49,7 +50,7 @@ def expand(
     Assertions stay; where something is overridden, those that always hold. Raises SpecError: what `load` raises; E532
     where what comes out would be too large to be read.
     """
-    graph = loading.load(spec, variant, overrides=overrides, input=input, **variables)
+    graph = load(spec, variant, overrides=overrides, input=input, **variables)
     changed = bool(overrides or variables or input is not None)
     return written_out(graph, header(spec, variant, overrides, input, variables), changed)
 

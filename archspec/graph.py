@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from archspec.sizes import Requirement, Sizes
 
-Phase = Literal["always", "train"]
+Phase = Literal["always", "train", "infer"]
 
 
 class Tap(NamedTuple):
@@ -43,7 +43,7 @@ class Node:
     span: Span
     trail: Frame | None = None
     phase: Phase = "always"
-    """`train`: part of a head that exists only in training."""
+    """`train`: part of a head that exists only in training; `infer`: there only when the network answers."""
     shares: str | None = None
     """Name of the node whose weights this one uses, where it has none of its own."""
 

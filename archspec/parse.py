@@ -21,6 +21,8 @@ from archspec.spec import (
     STRUCTURAL,
     Block,
     BlockDocument,
+    DetectDocument,
+    DetectSpec,
     Document,
     HeadDocument,
     HeadSpec,
@@ -118,6 +120,8 @@ def keys_beside(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]
         model = BlockDocument
     elif len(loc) >= 3 and loc[0] == "heads":
         model = HeadDocument
+    elif len(loc) >= 2 and loc[0] == "detect":
+        model = DetectDocument
     return [f.alias or name for name, f in model.model_fields.items()]
 
 
@@ -267,15 +271,19 @@ class Parser:
             self.error("E178", "`branches` with a single branch: there is nothing to join", layer.span, hint)
         elif layer.join is None:
             self.error("E105", "these branches have no `join`", layer.span, f"join: {', '.join(JOINS)}")
-        branches: list[Layer] = []
-        for item in args.items:
+        return replace(layer, branches=self.stretches(args))
+
+    def stretches(self, items: source.Sequence) -> tuple[Layer, ...]:
+        """Layers that lie side by side, each stretch of them as a group: branches, or the heads of a detector."""
+        found: list[Layer] = []
+        for item in items.items:
             if isinstance(item, source.Sequence):
-                branches.append(Layer("layers", item.span, item, body=self.layers(item)))
+                found.append(Layer("layers", item.span, item, body=self.layers(item)))
             else:
                 one = self.layer(item)
                 is_group = one.word == "layers" and not one.lost
-                branches.append(one if is_group else Layer("layers", one.span, item, body=(one,)))
-        return replace(layer, branches=tuple(branches))
+                found.append(one if is_group else Layer("layers", one.span, item, body=(one,)))
+        return tuple(found)
 
     def _residual(self, layer: Layer, args: Value) -> Layer:
         body = args.get("body") if isinstance(args, source.Mapping) else args
@@ -474,8 +482,23 @@ def parse(
         outputs=_named(tree.get("outputs")),
         asserts=tuple(_assertion(item) for item in asserts.items) if isinstance(asserts, source.Sequence) else (),
         block_texts=block_texts or {},
+        detect=_detect(tree.get("detect"), parser),
         mistakes=frozenset((d.code, str(d.span)) for d in parser.diagnostics),
         variant=variant,
+    )
+
+
+def _detect(value: Value | None, parser: Parser) -> DetectSpec | None:
+    if not isinstance(value, source.Mapping):
+        return None
+    heads, anchors, decode, nms = (value.get(key) for key in ("heads", "anchors", "decode", "nms"))
+    assert isinstance(heads, source.Sequence) and decode is not None  # validated
+    return DetectSpec(
+        value.span,
+        parser.stretches(heads),
+        anchors if isinstance(anchors, source.Mapping) else None,
+        decode,
+        nms if isinstance(nms, source.Mapping) else None,
     )
 
 

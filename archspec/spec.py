@@ -20,7 +20,7 @@ MODIFIERS = ("name", "from", "when", "repeat", "each", "join", "own", "was")
 STRUCTURAL = ("layers", "branches", "residual", "act", "share", "map")
 ORDER = (
     "archspec", "name", "cite", "allow", "task", "input", "inputs", "use", "vars", "defaults",
-    "variants", "blocks", "layers", "heads", "outputs", "assert",
+    "variants", "blocks", "layers", "heads", "detect", "outputs", "assert",
 )  # fmt: skip
 """Keys of a spec as they are read: what it is called, what comes in, what it is made of, what must hold."""
 PARAMETER_TYPES = ("int", "float", "number", "str", "bool", "list", "layers", "name")
@@ -57,6 +57,15 @@ class HeadDocument(_Part):
     layers: Annotated[list[Any], Field(min_length=1)]
 
 
+class DetectDocument(_Part):
+    """What a detector finds boxes with: heads on anchors, how their numbers become boxes, which of those are kept."""
+
+    anchors: dict[str, Any] | None = None
+    heads: Annotated[list[Any], Field(min_length=1)]
+    decode: str | dict[str, Any]
+    nms: dict[str, Any] = {}
+
+
 class Document(_Part):
     """A spec file."""
 
@@ -64,7 +73,7 @@ class Document(_Part):
     name: Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] = "network"
     cite: Text | None = None
     allow: list[Text] = []
-    task: Literal["classify", "regress", "segment", "embed"] = "classify"
+    task: Literal["classify", "detect", "regress", "segment", "embed"] = "classify"
     input: Annotated[list[Any], Field(min_length=1, max_length=4)] | None = None
     inputs: dict[Identifier, Annotated[list[Any], Field(min_length=1, max_length=4)]] | None = None
     use: Text | list[Text] = []
@@ -74,6 +83,7 @@ class Document(_Part):
     defaults: dict[Identifier, dict[Identifier, Any]] = {}
     layers: list[Any] | None = None
     heads: dict[Identifier, HeadDocument] = {}
+    detect: DetectDocument | None = None
     outputs: (
         Annotated[list[str], Field(min_length=1)] | Annotated[dict[OutputName, str], Field(min_length=1)] | None
     ) = None
@@ -150,6 +160,17 @@ class HeadSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class DetectSpec:
+    """The section `detect`: its heads parsed, the rest as written."""
+
+    span: Span
+    heads: tuple[Layer, ...]
+    anchors: source.Mapping | None
+    decode: Value
+    nms: source.Mapping | None
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """A whole spec: variant and overrides applied, used blocks brought in, nothing expanded yet."""
 
@@ -169,6 +190,7 @@ class Spec:
     """Used blocks as they were written, by name."""
     mistakes: frozenset[tuple[str, str]] = frozenset()
     """Code and place of what is wrong with its form, and has been told."""
+    detect: DetectSpec | None = None
     variant: Frame | None = None
     """The variant that was written in, and where it stands: the outermost step of every trail."""
 

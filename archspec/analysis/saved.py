@@ -6,6 +6,7 @@ from archspec.analysis.autocast import COPIED, Precision, autocast, weight_copie
 from archspec.analysis.order import execution_order
 from archspec.analysis.storage import overwriting, storages
 from archspec.graph import Tap, TypedGraph
+from archspec.passes.training import training
 
 
 def learning(graph: TypedGraph) -> frozenset[str]:
@@ -27,6 +28,7 @@ def saved_bytes(graph: TypedGraph, batch: int = 1, precision: Precision = "float
     """
     found = dict.fromkeys(graph.nodes, 0)
     found |= {name: kept for name, (kept, _) in weight_copies(graph, precision).items()}
+    graph = training(graph)
     over = overwriting(graph)
     graph = autocast(graph, precision)
     flowing = learning(graph)

@@ -21,6 +21,7 @@ from archspec.analysis.saved import learning
 from archspec.analysis.storage import last_reads, overwriting, storages
 from archspec.graph import Node, Tap, TypedGraph
 from archspec.ops.base import Saved
+from archspec.passes.training import training
 from archspec.tensor import BYTES
 
 Optimizer = Literal["sgd", "momentum", "adam"]
@@ -41,10 +42,11 @@ def training_memory(
 
     In a lower precision forward pass and loss run under torch's autocast; in float16 the loss is scaled (GradScaler).
 
-    Cross-entropy is taken of every output of a classifying or segmenting network, the mean squared error of any
-    other's. Adam is torch's loop over parameters, whose two temporaries are as large as the largest of them.
+    What is there only when the network answers is left out. Cross-entropy is taken of every output of a classifying or
+    segmenting network, the mean squared error of any other's. Adam is torch's loop over parameters, whose two
+    temporaries are as large as the largest of them.
     """
-    return _Step(graph, batch, optimizer, precision).run()
+    return _Step(training(graph), batch, optimizer, precision).run()
 
 
 def largest_batch(

@@ -52,6 +52,10 @@ def assemble(expansion: Expansion) -> Graph:
         out = expansion.run(spec.layers, flow, top)
         outputs = _outputs(expansion, top, out)
         heads = {head.name: _head(expansion, top, head, outputs) for head in spec.heads}
+        if spec.detect is not None:
+            from archspec.build.detection import detect  # only detectors wait for it
+
+            outputs |= detect(expansion, spec.detect, out, top)
         renamed = expansion.renames.settled(expansion)
     except Overflow as error:
         raise SpecError(in_text_order(expansion.diagnostics.values(), expansion.file) or error.diagnostics) from None
@@ -84,6 +88,7 @@ def check_words(spec: Spec) -> list[Diagnostic]:
     """Unknown layers and arguments anywhere in the file, also in blocks that nothing calls."""
     found: list[Diagnostic] = []
     stretches = [spec.layers, *(h.layers for h in spec.heads), *(b.layers for b in spec.blocks.values())]
+    stretches += [spec.detect.heads] if spec.detect is not None else []
     for layer in (layer for stretch in stretches for layer in walk(stretch)):
         if layer.word in STRUCTURAL or layer.word.startswith("$") or not layer.word:
             continue
@@ -176,8 +181,11 @@ def _defaults(expansion: Expansion, top: Place) -> None:
 
 
 def _outputs(expansion: Expansion, top: Place, out: Flow) -> dict[str, Tap]:
-    """The network's outputs by name: the last layer under its own name, or what `outputs` says."""
+    """The network's outputs by name: the last layer under its own name, or what `outputs` says. A detector's are
+    what `detect` makes, and those besides that `outputs` says."""
     spec = expansion.spec
+    if spec.outputs is None and spec.detect is not None:
+        return {}
     if spec.outputs is None:
         if len(out) == 1:
             return {top_name(out.ports[0].tap.node): out.ports[0].tap}

@@ -76,6 +76,8 @@ class Expansion:
         self.allowed: Mapping[str, Sizes] = {}
         """Of every size that the input leaves open, those that the layers so far take."""
         self.settling: Settling | None = None
+        self.answering = False
+        """Whether some layer so far is there only when the network answers."""
 
     # errors
 
@@ -370,10 +372,16 @@ class Expansion:
             raise SpecError(Diagnostic("E312", message, span, None, place.trail))
         shares = self.sharing.owner(self, path, op, types, span, place.phase)
         taps = tuple([port.tap for port in flow.ports])
-        self.nodes[path] = Node(path, op, taps, span, place.trail, place.phase, shares)
+        self.answering = self.answering or op.answers
+        phase = "infer" if self.answering and self.answers(op, taps) else place.phase
+        self.nodes[path] = Node(path, op, taps, span, place.trail, phase, shares)
         self.types[path] = outputs
         lead, steps = _leading(op, flow.ports, steps)
         return Flow(tuple([Port(Tap(path, i), t, *moved(lead, steps, t.rank, path)) for i, t in enumerate(outputs)]))
+
+    def answers(self, op: Operator, taps: tuple[Tap, ...]) -> bool:
+        """Whether a layer is there only when the network answers: it, or what it takes from."""
+        return op.answers or any(self.nodes[tap.node].phase == "infer" for tap in taps)
 
     def typed(self, op: Operator, inputs: Types) -> tuple[Types, Jump, bool]:
         """The types and the steps of what an operator gives, and whether that has more elements than there may be.

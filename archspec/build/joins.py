@@ -19,12 +19,8 @@ if TYPE_CHECKING:
 
 def branches(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> Flow:
     """Every branch gets all that came in; what they give is joined, or leaves as a bundle."""
-    results: list[Flow] = []
-    names: list[str] = []
-    for branch in layer.branches:
-        for name, out in _branch(expansion, branch, flow, place):
-            results.append(out)
-            names.append(name)
+    found = beside(expansion, layer.branches, flow, place)
+    results, names = [out for _, out in found], [name for name, _ in found]
     joined = bundle(results)
     if layer.join is None:
         raise Broken
@@ -39,6 +35,11 @@ def branches(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> Fl
         return joined
     written = replace(layer, args=args, span=layer.join.span)
     return expansion.operator(REGISTRY[word], written, args, f"{word}{place.counts[word]}", joined, place)
+
+
+def beside(expansion: Expansion, stretches: tuple[Layer, ...], flow: Flow, place: Place) -> list[tuple[str, Flow]]:
+    """The outputs of stretches that all get what came in, by name."""
+    return [found for stretch in stretches for found in _branch(expansion, stretch, flow, place)]
 
 
 def _branch(expansion: Expansion, branch: Layer, flow: Flow, place: Place) -> list[tuple[str, Flow]]:

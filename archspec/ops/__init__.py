@@ -1,6 +1,6 @@
 """The vocabulary of the language: importing this package fills the registry, one module a family."""
 
-from archspec.ops import act, conv, filter, linear, merge, norm, pool, region, regularize, resample, shape
+from archspec.ops import act, conv, detect, filter, linear, merge, norm, pool, region, regularize, resample, shape
 from archspec.ops.base import REGISTRY, Operator, OperatorError, Sample, Weight, Window
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Window",
     "act",
     "conv",
+    "detect",
     "filter",
     "linear",
     "merge",

@@ -16,7 +16,9 @@ from pydantic import BaseModel, ConfigDict
 
 from archspec.tensor import TensorType
 
-Category = Literal["input", "conv", "linear", "pool", "norm", "activation", "merge", "shape", "regularize", "attention"]
+Category = Literal[
+    "input", "conv", "linear", "pool", "norm", "activation", "merge", "shape", "regularize", "attention", "detect"
+]
 Storage = Literal["new", "view", "activation"]
 Types = tuple[TensorType, ...]
 _ONE = Fraction(1)
@@ -117,6 +119,8 @@ class Operator(BaseModel):
     they are all (sums, views) or a part (concatenation). One of another size than the output's is always new."""
     autocast: ClassVar[Literal["lower", "float32", "widest"]] = "widest"
     """What torch's autocast computes it in: the lower precision, float32, or the widest of its inputs'."""
+    answers: ClassVar[bool] = False
+    """Whether it is there only when the network answers, not while it trains; so is what takes from it."""
     samples: ClassVar[tuple[Sample, ...]] = ()
 
     def infer(self, inputs: Types) -> Types:

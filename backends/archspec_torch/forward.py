@@ -10,7 +10,8 @@ access takes a thirtieth of what an attribute of an `nn.Module` takes, digits an
 like any other, and a layer that was replaced (quantised, wrapped, frozen) is the one that runs.
 
 A tensor's variable is overwritten or deleted at its last use, so that inference holds no more than it needs.
-Layers and outputs that exist only in training stand under `if self.training:`, as early as inputs allow.
+Layers and outputs that exist only in training stand under `if self.training:`, as early as inputs allow; those
+that exist only when the network answers under `if not self.training:`.
 """
 
 from __future__ import annotations
@@ -20,16 +21,20 @@ import keyword
 import re
 
 from archspec.analysis.order import execution_order
-from archspec.graph import Graph, Node, Tap, TypedGraph
+from archspec.graph import Graph, Node, Phase, Tap, TypedGraph
 
 INDENT = "    "
+STEMS: dict[Phase, str] = {"always": "x", "train": "t", "infer": "d"}
+"""What variables are called, by the phase of the layer whose output they hold."""
+CONDITIONS: dict[Phase, str] = {"train": "if self.training:", "infer": "if not self.training:"}
 
 
 def forward_source(graph: TypedGraph) -> str:
     """Source of `def forward(self, <inputs>)`, which returns a tensor where the network has one output.
 
     Where there are several it returns a dict by output name, in the order of `graph.outputs`; heads that
-    exist only in training count in training alone. Takes time linear in the number of layers.
+    exist only in training count in training alone. A network with outputs that exist only when it answers always
+    returns a dict. Takes time linear in the number of layers.
     """
     return _Writer(graph).write()
 
@@ -41,6 +46,11 @@ def owner(graph: TypedGraph, node: Node) -> Node:
     while node.shares:
         node = graph.nodes[node.shares]
     return node
+
+
+def answers_only_outputs(graph: Graph) -> frozenset[str]:
+    """Names of the outputs that exist only when the network answers."""
+    return frozenset(name for name, tap in graph.outputs.items() if graph.nodes[tap.node].phase == "infer")
 
 
 def train_only_outputs(graph: Graph) -> frozenset[str]:
@@ -84,8 +94,8 @@ class _Writer:
         self.inputs = [self._claim(name) for name in graph.inputs]
         for name, variable in zip(graph.inputs, self.inputs, strict=True):
             self.variable[Tap(name)] = variable
-        self.always = _Variables("x", self.taken)
-        self.training = _Variables("t", self.taken)
+        self.pools = {phase: _Variables(stem, self.taken) for phase, stem in STEMS.items()}
+        self.phase: Phase = "always"
         self.uses: dict[Tap, int] = {}
         for node in graph.nodes.values():
             for tap in set(node.inputs):
@@ -110,15 +120,14 @@ class _Writer:
         ]
         last = None
         for node in execution_order(graph):
-            if (node.phase == "train") != (self.parts_in_block is not None):
-                self._switch()
+            if node.phase != self.phase:
+                self._switch(node.phase)
             top, dot, _ = node.name.partition(".")
             if last is None or (top != last[0] and (dot or last[1])):  # a blank line around each part
                 self.lines += [""] if self.parts_in_block is None else []
             last = (top, dot)
             self._layer(node)
-        if self.parts_in_block is not None:
-            self._switch()
+        self._switch("always")
         self._return()
         return "\n".join(self.lines) + "\n"
 
@@ -134,18 +143,19 @@ class _Writer:
     def _put(self, text: str) -> None:
         self.lines.append((INDENT if self.parts_in_block is None else 2 * INDENT) + text)
 
-    def _switch(self) -> None:
-        """Begin or end a stretch that runs only in training."""
-        if self.parts_in_block is None:
-            self._put("if self.training:")
-            self.parts_in_block = {}
-        else:
+    def _switch(self, phase: Phase) -> None:
+        """End a stretch that runs in one phase only, and begin that of another."""
+        if self.parts_in_block is not None:
             self.parts_in_block = None
             if self.pending:
                 self._put(f"del {', '.join(self.pending)}")
                 for name in self.pending:
-                    self.always.release(name)
+                    self.pools["always"].release(name)
                 self.pending = []
+        self.phase = phase
+        if phase != "always":
+            self._put(CONDITIONS[phase])
+            self.parts_in_block = {}
 
     def _part(self, path: str) -> str:
         """The variable that holds the children of a part of the network."""
@@ -165,7 +175,7 @@ class _Writer:
         path, _, segment = owner(self.graph, node).name.rpartition(".")
         call = f"{self._part(path)}[{segment!r}]({', '.join(self.variable[tap] for tap in node.inputs)})"
         freed = self._last_uses(node)
-        pool = self._pool(node)
+        pool = self.pools[node.phase]
         outputs = [Tap(node.name, port) for port in range(len(self.graph.types[node.name]))]
         results = []
         for tap in outputs:
@@ -192,25 +202,24 @@ class _Writer:
             name = self.variable[tap]
             if self.graph.nodes[tap.node].phase == node.phase:
                 freed.append(name)
-            else:  # made outside the stretch that runs only in training: freed behind it, in evaluation too
+            else:  # made outside the stretch that runs in one phase only: freed behind it, in the others too
                 self.pending.append(name)
-        return sorted(freed, key=self._pool(node).number.__getitem__)
-
-    def _pool(self, node: Node) -> _Variables:
-        return self.training if node.phase == "train" else self.always
+        return sorted(freed, key=self.pools[node.phase].number.__getitem__)
 
     def _return(self) -> None:
         variables = {name: self.variable[tap] for name, tap in self.graph.outputs.items()}
-        only = train_only_outputs(self.graph)
-        deployed = {name: variable for name, variable in variables.items() if name not in only}
+        training, answering = train_only_outputs(self.graph), answers_only_outputs(self.graph)
+        deployed = {name: variable for name, variable in variables.items() if name not in training}
         self.lines.append("")
-        if only:
+        if training or answering:
+            trained = {name: variable for name, variable in variables.items() if name not in answering}
             self._put("if self.training:")
-            self.lines.append(f"{2 * INDENT}return {_returned(variables)}")
-        self._put(f"return {_returned(deployed)}")
+            self.lines.append(f"{2 * INDENT}return {_returned(trained, alone=not answering)}")
+        self._put(f"return {_returned(deployed, alone=not answering)}")
 
 
-def _returned(variables: dict[str, str]) -> str:
-    if len(variables) == 1:
+def _returned(variables: dict[str, str], alone: bool = True) -> str:
+    """The tensors by name; the one there is, where that may stand `alone`."""
+    if len(variables) == 1 and alone:
         return next(iter(variables.values()))
     return "{" + ", ".join(f"{name!r}: {variable}" for name, variable in variables.items()) + "}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from archspec.authoring.formatting.tree import BLANK, Group, Item, Leaf
 from archspec.spec import MODIFIERS, ORDER, STRUCTURAL
 
-SECTIONS = frozenset(("variants", "blocks", "layers", "heads", "outputs", "assert"))
+SECTIONS = frozenset(("variants", "blocks", "layers", "heads", "detect", "outputs", "assert"))
 """Keys with a blank line before them."""
 
 
@@ -24,6 +24,9 @@ def arrange(root: Item) -> None:
         if item.key is not None and item.key.text in SECTIONS and BLANK not in item.above:
             item.above.insert(0, BLANK)
     _layers(document.get("layers"))
+    detector = document.get("detect")
+    if detector is not None and isinstance(detector.value, Group):
+        _layers(detector.value.get("heads"))
     for section in ("blocks", "heads"):
         held = document.get(section)
         for item in held.value.items if held is not None and isinstance(held.value, Group) else ():

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from archspec.authoring.schema import layers
 from archspec.authoring.schema.operators import Word, operator_word
-from archspec.authoring.schema.values import REFERENCE, Schema, Text, argument, documented, tidy
+from archspec.authoring.schema.values import REFERENCE, Schema, Text, argument, documented, ref, tidy
+from archspec.build.detection import DECODERS, KINDS
 from archspec.build.uses import LIBRARIES
 from archspec.ops import REGISTRY
 from archspec.ops.arguments import LARGEST
@@ -63,6 +64,12 @@ KEYS: dict[str, Text] = {
         "Outputs beside the main one.",
         "heads:\n  aux: {from: early, only: train, weight: 0.3, layers: [global_avg_pool, linear: 10]}",
     ),
+    "detect": (
+        "What makes a detector of the network: heads, the anchors of each, how their numbers become boxes, and which "
+        "boxes are kept. The layers that follow are those of `yolo_boxes`, `yolo_v1_boxes`, `ssd_boxes` and `nms`.",
+        "detect:\n  anchors: {kind: grid, boxes: [[116, 90], [156, 198]]}\n  heads:\n    - layers: [conv: 2 * 85]\n"
+        "      name: p5\n  decode: yolo\n  nms: {score: 0.05, iou: 0.5, keep: 100}",
+    ),
     "outputs": (
         "Which layers' outputs leave the network, by name, where it is not the last layer alone.",
         "outputs: {left: encoder, right: other}",
@@ -92,6 +99,24 @@ HEAD: dict[str, Text] = {
     "layers": ("The head's layers.", ""),
 }
 
+DETECT: dict[str, Text] = {
+    "anchors": (
+        "Boxes that a head moves and stretches. `kind: grid`: `boxes`, one list of [width, height] or one for each "
+        "head, in `unit: pixel`, `cell` or `image`. `kind: scales`: those of SSD by `scales`, `ratios` and `strides`.",
+        "anchors: {kind: grid, boxes: [[116, 90], [156, 198]], unit: pixel}",
+    ),
+    "heads": (
+        "Layers that end in the maps of numbers, a stretch a head, as in `branches`. One of SSD ends in two maps, "
+        "called `class` and `box`.",
+        "heads:\n  - layers: [conv: 255]\n    from: n$l\n    name: p$l\n    each: {l: [5, 4, 3]}",
+    ),
+    "decode": (
+        "How numbers become boxes: yolo, yolo_v1 or ssd; with arguments a mapping.",
+        "decode: {yolo: {scores: softmax}}",
+    ),
+    "nms": ("Which boxes are kept: the arguments of the layer `nms`.", "nms: {score: 0.05, iou: 0.5, keep: 100}"),
+}
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -119,7 +144,8 @@ def document(scope: Scope) -> Schema:
     told = tidy(Document.model_json_schema())
     words = {**base_words(scope.filled if scope.closed else None), **scope.blocks}
     definitions = told.pop("$defs")
-    definitions["BlockDocument"]["title"], definitions["HeadDocument"]["title"] = "block", "head"
+    for model, title in (("BlockDocument", "block"), ("HeadDocument", "head"), ("DetectDocument", "detector")):
+        definitions[model]["title"] = title
     block, head = definitions["BlockDocument"]["properties"], definitions["HeadDocument"]["properties"]
     block["params"]["patternProperties"] = dict.fromkeys(block["params"]["patternProperties"], _PARAMETER)
     block["layers"] = layers.LAYERS
@@ -127,6 +153,7 @@ def document(scope: Scope) -> Schema:
     head["layers"] = {**layers.LAYERS, "minItems": 1}
     _tell(block, BLOCK)
     _tell(head, {**HEAD, "was": layers.TOLD["was"]})
+    _detector(definitions["DetectDocument"]["properties"], words)
 
     keys = told["properties"]
     keys["archspec"]["default"] = 1
@@ -146,6 +173,40 @@ def document(scope: Scope) -> Schema:
         "definitions": {**definitions, **layers.definitions(words, others=not scope.closed)},
     }
 
+
+def _detector(keys: dict[str, Schema], words: Mapping[str, Word]) -> None:
+    """The section `detect`: heads are stretches of layers, the rest arguments of the operators that it makes."""
+    keys["heads"] = {"type": "array", "items": {"anyOf": [layers.LAYERS, ref("layer")]}, "minItems": 1}
+    decoders = {
+        name: {
+            "type": "object",
+            "properties": {key: words[cls.word].arguments[key] for key in cls.model_fields if key not in MADE},
+            "additionalProperties": False,
+        }
+        for name, cls in DECODERS.items()
+    }
+    keys["decode"] = argument(
+        {"enum": list(DECODERS)},
+        {
+            "type": "object",
+            "properties": decoders,
+            "additionalProperties": False,
+            "minProperties": 1,
+            "maxProperties": 1,
+        },
+    )
+    said = {key: {} for kind in KINDS.values() for key in kind}
+    keys["anchors"] = {
+        "type": "object",
+        "properties": {"kind": {"enum": list(KINDS)}, **said},
+        "additionalProperties": False,
+    }
+    keys["nms"] = {"type": "object", "properties": dict(words["nms"].arguments), "additionalProperties": False}
+    _tell(keys, DETECT)
+
+
+MADE = ("image", "anchors", "unit")
+"""Arguments of decoders that come from elsewhere in the section."""
 
 _PARAMETER = argument({"enum": list(PARAMETER_TYPES)}, {"type": ["number", "boolean", "string", "array", "object"]})
 

@@ -32,7 +32,7 @@ MARK = "# Written out by `archspec expand "
 TOLD = "# Every layer by its name, with all its arguments; no variables, blocks, loops or defaults."
 BUILT = frozenset(
     ("archspec", "name", "input", "inputs", "use", "vars", "variants", "defaults", "blocks", "layers", "heads",
-     "outputs", "assert", "allow")
+     "detect", "outputs", "assert", "allow")
 )  # fmt: skip
 """Keys that are written from the network as it was built; the others as they stand."""
 

@@ -26,7 +26,7 @@ def unknown_variables(spec: Spec) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     blocks = spec.tree.get("blocks")
     given = [*spec.variables, *spec.inputs, *(head.name for head in spec.heads)]
-    stretches = [(given, [spec.tree.get(key) for key in ("layers", "heads", "outputs")])]
+    stretches = [(given, [spec.tree.get(key) for key in ("layers", "heads", "detect", "outputs")])]
     for block in (value for _, value in blocks.entries) if isinstance(blocks, source.Mapping) else ():
         if isinstance(block, source.Mapping):
             given = [*_keys(block.get("params")), *_items(block.get("inputs"))]

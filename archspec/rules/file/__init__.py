@@ -63,7 +63,7 @@ class SpecFile:
         names, and of every block they reach."""
         tree = self.tree
         found: set[str] = set()
-        pending = [tree.get(key) for key in ("layers", "heads", "vars", "variants")]
+        pending = [tree.get(key) for key in ("layers", "heads", "detect", "vars", "variants")]
         while pending:
             new = set(words(pending.pop())) - found
             found |= new

@@ -43,7 +43,7 @@ def check(file: SpecFile) -> Iterator[Diagnostic]:
         return
     read = {name for graph in file.graphs for name in graph.inputs if graph.consumers[name]}
     read |= {tap.node for graph in file.graphs for tap in graph.outputs.values()}
-    for part in ("layers", "heads", "vars"):
+    for part in ("layers", "heads", "detect", "vars"):
         read |= set(words(file.tree.get(part), references=True))
     for key, _ in inputs.entries:
         if key.text not in read:

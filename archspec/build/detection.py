@@ -1,0 +1,234 @@
+"""The section `detect`: its heads, decoders behind them, and what is kept of all boxes become ordinary nodes.
+
+Of a head `p5` the network gives `p5`, or of several maps `p5.class` and `p5.box`; of all heads together `detections`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from archspec import source
+from archspec.build import joins
+from archspec.build.flow import Broken, Flow, bundle
+from archspec.build.place import Place
+from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
+from archspec.expressions import plain
+from archspec.graph import Tap
+from archspec.ops import REGISTRY
+from archspec.ops.arguments import as_written
+from archspec.ops.detect import Decoder, SsdBoxes, YoloBoxes, YoloV1Boxes
+from archspec.source import Scalar, Value
+from archspec.spec import DetectSpec, Layer
+
+if TYPE_CHECKING:
+    from archspec.build.expand import Expansion
+
+DECODERS: Mapping[str, type[Decoder]] = {"yolo": YoloBoxes, "yolo_v1": YoloV1Boxes, "ssd": SsdBoxes}
+KINDS = {"grid": ("boxes", "unit"), "scales": ("scales", "ratios", "strides", "clip")}
+"""Kinds of anchors, and what is said of each."""
+NAME, DETECTIONS = "detect", "detections"
+MAPS = ("class", "box")
+"""What a head with two maps calls them."""
+
+
+@dataclass(frozen=True)
+class _Head:
+    name: str
+    flow: Flow
+    span: Span
+
+
+def detect(expansion: Expansion, section: DetectSpec, flow: Flow, top: Place) -> dict[str, Tap]:
+    """The outputs that the section makes, in order: heads, then the detections. What is wrong is reported."""
+    written = joins.beside(expansion, section.heads, flow, top)
+    spans = {branch.name.text if branch.name else "": branch.span for branch in section.heads}
+    heads = [_Head(name, one, spans.get(name, section.span)) for name, one in written]
+    try:
+        return _outputs(heads) | _detections(expansion, section, heads, flow, top)
+    except Broken:
+        expansion.complete = False
+    except SpecError as error:
+        expansion.report(error, top)
+    return {}
+
+
+def _outputs(heads: Sequence[_Head]) -> dict[str, Tap]:
+    found: dict[str, Tap] = {}
+    for head in heads:
+        names = [f"{head.name}.{name}" for name in head.flow.names] if len(head.flow) > 1 else [head.name]
+        found |= dict(zip(names, (port.tap for port in head.flow.ports), strict=False))
+    return found
+
+
+def _detections(
+    expansion: Expansion, section: DetectSpec, heads: Sequence[_Head], flow: Flow, top: Place
+) -> dict[str, Tap]:
+    word, arguments = _decoder(section.decode)
+    decoder = DECODERS[word]
+    anchors = _anchors(section, len(heads), flow, top) if "anchors" in decoder.model_fields else [{}] * len(heads)
+    image = source.from_plain(next(iter(expansion.spec.inputs)), section.span)
+    inside = expansion.enter(NAME, section.span, "detector", top)
+    boxes: list[Flow] = []
+    scores: list[Flow] = []
+    for head, given in zip(heads, anchors, strict=True):
+        maps = _maps(head, decoder)
+        said = {**arguments, **given}
+        if "classes" not in said:
+            listed = given.get("anchors")
+            per_cell = (
+                len(listed.items) if isinstance(listed, source.Sequence) else _whole(said.get("boxes"), flow, top)
+            )
+            said["classes"] = source.from_plain(_classes(decoder, head, maps, per_cell), head.span)
+        args = _mapping({**said, "image": image}, section.decode.span)
+        layer = Layer(decoder.word, head.span, args)
+        found = expansion.operator(decoder, layer, args, head.name, maps, inside)
+        boxes.append(Flow(found.ports[:1]))
+        scores.append(Flow(found.ports[1:]))
+    both = [_joined(expansion, "boxes", boxes, section, inside), _joined(expansion, "scores", scores, section, inside)]
+    layer = Layer("nms", section.nms.span if section.nms else section.span, section.nms)
+    kept = expansion.operator(REGISTRY["nms"], layer, section.nms, "nms", bundle(both), inside)
+    return {DETECTIONS: kept.ports[0].tap}
+
+
+def _joined(expansion: Expansion, name: str, flows: list[Flow], section: DetectSpec, inside: Place) -> Flow:
+    """What all heads give, one after another."""
+    if len(flows) == 1:
+        return flows[0]
+    return expansion.append(REGISTRY["concat"](), name, bundle(flows), section.span, inside)
+
+
+def _decoder(decode: Value) -> tuple[str, dict[str, Value]]:
+    """The word of a decoder and its arguments: `decode: yolo`, `decode: {yolo: {scores: softmax}}`.
+
+    Raises SpecError E163.
+    """
+    word, arguments = decode, None
+    if isinstance(decode, source.Mapping) and len(decode.entries) == 1:
+        word, arguments = decode.entries[0]
+    if not isinstance(word, Scalar) or word.text not in DECODERS:
+        shown = as_written(source.to_plain(decode))
+        hint = did_you_mean(word.text if isinstance(word, Scalar) else "", [*DECODERS], "decoders")
+        raise SpecError(Diagnostic("E163", f"'{shown}' does not say how boxes are decoded", decode.span, hint))
+    if arguments is not None and not isinstance(arguments, source.Mapping):
+        hint = f"decode: {{{word.text}: {{clip: false}}}}"
+        raise SpecError(Diagnostic("E163", f"`{word.text}` takes arguments by name", arguments.span, hint))
+    return word.text, dict(arguments.items()) if arguments is not None else {}
+
+
+def _maps(head: _Head, decoder: type[Decoder]) -> Flow:
+    """The maps of a head in the order of the decoder. Raises SpecError E164, Broken."""
+    if head.flow.broken:
+        raise Broken
+    wanted = decoder.arity[0] - 1
+    if wanted == 1 and len(head.flow) == 1:
+        return head.flow
+    if wanted == 2 and set(head.flow.names) == set(MAPS):
+        return bundle([port for name in MAPS if (port := head.flow.port(name)) is not None])
+    given = f"{len(head.flow)} ({', '.join(head.flow.names)})" if head.flow.names else str(len(head.flow))
+    message = f"head '{head.name}' gives {given} map{'s' if len(head.flow) > 1 else ''}"
+    if wanted == 1:
+        message, hint = f"{message}, and `{decoder.word}` takes one", "end the head with one convolution"
+    else:
+        message = f"{message}, and `{decoder.word}` takes two, called `class` and `box`"
+        hint = "`branches: [{layers: […], name: class}, {layers: […], name: box}]` with `join: none`"
+    raise SpecError(Diagnostic("E164", message, head.span, hint))
+
+
+def _classes(decoder: type[Decoder], head: _Head, maps: Flow, per_cell: int) -> int:
+    """The classes that a head has numbers for. Raises SpecError E164 where they do not come out even."""
+    kind = maps.ports[0].type
+    assert kind is not None
+    classes = decoder.classes_in(kind.channels, per_cell)
+    if classes.denominator != 1 or classes < 1:
+        message = f"head '{head.name}' gives {kind.channels} channels: {decoder.channels_of(per_cell)}"
+        more = decoder.channels_for(per_cell, max(1, math.ceil(classes)))
+        hint = f"{more} channels are {max(1, math.ceil(classes))} classes"
+        raise SpecError(Diagnostic("E164", message, head.span, hint))
+    return int(classes)
+
+
+def _whole(value: Value | None, flow: Flow, top: Place) -> int:
+    found = plain(top.evaluate(value, flow)) if value is not None else 1
+    return found if isinstance(found, int) else 1  # the operator itself refuses what is no number
+
+
+def _anchors(section: DetectSpec, count: int, flow: Flow, top: Place) -> list[dict[str, Value]]:
+    """For each of so many heads the arguments that say its anchors. Raises SpecError E165."""
+    tree = section.anchors
+    if tree is None:
+        hint = "anchors: {kind: grid, boxes: [[116, 90], [156, 198]], unit: pixel}"
+        raise SpecError(Diagnostic("E165", "`detect` needs `anchors`", section.span, hint))
+    kind = tree.get("kind")
+    name = kind.text if isinstance(kind, Scalar) else "grid" if kind is None else ""
+    if name not in KINDS:
+        where = kind.span if kind is not None else tree.span
+        hint = did_you_mean(name, [*KINDS], "kinds")
+        raise SpecError(Diagnostic("E165", f"there are no anchors of kind '{name}'", where, hint))
+    wrong = [
+        Diagnostic(
+            "E165", f"anchors of kind '{name}' have no '{key.text}'", key.span, did_you_mean(key.text, KINDS[name])
+        )
+        for key, _ in tree.entries
+        if key.text not in (*KINDS[name], "kind")
+    ]
+    if wrong:
+        raise SpecError(wrong)
+    said = {key: plain(top.evaluate(value, flow)) for key, value in tree.items() if key != "kind"}
+    try:
+        found = _on_grid(said, count) if name == "grid" else _by_scale(said, count)
+    except ValueError as error:
+        raise SpecError(Diagnostic("E165", str(error), tree.span)) from None
+    return [{key: source.from_plain(value, tree.span) for key, value in one.items()} for one in found]
+
+
+def _on_grid(said: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+    """Boxes as they are written: one list for every head, or a list for each."""
+    boxes = said.get("boxes")
+    if not isinstance(boxes, list) or not boxes or not all(isinstance(box, list) and box for box in boxes):
+        raise ValueError("`boxes` is a list of [width, height], or one such list for each head")
+    own = all(isinstance(box[0], list) for box in boxes)
+    if own and len(boxes) != count:
+        raise ValueError(f"{len(boxes)} lists of boxes are written, and there are {count} heads")
+    unit = {"unit": said["unit"]} if "unit" in said else {}
+    return [{"anchors": boxes[i] if own else boxes, **unit} for i in range(count)]
+
+
+def _by_scale(said: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+    """Default boxes as shares of the image: Liu et al., arXiv:1512.02325, section 2.2.
+
+    Of scale s, and s' of the next head: a square of s, one of √(s·s'), and for each ratio r boxes s√r × s/√r both ways.
+    `clip` ends them at the image's size. `strides`: pixels to a cell, one for each head.
+    """
+    scales, ratios = said.get("scales"), said.get("ratios")
+    if not _numbers(scales) or len(scales) != count + 1:
+        raise ValueError(f"`scales` is a list of {count + 1} shares of the image: one for each head, and one more")
+    if not isinstance(ratios, list) or len(ratios) != count or not all(_numbers(one, empty=True) for one in ratios):
+        raise ValueError(f"`ratios` is a list for each of {count} heads: [[2], [2, 3]]")
+    strides = said.get("strides")
+    if strides is not None and (not _numbers(strides) or len(strides) != count):
+        raise ValueError(f"`strides` is a number of pixels for each of {count} heads")
+    most = 1.0 if said.get("clip", False) else math.inf
+    found = []
+    for i in range(count):
+        scale, between = float(scales[i]), math.sqrt(float(scales[i]) * float(scales[i + 1]))
+        boxes = [(scale, scale), (between, between)]
+        for ratio in ratios[i]:
+            wide, high = scale * math.sqrt(ratio), scale / math.sqrt(ratio)
+            boxes += [(wide, high), (high, wide)]
+        anchors = [[min(w, most), min(h, most)] for w, h in boxes]
+        found.append({"anchors": anchors, "unit": "image"} | ({"stride": strides[i]} if strides else {}))
+    return found
+
+
+def _numbers(value: object, empty: bool = False) -> TypeGuard[list[float]]:
+    if not isinstance(value, list) or not (value or empty):
+        return False
+    return all(isinstance(n, int | float | Fraction) and not isinstance(n, bool) and n > 0 for n in value)
+
+
+def _mapping(entries: Mapping[str, Value], span: Span) -> source.Mapping:
+    return source.Mapping(tuple((Scalar(key, key, span, False), value) for key, value in entries.items()), span)

@@ -195,7 +195,7 @@ def _detector(keys: dict[str, Schema], words: Mapping[str, Word]) -> None:
             "maxProperties": 1,
         },
     )
-    said = {key: {} for kind in KINDS.values() for key in kind}
+    said: dict[str, Schema] = {key: {} for kind in KINDS.values() for key in kind}
     keys["anchors"] = {
         "type": "object",
         "properties": {"kind": {"enum": list(KINDS)}, **said},

@@ -233,6 +233,8 @@ def _explain(
             message = f"{cls.word}: '{argument}' {_sentence(reasons)}, got {shown(data.get(argument))}"
         value = written.get(argument)
         hint = hints.get(argument) or hints_of_words.get(argument)
+        if isinstance(value, source.Mapping) and isinstance(hint, Suggestion) and value.key(hint.word):
+            where = value.entries[0][0].span
         if hint is None and isinstance(value, Scalar) and "$" in value.text:
             hint = f"`{value.text}` is {shown(data.get(argument))} here"
         found.append(Diagnostic("E303", message, where, hint))
@@ -242,6 +244,8 @@ def _explain(
 def _meant(item: Any, variables: Container[str]) -> str | None:
     """What a word that an argument refused may have been meant as: a variable, or a word that it takes."""
     word, context = item["input"], item.get("ctx", {})
+    if isinstance(word, dict) and len(word) == 1:
+        (word,) = word  # the kind of a value: {norml: 0.01}
     if not isinstance(word, str):
         return None
     if word in variables:

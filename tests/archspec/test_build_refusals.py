@@ -95,7 +95,8 @@ def test_a_chain_of_blocks_is_not_taken_for_a_loop(tmp_path):
     [("itn", "8", "int"), ("flaot", "0.5", "float"), ("boool", "true", "bool"), ("lsit", "[8, 8]", "list")],
 )
 def test_a_default_that_is_nearly_a_type(default, given, meant, tmp_path):
-    text = f"blocks: {{b: {{params: {{w: {default}}}, layers: [conv: 8]}}}}\nlayers: [b: {{w: {given}}}, b: {{w: {given}}}]"
+    called = f"b: {{w: {given}}}"
+    text = f"blocks: {{b: {{params: {{w: {default}}}, layers: [conv: 8]}}}}\nlayers: [{called}, {called}]"
     (d,) = refused(tmp_path, text)
     assert (d.code, d.hint) == ("E118", f"did you mean '{meant}'?")
     assert d.message == f"the default of 'w' is the text '{default}', and {given} takes its place here"

@@ -48,8 +48,8 @@ def read(path: str | os.PathLike[str], *, imported: bool = False) -> Value:
     """Read and parse a YAML file; from the command line it may come through a pipe that the shell made (`/dev/stdin`,
     `<(…)`), but not where another file names it.
 
-    Raises SpecError: E501 no such file, E502 a directory, E503 unreadable or no file, E011 not UTF-8, E013 too large, E523
-    `imported` and no spec, of which nothing is quoted; those of `parse`.
+    Raises SpecError: E501 no such file, E502 a directory, E503 unreadable or no file, E011 not UTF-8, E013 too large,
+    E523 `imported` and no spec, of which nothing is quoted; those of `parse`.
     """
     from archspec.source.compose import parse
 

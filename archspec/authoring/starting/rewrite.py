@@ -29,6 +29,9 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Edit = tuple[int, int, str]
 """A stretch of the text, from its first character to behind its last, and what takes its place."""
 
+Entries = dict[str, tuple[yaml.Node, int, int]]
+"""The keys of a mapping, each with its value, where its line begins, and where the last line of the value ends."""
+
 
 class Idle(NamedTuple):
     """What a variant of a spec does not need: codes that it need not allow, and blocks that it does not call."""
@@ -40,7 +43,10 @@ class Idle(NamedTuple):
         return bool(self.codes or self.blocks)
 
 
-def likeness(path: Path, variant: str | None, target: Path, origin: str | None, idle: Idle = Idle()) -> str:
+NOTHING = Idle()
+
+
+def likeness(path: Path, variant: str | None, target: Path, origin: str | None, idle: Idle = NOTHING) -> str:
     """The text of the spec `target`, named after its file, that begins as the network of another file.
 
     Where `origin` is given, the first line says that this is what it was begun from, and cites it. Paths under
@@ -85,7 +91,7 @@ def edited(text: str, plain: Mapping[str, Any], wanted: Mapping[str, Any]) -> st
     """
     root: Any = yaml.compose(text, Loader=_LOADER)
     entries = _entries(text, root, 0, len(text))
-    edits = list(_removals(text, [entries[key][1:] for key in entries if key not in wanted]))
+    edits = list(_removals(text, entries, wanted))
     for key, (node, _, end) in entries.items():
         if key in wanted:
             edits += _changes(text, node, end, plain[key], wanted[key])
@@ -104,9 +110,8 @@ def _place(key: str) -> int:
     return ORDER.index(key) if key in ORDER else len(ORDER)
 
 
-def _entries(text: str, mapping: Any, column: int, end: int) -> dict[str, tuple[yaml.Node, int, int]]:
-    """The keys of a mapping in lines of its own: the value's node, where the key's line begins, and where the last line
-    of its value ends. `end` is that of the mapping. Raises LookupError where keys do not begin lines in that column."""
+def _entries(text: str, mapping: Any, column: int, end: int) -> Entries:
+    """The keys of a mapping that ends before `end`. Raises LookupError where they do not begin lines in that column."""
     begins = [key.start_mark.index - column for key, _ in mapping.value]
     margin = " " * column
     aligned = all(key.start_mark.column == column for key, _ in mapping.value)
@@ -126,16 +131,18 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _removals(text: str, gone: list[tuple[int, int]]) -> Iterator[Edit]:
-    """The keys that go, each with the comment above it; of the blank lines around them, those above stay."""
+def _removals(text: str, entries: Entries, wanted: Mapping[str, Any]) -> Iterator[Edit]:
+    """The keys of a mapping that go, each with the comment above it; of the blank lines around them, those above stay,
+    if anything is above."""
     stretches: list[tuple[int, int]] = []
-    for begin, end in gone:
+    first = min(_with_comment(text, begin) for _, begin, _ in entries.values())
+    for begin, end in (entries[key][1:] for key in entries if key not in wanted):
         begin = _with_comment(text, begin)
         if stretches and not text[stretches[-1][1] : begin].strip():
             begin = stretches.pop()[0]
         stretches.append((begin, end))
     for begin, end in stretches:
-        if text[:begin].endswith("\n\n") or begin == 0:
+        if text[:begin].endswith("\n\n") or begin == first:
             end += len(text[end:]) - len(text[end:].lstrip("\n"))
         yield begin, end, ""
 
@@ -152,13 +159,12 @@ def _changes(text: str, node: yaml.Node, end: int, old: Any, new: Any) -> Iterat
     items of a list that keeps its length, else all of it."""
     if _same(old, new):
         return
-    mapped = isinstance(node, yaml.MappingNode) and isinstance(new, dict)
-    if mapped and old.keys() == new.keys():
+    if isinstance(node, yaml.MappingNode) and isinstance(new, dict) and old.keys() == new.keys():
         for key, inner in node.value:
             yield from _changes(text, inner, end, old[key.value], new[key.value])
-    elif mapped and new and new.keys() < old.keys() and not node.flow_style:
+    elif isinstance(node, yaml.MappingNode) and not node.flow_style and new and new.keys() < old.keys():
         inside = _entries(text, node, node.start_mark.column, end)
-        yield from _removals(text, [inside[key][1:] for key in inside if key not in new])
+        yield from _removals(text, inside, new)
         for key in new:
             yield from _changes(text, *inside[key][::2], old[key], new[key])
     elif isinstance(node, yaml.SequenceNode) and isinstance(new, list) and len(old) == len(new):

@@ -116,20 +116,3 @@ def test_setting_it_whole_works(tmp_path: Path) -> None:
     path.write_text(HEAD + "layers:\n  - conv: 4\n", encoding="utf-8")
     graph = archspec.load(path, overrides=["layers.0.conv={out: 4, kernel: 3, padding: valid}"])
     assert graph.types["conv1"][0].spatial == (30, 30)  # 32 - 3 + 1
-
-
-@pytest.mark.parametrize("name", ["forward", "type", "training", "stage.train.a"])
-@pytest.mark.parametrize("where", ["layers: [{conv: 3, name: NAME}]\n", "layers: [{layers: [relu], name: NAME}]\n"])
-def test_names_of_torch_are_refused_before_compiling(name: str, where: str, tmp_path: Path) -> None:
-    path = tmp_path / "spec.yaml"
-    path.write_text(HEAD + where.replace("NAME", name), encoding="utf-8")
-    (told,) = [d for d in archspec.check(path) if d.severity == "error"]
-    assert told.code == "E710" and told.span is not None
-    path.write_text(HEAD + where.replace("NAME", name.replace(".train.", ".train_1.") + "_1"), encoding="utf-8")
-    assert not [d for d in archspec.check(path) if d.severity == "error"]
-
-
-def test_a_head_cannot_be_called_as_torch_calls_something(tmp_path: Path) -> None:
-    path = tmp_path / "spec.yaml"
-    path.write_text(HEAD + "layers: [conv: 3]\nheads: {train: {from: conv1, layers: [conv: 3]}}\n", encoding="utf-8")
-    assert [d.code for d in archspec.check(path)] == ["E710"]

@@ -17,6 +17,7 @@ from archspec.files import write_text
 from archspec.graph import TypedGraph
 from archspec.plugins.records import check_record
 from archspec.run import RunFile, load_run
+from archspec.run.figures import merit, shown, title
 from archspec.run.sections import Train
 from archspec_torch.compiler import compile
 from archspec_torch.runtime import checkpoints, rundir
@@ -42,7 +43,7 @@ from archspec_torch.runtime.saving import Saver
 from archspec_torch.runtime.schedules import rate_at
 from archspec_torch.runtime.snapshot import restore
 from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
-from archspec_torch.runtime.tasks import Tags, Task, task_of
+from archspec_torch.runtime.tasks import Task, task_of
 from archspec_torch.runtime.tasks.classify import class_count
 from archspec_torch.runtime.transfer import transfer
 from archspec_torch.runtime.trouble import Trouble
@@ -62,32 +63,42 @@ class RunResult:
 
     dir: Path
     best_epoch: int
-    val_accuracy: float
-    val_loss: float
+    val: Mapping[str, float]
+    """Figures of the best epoch on the validation split by name, the one that tells it first: accuracy, loss, …"""
     test: Evaluation | None
     """The best weights on the test split, where there is one."""
     epochs: tuple[Mapping[str, float], ...]
     warnings: tuple[Diagnostic, ...] = ()
 
+    @property
+    def val_accuracy(self) -> float:
+        return self.val["accuracy"]
+
+    @property
+    def val_loss(self) -> float:
+        return self.val["loss"]
+
     def to_json(self) -> dict[str, Any]:
-        """dir, best_epoch, val_accuracy, val_loss, test (as `Evaluation.to_json`, or null)."""
+        """dir, best_epoch, val_accuracy, val_loss and others of val, test (as `Evaluation.to_json`, or null)."""
         return {
             "dir": str(self.dir),
             "best_epoch": self.best_epoch,
-            "val_accuracy": self.val_accuracy,
-            "val_loss": self.val_loss,
+            **{f"val_{name}": value for name, value in self.val.items()},
             "test": self.test.to_json() if self.test else None,
         }
 
     def __str__(self) -> str:
         rows = [
             ("best epoch", f"{self.best_epoch} of {len(self.epochs)}"),
-            ("validation", f"accuracy {100 * self.val_accuracy:.2f} %, loss {self.val_loss:.4f}"),
+            ("validation", _told(self.val)),
         ]
         if self.test:
-            test = f"accuracy {100 * self.test.accuracy:.2f} %, loss {self.test.loss:.4f}"
-            rows.append(("test", f"{test}, {self.test.n:,} images"))
+            rows.append(("test", f"{_told(self.test.metrics.brief())}, {self.test.n:,} images"))
         return table([*rows, ("directory", str(self.dir))])
+
+
+def _told(figures: Mapping[str, float]) -> str:
+    return ", ".join(f"{title(name)} {shown(name, value)}" for name, value in figures.items())
 
 
 @dataclass(frozen=True)
@@ -165,11 +176,10 @@ def train(
                 if stop.signal is not None:  # it came after the very last step: all is saved
                     stop.leave()
             best = _best(job, state, directory)
-            if best is not None:
-                write_report(directory, best)
-    accuracy, loss = state.best or (0.0, 0.0)
-    test = best if best is not None and best.split == "test" else None
-    return RunResult(directory, state.best_epoch, accuracy, -loss, test, tuple(state.records), job.warnings)
+            write_report(directory, best)
+    val = {name: state.records[state.best_epoch - 1][f"val_{name}"] for name in best.metrics.brief()}
+    test = best if best.split == "test" else None
+    return RunResult(directory, state.best_epoch, val, test, tuple(state.records), job.warnings)
 
 
 def _origin(target: Path | None, wanted: bool) -> resuming.Origin | None:
@@ -287,7 +297,7 @@ def fit(
 ) -> None:
     """Epoch after epoch, until the last: a checkpoint, metrics and curves are in the directory after each."""
     plan, directory = job.run.run.train, saver.directory
-    title = f"{job.graph.name} on {job.source.name}"
+    curves = directory / rundir.CURVES, f"{job.graph.name} on {job.source.name}", plan.merit
     records = Records(directory, state.records, plan.tensorboard)
     drawn = time.monotonic()
     begun = time.perf_counter() - state.seconds
@@ -319,20 +329,22 @@ def fit(
                 "val_accuracy": held.accuracy,
                 "train_accuracy": trained.accuracy,
                 **{f"val_{name}": value for name, value in held.figures().items()},
+                **{f"train_{name}": value for name, value in trained.figures().items()},
                 "lr": rate,
                 **({"skipped_steps": state.carried.get("skipped_steps", 0)} if state.scaler else {}),
                 "seconds": round(time.perf_counter() - begun, 3),
             }
             state.finish_epoch()
             state.records.append(record)
-            better = state.best is None or (held.accuracy, -held.loss) > state.best
+            worth = (merit(plan.merit, record[plan.merit]), -held.loss)
+            better = state.best is None or worth > state.best
             if better:
-                state.best, state.best_epoch = (held.accuracy, -held.loss), state.epoch
+                state.best, state.best_epoch = worth, state.epoch
             saver.save(state)
             records.add(state.records)
             progress.epoch(record, better)
             if time.monotonic() - drawn > CURVES_EVERY:
-                write_curves(state.records, directory / rundir.CURVES, title)
+                write_curves(state.records, *curves)
                 drawn = time.monotonic()
             if on_epoch is not None:
                 on_epoch(record)
@@ -342,7 +354,7 @@ def fit(
     except Stopped:
         state.seconds = time.perf_counter() - begun
         saver.save(state)
-        write_curves(state.records, directory / rundir.CURVES, title)
+        write_curves(state.records, *curves)
         progress.say(
             f"stopped in epoch {state.epoch + 1} after step {state.step}; weights saved in {directory}: "
             "go on with --resume"
@@ -354,39 +366,30 @@ def fit(
         raise fail("E651", message, job.run.span("train", "batch"), hint) from error
     except SpecError:
         with contextlib.suppress(SpecError):
-            write_curves(state.records, directory / rundir.CURVES, title)
+            write_curves(state.records, *curves)
         progress.say(f"checkpoint {saver.newest} kept in {directory}")
         raise
     finally:
         records.close()
-    write_curves(state.records, directory / rundir.CURVES, title)
+    write_curves(state.records, *curves)
 
 
 def end_of(state: State, plan: Train) -> str:
     """Why training is over, or ''."""
     if state.epoch >= plan.epochs:
         return f"{state.epoch} of {plan.epochs} epochs"
-    if plan.early_stop and out_of_patience(state.records, plan.early_stop):
-        return f"{plan.early_stop.on} was not better than before for {plan.early_stop.patience} epochs"
+    if plan.early_stop and out_of_patience(state.records, plan.patient_on, plan.early_stop.patience):
+        return f"{plan.patient_on} was not better than before for {plan.early_stop.patience} epochs"
     return ""
 
 
-def _best(job: Job, state: State, directory: Path) -> Evaluation | None:
-    """The best weights on the test split, written to test.json; on the validation split where there is none.
-
-    Of tags only what was tallied is written.
-    """
+def _best(job: Job, state: State, directory: Path) -> Evaluation:
+    """The best weights on the test split, written to test.json; on the validation split where there is none."""
     plan = job.run.run.train
     split = "test" if "test" in job.source.sizes else "val"
     epoch = load_weights(state.answering, directory / rundir.BEST)
     examples = job.source.load("test", job.preprocessing.frame, lambda _: None) if split == "test" else job.val
     how = (plan.batch, plan.workers, job.device)
-    if isinstance(job.task, Tags):
-        tally = measure(state.answering, job.task, examples, job.normalize, *how)
-        what: dict[str, Any] = {"split": split, "weights": "best", "epoch": epoch, "n": tally.examples}
-        figures = {**what, "loss": tally.loss, "accuracy": tally.accuracy, **tally.figures()}
-        write_text(directory / rundir.TEST, json.dumps(figures, indent=2) + "\n")
-        return None
     found = assess(state.answering, job.task, examples, job.normalize, *how, split, "best", epoch)
     if split == "test":
         write_text(directory / rundir.TEST, json.dumps(found.to_json(), indent=2) + "\n")

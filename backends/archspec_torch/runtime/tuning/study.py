@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from archspec.errors import Diagnostic, SpecError, fail
-from archspec.run import RunFile
+from archspec.run import RunFile, load_run
 from archspec.run.search import Range, Search, check_paths, load_search
 from archspec_torch.runtime import rundir
 from archspec_torch.runtime.network import load_network
@@ -56,6 +56,7 @@ def tune(
     asked = load_search(search)
     asked = replace(asked, trials=trials or asked.trials, epochs=epochs or asked.epochs)
     read = check_paths(run, overrides, asked)
+    asked = asked.of(load_run(run, overrides))
     _check_networks(read, asked)
     optuna = _optuna()
     directory = Path(out) if out is not None else Path("runs", f"{read[0].name}-tune")

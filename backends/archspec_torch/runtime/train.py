@@ -114,12 +114,13 @@ def train(
     quiet: bool = False,
     resume: bool = False,
     on_epoch: Callable[[Mapping[str, float]], None] | None = None,
+    report: bool = True,
 ) -> RunResult:
     """Trains as a run file (or the same as plain data) says, into `out` or a new runs/NAME-N.
 
     `resume`: goes on from the newest whole checkpoint in `out`, to the very weights of a run that was never stopped;
     begins there where nothing was saved yet. `on_epoch` is given each epoch's record once all is saved; what it
-    raises ends the run.
+    raises ends the run. `report`: whether report.html is written at the end.
 
     Ctrl-C and SIGTERM end it after the step that is running, with a checkpoint saved:
     KeyboardInterrupt and SystemExit 143.
@@ -127,11 +128,15 @@ def train(
     Raises SpecError: of the run (E51x, E60x), the spec, the data (E62x);
     E605 for an `out` that is used, E610 to E613 for a network that does not fit the data or the machine, E650
     for a loss that is no finite number (the last checkpoint is kept), E652 to E654 for an `out` that cannot be gone on
-    from, E655 for a package that lacks, E505 for files that cannot be written.
+    from, E655 for a package that lacks, E691 for an `out` that another process trains into, E505 for files that cannot
+    be written.
     """
     target = Path(out) if out is not None else None
-    origin = _origin(target, resume)
-    with catching_signals() as stop:
+    with catching_signals() as stop, contextlib.ExitStack() as claim:
+        there = target if resume and target is not None and target.is_dir() else None
+        if there is not None:
+            claim.enter_context(rundir.claimed(there))
+        origin = _origin(target, resume)
         job = settled(prepare(load_run(run, overrides)), target if origin is not None else None)
         plan = job.run.run.train
         identity = resuming.identity(job.run, job.graph, job.preprocessing, {"train": job.train, "val": job.val})
@@ -148,6 +153,9 @@ def train(
                 message = f"the network '{job.graph.name}' does not fit into the memory of {job.device}"
                 raise fail("E651", message, job.run.span("train", "device")) from error
             directory = rundir.make_directory(target, job.run.name, resume)  # only now: nothing else can be refused
+            if there is None:
+                claim.enter_context(rundir.claimed(directory))
+                rundir.check_unused(directory)  # another process may have been here since
             saver = Saver(directory, plan.checkpoint, job.device, identity)
             if origin is not None:
                 job = _go_on(job, state, saver, origin)
@@ -165,7 +173,7 @@ def train(
                 if stop.signal is not None:  # it came after the very last step: all is saved
                     stop.leave()
             best = _best(job, state, directory)
-            if best is not None:
+            if best is not None and report:
                 write_report(directory, best)
     accuracy, loss = state.best or (0.0, 0.0)
     test = best if best is not None and best.split == "test" else None

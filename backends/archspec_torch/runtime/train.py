@@ -46,6 +46,7 @@ from archspec_torch.runtime.tasks import Tags, Task, task_of
 from archspec_torch.runtime.tasks.classify import class_count
 from archspec_torch.runtime.transfer import transfer
 from archspec_torch.runtime.trouble import Trouble
+from archspec_torch.runtime.unreached import unreached
 from archspec_torch.runtime.watch import check_finite
 from archspec_torch.runtime.weights import load_weights
 
@@ -238,6 +239,7 @@ def prepare(run: RunFile) -> Job:
                 source.load(split, frame, warnings.append)
         refuse_damaged(warnings, run.span("data", "strict"))
     warnings += lacking(source, run.span("data"))
+    warnings += unreached(run, len(examples.labels), steps_per_epoch(examples, plan))
     preprocessing = Preprocessing(frame, *statistics(examples.histogram()), source.classes)
     return Job(
         run=run,

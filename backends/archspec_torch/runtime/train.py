@@ -47,6 +47,7 @@ from archspec_torch.runtime.tasks import Task, task_of
 from archspec_torch.runtime.tasks.classify import class_count
 from archspec_torch.runtime.transfer import transfer
 from archspec_torch.runtime.trouble import Trouble
+from archspec_torch.runtime.unreached import unreached
 from archspec_torch.runtime.watch import check_finite
 from archspec_torch.runtime.weights import load_weights
 
@@ -125,12 +126,13 @@ def train(
     quiet: bool = False,
     resume: bool = False,
     on_epoch: Callable[[Mapping[str, float]], None] | None = None,
+    report: bool = True,
 ) -> RunResult:
     """Trains as a run file (or the same as plain data) says, into `out` or a new runs/NAME-N.
 
     `resume`: goes on from the newest whole checkpoint in `out`, to the very weights of a run that was never stopped;
     begins there where nothing was saved yet. `on_epoch` is given each epoch's record once all is saved; what it
-    raises ends the run.
+    raises ends the run. `report`: whether report.html is written at the end.
 
     Ctrl-C and SIGTERM end it after the step that is running, with a checkpoint saved:
     KeyboardInterrupt and SystemExit 143.
@@ -138,11 +140,15 @@ def train(
     Raises SpecError: of the run (E51x, E60x), the spec, the data (E62x);
     E605 for an `out` that is used, E610 to E613 for a network that does not fit the data or the machine, E650
     for a loss that is no finite number (the last checkpoint is kept), E652 to E654 for an `out` that cannot be gone on
-    from, E655 for a package that lacks, E505 for files that cannot be written.
+    from, E655 for a package that lacks, E691 for an `out` that another process trains into, E505 for files that cannot
+    be written.
     """
     target = Path(out) if out is not None else None
-    origin = _origin(target, resume)
-    with catching_signals() as stop:
+    with catching_signals() as stop, contextlib.ExitStack() as claim:
+        there = target if resume and target is not None and target.is_dir() else None
+        if there is not None:
+            claim.enter_context(rundir.claimed(there))
+        origin = _origin(target, resume)
         job = settled(prepare(load_run(run, overrides)), target if origin is not None else None)
         plan = job.run.run.train
         identity = resuming.identity(job.run, job.graph, job.preprocessing, {"train": job.train, "val": job.val})
@@ -159,6 +165,9 @@ def train(
                 message = f"the network '{job.graph.name}' does not fit into the memory of {job.device}"
                 raise fail("E651", message, job.run.span("train", "device")) from error
             directory = rundir.make_directory(target, job.run.name, resume)  # only now: nothing else can be refused
+            if there is None:
+                claim.enter_context(rundir.claimed(directory))
+                rundir.check_unused(directory)  # another process may have been here since
             saver = Saver(directory, plan.checkpoint, job.device, identity)
             if origin is not None:
                 job = _go_on(job, state, saver, origin)
@@ -176,7 +185,8 @@ def train(
                 if stop.signal is not None:  # it came after the very last step: all is saved
                     stop.leave()
             best = _best(job, state, directory)
-            write_report(directory, best)
+            if report:
+                write_report(directory, best)
     val = {name: state.records[state.best_epoch - 1][f"val_{name}"] for name in best.metrics.brief()}
     test = best if best.split == "test" else None
     return RunResult(directory, state.best_epoch, val, test, tuple(state.records), job.warnings)
@@ -240,6 +250,7 @@ def prepare(run: RunFile) -> Job:
                 source.load(split, frame, warnings.append)
         refuse_damaged(warnings, run.span("data", "strict"))
     warnings += lacking(source, run.span("data"))
+    warnings += unreached(run, len(examples.labels), steps_per_epoch(examples, plan))
     preprocessing = Preprocessing(frame, *statistics(examples.histogram()), source.classes)
     return Job(
         run=run,

@@ -13,7 +13,7 @@ from archspec.authoring.starting.rewrite import Idle, likeness
 from archspec.checking import check
 from archspec.errors import fail
 from archspec.graph import TypedGraph
-from archspec.loading import load, read
+from archspec.loading import Text, load
 from archspec.rules.file import SpecFile
 
 __all__ = ["Begun", "new"]
@@ -70,7 +70,7 @@ def _idle(path: Path) -> Idle:
     that no layer is and no text names."""
     spans = [d.span for d in check(path) if d.code == "W311"]
     codes = frozenset(span.text[span.column - 1 :][: span.length] for span in spans if span is not None)
-    file = SpecFile(read(path), ())
+    file = SpecFile(Text.of(path).spec(), ())
     called = {scope.word for scope in load(path).scopes.values()}
     return Idle(codes, frozenset(file.own_blocks.keys() - file.words - called))
 

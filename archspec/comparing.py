@@ -17,18 +17,15 @@ from archspec.graph import TypedGraph
 from archspec.loading import load
 from archspec.plugins.records import check_record
 from archspec.run import load_run
+from archspec.run.figures import OF_TAGS, merit, title
 
 Records = Sequence[Mapping[str, float]]
 
+MEASURED = (*OF_TAGS, "accuracy", "loss")
 FIGURES = {
     "best_epoch": "best epoch",
     "epochs": "epochs",
-    "val_accuracy": "val accuracy",
-    "val_loss": "val loss",
-    "train_accuracy": "train accuracy",
-    "train_loss": "train loss",
-    "test_accuracy": "test accuracy",
-    "test_loss": "test loss",
+    **{f"{split}_{name}": title(f"{split}_{name}") for split in ("val", "train", "test") for name in MEASURED},
     "params": "parameters",
     "macs": "MACs",
     "seconds": "time per epoch",
@@ -47,6 +44,8 @@ class ComparedRun:
     settings: Mapping[str, Any]
     records: Records = field(repr=False)
     figures: Mapping[str, float | int | None]
+    merit: str = "val_accuracy"
+    """The figure that told the best epoch."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,13 @@ class RunComparison:
         return {n: told for n, told in FIGURES.items() if any(run.figures.get(n) is not None for run in self.runs)}
 
     @property
+    def merit(self) -> str:
+        """The figure by which one run is better than another: what told the best epochs of all of them; the accuracy
+        where that was not the same."""
+        names = {run.merit for run in self.runs}
+        return names.pop() if len(names) == 1 else "val_accuracy"
+
+    @property
     def within(self) -> list[ComparedRun]:
         """The runs that hold the budget."""
         limit = self.budget_ms
@@ -72,14 +78,14 @@ class RunComparison:
 
     @property
     def chosen(self) -> ComparedRun | None:
-        """The most accurate run on the validation split within the budget, of equals the faster; None where none is."""
-        return max(self.within, key=lambda r: (_accuracy(r), -(r.figures["latency_ms"] or 0)), default=None)
+        """The best run on the validation split within the budget, of equals the faster; None where none is."""
+        return max(self.within, key=lambda r: (_worth(r, self.merit), -(r.figures["latency_ms"] or 0)), default=None)
 
     @property
     def best(self) -> ComparedRun | None:
-        """The most accurate run on the validation split, of equals the one with the lower loss."""
-        there = [run for run in self.runs if run.figures["val_accuracy"] is not None]
-        return max(there, key=lambda r: (_accuracy(r), -(r.figures["val_loss"] or 0.0)), default=None)
+        """The best run on the validation split, of equals the one with the lower loss; None before any epoch."""
+        there = [run for run in self.runs if run.figures.get(self.merit) is not None]
+        return max(there, key=lambda r: (_worth(r, self.merit), -(r.figures["val_loss"] or 0.0)), default=None)
 
     def to_json(self) -> dict[str, Any]:
         """runs: [{name, dir, differs, figures}], best; budget_ms and chosen where a budget was given."""
@@ -148,13 +154,15 @@ def open_compared(path: Path, name: str | None = None, warnings: list[Diagnostic
     if warnings is not None:
         warnings += doubtful
     graph = load(path / "spec.yaml")
-    run = load_run(path / "run.yaml").resolved()
+    file = load_run(path / "run.yaml")
+    run = file.resolved()
     spec = source.to_plain(source.read(path / "spec.yaml"))
     model = {key: value for key, value in run.pop("model").items() if key != "spec"}
     written = {key: spec[key] for key in ("name", "input", "vars", "defaults") if key in spec}
     settings = flat({"network": written, "model": model, **{k: v for k, v in run.items() if k != "name"}})
     records = read_records(path / "metrics.jsonl")
-    return ComparedRun(name, path, graph, settings, records, _figures(path, graph, records))
+    decides = file.run.train.merit
+    return ComparedRun(name, path, graph, settings, records, _figures(path, graph, records, decides), decides)
 
 
 def read_records(path: Path) -> list[dict[str, float]]:
@@ -191,19 +199,19 @@ def flat(value: Any, path: str = "") -> dict[str, Any]:
     return found
 
 
-def _figures(path: Path, graph: TypedGraph, records: Records) -> dict[str, float | int | None]:
+def _figures(path: Path, graph: TypedGraph, records: Records, decides: str) -> dict[str, float | int | None]:
     summary = summarize(graph)
-    measured = [record for record in records if "val_accuracy" in record]
-    best = max(measured, key=lambda r: (r["val_accuracy"], -r.get("val_loss", 0.0)), default=None)
+    measured = [record for record in records if decides in record]
+    best = max(measured, key=lambda r: (merit(decides, r[decides]), -r.get("val_loss", 0.0)), default=None)
     test = _read_test(path / "test.json")
     found: dict[str, float | int | None] = {"epochs": len(records)}
     if best is not None:
         found["best_epoch"] = int(best["epoch"])
     if records:
         found["seconds"] = sum(r.get("seconds", 0.0) for r in records) / len(records)
-    for name in ("val_accuracy", "val_loss", "train_accuracy", "train_loss"):
+    for name in (f"{split}_{figure}" for split in ("val", "train") for figure in MEASURED):
         found[name] = best.get(name) if best is not None else None
-    found |= {"test_accuracy": test.get("accuracy"), "test_loss": test.get("loss")}
+    found |= {f"test_{figure}": test.get(figure) for figure in MEASURED}
     return found | {"params": summary.totals.params, "macs": summary.totals.macs}
 
 
@@ -247,5 +255,6 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return ["/".join(p[-depth:]) for p in parts]
 
 
-def _accuracy(run: ComparedRun) -> float:
-    return run.figures["val_accuracy"] or 0.0
+def _worth(run: ComparedRun, decides: str) -> float:
+    value = run.figures.get(decides)
+    return float("-inf") if value is None else merit(decides, value)

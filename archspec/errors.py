@@ -199,10 +199,12 @@ def did_you_mean(word: str, known: Sequence[str], what: str = "known") -> str:
     """A hint for an unknown word: the nearest known one (several, equally near), a Suggestion; or the list of those
     there are."""
     from archspec.nearest import nearest  # only the mistaken wait for them
-    from archspec.synonyms import synonym
+    from archspec.synonyms import misspelt_synonym, synonym
 
     same = synonym(word, known)
-    if near := [same] if same else nearest(word, known):
+    if not (near := [same] if same else nearest(word, known)) and (same := misspelt_synonym(word, known)):
+        near = [same]
+    if near:
         hint = Suggestion("did you mean " + " or ".join(f"'{k}'" for k in near) + "?")
         hint.word, hint.known = word, tuple(near)
         return hint

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from archspec.nearest import one_slip
+
 SYNONYMS: dict[str, tuple[str, ...]] = {
     # layers
     "dense": ("linear",),
@@ -60,6 +62,14 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "kaiming_normal": ("he",),
     "glorot": ("xavier",),
     "xavier_uniform": ("xavier",),
+    "gaussian": ("normal",),
+    "bicubic": ("bilinear",),
+    "edge": ("replicate",),
+    "replicate": ("edge",),
+    "half": ("fp16",),
+    "bfloat16": ("bf16",),
+    "float16": ("fp16",),
+    "float32": ("fp32",),
     "activation": ("act",),
     # functions
     "make_divisible": ("round_to",),
@@ -77,3 +87,12 @@ def synonym(word: str, known: Iterable[str]) -> str | None:
     """Our word for what other programs call `word`, if it is among the known ones."""
     there = set(known)
     return next((ours for ours in SYNONYMS.get(word.lower(), ()) if ours in there), None)
+
+
+def misspelt_synonym(word: str, known: Iterable[str]) -> str | None:
+    """Our word for the one that `word` is a slip of the fingers away from (`kaimng`), if it is among the known ones."""
+    there, word = set(known), word.lower()
+    long_enough = (theirs for theirs in SYNONYMS if len(theirs) > 4)  # of short words nearly all are near another
+    return next(
+        (ours for theirs in long_enough if one_slip(word, theirs) for ours in SYNONYMS[theirs] if ours in there), None
+    )

@@ -12,7 +12,6 @@ from archspec.build.bind import arguments, check_defaults, operator_called
 from archspec.build.expand import MAX_DIAGNOSTICS, Expansion, unknown_word
 from archspec.build.flow import BROKEN, Broken, Flow, Named, Names, Overflow
 from archspec.build.inputs import input_flow
-from archspec.build.members import refuse_members
 from archspec.build.place import Place
 from archspec.build.remedies.unseen import unknown_variables
 from archspec.effort import counted
@@ -220,7 +219,6 @@ def _head(expansion: Expansion, top: Place, head: HeadSpec, outputs: dict[str, T
         if name in top.names.own or name in outputs:
             message = f"a head called '{name}' would hide the layer or output of that name"
             raise SpecError(Diagnostic("E113", message, head.span, "choose another name"))
-        refuse_members(name, head.span)
         flow = paths.taken(expansion, head.origin, BROKEN, top)
         place = expansion.enter(name, head.span, "head", top)
         place.phase = phase

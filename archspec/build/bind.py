@@ -20,7 +20,7 @@ from archspec.ops.act import ACTIVATIONS
 from archspec.ops.arguments import as_written
 from archspec.ops.base import Operator, OperatorError
 from archspec.source import Scalar, Value
-from archspec.spec import MODIFIERS
+from archspec.spec import MODIFIERS, PARAMETER_TYPES
 
 MAX_UNKNOWN = 100
 """Unknown arguments of one call that are told: each takes a search for what was meant."""
@@ -233,6 +233,8 @@ def _explain(
             message = f"{cls.word}: '{argument}' {_sentence(reasons)}, got {shown(data.get(argument))}"
         value = written.get(argument)
         hint = hints.get(argument) or hints_of_words.get(argument)
+        if isinstance(value, source.Mapping) and isinstance(hint, Suggestion) and value.key(hint.word):
+            where = value.entries[0][0].span
         if hint is None and isinstance(value, Scalar) and "$" in value.text:
             hint = f"`{value.text}` is {shown(data.get(argument))} here"
         found.append(Diagnostic("E303", message, where, hint))
@@ -242,6 +244,8 @@ def _explain(
 def _meant(item: Any, variables: Container[str]) -> str | None:
     """What a word that an argument refused may have been meant as: a variable, or a word that it takes."""
     word, context = item["input"], item.get("ctx", {})
+    if isinstance(word, dict) and len(word) == 1:
+        (word,) = word  # the kind of a value: {norml: 0.01}
     if not isinstance(word, str):
         return None
     if word in variables:
@@ -292,6 +296,24 @@ _DECLARED: dict[str, tuple[str, tuple[type, ...]]] = {
     "name": ("a name", (str, Flow)),
 }
 """Of a parameter's declared type what a message calls it, and the classes of its values."""
+
+
+def misspelt_type(name: str, default: Value, value: object) -> Diagnostic | None:
+    """A default that is nearly a type (`itn`), of a parameter that a call gives a value of that type (E118).
+
+    A text that is meant (`same`, near `name`) is only ever exchanged for other text, so nothing is said of it.
+    """
+    if not isinstance(default, Scalar) or default.quoted or not isinstance(default.value, str):
+        return None
+    if isinstance(value, str) or not default.text.isalpha():
+        return None
+    from archspec.nearest import nearest  # only few defaults are words
+
+    near = [kind for kind in nearest(default.text, PARAMETER_TYPES) if type_problem(kind, value) is None]
+    if not near:
+        return None
+    message = f"the default of '{name}' is the text '{default.text}', and {shown(value)} takes its place here"
+    return Diagnostic("E118", message, default.span, did_you_mean(default.text, near))
 
 
 def type_problem(kind: object, value: object) -> str | None:

@@ -91,6 +91,8 @@ def parameters(block: Block, layer: Layer, flow: Flow, place: Place) -> dict[str
             elif problem:
                 message = f"{block.name}: '{name}' should be {problem}, got {bind.shown(value)}"
                 wrong.append(Diagnostic("E303", message, written[name].span))
+            elif kind is None and (misspelt := bind.misspelt_type(name, default, value)):
+                wrong.append(misspelt)
         elif kind is not None and name not in meant:
             missing.append(f"'{name}' ({kind})")
             lacking.append(name)

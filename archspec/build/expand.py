@@ -314,7 +314,9 @@ class Expansion:
             return Named(flow)
         if not isinstance(word, str) or (word not in ACTIVATIONS and not _brought(word)):
             hint = did_you_mean(str(word), [*ACTIVATIONS, "none"], "activations")
-            raise SpecError(Diagnostic("E305", f"'{word}' is not an activation", layer.args.span, hint))
+            key = layer.args.key(str(word)) if isinstance(layer.args, source.Mapping) else None
+            span = (key or layer.args).span
+            raise SpecError(Diagnostic("E305", f"'{word}' is not an activation", span, hint))
         args = source.from_plain(plain(inner), layer.args.span) if inner is not None else None
         return Named(self.operator(REGISTRY[word], layer, args, name, flow, place))
 

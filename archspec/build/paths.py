@@ -6,7 +6,6 @@ from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from archspec.build.flow import BROKEN, Broken, Flow, Named
-from archspec.build.members import refuse_members
 from archspec.build.place import Place
 from archspec.errors import Diagnostic, Span, SpecError
 from archspec.graph import Scope
@@ -42,7 +41,6 @@ def check(name: str, span: Span, place: Place) -> None:
         if "." in name:
             hint = "a path is names with a dot between two; behind the first one numbers may stand too"
         raise SpecError(Diagnostic("E112", f"'{name}' is not a name", span, hint))
-    refuse_members(name, span)
     clash = place.names.clash(name)
     if clash == name:
         raise SpecError(Diagnostic("E113", f"two layers of this list are called '{name}'", span, CLASH))

@@ -85,19 +85,25 @@ class Place:
     def _deeper(self, place: Place, span: Span) -> Place:
         place.depth = self.depth + 1
         if place.depth > MAX_DEPTH:
-            message = f"blocks and groups are nested {MAX_DEPTH} deep here"
-            if ring := place.ring():
-                message = f"blocks call each other, {MAX_DEPTH} deep here: {' → '.join(ring)}"
-            hint = "what contains itself has no end: `repeat` and `each` are for repetition"
-            raise Overflow(Diagnostic("E110", message, span, hint, self.trail))
+            raise Overflow(place._too_deep(span, self.trail))
         return place
 
-    def ring(self) -> list[str]:
-        """The blocks from the innermost one back to where it was entered before; none where it was not."""
+    def _too_deep(self, span: Span, trail: Frame | None) -> Diagnostic:
+        """Whether a block contains itself, or one calls the next in a chain that is merely long."""
         labels = [frame.label for frame in (self.trail.frames() if self.trail else ())]
-        blocks = [found[1] for label in labels if (found := _BLOCK.match(label))]
-        again = blocks.index(blocks[0], 1) if blocks[:1] and blocks[0] in blocks[1:] else None
-        return blocks[again::-1] if again is not None else []
+        blocks = [found[1] for label in reversed(labels) if (found := _BLOCK.match(label))]
+        if blocks and blocks[-1] in blocks[:-1]:
+            ring = blocks[len(blocks) - 2 - blocks[-2::-1].index(blocks[-1]) :]
+            message = f"blocks call each other, {MAX_DEPTH} deep here: {' → '.join(ring)}"
+            hint = "what contains itself has no end: `repeat` and `each` are for repetition"
+            return Diagnostic("E110", message, span, hint, trail)
+        shown = blocks if len(blocks) <= 4 else [*blocks[:2], "…", *blocks[-2:]]
+        what = "blocks" if len(blocks) == len(labels) else "blocks and groups" if blocks else "groups"
+        message = f"{what} are nested {self.depth} deep here, and may be {MAX_DEPTH}"
+        if blocks:
+            message += f": {' → '.join(shown)}"
+        hint = "each stands inside the one before: write the layers of some of them where they are used"
+        return Diagnostic("E110", message, span, hint, trail)
 
     def scope(self, flow: Flow) -> dict[str, object]:
         """The variables an expression may use, `$in` and `$prev` among them."""

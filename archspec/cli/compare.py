@@ -11,7 +11,7 @@ from archspec.cli.common import OK, format_option, positive, print_json, report
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUNDIR", help="what `archspec train` wrote")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="their curves: FILE.png, .svg or .pdf")
-    parser.add_argument("--latency-ms", type=_budget, metavar="MS", help="time them; the most accurate within that")
+    parser.add_argument("--latency-ms", type=_budget, metavar="MS", help="time them; the best within that")
     parser.add_argument("--batch", type=positive, default=1, metavar="N", help="images at once, when timed (1)")
     parser.add_argument("--device", default="auto", help="where they are timed: cpu, cuda (the best there is)")
     format_option(parser, "text", "json", "csv", "markdown")

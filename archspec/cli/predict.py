@@ -12,13 +12,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     run_dir_argument(parser)
     parser.add_argument("image", nargs="+", type=Path, metavar="IMAGE", help="images of any size and kind")
     parser.add_argument("--top", type=positive, default=5, metavar="N", help="how many classes to name (5)")
+    parser.add_argument("--threshold", type=float, metavar="P", help="least probability of a tag (the run's, 0.5)")
     format_option(parser, "text", "json")
 
 
 def run(args: argparse.Namespace) -> int:
     import archspec
 
-    found = archspec.predict(args.run_dir, args.image, top=args.top, weights=args.weights, device=args.device)
+    how = {"top": args.top, "weights": args.weights, "device": args.device, "threshold": args.threshold}
+    found = archspec.predict(args.run_dir, args.image, **how)
     problems = [one.problem for one in found if one.problem is not None]
     report(problems)
     if args.format == "json":

@@ -102,7 +102,7 @@ def _init(value: Any) -> Any:
         "one of default, he, he_uniform, he_fan_out, xavier, xavier_normal, zeros is expected, or {normal: std}, "
         "{trunc_normal: std}, {uniform: bound} or {constant: number}",
         value,
-        _INITS,
+        tuple(_SPREADS) if isinstance(value, dict) else _INITS,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.errors import fail
 from archspec.render.units import cells_wide, clipped, decimal, grouped
+from archspec.run.figures import shown, title
 
 if TYPE_CHECKING:
     from archspec.comparing import RunComparison
@@ -83,10 +84,10 @@ def _told(found: RunComparison) -> str:
     """The best run, in words; the one within the budget, where there is one."""
     lines = []
     if found.best is not None:
-        lines.append(f"most accurate on val: {found.best.name}")
+        lines.append(f"best by {title(found.merit)}: {found.best.name}")
     if found.budget_ms is not None and found.chosen is not None:
         run, latency = found.chosen, found.chosen.figures["latency_ms"] or 0.0
-        lines.append(f"most accurate within {found.budget_ms:g} ms: {run.name} ({latency:.2f} ms)")
+        lines.append(f"best by {title(found.merit)} within {found.budget_ms:g} ms: {run.name} ({latency:.2f} ms)")
     return "\n".join(lines)
 
 
@@ -99,10 +100,8 @@ def _value(value: Any) -> str:
 def _figure(name: str, value: float | int | None) -> str:
     if value is None:
         return "–"
-    if name.endswith("accuracy"):
-        return f"{100 * value:.2f} %"
-    if name.endswith("loss"):
-        return f"{value:.4f}"
+    if name.startswith(("val_", "train_", "test_")):
+        return shown(name, value)
     if name == "macs":
         return decimal(int(value))
     if name == "seconds":

@@ -7,19 +7,20 @@ that an error has the place the user wrote it at, a suggestion from what is know
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping as PyMapping
 from collections.abc import Sequence as PySequence
 from dataclasses import dataclass, replace
 from inspect import isclass
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from archspec import source
-from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
+from archspec.errors import Diagnostic, Span, SpecError, Suggestion, did_you_mean, fail
 from archspec.run.sections import AS_TEXT, NAME_OR_PATH, PATH, Run, Section
 from archspec.source import Mapping, Scalar, Sequence, Value
 
@@ -104,6 +105,14 @@ def _choices(field: FieldInfo) -> dict[str, type[Section]]:
     return {str(c.model_fields["kind"].default) if "kind" in c.model_fields else "": c for c in sections}
 
 
+def _words(annotation: object) -> list[str]:
+    """The words that a value of some type may be."""
+    inside = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return [word for word in inside if isinstance(word, str)]
+    return [word for one in inside for word in _words(one)]
+
+
 def _is_list(field: FieldInfo) -> bool:
     return get_origin(field.annotation) is list
 
@@ -139,7 +148,8 @@ def _read(
     try:
         checked = cls.model_validate(plain)
     except ValidationError as error:
-        found += [_explain(e, value, loc) for e in error.errors() if not broken.intersection(map(str, e["loc"][:1]))]
+        errors = [e for e in error.errors() if not broken.intersection(map(str, e["loc"][:1]))]
+        found += [_explain(cls, e, value, loc) for e in _joined(errors)]
         return None
     return checked if len(found) == before else None
 
@@ -151,9 +161,7 @@ def _choose(
     choices, kind = _choices(field), _kind(field, value)
     if kind not in choices:
         written = value.get("kind") if isinstance(value, Mapping) else None
-        message = f"{'.'.join(loc)} has no kind '{kind}'"
-        hint = did_you_mean(kind, list(choices), "kinds")
-        found.append(Diagnostic("E604", message, (written or value).span, hint))
+        found.append(_unknown_kind(loc, kind, choices, (written or value).span))
         return None
     return _read(choices[kind], value, loc, folder, found)
 
@@ -177,12 +185,18 @@ def _entries(
                 message += f"; this one has {len(item.entries)}"
             found.append(Diagnostic("E603", message, item.span, "begin an entry of its own for each, with a dash"))
         elif word.text not in choices:
-            hint = did_you_mean(word.text, list(choices), "kinds")
-            found.append(Diagnostic("E604", f"{name} has no kind '{word.text}'", word.span, hint))
+            found.append(_unknown_kind(loc, word.text, choices, word.span))
         else:
             section = _entry(choices[word.text], word, inner, (*loc, word.text), folder, found)
             read += [section] if section is not None else []
     return read if len(found) == before else None
+
+
+def _unknown_kind(loc: tuple[str, ...], kind: str, choices: PyMapping[str, object], span: Span) -> Diagnostic:
+    """A diagnostic (E604) with the kinds there are, and the nearest of them."""
+    message = f"{'.'.join(loc)} has no kind '{kind}': there are {', '.join(choices)}"
+    hint = did_you_mean(kind, list(choices), "kinds")
+    return Diagnostic("E604", message, span, hint if isinstance(hint, Suggestion) else None)
 
 
 def _named(item: Value) -> tuple[Scalar | None, Value]:
@@ -252,7 +266,35 @@ def _places(cls: type[Section], path: tuple[str, ...]) -> list[tuple[tuple[str, 
     return found
 
 
-def _explain(error: ErrorDetails, value: Mapping, loc: tuple[str, ...]) -> Diagnostic:
+def _joined(errors: PySequence[ErrorDetails]) -> list[ErrorDetails]:
+    """The errors; what every form that a value may have (true, false, or `auto`) says of it, as one."""
+    by_value: dict[tuple[int | str, ...], list[ErrorDetails]] = {}
+    for error in errors:
+        loc = error["loc"]
+        of_a_form = len(loc) > 1 and bool(_FORM.fullmatch(str(loc[1])))
+        by_value.setdefault(loc[:1] if of_a_form else loc, []).append(error)
+    found = []
+    for loc, forms in by_value.items():
+        words = ["true", "false"] * any(e["type"].startswith("bool_") for e in forms)
+        words += [str(e["ctx"]["expected"]) for e in forms if e["type"] == "literal_error"]
+        others = [e for e in forms if e["type"] != "literal_error" and not e["type"].startswith("bool_")]
+        if len(forms) == 1 or not words:
+            found += forms
+            continue
+        expected = ", ".join(words[:-1]) + " or " * (len(words) > 1) + words[-1]
+        told = " or ".join([expected, *(e["msg"].removeprefix("Input should be ") for e in others[:1])])
+        context = {"expected": expected}
+        found.append(
+            {**forms[0], "loc": loc, "msg": f"Input should be {told}", "ctx": context, "type": "literal_error"}
+        )
+    return found
+
+
+_FORM = re.compile(r"bool|int|float|str|(?:list|dict|literal|constrained-|function-).*")
+"""What pydantic adds to the place of a value that may have several forms, for each of them."""
+
+
+def _explain(cls: type[Section], error: ErrorDetails, value: Mapping, loc: tuple[str, ...]) -> Diagnostic:
     """What pydantic found, in the run file's own terms and place."""
     inner = tuple(error["loc"])
     name = ".".join(str(part) for part in (*loc, *inner))
@@ -266,8 +308,11 @@ def _explain(error: ErrorDetails, value: Mapping, loc: tuple[str, ...]) -> Diagn
         shown += f", not {given}"
     expected = str(error.get("ctx", {}).get("expected", ""))
     known = [word.strip("' ") for word in expected.replace(" or ", ", ").split(",")] if expected else []
+    if error["type"] == "value_error" and len(inner) == 1 and inner[0] in cls.model_fields:
+        known = _words(cls.model_fields[str(inner[0])].annotation)
     word = error["input"] if isinstance(error["input"], str) else ""
     hint = did_you_mean(word, known) if known and word else None
+    hint = hint if isinstance(hint, Suggestion) else None  # else the message has the words already
     return Diagnostic("E603", shown, source.at(value, inner), hint)
 
 

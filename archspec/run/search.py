@@ -13,16 +13,17 @@ from collections.abc import Mapping as PyMapping
 from collections.abc import Sequence as PySequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from archspec import source
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
+from archspec.run.figures import Held
 from archspec.run.reading import RunFile, load_run
 from archspec.source import Mapping, Sequence, Value
 
 KINDS = ("log", "uniform", "int", "choice")
 WORDS: dict[str, tuple[str, ...]] = {
-    "on": ("val_accuracy", "val_loss"),
+    "on": get_args(Held),
     "prune": ("median", "hyperband", "none"),
     "sampler": ("random", "tpe"),
 }
@@ -60,19 +61,28 @@ class Range:
 
 @dataclass(frozen=True)
 class Search:
-    """A search, checked. `on` is what is best at its greatest (an accuracy) or its least (a loss)."""
+    """A search, checked. `on` is what is best at its greatest (an accuracy) or its least (a loss); none:
+    the figure that tells the run's best epoch (see `of`)."""
 
     ranges: tuple[Range, ...]
     trials: int = 20
     epochs: int = 3
     seed: int = 0
-    on: str = "val_accuracy"
+    on: str = ""
     prune: str = "median"
     sampler: str = "random"
 
     @property
     def direction(self) -> str:
         return "minimize" if self.on.endswith("loss") else "maximize"
+
+    def of(self, run: RunFile) -> Search:
+        """The search with the figure that it goes by. Raises SpecError E696 for one that the run does not measure."""
+        plan = run.run.train
+        if self.on and not plan.measures(self.on):
+            message = f"on: {self.on} is measured with loss: bce alone, and the run's loss is {plan.loss.kind}"
+            raise fail("E696", message, hint="on: val_accuracy, or val_loss")
+        return replace(self, on=self.on or plan.merit)
 
 
 def load_search(search: str | Path | PyMapping[str, Any]) -> Search:
@@ -98,13 +108,14 @@ def check_paths(run: str | Path | PyMapping[str, Any], overrides: PySequence[str
 
     Raises SpecError E512 for a path that leads nowhere, E60x for values that a run cannot have.
     """
-    load_run(run, overrides)
+    search = search.of(load_run(run, overrides))
     found: dict[tuple[str, str], Diagnostic] = {}
     runs = []
     for one in search.ranges:
         for value in one.values:
             try:
                 runs.append(load_run(run, [*overrides, one.override(value)]))
+                search.of(runs[-1])
             except SpecError as error:
                 for d in error.diagnostics:
                     found.setdefault((d.code, d.message), replace(d, span=one.span, fixes=()))

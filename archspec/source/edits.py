@@ -6,6 +6,7 @@ where no edit of one line can.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from archspec.errors import Fix, Span
@@ -102,6 +103,36 @@ def with_argument(item: Value, word: Scalar, args: Value | None, added: Argument
     return Edit(args, (new,), None)
 
 
+def with_arguments(item: Value, word: Scalar, args: Value | None, given: Iterable[Argument], main: str | None) -> Edit:
+    """Several arguments of one layer, each changed where it is written and else added.
+
+    Raises ValueError where one stands alone that has no name.
+    """
+    if args is not None and not isinstance(args, Mapping) and main is None:
+        raise ValueError(f"{word.text} has no main argument")
+    old = args.entries if isinstance(args, Mapping) else () if args is None else ((_key(main or "", args.span), args),)
+    values = {key.text: (key, value) for key, value in old}
+    texts = {name: _in_one_line(value) for name, (_, value) in values.items()}
+    for name, data, text in given:
+        values[name] = (_key(name, word.span), from_plain(data, word.span))
+        texts[name] = text
+    called = Mapping(tuple(values.values()), word.span)
+    inside = ", ".join(f"{name}: {text}" for name, text in texts.items())
+    fix = None
+    if args is None:
+        fix = Fix(word.span, f"{written(word.span)}: {{{inside}}}")
+        return Edit(item, (Mapping(((word, called),), word.span),), fix)
+    whole = extent(args)
+    if whole is not None and None not in texts.values():
+        fix = Fix(whole, f"{{{inside}}}")
+    return Edit(args, (called,), fix)
+
+
+def _in_one_line(value: Value) -> str | None:
+    whole = extent(value)
+    return None if whole is None else _within_braces(written(whole))
+
+
 def with_join(join: Value, name: str, data: object, text: str) -> Edit:
     """One more argument of the operator that joins branches: `join: add` becomes `join: {add: {…}}`."""
     if isinstance(join, Mapping):
@@ -123,6 +154,44 @@ def with_layer_before(item: Value, word: Scalar, layer: object, text: str) -> Ed
     elif before.rstrip().endswith(("[", ",")) and written(item.span) != "{":
         fix = Fix(span, f"{text}, {written(span)}")
     return Edit(item, (from_plain(layer, span), item), fix)
+
+
+def with_input_through(
+    item: Mapping, word: Scalar, layer: dict[str, object], source: Scalar, references: Sequence
+) -> Edit:
+    """A layer on the way of one of the tensors that a layer takes by name: it stands in front of it, from `source`, and
+    the layer takes the `references` in place of those written."""
+    of = next(value for key, value in item.entries if key is word)
+    inner = of.get("of") if isinstance(of, Mapping) else of
+    assert inner is not None
+    called = _substituted(item, inner, (references,))
+    before = Mapping((*_plain_mapping(layer, word.span).entries, (_key("from", word.span), source)), word.span)
+    return Edit(item, (before, called), _through(word, of, inner, layer, source, references))
+
+
+def _through(
+    word: Scalar, of: Value, inner: Value, layer: dict[str, object], source: Scalar, references: Sequence
+) -> Fix | None:
+    margin = word.span.text[: word.span.column - 1]
+    whole, part = extent(of), extent(inner)
+    if margin.strip(" -") or margin.count("-") != 1 or whole is None or part is None or whole.line != word.span.line:
+        return None
+    start, end = word.span.column - 1, whole.column - 1 + whole.length
+    taken = f"[{', '.join(one.text for one in references.items if isinstance(one, Scalar))}]"
+    line = word.span.text
+    after = line[start : part.column - 1] + taken + line[part.column - 1 + part.length : end]
+    (name, args) = next(iter(layer.items()))
+    assert isinstance(args, dict)
+    shown = f"{name}: {{{', '.join(f'{key}: {value}' for key, value in args.items())}}}"
+    inside = " " * len(margin)
+    text = f"{shown}\n{inside}from: {source.text}\n{margin}{after}"
+    return Fix(replace(word.span, length=end - start), text)
+
+
+def _plain_mapping(data: dict[str, object], span: Span) -> Mapping:
+    found = from_plain(data, span)
+    assert isinstance(found, Mapping)
+    return found
 
 
 def without_item(item: Scalar) -> Edit:

@@ -13,7 +13,7 @@ from archspec.source.values import Value
 
 MAX_BYTES = 2_000_000
 PATIENCE = 10
-"""Seconds for which a pipe may be silent."""
+"""Seconds for which a pipe of the shell may be silent."""
 
 
 def _printable(char: str) -> bool:
@@ -45,10 +45,11 @@ class Text:
 
 
 def read(path: str | os.PathLike[str], *, imported: bool = False) -> Value:
-    """Read and parse a YAML file; from the command line it may be a pipe, but not where another file names it.
+    """Read and parse a YAML file; from the command line it may come through a pipe that the shell made (`/dev/stdin`,
+    `<(…)`), but not where another file names it.
 
-    Raises SpecError: E501 no such file, E502 a directory, E503 unreadable, E011 not UTF-8, E013 too large, E523
-    `imported` and no spec, of which nothing is quoted; those of `parse`.
+    Raises SpecError: E501 no such file, E502 a directory, E503 unreadable or no file, E011 not UTF-8, E013 too large,
+    E523 `imported` and no spec, of which nothing is quoted; those of `parse`.
     """
     from archspec.source.compose import parse
 
@@ -75,9 +76,28 @@ def read(path: str | os.PathLike[str], *, imported: bool = False) -> Value:
 _IS_SPEC = re.compile(rb"^(?:\xef\xbb\xbf)?[ \t{]*[\"']?archspec[\"']?[ \t]*:", re.MULTILINE)
 
 
+_OF_THE_SHELL = re.compile(r"/dev/(?:stdin|fd/\d+)|/proc/(?:self|\d+)/fd/\d+")
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def _refuse_what_is_no_file(file: str, mode: int, imported: bool) -> None:
+    """Raises SpecError E503 for what may never end or answer; a pipe of the shell has a writer, and is read."""
+    kind = _KINDS.get(stat.S_IFMT(mode))
+    if kind is None or (kind == "a pipe" and not imported and _OF_THE_SHELL.fullmatch(file)):
+        return
+    hint = None if imported else "name a .yaml file; a spec may also be piped in: `… | archspec check /dev/stdin`"
+    raise fail("E503", f"{file} is {kind}, not a file", hint=hint)
+
+
 def _bytes(file: str, imported: bool) -> bytes:
     """What a file holds, and one byte more than allowed where it holds more. Raises OSError, ValueError, SpecError."""
-    # without O_NONBLOCK a pipe that nobody writes to would hold us here for ever
+    _refuse_what_is_no_file(file, os.stat(file).st_mode, imported)  # a socket cannot even be opened
+    # without O_NONBLOCK a pipe put in the place of the file just now would hold us here for ever
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     with open(os.open(file, flags), "rb", buffering=0) as stream:
         kind = os.fstat(stream.fileno()).st_mode
@@ -85,8 +105,7 @@ def _bytes(file: str, imported: bool) -> bytes:
             return stream.read(MAX_BYTES + 1)
         if stat.S_ISDIR(kind):
             raise IsADirectoryError
-        if imported:
-            raise fail("E503", f"{file} is a pipe or a device, not a file")
+        _refuse_what_is_no_file(file, kind, imported)
         pieces: list[bytes] = []
         while sum(map(len, pieces)) <= MAX_BYTES:
             if not select.select([stream], [], [], PATIENCE)[0]:

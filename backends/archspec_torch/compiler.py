@@ -26,7 +26,33 @@ from archspec_torch.forward import forward_source, owner
 from archspec_torch.lowering import Site, lower
 
 
-class Part(nn.Module):
+class Holder(nn.Module):
+    """A module whose children may have any name, those of its own methods and attributes too.
+
+    Children stand in `_modules` alone, so that `network.half()` stays torch's method beside a layer called `half`:
+    state-dict keys and `named_modules` have the layer, and so has `get_submodule("half")`, which torch's own would
+    look up as an attribute. (`torch.func.functional_call` and `torch.export` do that, and refuse such a layer.)
+    """
+
+    def get_submodule(self, target: str) -> nn.Module:
+        """The module of that path. Raises AttributeError where there is none."""
+        found: nn.Module = self
+        for segment in target.split(".") if target else ():
+            inner = found._modules.get(segment)
+            if inner is None:
+                raise AttributeError(f"there is no module '{target}' here: nothing is called '{segment}' in its place")
+            found = inner
+        return found
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """What torch sets for itself, as `train` sets `training`, is no replacement of a layer of that name."""
+        if name in self.__dict__.get("_modules", ()) and not isinstance(value, nn.Module | None):
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+
+class Part(Holder):
     """What stands under a prefix of the layers' names: `stage.0` of `stage.0.conv`.
 
     It only holds them: the network's forward pass calls the layers themselves, so hooks belong on layers.
@@ -40,7 +66,7 @@ class Part(nn.Module):
         return found
 
 
-class Network(nn.Module):
+class Network(Holder):
     """A compiled network, of a class whose forward pass was generated: equal forward passes, one class.
 
     `network.code` is that source, `network.graph` the typed graph it was made from (unless a layer at the top
@@ -74,8 +100,8 @@ def compile(network: str | Path | TypedGraph) -> Network:
     from torch's random generator. Activations overwrite their input where nothing else needs it. Networks
     with the same forward pass have the same class, as `torch.func.stack_module_state` asks of an ensemble.
 
-    Raises SpecError: of the spec; E710 for layers whose name torch needs for itself; E711 for operators that
-    the backend cannot build; E713 for a layer whose weights do not fit into memory.
+    Raises SpecError: of the spec; E711 for operators that the backend cannot build; E713 for a layer whose
+    weights do not fit into memory.
     """
     if isinstance(network, Graph) and not isinstance(network, TypedGraph):
         raise TypeError("only a typed graph can be compiled: archspec.infer gives one")
@@ -91,7 +117,7 @@ def compile(network: str | Path | TypedGraph) -> Network:
             continue
         inputs, outputs = graph.input_types(node), graph.types[node.name]
         try:
-            _register(model, node, lower(Site(node.op, inputs, outputs, node.name in in_place)))
+            _register(model, node.name, lower(Site(node.op, inputs, outputs, node.name in in_place)))
         except SpecError as error:
             found += [_at(d, node) for d in error.diagnostics if not any(d.span == told.span for told in found)]
         except (MemoryError, RuntimeError) as error:
@@ -135,22 +161,19 @@ def _load(network: str | Path) -> TypedGraph:
     return graph
 
 
-def _register(model: Network, node: Node, module: nn.Module) -> None:
+def _register(model: Network, name: str, module: nn.Module) -> None:
     """Put a layer's module where its name says, making the parts on the way."""
-    holder: nn.Module = model
-    segments = node.name.split(".")
-    for depth, segment in enumerate(segments):
-        existing = holder._modules.get(segment)
-        if existing is None and hasattr(holder, segment):
-            raise SpecError(_taken(node, ".".join(segments[: depth + 1])))
-        if depth + 1 == len(segments):
-            for name, part in existing._modules.items() if existing is not None else ():
-                module.add_module(name, part)  # the layer comes after layers named within it
-            holder._modules[segment] = module
-        elif existing is None:
-            holder._modules[segment] = holder = Part()
-        else:
-            holder = existing
+    children = model._modules
+    *around, last = name.split(".")
+    for segment in around:
+        part = children.get(segment)
+        if part is None:
+            part = children[segment] = Part()
+        children = part._modules
+    within = children.get(last)
+    if within is not None:
+        module._modules.update(within._modules)  # the layer comes after layers named within it
+    children[last] = module
 
 
 def _at(diagnostic: Diagnostic, node: Node) -> Diagnostic:
@@ -158,17 +181,6 @@ def _at(diagnostic: Diagnostic, node: Node) -> Diagnostic:
     if diagnostic.span is None:
         return replace(diagnostic, span=node.span, trail=node.trail)
     return replace(diagnostic, related=(Related(f"for the layer '{node.name}'", node.span),), trail=node.trail)
-
-
-def _taken(node: Node, name: str) -> Diagnostic:
-    segment = name.rpartition(".")[2]
-    return Diagnostic(
-        "E710",
-        f"the torch backend cannot name a layer '{name}': '{segment}' is a member of every torch module",
-        node.span,
-        f"give it another name, such as '{segment}_1'",
-        node.trail,
-    )
 
 
 def _out_of_memory(error: BaseException) -> bool:

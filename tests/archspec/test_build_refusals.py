@@ -22,6 +22,12 @@ def refused(tmp_path: Path, text: str, **options):
     return caught.value.diagnostics
 
 
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "mended.yaml"
+    path.write_text(HEADER + text)
+    return path
+
+
 def chain(blocks: int) -> str:
     """Blocks that each hold the next one, and the last a layer."""
     called = "".join(f"  b{i}: {{layers: [b{i + 1}]}}\n" for i in range(blocks))
@@ -37,9 +43,9 @@ DOUBLING = "blocks:\n  b0: {layers: []}\n" + "".join(
     ("text", "code", "said"),
     [
         ("blocks: {a: {layers: [a, a]}}\nlayers: [a]", "E110", "here: a → a"),
-        (chain(65), "E110", "nested 64 deep"),
-        (chain(500), "E110", "nested 64 deep"),
-        (chain(5_000), "E110", "nested 64 deep"),
+        (chain(65), "E110", "nested 65 deep here, and may be 64: b0 → b1 → … → b63 → b64"),
+        (chain(500), "E110", "nested 65 deep here, and may be 64: b0 → b1 → … → b63 → b64"),
+        (chain(5_000), "E110", "nested 65 deep here, and may be 64: b0 → b1 → … → b63 → b64"),
         (DOUBLING + "layers: [b39]", "E116", "doubles"),
         ("layers:\n  - {conv: 4, repeat: 1000000, when: 1 > 2}", "E116", "1,000,000 instances"),
         ("layers: [flatten, linear: 4]\nheads: {linear1: {from: input, layers: [conv: 3]}}", "E113", "'linear1'"),
@@ -76,6 +82,32 @@ DOUBLING = "blocks:\n  b0: {layers: []}\n" + "".join(
 def test_refused_with_a_reason(tmp_path, text, code, said):
     (d,) = refused(tmp_path, text)
     assert d.code == code and said in d.message and d.span is not None
+
+
+def test_a_chain_of_blocks_is_not_taken_for_a_loop(tmp_path):
+    (d,) = refused(tmp_path, chain(65))
+    assert d.hint == "each stands inside the one before: write the layers of some of them where they are used"
+    load(written(tmp_path, chain(63)))  # b0 to b63, the last of which holds a layer
+
+
+@pytest.mark.parametrize(
+    ("default", "given", "meant"),
+    [("itn", "8", "int"), ("flaot", "0.5", "float"), ("boool", "true", "bool"), ("lsit", "[8, 8]", "list")],
+)
+def test_a_default_that_is_nearly_a_type(default, given, meant, tmp_path):
+    called = f"b: {{w: {given}}}"
+    text = f"blocks: {{b: {{params: {{w: {default}}}, layers: [conv: 8]}}}}\nlayers: [{called}, {called}]"
+    (d,) = refused(tmp_path, text)
+    assert (d.code, d.hint) == ("E118", f"did you mean '{meant}'?")
+    assert d.message == f"the default of 'w' is the text '{default}', and {given} takes its place here"
+    (fix,) = d.fixes
+    load(written(tmp_path, text.replace(default, fix.text)))
+
+
+@pytest.mark.parametrize(("default", "given"), [("same", "valid"), ("last", "first"), ("pool", "conv"), ("'itn'", "8")])
+def test_a_text_near_a_type_may_be_a_default(default, given, tmp_path):
+    text = f"blocks: {{b: {{params: {{w: {default}}}, layers: [conv: 8]}}}}\nlayers: [b, b: {{w: {given}}}]"
+    load(written(tmp_path, text))
 
 
 def test_a_variable_in_error_is_one_message(tmp_path):

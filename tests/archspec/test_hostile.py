@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -103,6 +104,16 @@ def link(target: str) -> Callable[[Path], Any]:
 
 def other(text: str) -> Callable[[Path], Any]:
     return lambda folder: (folder / "other.yaml").write_text(text)
+
+
+def linked_pipe(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    (folder / "link.yaml").symlink_to("pipe")
+
+
+def socket_there(folder: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(folder / "socket"))  # its whole path may be longer than a socket's may be
 
 
 def chain(folder: Path) -> None:
@@ -326,8 +337,13 @@ ATTACKS = {
     "use of a NUL": Attack("E523", HEAD + 'use: "a\\0b.yaml"\nlayers: [relu]'),
     "use of a web page": Attack("E523", HEAD + "use: http://example.com/x\nlayers: [relu]"),
     "use of a pattern": Attack("E501", HEAD + "use: '*.yaml'\nlayers: [relu]"),
-    "a device for a spec": Attack("E013", args=("check", "/dev/zero")),
-    "nothing for a spec": Attack("E014", args=("check", "/dev/null")),
+    "a device for a spec": Attack("E503", args=("check", "/dev/zero"), placed=False),
+    "nothing for a spec": Attack("E503", args=("check", "/dev/null"), placed=False),
+    "a pipe for a spec": Attack(
+        "E503", args=("check", "pipe"), placed=False, beside=lambda folder: os.mkfifo(folder / "pipe")
+    ),
+    "a link to a pipe for a spec": Attack("E503", args=("check", "link.yaml"), placed=False, beside=linked_pipe),
+    "a socket for a spec": Attack("E503", args=("check", "socket"), placed=False, beside=socket_there),
     "a folder for a spec": Attack("E502", args=("check", "."), placed=False),
     "a name of 100,000 letters": Attack("E501", args=("check", "x" * 100_000), placed=False),
     "a name with a NUL": Attack("E501", args=("check", "a\0b"), placed=False),
@@ -443,13 +459,16 @@ def test_it_is_refused_with_one_placed_message(name: str, tmp_path: Path, zygote
         assert told["megabytes"] < MEGABYTES
 
 
-def test_a_pipe_that_nobody_writes_to_is_given_up(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
+def test_a_pipe_that_nobody_writes_to_is_given_up() -> None:
     code = (
-        "from archspec.source import text; text.PATIENCE = 0.2; from archspec.cli import main; main(['check', 'pipe'])"
+        "from archspec.source import text; text.PATIENCE = 0.2; "
+        "from archspec.cli import main; raise SystemExit(main(['check', '/dev/stdin']))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=30)
-    assert "error E503: nothing came out of pipe" in done.stderr
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stderr is not None
+        assert "error E503: nothing came out of /dev/stdin" in waiting.stderr.read()
+        assert waiting.wait(30) == 1
 
 
 def test_a_spec_may_come_through_a_pipe(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ def test_every_word_led_to_is_one_of_ours() -> None:
     words |= {name for cls in REGISTRY.values() for name in cls.model_fields}
     words |= {name for section in (Run, Model, Train, Adam, Idx) for name in section.model_fields}
     words |= {"he", "xavier"}  # what `init` takes
+    words |= {"bilinear", "replicate", "edge", "fp16", "bf16", "fp32", "normal"}  # what `mode` and `precision` take
     assert {ours for found in SYNONYMS.values() for ours in found} <= words
     assert all(theirs == theirs.lower() for theirs in SYNONYMS)
 
@@ -35,6 +36,9 @@ def test_only_words_known_there_are_suggested() -> None:
     [
         ("dense: 10", "linear"),
         ("bn", "batch_norm"),
+        ("conv: {out: 8, init: kaimng}", "he"),
+        ("conv: {out: 8, init: {gausian: 0.1}}", "normal"),
+        ("upsample: {scale: 2, mode: bicubicc}", "bilinear"),
         ("deconv: 8", "conv_transpose"),
         ("act: swish", "silu"),
         ("act: linear", "none"),

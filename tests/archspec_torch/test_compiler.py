@@ -162,20 +162,6 @@ def test_a_layer_may_be_named_as_the_part_that_holds_others() -> None:
     torch.testing.assert_close(model(x), model.get_submodule("block.shortcut.conv")(inner))
 
 
-def test_names_that_torch_needs_are_refused_all_at_once() -> None:
-    layers: list[Layer] = [
-        ("half", "conv", CONV, ["input"]),
-        ("stage.train.conv", "conv", CONV, ["half"]),
-        ("fine", "relu", {}, ["stage.train.conv"]),
-    ]
-    with pytest.raises(SpecError) as caught:
-        compiler.compile(typed(layers, {"y": "fine"}))
-    first, second = caught.value.diagnostics
-    assert (first.code, second.code) == ("E710", "E710")
-    assert "'half'" in first.message and first.span is not None and first.span.line == 2
-    assert "'stage.train'" in second.message and second.hint is not None and "train_1" in second.hint
-
-
 def test_an_operator_without_a_lowering_is_refused_where_it_was_written() -> None:
     class Unheard(Operator):
         def infer(self, inputs: tuple[TensorType, ...]) -> tuple[TensorType, ...]:

@@ -1,7 +1,8 @@
 """Text → its layout: every value with its style, every comment with what it belongs to.
 
 A comment behind something belongs to it. One on a line of its own belongs to what follows, unless it is
-indented like the items of a list or mapping that ends before it: then it is a remark at their end.
+indented like the items of a list or mapping that ends before it: then it is a remark at their end. One behind the
+dash of an item belongs to that item.
 """
 
 from __future__ import annotations
@@ -58,6 +59,11 @@ class _Open:
     """Whether a space follows its bracket."""
 
 
+def _comment(text: str, before: str) -> Comment:
+    """A comment with what stands before it on its line."""
+    return Comment(text, len(before), len(before) - len(before.rstrip()))
+
+
 class _Reader:
     def __init__(self, text: str):
         self.text = text
@@ -110,7 +116,8 @@ class _Reader:
                 self.behind(self.last, text, before)
             else:
                 lines = [BLANK, text] if self.blank_before(begin) else [text]
-                self.waiting.append(_Remark(lines, len(before)))
+                # behind the dash of an item it is about that item, whatever ended in its column
+                self.waiting.append(_Remark(lines, len(before.rstrip()) - 1 if before.strip() else len(before)))
         self.at = max(self.at, end)
 
     def columns(self, end: int, closing: bool) -> None:
@@ -128,8 +135,7 @@ class _Reader:
     def behind(self, item: Item, text: str, before: str) -> None:
         """Attach a comment to what stands before it on its line."""
         if item.beside is None:
-            apart = len(before) - len(before.rstrip())
-            item.beside = Comment(text, len(before) if apart > 1 else None)
+            item.beside = _comment(text, before)
             if self.open and item.value is self.open[-1].group:
                 self.open[-1].group.flow = False  # behind its bracket: one line has no place for it
         elif isinstance(item.value, Group):
@@ -183,7 +189,9 @@ class _Reader:
         self.end_of_last = end
         if leaf.kind == "literal":  # a comment may stand behind its sign; what follows is in lines of its own
             match = _COMMENT.search(self.text[begin:end].partition("\n")[0])
-            self.last.beside = Comment(match.group().rstrip()) if match else self.last.beside
+            if match:
+                column = begin + match.start() - self.line_start(begin)
+                self.last.beside = Comment(match.group().rstrip(), column, gap=1)
             self.last = None
 
     def start(self, event: Any, mapping: bool) -> None:

@@ -61,10 +61,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment behind something, with its `#`; and its column, from 0, where it was set apart to stand in one."""
+    """A comment behind something, with its `#`; its column, from 0, and how many spaces stand before it."""
 
     text: str
-    column: int | None = None
+    column: int
+    gap: int
 
 
 def comments(item: Item) -> Iterator[str]:

@@ -77,6 +77,7 @@ KEYS: dict[str, str] = {
     "norm": "The length that all gradients together are cut to.",
     "ema": "How much of the average of the weights a step keeps: 0.999. It is what is measured and kept.",
     "early_stop": "When training ends before its last epoch.",
+    "best": "The figure that tells the best epoch.",
     "patience": "Epochs without anything better, after which training ends.",
     "on": "The figure that decides.",
     "checkpoint": "When all that going on needs is saved.",

@@ -9,11 +9,12 @@ from shlex import quote
 
 from archspec import files, zoo
 from archspec.analysis.summary import summarize
-from archspec.authoring.starting.rewrite import likeness
+from archspec.authoring.starting.rewrite import Idle, likeness
 from archspec.checking import check
 from archspec.errors import fail
 from archspec.graph import TypedGraph
-from archspec.loading import load
+from archspec.loading import Text, load
+from archspec.rules.file import SpecFile
 
 __all__ = ["Begun", "new"]
 
@@ -64,10 +65,14 @@ def new(name: str, *, like: str | Path | None = None) -> Begun:
     return Begun(path, origin, load(path))
 
 
-def _idle(path: Path) -> frozenset[str]:
-    """Codes that a spec allows and does not give: those that only another variant of the original gave."""
+def _idle(path: Path) -> Idle:
+    """What is of use in other variants of the original alone: codes that the spec allows and does not give, and blocks
+    that no layer is and no text names."""
     spans = [d.span for d in check(path) if d.code == "W311"]
-    return frozenset(span.text[span.column - 1 :][: span.length] for span in spans if span is not None)
+    codes = frozenset(span.text[span.column - 1 :][: span.length] for span in spans if span is not None)
+    file = SpecFile(Text.of(path).spec(), ())
+    called = {scope.word for scope in load(path).scopes.values()}
+    return Idle(codes, frozenset(file.own_blocks.keys() - file.words - called))
 
 
 def _path(name: str) -> Path:

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -29,15 +29,28 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Edit = tuple[int, int, str]
 """A stretch of the text, from its first character to behind its last, and what takes its place."""
 
+Entries = dict[str, tuple[yaml.Node, int, int]]
+"""The keys of a mapping, each with its value, where its line begins, and where the last line of the value ends."""
 
-def likeness(
-    path: Path, variant: str | None, target: Path, origin: str | None, idle: frozenset[str] = frozenset()
-) -> str:
+
+class Idle(NamedTuple):
+    """What a variant of a spec does not need: codes that it need not allow, and blocks that it does not call."""
+
+    codes: frozenset[str] = frozenset()
+    blocks: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.codes or self.blocks)
+
+
+NOTHING = Idle()
+
+
+def likeness(path: Path, variant: str | None, target: Path, origin: str | None, idle: Idle = NOTHING) -> str:
     """The text of the spec `target`, named after its file, that begins as the network of another file.
 
     Where `origin` is given, the first line says that this is what it was begun from, and cites it. Paths under
-    `use` lead on to the same files; `idle` are codes that it need not allow. Raises SpecError where the original
-    cannot be read.
+    `use` lead on to the same files; what is `idle` is left out. Raises SpecError where the original cannot be read.
     """
     tree = source.read(path)
     assert isinstance(tree, source.Mapping)  # it was loaded before
@@ -46,9 +59,11 @@ def likeness(
     wanted = {key: value for key, value in chosen.items() if key not in DROPPED} | {"name": target.stem}
     if "use" in wanted:
         wanted["use"] = _led_on(wanted["use"], path.parent, target.parent)
-    if idle:
-        wanted["allow"] = [code for code in wanted["allow"] if code not in idle]
-        wanted = {key: value for key, value in wanted.items() if key != "allow" or value}
+    if idle.codes:
+        wanted["allow"] = [code for code in wanted["allow"] if code not in idle.codes]
+    if idle.blocks:
+        wanted["blocks"] = {name: block for name, block in wanted["blocks"].items() if name not in idle.blocks}
+    wanted = {key: value for key, value in wanted.items() if value or key not in ("allow", "blocks")}
     cited = f" ({chosen['cite']})" if "cite" in chosen else ""
     told = textwrap.wrap(f"Begun from {origin}{cited}.", WIDTH) if origin is not None else []
     comment = "".join(f"# {line}\n" for line in told)
@@ -74,12 +89,12 @@ def edited(text: str, plain: Mapping[str, Any], wanted: Mapping[str, Any]) -> st
     Keys that go take the comment above them along; those that come follow their place in a spec.
     Raises LookupError where keys do not begin lines of their own.
     """
-    entries = _entries(text)
-    gone = [(begin, end) for key, (_, begin, end) in entries.items() if key not in wanted]
-    edits = list(_removals(text, gone))
-    for key, (node, _, _) in entries.items():
+    root: Any = yaml.compose(text, Loader=_LOADER)
+    entries = _entries(text, root, 0, len(text))
+    edits = list(_removals(text, entries, wanted))
+    for key, (node, _, end) in entries.items():
         if key in wanted:
-            edits += _changes(node, plain[key], wanted[key])
+            edits += _changes(text, node, end, plain[key], wanted[key])
     for key in sorted(wanted.keys() - entries.keys(), key=_place):
         before = [end for other, (_, _, end) in entries.items() if _place(other) < _place(key)]
         at = max(before, default=0)
@@ -95,32 +110,39 @@ def _place(key: str) -> int:
     return ORDER.index(key) if key in ORDER else len(ORDER)
 
 
-def _entries(text: str) -> dict[str, tuple[yaml.Node, int, int]]:
-    """The keys of a spec: the value's node, where the key begins, and where the last line of its value ends."""
-    root: Any = yaml.compose(text, Loader=_LOADER)
-    begins = [key.start_mark.index for key, _ in root.value]
-    if any(key.start_mark.column for key, _ in root.value):
+def _entries(text: str, mapping: Any, column: int, end: int) -> Entries:
+    """The keys of a mapping that ends before `end`. Raises LookupError where they do not begin lines in that column."""
+    begins = [key.start_mark.index - column for key, _ in mapping.value]
+    margin = " " * column
+    aligned = all(key.start_mark.column == column for key, _ in mapping.value)
+    if not aligned or any(text[begin : begin + column] != margin for begin in begins):
         raise LookupError("keys do not begin lines")
     found = {}
-    for (key, node), begin, after in zip(root.value, begins, [*begins[1:], len(text)], strict=True):
+    for (key, node), begin, after in zip(mapping.value, begins, [*begins[1:], end], strict=True):
         lines = text[begin:after].splitlines(keepends=True)
-        # blank lines and comments at the left edge belong to what follows
-        while not lines[-1].strip() or lines[-1].startswith("#"):
+        # blank lines, and comments no further in than the keys, belong to what follows
+        while not lines[-1].strip() or (lines[-1].lstrip().startswith("#") and _indent(lines[-1]) <= column):
             lines.pop()
         found[str(key.value)] = (node, begin, begin + len("".join(lines)))
     return found
 
 
-def _removals(text: str, gone: list[tuple[int, int]]) -> Iterator[Edit]:
-    """The keys that go, each with the comment above it; of the blank lines around them, those above stay."""
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _removals(text: str, entries: Entries, wanted: Mapping[str, Any]) -> Iterator[Edit]:
+    """The keys of a mapping that go, each with the comment above it; of the blank lines around them, those above stay,
+    if anything is above."""
     stretches: list[tuple[int, int]] = []
-    for begin, end in gone:
+    first = min(_with_comment(text, begin) for _, begin, _ in entries.values())
+    for begin, end in (entries[key][1:] for key in entries if key not in wanted):
         begin = _with_comment(text, begin)
         if stretches and not text[stretches[-1][1] : begin].strip():
             begin = stretches.pop()[0]
         stretches.append((begin, end))
     for begin, end in stretches:
-        if text[:begin].endswith("\n\n") or begin == 0:
+        if text[:begin].endswith("\n\n") or begin == first:
             end += len(text[end:]) - len(text[end:].lstrip("\n"))
         yield begin, end, ""
 
@@ -128,21 +150,26 @@ def _removals(text: str, gone: list[tuple[int, int]]) -> Iterator[Edit]:
 def _with_comment(text: str, begin: int) -> int:
     """Where the comment above a key begins; the one at the head of the file is about all of it."""
     above = text[:begin].splitlines(keepends=True)
-    comment = list(takewhile(lambda line: line.startswith("#"), reversed(above)))
+    comment = list(takewhile(lambda line: line.lstrip().startswith("#"), reversed(above)))
     return begin - len("".join(comment)) if len(comment) < len(above) else begin
 
 
-def _changes(node: yaml.Node, old: Any, new: Any) -> Iterator[Edit]:
-    """What changes a value: values of a mapping that keeps its keys, items of a list that keeps its length, else
-    all of it."""
+def _changes(text: str, node: yaml.Node, end: int, old: Any, new: Any) -> Iterator[Edit]:
+    """What changes a value that ends with the line before `end`: values and keys of a mapping that gets no others,
+    items of a list that keeps its length, else all of it."""
     if _same(old, new):
         return
     if isinstance(node, yaml.MappingNode) and isinstance(new, dict) and old.keys() == new.keys():
         for key, inner in node.value:
-            yield from _changes(inner, old[key.value], new[key.value])
+            yield from _changes(text, inner, end, old[key.value], new[key.value])
+    elif isinstance(node, yaml.MappingNode) and not node.flow_style and new and new.keys() < old.keys():
+        inside = _entries(text, node, node.start_mark.column, end)
+        yield from _removals(text, inside, new)
+        for key in new:
+            yield from _changes(text, *inside[key][::2], old[key], new[key])
     elif isinstance(node, yaml.SequenceNode) and isinstance(new, list) and len(old) == len(new):
         for inner, before, after in zip(node.value, old, new, strict=True):
-            yield from _changes(inner, before, after)
+            yield from _changes(text, inner, end, before, after)
     else:
         yield node.start_mark.index, _end(node), flow(new)
 

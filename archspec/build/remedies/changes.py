@@ -34,11 +34,11 @@ class Wanted:
     strided: bool = False
 
 
-def changed(op: Operator, change: Change) -> Operator | None:
-    """The operator with a change, or None where it may not have that value."""
+def changed(op: Operator, *changes: Change) -> Operator | None:
+    """The operator with some changes at once, or None where it may not have these values."""
     written = {name: getattr(op, name) for name in op.model_fields_set}
     try:
-        return type(op).model_validate({**written, change.argument: change.data})
+        return type(op).model_validate({**written, **{change.argument: change.data for change in changes}})
     except ValidationError:
         return None
 

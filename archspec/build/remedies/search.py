@@ -1,25 +1,30 @@
-"""What would make a refused layer fit: one change of the text, found by search and tried before it is suggested.
+"""What would make a refused layer fit: a change of the text, found by search and tried before it is suggested.
 
 Each likely change of an argument on the way is first put through the shape rules, from where it acts to the layer that
 refused. What passes there is written into the spec's tree, and the whole spec expanded again: only a change that leads
-to no new error is ever suggested.
+to no new error is ever suggested. Where no change of one argument works, two of one layer are changed together, or a
+projection is put in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from archspec.build.expand import Expansion
-from archspec.build.remedies.changes import Change, changed, likely, own, wanted
+from archspec.build.remedies.candidates import Candidate, Part, pairs
+from archspec.build.remedies.changes import Change, likely, own, wanted
 from archspec.build.remedies.origins import Origin, Origins
+from archspec.build.remedies.projection import projections
 from archspec.build.remedies.refusal import Refusal
 from archspec.build.remedies.structure import structural
 from archspec.build.remedies.ways import Ways
 from archspec.errors import Diagnostic, Fix, SpecError
 from archspec.ops.arguments import as_written
-from archspec.ops.base import Operator, OperatorError, typed
+from archspec.ops.base import OperatorError, typed
 from archspec.parse import Parser, parse, parse_blocks, validate
 from archspec.source import Mapping
 from archspec.source.edits import Edit
@@ -68,9 +73,28 @@ class Search:
 
     def remedies(self, refusal: Refusal, most: int = 2) -> list[Remedy]:
         """The likeliest changes that work, at most one on each side."""
+        ways = Ways.to(refusal.taps, self.expansion.nodes, self.expansion.types)
+        in_numbers = refusal
+        if self.expansion.allowed:
+            sizes = _refused_at(refusal, ways, self.expansion.allowed)
+            if sizes is None:
+                return []
+            ways = ways.at(sizes)
+            in_numbers = replace(refusal, types=tuple(t.at(sizes) for t in refusal.types))
+        candidates = sorted(self._candidates(in_numbers, ways), key=lambda one: one.cost)
+        first = [Trial(*made) for made in structural(in_numbers, self.origins, ways)]
+        found = self._that_work(refusal, [*first, *self._trials(in_numbers, ways, candidates)], most)
+        if not found:
+            first = [Trial(*made) for made in projections(in_numbers, self.origins)]
+            together = self._trials(in_numbers, ways, pairs(candidates))
+            found = self._that_work(refusal, [*first, *together], most)
+        return found
+
+    def _that_work(self, refusal: Refusal, trials: list[Trial], most: int) -> list[Remedy]:
+        """Those that lead to no new error, the likeliest first."""
         found: list[Remedy] = []
         dearest = float("inf")
-        for trial in self._trials(refusal):
+        for trial in sorted(trials, key=lambda trial: trial.cost):
             if any(trial.side == other.side for other in found) or trial.cost > dearest:
                 continue
             gives = self._gives(trial.edit, refusal)
@@ -81,40 +105,25 @@ class Search:
                 break
         return found
 
-    def _trials(self, refusal: Refusal) -> list[Trial]:
-        """What passes the shape rules, the likeliest first."""
-        ways = Ways.to(refusal.taps, self.expansion.nodes, self.expansion.types)
-        if self.expansion.allowed:
-            sizes = _refused_at(refusal, ways, self.expansion.allowed)
-            if sizes is None:
-                return []
-            ways, refusal = ways.at(sizes), replace(refusal, types=tuple(t.at(sizes) for t in refusal.types))
-        trials = [Trial(*made) for made in structural(refusal, self.origins, ways)]
-        seen: set[tuple[object, ...]] = set()
-        for _, origin, change, nodes, side in sorted(self._candidates(refusal, ways), key=lambda c: c[0])[:MAX_REPLAYS]:
-            key = (*origin.key, as_written(change.data))
-            if key in seen or not _passes(refusal, ways, change, nodes):
+    def _trials(self, refusal: Refusal, ways: Ways, candidates: Iterable[Candidate]) -> Iterator[Trial]:
+        """What passes the shape rules."""
+        seen: set[object] = set()
+        for one in islice(candidates, MAX_REPLAYS):
+            if one.key in seen or any(_too_long(change) for change in one.changes) or not one.passes(refusal, ways):
                 continue
-            seen.add(key)
-            text = as_written(change.data)
-            if text.endswith("…") or (isinstance(change.data, list) and len(change.data) > MAX_LISTED):
-                continue  # it is cut: too long to be told
-            try:
-                edit = origin.edit(change.data, text)
-            except ValueError:
-                continue
-            trials.append(Trial(_told(origin, text), edit, change.cost, side))
-        return sorted(trials, key=lambda trial: trial.cost)
+            seen.add(one.key)
+            with suppress(ValueError):  # an argument may stand where no other can be added
+                yield Trial(one.told, one.edit, one.cost, one.side)
 
-    def _candidates(self, refusal: Refusal, ways: Ways) -> Iterator[tuple[float, Origin, Change, list[str], int]]:
+    def _candidates(self, refusal: Refusal, ways: Ways) -> Iterator[Candidate]:
         """Changes of the layer itself, then of those behind it, with every node that the same text makes."""
         help = wanted(refusal.op, refusal.types)
         for change in own(refusal.op, refusal.types, help):
             origin = self.origins.of(refusal.path, refusal.span, refusal.op.word, change.argument)
             if origin is not None:
-                yield change.cost, origin, change, [], -1
+                yield Candidate((Part(origin, change, ()),), change.cost, -1)
         together: dict[tuple[object, ...], list[str]] = {}
-        rows: list[tuple[float, Origin, Change, str, int]] = []
+        rows: list[tuple[float, Origin, Change, int]] = []
         for side, way in enumerate(_ways(ways)):
             for distance, name in enumerate(reversed(way[-MAX_ON_WAY:])):
                 node = ways.nodes[name]
@@ -122,9 +131,10 @@ class Search:
                     origin = self.origins.of(name, node.span, node.op.word, change.argument)
                     if origin is not None:
                         together.setdefault((*origin.key, as_written(change.data)), []).append(name)
-                        rows.append((change.cost + 0.01 * distance, origin, change, name, side))
-        for cost, origin, change, _, side in rows:
-            yield cost, origin, change, together[(*origin.key, as_written(change.data))], side
+                        rows.append((change.cost + 0.01 * distance, origin, change, side))
+        for cost, origin, change, side in rows:
+            nodes = tuple(together[(*origin.key, as_written(change.data))])
+            yield Candidate((Part(origin, change, nodes),), cost, side)
 
     def _gives(self, edit: Edit, refusal: Refusal) -> str | None:
         """What the refused layer gives in the edited spec, or None where that has an error the first did not have."""
@@ -200,32 +210,20 @@ def _refused_at(refusal: Refusal, ways: Ways, symbols: Iterable[str]) -> dict[st
     return None
 
 
-def _passes(refusal: Refusal, ways: Ways, change: Change, nodes: list[str]) -> bool:
-    """Whether the shape rules hold, from the changed layers to the one that refused."""
-    try:
-        if not nodes:
-            op = changed(refusal.op, change)
-            return op is not None and bool(typed(op, refusal.types))
-        ops: dict[str, Operator] = {}
-        for name in nodes:
-            op = changed(ways.nodes[name].op, change)
-            if op is None:
-                return False
-            ops[name] = op
-        return bool(typed(refusal.op, ways.replay(ops)))
-    except OperatorError:
-        return False
-
-
-def _told(origin: Origin, text: str) -> str:
-    """`padding: same` at branch1.conv2 (line 9)."""
-    where = f"at {origin.owner}" if origin.owner else "in vars"
-    return f"`{origin.name}: {text}` {where} (line {origin.span.line})"
+def _too_long(change: Change) -> bool:
+    """Whether a value is too long to be told."""
+    return as_written(change.data).endswith("…") or (isinstance(change.data, list) and len(change.data) > MAX_LISTED)
 
 
 def hint(remedies: list[Remedy]) -> str:
     """What to tell: each change and what the layer then gives."""
-    return "; or ".join(f"{r.text} gives {r.gives}" if r.gives else f"{r.text} works" for r in remedies)
+    told = []
+    for r in remedies:
+        several = "` and `" in r.text
+        told.append(
+            f"{r.text} give{'s' * (not several)} {r.gives}" if r.gives else f"{r.text} work{'s' * (not several)}"
+        )
+    return "; or ".join(told)
 
 
 def improved(diagnostic: Diagnostic, remedies: list[Remedy]) -> Diagnostic:

@@ -1,6 +1,7 @@
 // The page of a run: curves, confusion, calibration, classes, mistakes, settings.
 
 const { run } = data, { evaluation } = run;
+const tags = evaluation.task === "tags"; // any number of classes an image: every class is an answer of its own
 const percent = (share, places = 2) => (share === null || share === undefined ? "–" : `${(100 * share).toFixed(places)} %`);
 const term = ([name, text]) => make("div", {}, make("dt", {}, name), make("dd", {}, text));
 byId("facts").append(...run.facts.map(term));
@@ -107,10 +108,15 @@ function charts() {
   const place = byId("charts"), of = (key) => run.records.map((record) => record[key]);
   const both = (key) => [{ name: "training", kind: "train", values: of(`train_${key}`) }, { name: "validation", kind: "val", values: of(`val_${key}`) }]
     .filter((one) => one.values.some(Number.isFinite));
+  const share = (value, mark) => (Number.isFinite(value) ? percent(value, mark ? 1 : 2).replace(mark ? ".0" : "", "") : "–");
   const figure = (value, mark) => (Number.isFinite(value) ? (mark ? String(+value.toPrecision(6)) : value.toFixed(4)) : "–");
   place.replaceChildren();
   chart(place, { title: "Loss", series: both("loss"), told: figure, zero: true });
-  chart(place, { title: "Accuracy", series: both("accuracy"), told: (value, mark) => (Number.isFinite(value) ? percent(value, mark ? 1 : 2).replace(mark ? ".0" : "", "") : "–") });
+  if (tags) {
+    chart(place, { title: "Mean average precision", series: both("map"), told: share });
+    chart(place, { title: "F1 of all answers", series: both("f1"), told: share });
+  }
+  chart(place, { title: tags ? "Accuracy: all classes of an image right" : "Accuracy", series: both("accuracy"), told: share });
   chart(place, { title: "Learning rate", series: [{ name: "rate", kind: "one", values: of("lr") }], told: (value) => (Number.isFinite(value) ? String(+value.toPrecision(4)) : "–"), zero: true });
   chart(place, { title: "Seconds", series: [{ name: "an epoch", kind: "one", values: of("seconds") }], told: (value) => (Number.isFinite(value) ? String(+value.toPrecision(4)) : "–"), zero: true });
 }
@@ -122,29 +128,34 @@ const WIDE = 40; // classes up to which the table has all cells
 
 function matrix() {
   const place = byId("matrix"), { confusion } = evaluation;
-  const share = (row, n) => { const all = row.reduce((a, b) => a + b, 0); return all ? n / all : 0; };
-  byId("confusion-help").textContent = `${evaluation.split}, ${grouped(evaluation.n)} images: a row for what it is, a column for the answer; colour is the share of the row.`;
+  const missed = (i) => each[i].n - each[i].right;
+  const share = (i, n) => (each[i].n ? n / each[i].n : 0);
+  const shown = tags ? confusion.map((row, i) => row.map((n, j) => (i === j ? missed(i) : n))) : confusion;
+  const told = (i, j, n) => (!tags ? `${names[i]}, answered ${names[j]}: ${n}` : i === j ? `${names[i]} missed: ${n}` : `${names[i]} missed, ${names[j]} told wrongly: ${n}`);
+  byId("confusion-help").textContent = `${evaluation.split}, ${grouped(evaluation.n)} images: ` + (tags
+    ? "a row for a class that was missed, a column for one that was told wrongly in the same image, all misses on the diagonal; colour is the share of the images that have the row’s class."
+    : "a row for what it is, a column for the answer; colour is the share of the row.");
   const pairs = confusion.flatMap((row, i) => row.map((n, j) => [n, names[i], names[j], i !== j])).filter(([n, , , off]) => n && off).sort((a, b) => b[0] - a[0]);
   if (names.length <= WIDE) {
-    const lines = confusion.map((row, i) => make("tr", {}, make("th", { scope: "row" }, names[i]), ...row.map((n, j) => {
-      const part = share(row, n), cell = make("td", { class: part > 0.55 ? "deep" : null, title: n ? `${names[i]}, answered ${names[j]}: ${n} (${percent(part, 1)})` : null }, n ? grouped(n) : "");
-      if (n) cell.style.background = `color-mix(in srgb, var(${i === j ? "--accent" : "--wrong"}) ${Math.round(100 * Math.max(0.08, part))}%, var(--ground))`;
+    const lines = shown.map((row, i) => make("tr", {}, make("th", { scope: "row" }, names[i]), ...row.map((n, j) => {
+      const part = share(i, n), cell = make("td", { class: part > 0.55 ? "deep" : null, title: n ? `${told(i, j, n)} (${percent(part, 1)})` : null }, n ? grouped(n) : "");
+      if (n) cell.style.background = `color-mix(in srgb, var(${i === j && !tags ? "--accent" : "--wrong"}) ${Math.round(100 * Math.max(0.08, part))}%, var(--ground))`;
       return cell;
     })));
     place.append(make("div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": "confusion-title" }, make("table", {},
-      make("caption", { class: "unseen" }, "Confusion: labels in rows, answers in columns"),
+      make("caption", { class: "unseen" }, tags ? "Confusion: missed classes in rows, classes told wrongly in columns" : "Confusion: labels in rows, answers in columns"),
       make("thead", {}, make("tr", {}, make("th", {}), ...names.map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, ...lines))));
   } else {
     const picture = make("canvas", { width: names.length, height: names.length, role: "img", "aria-label": `Confusion of ${names.length} classes; the most frequent confusions are in the table` });
     const pen2 = picture.getContext("2d");
-    confusion.forEach((row, i) => row.forEach((n, j) => {
+    shown.forEach((row, i) => row.forEach((n, j) => {
       if (!n) return;
-      pen2.fillStyle = i === j ? `rgb(11 98 176 / ${0.1 + 0.9 * share(row, n)})` : `rgb(200 60 20 / ${0.2 + 0.8 * share(row, n)})`;
+      pen2.fillStyle = i === j && !tags ? `rgb(11 98 176 / ${0.1 + 0.9 * share(i, n)})` : `rgb(200 60 20 / ${0.2 + 0.8 * share(i, n)})`;
       pen2.fillRect(j, i, 1, 1);
     }));
     place.append(picture);
   }
-  if (pairs.length) place.append(numbers("Most frequent confusions", ["Images", "Label", "Answer"], pairs.slice(0, 100).map(([n, label, answer]) => [n, label, answer])));
+  if (pairs.length) place.append(numbers("Most frequent confusions", ["Images", tags ? "Missed" : "Label", tags ? "Told wrongly" : "Answer"], pairs.slice(0, 100).map(([n, label, answer]) => [n, label, answer])));
 }
 
 // ---- calibration
@@ -154,13 +165,13 @@ function reliability() {
   const edge = { left: 46, right: 22, top: 10, bottom: 34 }, wide = 420;
   const x = (share) => edge.left + (wide - edge.left - edge.right) * share, y = (share) => edge.top + (size - edge.top - edge.bottom) * (1 - share);
   byId("calibration-help").textContent = `Expected calibration error ${percent(ece)}. Bars on the diagonal are as sure as they are right; the shade is the gap.`;
-  const title = "Accuracy by the probability of the answer";
+  const title = tags ? "Share that has a class, by its probability" : "Accuracy by the probability of the answer";
   const svg = draw("svg", { viewBox: `0 0 ${wide} ${size}`, class: "plot", role: "img" }, draw("title", {}, title), draw("desc", {}, `Expected calibration error ${percent(ece)}`));
   for (const mark of [0, 0.25, 0.5, 0.75, 1]) {
     svg.append(draw("path", { d: `M${x(0)} ${y(mark)}H${x(1)}`, class: "grid" }), draw("text", { x: x(0) - 7, y: y(mark) + 4, "text-anchor": "end" }, `${100 * mark} %`),
       draw("text", { x: x(mark), y: size - 18, "text-anchor": "middle" }, `${100 * mark} %`));
   }
-  svg.append(draw("text", { x: x(0.5), y: size - 3, "text-anchor": "middle" }, "probability of the answer"));
+  svg.append(draw("text", { x: x(0.5), y: size - 3, "text-anchor": "middle" }, tags ? "probability of a class" : "probability of the answer"));
   for (const bin of bins) {
     if (!bin.n) continue;
     const [left, w] = [x(bin.low) + 0.5, x(bin.high) - x(bin.low) - 1];
@@ -170,15 +181,17 @@ function reliability() {
   }
   svg.append(draw("path", { d: `M${x(0)} ${y(0)}L${x(1)} ${y(1)}`, class: "diagonal" }));
   const lines = bins.filter((bin) => bin.n).map((bin) => [`${percent(bin.low, 0)} – ${percent(bin.high, 0)}`, grouped(bin.n), percent(bin.confidence, 1), percent(bin.accuracy, 1)]);
-  place.append(make("figure", {}, make("figcaption", {}, make("strong", {}, title)), svg, numbers(title, ["Probability", "Answers", "Mean", "Right"], lines)));
+  place.append(make("figure", {}, make("figcaption", {}, make("strong", {}, title)), svg, numbers(title, ["Probability", "Answers", "Mean", tags ? "Has it" : "Right"], lines)));
 }
 
 // ---- classes, mistakes, settings
 
 function classes() {
-  const columns = [["Class", (i) => names[i]], ["Precision", (i) => each[i].precision], ["Recall", (i) => each[i].recall], ["F1", (i) => each[i].f1], ["Examples", (i) => each[i].n], ["Answers", (i) => each[i].predicted], ["Right", (i) => each[i].right]];
+  const shares = [...(tags ? [["Average precision", "average_precision"]] : []), ["Precision", "precision"], ["Recall", "recall"], ["F1", "f1"]];
+  const counts = [["Examples", "n"], ["Answers", "predicted"], ["Right", "right"]];
+  const columns = [["Class", (i) => names[i]], ...[...shares, ...counts].map(([head, key]) => [head, (i) => each[i][key]])];
   const place = byId("class-table"), body = make("tbody"), state = { column: -1, down: false };
-  const told = (value, j) => (j === 0 ? value : j < 4 ? percent(value) : grouped(value));
+  const told = (value, j) => (j === 0 ? value : j <= shares.length ? percent(value) : grouped(value));
   const lines = names.map((_, i) => make("tr", {}, ...columns.map(([, value], j) => make(j ? "td" : "th", { scope: j ? null : "row", class: j ? "number" : null }, told(value(i), j)))));
   const heads = columns.map(([head], j) => {
     const button = make("button", { type: "button" }, head);
@@ -186,7 +199,7 @@ function classes() {
     return make("th", { scope: "col", class: j ? "number" : null }, button);
   });
   const sort = (j) => {
-    state.down = state.column === j ? !state.down : j > 3;
+    state.down = state.column === j ? !state.down : j > shares.length;
     state.column = j;
     heads.forEach((head, k) => (k === j ? head.setAttribute("aria-sort", state.down ? "descending" : "ascending") : head.removeAttribute("aria-sort")));
     const value = columns[j][1], sign = state.down ? -1 : 1;
@@ -196,18 +209,27 @@ function classes() {
     });
     body.replaceChildren(...order.map((i) => lines[i]));
   };
-  const mean = (name, one) => make("tr", {}, make("th", { scope: "row" }, name), ...["precision", "recall", "f1"].map((key) => make("td", { class: "number" }, percent(one[key]))), make("td"), make("td"), make("td"));
+  const mean = (name, one) => make("tr", {}, make("th", { scope: "row" }, name), ...shares.map(([, key]) => make("td", { class: "number" }, key in one ? percent(one[key]) : "")), ...counts.map(() => make("td")));
+  const means = [mean("macro average", tags ? { ...evaluation.macro, average_precision: evaluation.map } : evaluation.macro), mean("weighted average", evaluation.weighted),
+    ...(tags ? [mean("micro average", evaluation.micro)] : [])];
   body.append(...lines);
   place.append(make("caption", { class: "unseen" }, "Figures of every class"), make("thead", {}, make("tr", {}, ...heads)), body,
-    make("tfoot", {}, mean("macro average", evaluation.macro), mean("weighted average", evaluation.weighted)));
+    make("tfoot", {}, ...means));
 }
 
 function gallery() {
   byId("mistakes").hidden = !run.gallery.length;
-  byId("mistakes-help").textContent = `${evaluation.split}: the wrong answers with the highest probability, as the network was given them.`;
+  byId("mistakes-help").textContent = `${evaluation.split}: ` + (tags
+    ? "the images with the answers that were wrong and surest, as the network was given them: what they have, and the class that was missed or told wrongly."
+    : "the wrong answers with the highest probability, as the network was given them.");
+  const words = (one) => (tags
+    ? [one.true.join(", ") || "no class", one.true.includes(one.tag) ? `${one.tag} missed at` : `${one.tag} told at`]
+    : [one.true, `taken for ${one.predicted}`]);
+  const spoken = (one) => (tags ? words(one).join(": ") : `${one.true}, answered ${one.predicted} at`);
   byId("gallery").append(...run.gallery.map((one) => {
-    const picture = make("img", { src: one.image, width: one.width, height: one.height, class: one.width < 96 ? "small" : null, alt: `Example ${one.example}: ${one.true}, answered ${one.predicted} at ${percent(one.probability, 1)}` });
-    return make("li", {}, picture, make("div", { "aria-hidden": "true" }, make("span", { class: "true" }, one.true), ` taken for ${one.predicted} `, make("span", { class: "sure" }, percent(one.probability, 1))));
+    const sure = percent(one.probability, 1), [has, wrong] = words(one);
+    const picture = make("img", { src: one.image, width: one.width, height: one.height, class: one.width < 96 ? "small" : null, alt: `Example ${one.example}: ${spoken(one)} ${sure}` });
+    return make("li", {}, picture, make("div", { "aria-hidden": "true" }, make("span", { class: "true" }, has), tags ? make("br") : " ", `${wrong} `, make("span", { class: "sure" }, sure)));
   }));
 }
 

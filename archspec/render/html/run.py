@@ -31,9 +31,9 @@ class RunPage:
     settings: Mapping[str, Any]
     """Every setting of the run, by its path."""
     evaluation: Mapping[str, Any]
-    """`Evaluation.to_json` of the backend: split, n, per_class, confusion, calibration, averages."""
+    """`Evaluation.to_json` of the backend: split, task, n, per_class, confusion, calibration, averages."""
     gallery: Sequence[Mapping[str, Any]]
-    """Mistakes: example, true, predicted, probability, image (a data URI), width, height."""
+    """Mistakes: example, true, predicted, probability, of tags tag; image (a data URI), width, height."""
 
     def to_json(self) -> dict[str, Any]:
         """The page's data: that of the network's page, and `run`."""

@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from archspec.run.figures import Held, Told, of_tags
 from archspec.run.sections.base import Count, Decay, Rate, Section, Seed
 from archspec.run.sections.initial import AsWritten, Init
-from archspec.run.sections.losses import CrossEntropy, Loss
+from archspec.run.sections.losses import BCE, CrossEntropy, Loss
 from archspec.run.sections.optimizers import Adam, Optimizer
 from archspec.run.sections.schedules import Cosine, Schedule, Warmup
 
@@ -34,11 +35,12 @@ class Clip(Section):
 
 
 class EarlyStop(Section):
-    """Training ends once `on` was not better than before for `patience` epochs. `early_stop: 10` is the patience."""
+    """Training ends once `on` was not better than before for `patience` epochs: the figure that tells the best epoch,
+    unless it is another. `early_stop: 10` is the patience."""
 
     short: ClassVar[str] = "patience"
     patience: Count = 10
-    on: Literal["val_accuracy", "val_loss", "train_accuracy", "train_loss"] = "val_accuracy"
+    on: Told | None = None
 
 
 class Saving(Section):
@@ -68,6 +70,9 @@ class Train(Section):
     `unfreeze` says from which epoch on (counted from 1) some of them learn: {5: [stage.3]}. `rates` multiplies
     the learning rate of layers; where several patterns match one, the last counts.
 
+    `best` is the figure that tells the best epoch, whose weights are kept: `val_accuracy`; with `loss: bce`, `val_map`,
+    the mean average precision over the classes. Of equals, the epoch with the lower validation loss.
+
     `watch`: what is done where the loss rises threefold, hardly moves or swings, or where ReLUs are dead: `warn` says
     so, `stop` ends the run, its last good weights kept. Neither costs a step any time to speak of.
 
@@ -91,6 +96,7 @@ class Train(Section):
     freeze: list[Pattern] = []
     unfreeze: dict[Epoch, list[Pattern]] = {}
     rates: dict[Pattern, Rate] = {}
+    best: Held | None = None
     early_stop: EarlyStop | None = None
     checkpoint: Saving = Saving()
     seed: Seed = 0
@@ -108,3 +114,37 @@ class Train(Section):
         if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]{1,3})?", device):
             raise ValueError("device must be auto, cpu, cuda, cuda:0, cuda:1, … or mps")
         return device
+
+    @field_validator("best")
+    @classmethod
+    def _measured(cls, best: Held | None, info: ValidationInfo) -> Held | None:
+        _check_measured("best", best, info)
+        return best
+
+    @field_validator("early_stop")
+    @classmethod
+    def _measured_too(cls, rule: EarlyStop | None, info: ValidationInfo) -> EarlyStop | None:
+        _check_measured("early_stop.on", rule.on if rule else None, info)
+        return rule
+
+    @property
+    def merit(self) -> str:
+        """The figure that tells the best epoch."""
+        return self.best or ("val_map" if isinstance(self.loss, BCE) else "val_accuracy")
+
+    def measures(self, figure: str) -> bool:
+        """Whether epochs of the run have that figure."""
+        return isinstance(self.loss, BCE) or not of_tags(figure)
+
+    @property
+    def patient_on(self) -> str:
+        """The figure that early stopping goes by."""
+        return (self.early_stop.on if self.early_stop else None) or self.merit
+
+
+def _check_measured(key: str, figure: str | None, info: ValidationInfo) -> None:
+    """Raises ValueError for a figure of several labels an image under a loss of one."""
+    loss = info.data.get("loss")
+    if figure and of_tags(figure) and loss is not None and not isinstance(loss, BCE):
+        message = f"{key}: {figure} is measured with loss: bce alone, where an image has any number of labels; with"
+        raise ValueError(f"{message} {loss.kind} there are {figure.partition('_')[0]}_accuracy and _loss")

@@ -1,4 +1,4 @@
-"""`curves.png`: loss and accuracy over the epochs, fit for a paper."""
+"""`curves.png`: loss and accuracy, or what else tells the best epoch, over the epochs, fit for a paper."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from archspec.files import write_bytes
+from archspec.run.figures import merit, title
 
 TRAIN, VAL = "#0072B2", "#D55E00"
 """Blue and vermilion of Okabe and Ito: told apart by every eye, and in grey."""
 
 
-def write_curves(records: Sequence[Mapping[str, float]], path: Path, title: str) -> None:
-    """Two panels, 300 dots an inch, 7 inches wide. Nothing is written before the first epoch has ended."""
+def write_curves(records: Sequence[Mapping[str, float]], path: Path, name: str, decides: str = "val_accuracy") -> None:
+    """Two panels, 300 dots an inch, 7 inches wide. Nothing is written before the first epoch has ended.
+
+    decides: the figure that tells the best epoch; where it is the loss, the second panel shows what there is besides.
+    """
     if not records:
         return
     # The figure is made without pyplot: no window system, and no state shared with whoever calls us.
@@ -23,19 +27,20 @@ def write_curves(records: Sequence[Mapping[str, float]], path: Path, title: str)
 
     figure = Figure(figsize=(7, 2.8), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=9)
-    loss, accuracy = figure.subplots(1, 2)
+    figure.suptitle(name, fontsize=9)
+    figures = [decides.removeprefix("val_"), "map", "accuracy"]
+    shown = next(one for one in figures if one != "loss" and f"val_{one}" in records[0])
+    loss, share = figure.subplots(1, 2)
     epochs = [r["epoch"] for r in records]
     _lines(loss, epochs, [r["train_loss"] for r in records], [r["val_loss"] for r in records])
-    loss.set_ylabel("cross-entropy loss", fontsize=8)
+    loss.set_ylabel("loss", fontsize=8)
     loss.set_ylim(bottom=0)
-    trained = [100 * r["train_accuracy"] for r in records]
-    held = [100 * r["val_accuracy"] for r in records]
-    _lines(accuracy, epochs, trained, held)
-    accuracy.set_ylabel("accuracy (%)", fontsize=8)
-    best = max(range(len(records)), key=lambda i: (held[i], -records[i]["val_loss"]))
-    accuracy.plot(epochs[best], held[best], "o", color=VAL, markersize=4)
-    accuracy.annotate(
+    held = [100 * r[f"val_{shown}"] for r in records]
+    _lines(share, epochs, [100 * r.get(f"train_{shown}", float("nan")) for r in records], held)
+    share.set_ylabel(f"{title(shown)} (%)", fontsize=8)
+    best = max(range(len(records)), key=lambda i: (merit(decides, records[i][decides]), -records[i]["val_loss"]))
+    share.plot(epochs[best], held[best], "o", color=VAL, markersize=4)
+    share.annotate(
         f"{held[best]:.2f} %",
         (epochs[best], held[best]),
         xytext=(0, -12),
@@ -55,14 +60,16 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 
 
 def plot_runs(runs: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> None:
-    """Validation loss and accuracy of several runs, training's dashed, by the kind of file that `path` names."""
+    """Validation loss and accuracy (of tags, mAP) of several runs, training's dashed, by the kind of file of `path`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.4 + 0.16 * len(runs)), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, 2)
-    for axes, key, scale, label in zip(panels, ("loss", "accuracy"), (1, 100), ("loss", "accuracy (%)"), strict=True):
+    tags = all("val_map" in r for records in runs.values() for r in records)
+    share = "map" if tags else "accuracy"
+    for axes, key, scale in zip(panels, ("loss", share), (1, 100), strict=True):
         for i, (name, records) in enumerate(runs.items()):
             epochs, mark = [r["epoch"] for r in records], "o" if len(records) == 1 else ""
             color, style = COLORS[i % len(COLORS)], ("-", "-.", ":")[i // len(COLORS) % 3]
@@ -71,7 +78,7 @@ def plot_runs(runs: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> 
                 told = name if split == "val" and key == "loss" else None
                 axes.plot(epochs, values, color=color, linewidth=width, linestyle=dashes, marker=mark, label=told)
         axes.set_xlabel("epoch", fontsize=8)
-        axes.set_ylabel(label, fontsize=8)
+        axes.set_ylabel(title(key) + (" (%)" if scale == 100 else ""), fontsize=8)
         axes.tick_params(labelsize=7)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.25, linewidth=0.5)

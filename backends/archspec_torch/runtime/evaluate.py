@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from archspec.errors import Diagnostic, did_you_mean, fail
+from archspec.run.figures import shown, title
+from archspec.run.sections import BCE
 from archspec_torch.runtime.data import Examples, Source, open_source
 from archspec_torch.runtime.device import choose_device
 from archspec_torch.runtime.evaluation.diagnosis import Diagnosis, diagnosis
+from archspec_torch.runtime.evaluation.figures import Figures
 from archspec_torch.runtime.evaluation.members import Load, Member, averaged, estimate_statistics, open_member
-from archspec_torch.runtime.evaluation.metrics import metrics
 from archspec_torch.runtime.evaluation.result import Alone, Answers, Evaluation
-from archspec_torch.runtime.evaluation.scores import collect_scores, mean_probabilities, votes
+from archspec_torch.runtime.evaluation.scores import collect_scores
 from archspec_torch.runtime.evaluation.views import passes
 from archspec_torch.runtime.images import Frame
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.rundir import Trained, open_run
-from archspec_torch.runtime.tasks.classify import Classify
+from archspec_torch.runtime.tasks import Task
 
-ENSEMBLES = {"average": mean_probabilities, "vote": votes}
+ENSEMBLES: dict[str, Callable[[Task, Sequence[Tensor]], Tensor]] = {
+    "average": lambda task, kept: task.mean(kept),
+    "vote": lambda task, kept: task.votes(kept),
+}
 
 
 def evaluate(
@@ -34,6 +40,7 @@ def evaluate(
     tta: str = "none",
     ensemble: str | None = None,
     average_weights: bool = False,
+    threshold: float | None = None,
 ) -> Evaluation:
     """Measures the `best` or `last` weights of a run, or those of a file, on one split of the run's data.
 
@@ -41,13 +48,14 @@ def evaluate(
     test images. The split, the preprocessing and the classes are the run's own; `overrides` may say where the data
     lies now ("data.root=…"). `tta` averages over views: `mirror`, `ten_crop`, `multi_scale`. Several runs or weights
     answer together: by the `average` of their probabilities, by `vote`, or as one network with the mean of their
-    weights; each run's images come to it as in its training, and the split is the first run's.
+    weights; each run's images come to it as in its training, and the split is the first run's. `threshold`: the least
+    probability that counts as yes where images have any number of classes (the run's own).
 
     Raises SpecError E606 to E608 for the directory, E62x for the data, E627 for a split it does not have, E673 for
-    what does not go together, E674 for runs of different classes, E675 for weights that cannot be averaged, E701
-    and E708 for the weights.
+    what does not go together, E674 for runs of different classes, E675 for weights that cannot be averaged, E687 for a
+    threshold where there is none, E688 for runs of different tasks, E701 and E708 for the weights.
     """
-    return Subject.open(runs, weights, device, overrides, tta, ensemble, average_weights).measured(split)
+    return Subject.open(runs, weights, device, overrides, tta, ensemble, average_weights, threshold).measured(split)
 
 
 def diagnose(
@@ -59,6 +67,7 @@ def diagnose(
     tta: str = "none",
     ensemble: str | None = None,
     average_weights: bool = False,
+    threshold: float | None = None,
 ) -> Diagnosis:
     """Errors on all splits that the data has, the gaps between them (bias, variance, mismatch), and what to do next.
 
@@ -66,11 +75,11 @@ def diagnose(
     """
     if not 0 <= human < 1:
         raise fail("E673", f"the error of people is a share of 0 to 1, not {human:g}", hint="--human 0.01 is 1 %")
-    subject = Subject.open(runs, weights, device, overrides, tta, ensemble, average_weights)
+    subject = Subject.open(runs, weights, device, overrides, tta, ensemble, average_weights, threshold)
     found = {split: subject.measured(split) for split in subject.source.sizes}
-    counts = {split: (one.n - sum(c.right for c in one.metrics.classes), one.n) for split, one in found.items()}
+    errors = {split: one.metrics.errors for split, one in found.items()}
     one = found["val"]
-    return diagnosis(counts, human, one.weights, one.epoch, tuple(subject.warnings))
+    return diagnosis(errors, human, one.weights, one.epoch, tuple(subject.warnings))
 
 
 @dataclass
@@ -96,6 +105,7 @@ class Subject:
         tta: str,
         ensemble: str | None,
         average_weights: bool,
+        threshold: float | None,
     ) -> Subject:
         """All of it opened and checked; see `evaluate` for what is raised."""
         passes(tta)
@@ -107,7 +117,8 @@ class Subject:
         source = _data(opened[0])
         for trained in opened[1:]:
             _same_classes(opened[0], trained)
-        members = [open_member(trained, word, chosen) for trained in opened for word in words]
+            _same_task(opened[0], trained)
+        members = [open_member(trained, word, chosen, threshold) for trained in opened for word in words]
         found = cls(members, source, tta, together)
         for trained in opened:
             found.warnings += trained.warnings
@@ -150,20 +161,18 @@ class Subject:
         load, views = self.load(split), passes(self.tta)
         scored = [member.scores(load, views) for member in self.members]
         found, examples = [scores for scores, _ in scored], scored[0][1]
-        labels, classes = examples.labels.cpu(), self.members[0].task.classes
-        first = self.members[0]
+        labels, first = examples.labels.cpu(), self.members[0]
+        each = [member.task.figures(scores, labels) for member, scores in zip(self.members, found, strict=True)]
         if self.together is None:
-            figures = metrics(found[0], labels, classes)
-            told = Answers(found[0], examples, classes)
+            told = Answers(first.task, found[0], examples)
             return Evaluation(
-                split, first.weights, first.epoch, figures, self.tta, warnings=tuple(self.warnings), answers=told
+                split, first.weights, first.epoch, each[0], self.tta, warnings=tuple(self.warnings), answers=told
             )
-        each = [metrics(scores, labels, classes) for scores in found]
-        scores = self.mean.scores(load, views)[0] if self.mean else ENSEMBLES[self.together](found)
-        figures = metrics(scores, labels, classes)
+        scores = self.mean.scores(load, views)[0] if self.mean else ENSEMBLES[self.together](first.task, found)
+        figures = first.task.figures(scores, labels)
         warnings = [*self.warnings]
-        if self.mean and figures.accuracy < min(one.accuracy for one in each):
-            warnings.append(_worse(figures.accuracy, min(one.accuracy for one in each)))
+        if self.mean:
+            warnings += _worse(figures, each)
         return Evaluation(
             split=split,
             weights=self.mean.weights if self.mean else self.together,
@@ -172,19 +181,19 @@ class Subject:
             tta=self.tta,
             together=self.together,
             members=tuple(
-                Alone(member.trained.directory.name, member.weights, member.epoch, one.accuracy, one.loss)
+                Alone(member.trained.directory.name, member.weights, member.epoch, one.brief())
                 for member, one in zip(self.members, each, strict=True)
             ),
             notes=tuple(self.notes),
             warnings=tuple(warnings),
-            answers=Answers(scores, examples, classes),
+            answers=Answers(first.task, scores, examples),
             mean=self.mean.model if self.mean else None,
         )
 
 
 def assess(
     model: torch.nn.Module,
-    task: Classify,
+    task: Task,
     examples: Examples,
     normalize: Normalize,
     batch: int,
@@ -196,8 +205,8 @@ def assess(
 ) -> Evaluation:
     """The figures of a network at hand on examples at hand: what `evaluate` finds for its directory."""
     scores = collect_scores(model, task, examples, normalize, batch, workers, device)
-    figures = metrics(scores, examples.labels.cpu(), task.classes)
-    return Evaluation(split, weights, epoch, figures, answers=Answers(scores, examples, task.classes))
+    figures = task.figures(scores, examples.labels.cpu())
+    return Evaluation(split, weights, epoch, figures, answers=Answers(task, scores, examples))
 
 
 def _together(count: int, ensemble: str | None, average_weights: bool) -> str | None:
@@ -239,6 +248,18 @@ def _same_classes(first: Trained, other: Trained) -> None:
         raise fail("E674", message, hint="networks that answer together tell the same classes apart, in the same order")
 
 
+def _same_task(first: Trained, other: Trained) -> None:
+    """Raises SpecError E688 where one run gives an image one class, and the other any number."""
+    losses = [one.run.run.train.loss for one in (first, other)]
+    if isinstance(losses[0], BCE) != isinstance(losses[1], BCE):
+        told = (
+            f"{one.directory.name} gives an image {'any number of classes' if isinstance(loss, BCE) else 'one class'}"
+            for one, loss in zip((first, other), losses, strict=True)
+        )
+        hint = "`archspec compare` puts them side by side"
+        raise fail("E688", f"{' and '.join(told)}: they cannot answer together", other.run.span("train", "loss"), hint)
+
+
 def _data_of(trained: Trained) -> object:
     """What decides which images are in which split."""
     return trained.run.run.data.model_dump(exclude={"fit", "background", "in_memory"})
@@ -252,12 +273,16 @@ def _split_differently(first: Trained, other: Trained) -> Diagnostic:
     return Diagnostic("W635", message, hint="give the runs the same data and the same split.seed", severity="warning")
 
 
-def _worse(mean: float, least: float) -> Diagnostic:
-    message = (
-        f"the mean of the weights is right in {100 * mean:.2f} %, every network alone in {100 * least:.2f} % or more"
-    )
-    hint = "weights of separate trainings rarely have a mean that works: --ensemble average, or snapshots of one run"
-    return Diagnostic("W636", message, hint=hint, severity="warning")
+def _worse(mean: Figures, each: Sequence[Figures]) -> Iterator[Diagnostic]:
+    """A warning (W636) where the mean of the weights is worse than every network by the figure that comes first."""
+    name, reached = next(iter(mean.brief().items()))
+    least = min(one.brief()[name] for one in each)
+    if reached < least:
+        told = f"{title(name)} {shown(name, reached)}, every network alone {shown(name, least)} or more"
+        hint = (
+            "weights of separate trainings rarely have a mean that works: --ensemble average, or snapshots of one run"
+        )
+        yield Diagnostic("W636", f"the mean of the weights reaches {told}", hint=hint, severity="warning")
 
 
 def _listed(names: Sequence[str]) -> str:

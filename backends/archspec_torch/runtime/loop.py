@@ -49,7 +49,7 @@ class State:
     seconds: float = 0.0
     """Time spent on the epoch that runs."""
     best: tuple[float, float] | None = None
-    """Validation accuracy and negative validation loss of the best epoch: greater is better."""
+    """Of the best epoch the figure that tells it and its validation loss, both signed so that greater is better."""
     best_epoch: int = 0
     records: list[dict[str, float]] = field(default_factory=list)
     """What metrics.jsonl holds."""

@@ -19,6 +19,7 @@ from archspec_torch.runtime.rundir import open_run
 from archspec_torch.runtime.tasks import task_of
 
 AT_ONCE = 16
+NONE = "no class reaches the threshold"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Prediction:
     def __str__(self) -> str:
         if self.problem:
             return self.problem.message
-        return f"{self.image}  " + "  ".join(f"{name} {100 * p:.1f} %" for name, p in self.classes)
+        return f"{self.image}  " + ("  ".join(f"{name} {100 * p:.1f} %" for name, p in self.classes) or NONE)
 
 
 def predict(
@@ -49,16 +50,18 @@ def predict(
     top: int = 5,
     device: str = "auto",
     weights: str = "best",
+    threshold: float | None = None,
 ) -> list[Prediction]:
-    """The `top` classes of each image, in their order. Colour, grey, palette, transparent, 16-bit, CMYK and
-    rotated (EXIF) images come to the network's input as in training.
+    """The `top` classes of each image, in their order; where images have any number of classes, those whose
+    probability reaches the threshold (the run's, unless it is told). Colour, grey, palette, transparent, 16-bit, CMYK
+    and rotated (EXIF) images come to the network's input as in training.
 
     An image that cannot be used does not stop the others: its prediction has a `problem` (E624) and no
-    classes. Raises SpecError E606 to E608, E701, E708 for the run directory.
+    classes. Raises SpecError E606 to E608, E701, E708 for the run directory, E687 for a threshold where there is none.
     """
     trained = open_run(rundir)
     chosen = choose_device(device)
-    task = task_of(trained.graph, trained.preprocessing.classes, trained.run.run.train.loss)
+    task = task_of(trained.graph, trained.preprocessing.classes, trained.run.run.train.loss, threshold=threshold)
     model, _ = trained.model(weights, chosen)
     normalize = Normalize(trained.preprocessing, chosen)
     found: list[Prediction] = []

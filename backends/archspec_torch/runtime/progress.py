@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from archspec.run.figures import shown, title
+
 
 class Progress(Protocol):
     """Used as a context manager around the training."""
@@ -95,12 +97,14 @@ class Bar(Lines):
 
 
 def epoch_line(record: Mapping[str, float], epochs: int, best: bool) -> str:
-    """`epoch  3/30  loss 0.1234  val loss 0.0980  val accuracy 97.41 % *  1.2 s`; * marks the best so far."""
+    """`epoch  3/30  loss 0.1234  val loss 0.0980  val accuracy  97.41 % *  1.2 s`, of tags val mAP; * marks the best so
+    far."""
+    figure = "val_map" if "val_map" in record else "val_accuracy"
     return (
         f"epoch {int(record['epoch']):>{len(str(epochs))}}/{epochs}"
         f"  loss {record['train_loss']:.4f}"
         f"  val loss {record['val_loss']:.4f}"
-        f"  val accuracy {100 * record['val_accuracy']:6.2f} % {'*' if best else ' '}"
+        f"  {title(figure)} {shown(figure, record[figure]):>8} {'*' if best else ' '}"
         f" {record['seconds']:5.1f} s"
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from archspec.errors import Span, fail
 from archspec.files import write_text
-from archspec.run.sections.train import EarlyStop
+from archspec.run.figures import merit
 
 JSONL, CSV, EVENTS = "metrics.jsonl", "metrics.csv", "tensorboard"
 
@@ -79,10 +79,9 @@ def _events(folder: Path, first: int) -> Any:
     return SummaryWriter(str(folder), purge_step=first)
 
 
-def out_of_patience(records: Sequence[Mapping[str, float]], rule: EarlyStop | None) -> bool:
-    """Whether the figure that the rule goes by was not better than before for as many epochs as it waits."""
-    if rule is None or len(records) <= rule.patience:
+def out_of_patience(records: Sequence[Mapping[str, float]], figure: str, patience: int) -> bool:
+    """Whether a figure was not better than before for as many epochs."""
+    if len(records) <= patience:
         return False
-    sign = -1.0 if rule.on.endswith("loss") else 1.0
-    values = [sign * record[rule.on] for record in records]
-    return max(values[-rule.patience :]) <= max(values[: -rule.patience])
+    values = [merit(figure, record[figure]) for record in records]
+    return max(values[-patience:]) <= max(values[:-patience])

@@ -14,6 +14,7 @@ from archspec.comparing import open_compared
 from archspec.errors import Diagnostic
 from archspec.files import write_text
 from archspec.render.html.run import RunPage, run_page
+from archspec.run.figures import shown, title
 from archspec_torch.runtime.evaluate import evaluate
 from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.evaluation.text import percent
@@ -45,10 +46,11 @@ def write_report(directory: Path, found: Evaluation, path: Path | None = None) -
     facts = []
     if best:
         facts.append(("best epoch", f"{best} of {figures['epochs']}"))
-        facts.append(("val accuracy", percent(figures["val_accuracy"] or 0.0)))
+        facts.append((title(run.merit), shown(run.merit, figures[run.merit] or 0.0)))
     facts += [("images", f"{found.n:,} {found.split}")]
-    facts += [(f"{found.split} accuracy", percent(found.accuracy)), (f"{found.split} loss", f"{found.loss:.4f}")]
-    facts += [("macro F1", percent(found.metrics.macro.f1)), ("calibration error", percent(found.metrics.ece))]
+    facts += [(f"{found.split} {title(name)}", shown(name, value)) for name, value in found.metrics.brief().items()]
+    macro = found.metrics.averages()["macro average"]
+    facts += [(f"{found.split} macro F1", percent(macro.f1)), ("calibration error", percent(found.metrics.ece))]
     of = f", epoch {found.epoch}" if found.epoch is not None else ""
     page = RunPage(
         name=run.name,
@@ -68,7 +70,7 @@ def write_report(directory: Path, found: Evaluation, path: Path | None = None) -
 
 def _gallery(found: Evaluation) -> list[dict[str, Any]]:
     """The surest mistakes with their images as data URIs."""
-    mistakes = found.metrics.mistakes
+    mistakes = found.metrics.worst
     if not mistakes or found.answers is None:
         return []
     pictures = found.answers.images([one.example for one in mistakes])
@@ -81,8 +83,5 @@ def _gallery(found: Evaluation) -> list[dict[str, Any]]:
         stream = io.BytesIO()
         image.save(stream, kind, quality=85)
         uri = f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
-        about = {"example": one.example, "true": one.true, "predicted": one.predicted}
-        made.append(
-            {**about, "probability": one.probability, "image": uri, "width": image.width, "height": image.height}
-        )
+        made.append({**one.to_json(), "image": uri, "width": image.width, "height": image.height})
     return made

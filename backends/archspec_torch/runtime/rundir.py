@@ -13,11 +13,13 @@ report.html         all of it as one page: curves, confusion, calibration, mista
 test.json           how the best weights did on the test split, where there is one
 left_out.txt        what the data holds and could not be read, if anything
 plugins.json        the plugins that the network's layers are from, if any; their files are copied to plugins/
+.lock               the process that trains into it, while one does
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ from archspec.loading import load
 from archspec.plugins.records import check_record, write_record
 from archspec.run import RunFile, load_run
 from archspec_torch.compiler import compile
+from archspec_torch.runtime.locks import Taken, held
 from archspec_torch.runtime.preprocess import Preprocessing, read_preprocessing
 from archspec_torch.runtime.records import CSV, EVENTS, JSONL
 from archspec_torch.runtime.weights import load_weights
@@ -40,18 +43,19 @@ from archspec_torch.runtime.weights import load_weights
 RUN, SPEC, PREPROCESSING = "run.yaml", "spec.yaml", "preprocessing.json"
 BEST, LAST, CURVES = "best.safetensors", "last.safetensors", "curves.png"
 TEST, LEFT_OUT, CHECKPOINTS = "test.json", "left_out.txt", "checkpoints"
-COLORS = "colors.json"
+COLORS, LOCK = "colors.json", ".lock"
 WEIGHTS = {"best": BEST, "last": LAST}
 CONTENT = (
     *(RUN, SPEC, PREPROCESSING, JSONL, CSV, EVENTS, BEST, LAST, CURVES, TEST, LEFT_OUT),
-    *(COLORS, CHECKPOINTS, "plugins.json", "plugins"),
+    *(COLORS, CHECKPOINTS, LOCK, "plugins.json", "plugins"),
 )
 """All that a run leaves in its directory."""
 
 
 def check_unused(out: Path) -> None:
-    """Raises SpecError E605 where a run directory would fall on something that is there."""
-    if out.is_dir() and any(out.iterdir()):
+    """Raises SpecError E605 where a run directory would fall on something that is there, the lock of a run that was
+    killed at once aside."""
+    if out.is_dir() and any(path.name != LOCK for path in out.iterdir()):
         raise fail("E605", f"{out} is not empty", hint="runs are never overwritten: choose another --out")
     if out.exists() and not out.is_dir():
         raise fail("E605", f"{out} is a file", hint="--out names the run directory")
@@ -78,6 +82,18 @@ def make_directory(out: Path | None, name: str, begun: bool = False) -> Path:
                 number += 1
     except OSError as error:
         raise fail("E505", f"{error.filename or out} cannot be made: {error.strerror or error}") from error
+
+
+@contextmanager
+def claimed(directory: Path) -> Iterator[None]:
+    """While this process trains into a directory. Raises SpecError E691 where another one does, E505."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(directory / LOCK))
+        except Taken as holder:
+            hint = "two processes would overwrite each other's checkpoints: wait until it ends, or end it"
+            raise fail("E691", f"{holder} trains into {directory}", hint=hint) from holder
+        yield
 
 
 def write_description(directory: Path, run: RunFile, graph: TypedGraph, preprocessing: Preprocessing) -> None:

@@ -17,6 +17,7 @@ from archspec.files import write_text
 from archspec.graph import TypedGraph
 from archspec.plugins.records import check_record
 from archspec.run import RunFile, load_run
+from archspec.run.figures import merit, shown, title
 from archspec.run.sections import Train
 from archspec_torch.compiler import compile
 from archspec_torch.runtime import checkpoints, rundir
@@ -42,10 +43,11 @@ from archspec_torch.runtime.saving import Saver
 from archspec_torch.runtime.schedules import rate_at
 from archspec_torch.runtime.snapshot import restore
 from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
-from archspec_torch.runtime.tasks import Tags, Task, task_of
+from archspec_torch.runtime.tasks import Task, task_of
 from archspec_torch.runtime.tasks.classify import class_count
 from archspec_torch.runtime.transfer import transfer
 from archspec_torch.runtime.trouble import Trouble
+from archspec_torch.runtime.unreached import unreached
 from archspec_torch.runtime.watch import check_finite
 from archspec_torch.runtime.weights import load_weights
 
@@ -62,32 +64,42 @@ class RunResult:
 
     dir: Path
     best_epoch: int
-    val_accuracy: float
-    val_loss: float
+    val: Mapping[str, float]
+    """Figures of the best epoch on the validation split by name, the one that tells it first: accuracy, loss, …"""
     test: Evaluation | None
     """The best weights on the test split, where there is one."""
     epochs: tuple[Mapping[str, float], ...]
     warnings: tuple[Diagnostic, ...] = ()
 
+    @property
+    def val_accuracy(self) -> float:
+        return self.val["accuracy"]
+
+    @property
+    def val_loss(self) -> float:
+        return self.val["loss"]
+
     def to_json(self) -> dict[str, Any]:
-        """dir, best_epoch, val_accuracy, val_loss, test (as `Evaluation.to_json`, or null)."""
+        """dir, best_epoch, val_accuracy, val_loss and others of val, test (as `Evaluation.to_json`, or null)."""
         return {
             "dir": str(self.dir),
             "best_epoch": self.best_epoch,
-            "val_accuracy": self.val_accuracy,
-            "val_loss": self.val_loss,
+            **{f"val_{name}": value for name, value in self.val.items()},
             "test": self.test.to_json() if self.test else None,
         }
 
     def __str__(self) -> str:
         rows = [
             ("best epoch", f"{self.best_epoch} of {len(self.epochs)}"),
-            ("validation", f"accuracy {100 * self.val_accuracy:.2f} %, loss {self.val_loss:.4f}"),
+            ("validation", _told(self.val)),
         ]
         if self.test:
-            test = f"accuracy {100 * self.test.accuracy:.2f} %, loss {self.test.loss:.4f}"
-            rows.append(("test", f"{test}, {self.test.n:,} images"))
+            rows.append(("test", f"{_told(self.test.metrics.brief())}, {self.test.n:,} images"))
         return table([*rows, ("directory", str(self.dir))])
+
+
+def _told(figures: Mapping[str, float]) -> str:
+    return ", ".join(f"{title(name)} {shown(name, value)}" for name, value in figures.items())
 
 
 @dataclass(frozen=True)
@@ -114,12 +126,13 @@ def train(
     quiet: bool = False,
     resume: bool = False,
     on_epoch: Callable[[Mapping[str, float]], None] | None = None,
+    report: bool = True,
 ) -> RunResult:
     """Trains as a run file (or the same as plain data) says, into `out` or a new runs/NAME-N.
 
     `resume`: goes on from the newest whole checkpoint in `out`, to the very weights of a run that was never stopped;
     begins there where nothing was saved yet. `on_epoch` is given each epoch's record once all is saved; what it
-    raises ends the run.
+    raises ends the run. `report`: whether report.html is written at the end.
 
     Ctrl-C and SIGTERM end it after the step that is running, with a checkpoint saved:
     KeyboardInterrupt and SystemExit 143.
@@ -127,11 +140,15 @@ def train(
     Raises SpecError: of the run (E51x, E60x), the spec, the data (E62x);
     E605 for an `out` that is used, E610 to E613 for a network that does not fit the data or the machine, E650
     for a loss that is no finite number (the last checkpoint is kept), E652 to E654 for an `out` that cannot be gone on
-    from, E655 for a package that lacks, E505 for files that cannot be written.
+    from, E655 for a package that lacks, E691 for an `out` that another process trains into, E505 for files that cannot
+    be written.
     """
     target = Path(out) if out is not None else None
-    origin = _origin(target, resume)
-    with catching_signals() as stop:
+    with catching_signals() as stop, contextlib.ExitStack() as claim:
+        there = target if resume and target is not None and target.is_dir() else None
+        if there is not None:
+            claim.enter_context(rundir.claimed(there))
+        origin = _origin(target, resume)
         job = settled(prepare(load_run(run, overrides)), target if origin is not None else None)
         plan = job.run.run.train
         identity = resuming.identity(job.run, job.graph, job.preprocessing, {"train": job.train, "val": job.val})
@@ -148,6 +165,9 @@ def train(
                 message = f"the network '{job.graph.name}' does not fit into the memory of {job.device}"
                 raise fail("E651", message, job.run.span("train", "device")) from error
             directory = rundir.make_directory(target, job.run.name, resume)  # only now: nothing else can be refused
+            if there is None:
+                claim.enter_context(rundir.claimed(directory))
+                rundir.check_unused(directory)  # another process may have been here since
             saver = Saver(directory, plan.checkpoint, job.device, identity)
             if origin is not None:
                 job = _go_on(job, state, saver, origin)
@@ -165,11 +185,11 @@ def train(
                 if stop.signal is not None:  # it came after the very last step: all is saved
                     stop.leave()
             best = _best(job, state, directory)
-            if best is not None:
+            if report:
                 write_report(directory, best)
-    accuracy, loss = state.best or (0.0, 0.0)
-    test = best if best is not None and best.split == "test" else None
-    return RunResult(directory, state.best_epoch, accuracy, -loss, test, tuple(state.records), job.warnings)
+    val = {name: state.records[state.best_epoch - 1][f"val_{name}"] for name in best.metrics.brief()}
+    test = best if best.split == "test" else None
+    return RunResult(directory, state.best_epoch, val, test, tuple(state.records), job.warnings)
 
 
 def _origin(target: Path | None, wanted: bool) -> resuming.Origin | None:
@@ -230,6 +250,7 @@ def prepare(run: RunFile) -> Job:
                 source.load(split, frame, warnings.append)
         refuse_damaged(warnings, run.span("data", "strict"))
     warnings += lacking(source, run.span("data"))
+    warnings += unreached(run, len(examples.labels), steps_per_epoch(examples, plan))
     preprocessing = Preprocessing(frame, *statistics(examples.histogram()), source.classes)
     return Job(
         run=run,
@@ -287,7 +308,7 @@ def fit(
 ) -> None:
     """Epoch after epoch, until the last: a checkpoint, metrics and curves are in the directory after each."""
     plan, directory = job.run.run.train, saver.directory
-    title = f"{job.graph.name} on {job.source.name}"
+    curves = directory / rundir.CURVES, f"{job.graph.name} on {job.source.name}", plan.merit
     records = Records(directory, state.records, plan.tensorboard)
     drawn = time.monotonic()
     begun = time.perf_counter() - state.seconds
@@ -319,20 +340,22 @@ def fit(
                 "val_accuracy": held.accuracy,
                 "train_accuracy": trained.accuracy,
                 **{f"val_{name}": value for name, value in held.figures().items()},
+                **{f"train_{name}": value for name, value in trained.figures().items()},
                 "lr": rate,
                 **({"skipped_steps": state.carried.get("skipped_steps", 0)} if state.scaler else {}),
                 "seconds": round(time.perf_counter() - begun, 3),
             }
             state.finish_epoch()
             state.records.append(record)
-            better = state.best is None or (held.accuracy, -held.loss) > state.best
+            worth = (merit(plan.merit, record[plan.merit]), -held.loss)
+            better = state.best is None or worth > state.best
             if better:
-                state.best, state.best_epoch = (held.accuracy, -held.loss), state.epoch
+                state.best, state.best_epoch = worth, state.epoch
             saver.save(state)
             records.add(state.records)
             progress.epoch(record, better)
             if time.monotonic() - drawn > CURVES_EVERY:
-                write_curves(state.records, directory / rundir.CURVES, title)
+                write_curves(state.records, *curves)
                 drawn = time.monotonic()
             if on_epoch is not None:
                 on_epoch(record)
@@ -342,7 +365,7 @@ def fit(
     except Stopped:
         state.seconds = time.perf_counter() - begun
         saver.save(state)
-        write_curves(state.records, directory / rundir.CURVES, title)
+        write_curves(state.records, *curves)
         progress.say(
             f"stopped in epoch {state.epoch + 1} after step {state.step}; weights saved in {directory}: "
             "go on with --resume"
@@ -354,39 +377,30 @@ def fit(
         raise fail("E651", message, job.run.span("train", "batch"), hint) from error
     except SpecError:
         with contextlib.suppress(SpecError):
-            write_curves(state.records, directory / rundir.CURVES, title)
+            write_curves(state.records, *curves)
         progress.say(f"checkpoint {saver.newest} kept in {directory}")
         raise
     finally:
         records.close()
-    write_curves(state.records, directory / rundir.CURVES, title)
+    write_curves(state.records, *curves)
 
 
 def end_of(state: State, plan: Train) -> str:
     """Why training is over, or ''."""
     if state.epoch >= plan.epochs:
         return f"{state.epoch} of {plan.epochs} epochs"
-    if plan.early_stop and out_of_patience(state.records, plan.early_stop):
-        return f"{plan.early_stop.on} was not better than before for {plan.early_stop.patience} epochs"
+    if plan.early_stop and out_of_patience(state.records, plan.patient_on, plan.early_stop.patience):
+        return f"{plan.patient_on} was not better than before for {plan.early_stop.patience} epochs"
     return ""
 
 
-def _best(job: Job, state: State, directory: Path) -> Evaluation | None:
-    """The best weights on the test split, written to test.json; on the validation split where there is none.
-
-    Of tags only what was tallied is written.
-    """
+def _best(job: Job, state: State, directory: Path) -> Evaluation:
+    """The best weights on the test split, written to test.json; on the validation split where there is none."""
     plan = job.run.run.train
     split = "test" if "test" in job.source.sizes else "val"
     epoch = load_weights(state.answering, directory / rundir.BEST)
     examples = job.source.load("test", job.preprocessing.frame, lambda _: None) if split == "test" else job.val
     how = (plan.batch, plan.workers, job.device)
-    if isinstance(job.task, Tags):
-        tally = measure(state.answering, job.task, examples, job.normalize, *how)
-        what: dict[str, Any] = {"split": split, "weights": "best", "epoch": epoch, "n": tally.examples}
-        figures = {**what, "loss": tally.loss, "accuracy": tally.accuracy, **tally.figures()}
-        write_text(directory / rundir.TEST, json.dumps(figures, indent=2) + "\n")
-        return None
     found = assess(state.answering, job.task, examples, job.normalize, *how, split, "best", epoch)
     if split == "test":
         write_text(directory / rundir.TEST, json.dumps(found.to_json(), indent=2) + "\n")

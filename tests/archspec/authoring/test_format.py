@@ -109,7 +109,7 @@ PRETTY = """\
 # in two lines
 
 archspec: 1
-name: ugly         # the name
+name: ugly     # the name
 # what it takes
 input: [3, 32, 32]
 # before it is used
@@ -126,8 +126,8 @@ layers:
       kernel: 3
       padding: same
       # bias too
-    name: first # named
-  - batch_norm     # normal
+    name: first   # named
+  - batch_norm   # normal
   - relu
 
   - max_pool: 2
@@ -183,6 +183,18 @@ CASES = {
     "a text over two lines": ("a: one\n  two\n", "a: one two\n"),
     "blank lines": ("\n\na: 1\n\n\n\nb:\n\n  - 1\n\n  - 2\n\n", "a: 1\n\nb:\n  - 1\n\n  - 2\n"),
     "lists in lists": ("a:\n-   - 1\n    - 2\n-\n  b: 1\n", "a:\n  - - 1\n    - 2\n  - b: 1\n"),
+    "comments in a column that a line outgrows": (
+        "a: {b: 1,c: 2,d: 3}   # one\ne: 1                  # two\nf: 2 # three\n",
+        "a: {b: 1, c: 2, d: 3}   # one\ne: 1                    # two\nf: 2 # three\n",
+    ),
+    "a column moves as a whole": (
+        "a: {b: 1,c: 2,d: 3,e: 4}  # one\nf: 1                      # two\n",
+        "a: {b: 1, c: 2, d: 3, e: 4}  # one\nf: 1                         # two\n",
+    ),
+    "a comment behind a dash": (
+        "- relu: {}\n  name: a\n- # one\n  relu: {}\n  name: b\n- - # two\n    a\n",
+        "- relu: {}\n  name: a\n# one\n- relu: {}\n  name: b\n# two\n- - a\n",
+    ),
     "comments in a column": ("a: 1    # one\nbbb: 22 # two\n", "a: 1    # one\nbbb: 22 # two\n"),
     "a run file keeps its order": ("train: {epochs: 3}\nmodel: lenet5\n", "train: {epochs: 3}\nmodel: lenet5\n"),
     "sections apart": (

@@ -44,8 +44,11 @@ def test_it_is_the_network_it_was_begun_from_in_the_same_words(name: str) -> Non
     ]
     original = zoo.locate(name)[0].read_text(encoding="utf-8")
     text = begun.path.read_text(encoding="utf-8")
-    for key in ("blocks", "layers", "heads"):
+    for key in ("layers", "heads"):
         assert entry(text, key) == entry(original, key)
+    blocks = blocks_of(original)
+    called = {scope.word for scope in one.scopes.values()}
+    assert blocks_of(text) == {block: blocks[block] for block in blocks if block in called}
     assert not re.search(r"^(variants|cite|assert):", text, re.M)
     assert text.startswith(f"# Begun from {name}")
     assert "\n\n\n" not in text and not text.endswith("\n\n")
@@ -56,6 +59,52 @@ def entry(text: str, key: str) -> str:
     """A key of a spec with all that is indented below it."""
     found = re.search(rf"^{key}:[^\n]*\n(?:[ \t]+[^\n]*\n)*", text, re.M)
     return found.group() if found else ""
+
+
+def blocks_of(text: str) -> dict[str, str]:
+    """The blocks of a spec as they are written, each with the comments and blank lines above it."""
+    found = re.findall(r"((?:^(?:  #[^\n]*)?\n)*^  (\w+):[^\n]*\n(?:^    [^\n]*\n)*)", entry(text, "blocks"), re.M)
+    return {name: block for block, name in found}
+
+
+@pytest.mark.parametrize(("name", "block"), [("resnet18", "basic"), ("resnet50", "bottleneck")])
+def test_blocks_that_only_other_variants_call_go(name: str, block: str) -> None:
+    text = archspec.new("mine", like=name).path.read_text(encoding="utf-8")
+    assert list(blocks_of(text)) == [block]
+    assert "\n\nlayers:\n" in text
+
+
+def test_what_a_block_was_told_goes_with_it(folder: Path) -> None:
+    (folder / "own.yaml").write_text(
+        """\
+archspec: 1
+input: [3, 8, 8]
+vars: {block: one}
+variants: {b: {block: two}}
+
+blocks:
+  # the first
+  # of them
+  one:
+    layers: [relu]
+    # its end
+
+  # the second
+  two: # called by the variant
+    layers: [three]
+
+  three: {layers: [elu]}
+# the network
+layers: [$block: {}]
+"""
+    )
+    head = "archspec: 1\nname: {}\ninput: [3, 8, 8]\nvars: {{block: {}}}\n\nblocks:\n"
+    tail = "# the network\nlayers: [$block: {}]\n"
+    one = "  # the first\n  # of them\n  one:\n    layers: [relu]\n    # its end\n\n"
+    two = "  # the second\n  two: # called by the variant\n    layers: [three]\n\n  three: {layers: [elu]}\n"
+    for name, like, kept in (("one", "own.yaml", one), ("two", "own.yaml@b", two)):
+        text = archspec.new(name, like=like).path.read_text(encoding="utf-8")
+        assert text == f"# Begun from {like}.\n" + head.format(name, name) + kept + tail
 
 
 def test_a_variant_is_written_in_and_the_others_go() -> None:

@@ -124,7 +124,10 @@ def test_all_errors_come_at_once_with_place_and_suggestion(write: Write) -> None
     expected = {
         ("E601", 1, 1): ("a run has no key 'modle'", "did you mean 'model'?"),
         ("E602", 1, 1): ("'model' is missing", "write model: …"),
-        ("E604", 2, 14): ("data has no kind 'digit'", "did you mean 'digits'?"),
+        ("E604", 2, 14): (
+            "data has no kind 'digit': there are digits, idx, cifar, folder, csv, numpy",
+            "did you mean 'digits'?",
+        ),
         ("E603", 4, 11): ("'train.epochs' should be greater than or equal to 1, not 0", None),
         ("E601", 5, 3): ("train has no key 'lr'", "'lr' belongs in 'train.optimizer'"),
         ("E601", 6, 3): (
@@ -291,7 +294,11 @@ def test_errors_in_a_list_are_placed(write: Write) -> None:
         (d.code, d.span.line, d.span.column): (d.message, d.hint) for d in errors(write("\n".join(lines))) if d.span
     }
     assert found == {
-        ("E604", 3, 5): ("augment has no kind 'miror'", "did you mean 'mirror'?"),
+        ("E604", 3, 5): (
+            "augment has no kind 'miror': there are mirror, random_crop, resized_crop, rotate, shear, zoom, shift, "
+            "color_jitter, pca_color, local_warp, erase, blur, mixup, cutmix",
+            "did you mean 'mirror'?",
+        ),
         ("E601", 4, 15): ("augment.rotate has no key 'degres'", "did you mean 'degrees'?"),
         ("E603", 5, 5): (
             "an entry of augment is a word, or a mapping of one key; this one has 2",
@@ -315,3 +322,39 @@ def test_errors_in_a_list_are_placed(write: Write) -> None:
 def test_a_list_is_set_as_a_whole(write: Write, override: str, message: str) -> None:
     (error,) = errors(write("model: x\naugment: [mirror]"), override)
     assert message in error.message
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("data: {kind: WORD}", "digits"),
+        ("data: {kind: folder, root: x, fit: WORD}", "stretch"),
+        ("data: {kind: folder, root: x, background: WORD}", "white"),
+        ("data: {kind: folder, root: x, in_memory: WORD}", "auto"),
+        ("data: {kind: cifar, root: x, labels: WORD}", "coarse"),
+        ("augment: [WORD]", "mirror"),
+        ("augment: [mirror: {direction: WORD}]", "vertical"),
+        ("augment: [random_crop: {mode: WORD}]", "reflect"),
+        ("train: {optimizer: WORD}", "adagrad"),
+        ("train: {optimizer: {kind: WORD}}", "rmsprop"),
+        ("train: {schedule: WORD}", "cosine"),
+        ("train: {schedule: {kind: inverse_time, by: WORD}}", "epoch"),
+        ("train: {loss: WORD}", "focal"),
+        ("train: {loss: {kind: focal, class_weights: WORD}}", "balanced"),
+        ("train: {init: WORD}", "xavier"),
+        ("train: {init: {kind: he, distribution: WORD}}", "uniform"),
+        ("train: {early_stop: {on: WORD}}", "val_loss"),
+        ("train: {watch: WORD}", "warn"),
+        ("train: {precision: WORD}", "bf16"),
+        ("train: {memory_format: WORD}", "channels_last"),
+        ("train: {compile: WORD}", "auto"),
+        ("train: {compile: WORD}", "false"),
+    ],
+)
+def test_a_word_that_lacks_a_letter_is_known_again(text: str, word: str, write: Write) -> None:
+    written = f"model: x\n{text.replace('WORD', word[:1] + word[2:])}\n"
+    (told,) = errors(write(written))
+    assert told.hint == f"did you mean '{word}'?"
+    assert word in told.message, "the words that may stand there are listed"
+    (fix,) = told.fixes
+    load_run(write(fix.applied(written)))

@@ -19,7 +19,6 @@ from PIL import Image
 
 from archspec.cli import main
 from archspec.errors import SpecError
-from archspec.run.sections.train import EarlyStop
 from archspec_torch.runtime import train
 from archspec_torch.runtime.records import out_of_patience
 
@@ -282,11 +281,11 @@ def test_a_hook_sees_each_epoch_once_it_is_saved(tmp_path: Path, run: dict[str, 
 
 
 def test_patience_by_hand() -> None:
-    rule = EarlyStop(patience=2, on="val_loss")
     losses = [3.0, 2.0, 2.5, 2.0, 1.0]
-    ended = [out_of_patience([{"val_loss": x} for x in losses[:n]], rule) for n in range(6)]
+    ended = [out_of_patience([{"val_loss": x} for x in losses[:n]], "val_loss", 2) for n in range(6)]
     assert ended == [False, False, False, False, True, False]
-    assert not out_of_patience([{"val_loss": 1.0}] * 9, None)
+    shares = [{"val_map": 0.1}, {"val_map": 0.2}, {"val_map": 0.3}]
+    assert not out_of_patience(shares, "val_map", 2), "of a share, greater is better"
 
 
 def test_early_stopping(tmp_path: Path, run: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,13 +7,14 @@ import json
 import os
 import shlex
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from archspec.cli import main
 from archspec.errors import SpecError
@@ -21,7 +22,9 @@ from archspec.errors import SpecError
 optuna = pytest.importorskip("optuna")
 
 from archspec_torch.runtime import train  # noqa: E402
-from archspec_torch.runtime.tuning import tune  # noqa: E402
+from archspec_torch.runtime.loop import State  # noqa: E402
+from archspec_torch.runtime.saving import Saver  # noqa: E402
+from archspec_torch.runtime.tuning import Trial, TuneResult, tune  # noqa: E402
 
 RUN = {"name": "tiny", "model": {"spec": "mlp", "input": [1, 8, 8]}, "train": {"device": "cpu", "epochs": 9}}
 SEARCH: dict[str, Any] = {
@@ -62,24 +65,97 @@ def test_the_best_trial_is_that_of_its_settings(tmp_path: Path) -> None:
     assert len(fine.trials) == 5
 
 
-def test_a_killed_search_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "run.yaml").write_text(json.dumps({**RUN, "train": {"device": "cpu", "batch": 1}}))
-    (tmp_path / "search.yaml").write_text(json.dumps({**SEARCH, "trials": 2}))
-    command = ["tune", str(tmp_path / "run.yaml"), str(tmp_path / "search.yaml"), "--out", str(tmp_path / "out")]
-    running = subprocess.Popen([sys.executable, "-m", "archspec", *command, "--epochs", "500"], stderr=subprocess.PIPE)
-    until = time.monotonic() + 60
-    while not (tmp_path / "out" / "trial-0000" / "metrics.jsonl").exists() and time.monotonic() < until:
-        time.sleep(0.02)
-    os.kill(running.pid, signal.SIGKILL)
-    running.communicate()
-    assert states(tmp_path / "out" / "study.sqlite") == ["RUNNING"]
+def killed_at(save: int, work: Callable[[], object]) -> None:
+    """Does the work in a process of its own, which is killed as it begins to save for the n-th time."""
+    child = os.fork()
+    if child == 0:
+        left, real = [save], Saver.save
 
+        def doomed(saver: Saver, state: State) -> None:
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            real(saver, state)
+
+        Saver.save = doomed  # type: ignore[method-assign]
+        try:
+            work()
+        finally:
+            os._exit(99)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+
+
+def table(found: TuneResult) -> list[Trial]:
+    return [replace(trial, dir=Path(trial.dir).name) for trial in found.trials]
+
+
+@pytest.mark.parametrize("kills", [(8,), (5, 4, 6)])
+def test_a_killed_search_goes_on_to_the_same_table(tmp_path: Path, kills: tuple[int, ...]) -> None:
+    """Saved are the beginning of each trial, every 15th of 23 steps, and the ends of its three epochs: 8 saves a trial,
+    so that the first kill is that of a last epoch's end, the others come in the middle of both trials."""
+    torch.set_num_threads(1)
+    run = {**RUN, "train": {"device": "cpu", "checkpoint": {"steps": 15}}}
+    asked = {**SEARCH, "trials": 2, "epochs": 3}
+    whole = tune(run, asked, tmp_path / "whole")
+    out = tmp_path / "killed"
+    for kill in kills:
+        killed_at(kill, lambda: tune(run, asked, out, resume=True))
+        assert states(out / "study.sqlite")[-1] == "RUNNING"
     with pytest.raises(SpecError, match="E605"):
-        tune(RUN, {**SEARCH, "trials": 2}, tmp_path / "out")
-    found = tune(RUN, {**SEARCH, "trials": 2}, tmp_path / "out", resume=True)
-    assert [t.state for t in found.trials] == ["failed", "finished", "finished"]
-    assert found.trials[1].settings == found.trials[0].settings
-    assert (tmp_path / "out" / "trial-0001" / "best.safetensors").exists()
+        tune(run, asked, out)
+    found = tune(run, asked, out, resume=True)
+    assert table(found) == table(whole)
+    assert [trial.epochs for trial in found.trials] == [3, 3]
+    for number in (0, 1):
+        one, other = (folder / f"trial-{number:04}" for folder in (out, tmp_path / "whole"))
+        assert (one / "last.safetensors").read_bytes() == (other / "last.safetensors").read_bytes()
+        assert not (one / "report.html").exists()
+    assert {path.name for path in out.iterdir()} == {path.name for path in (tmp_path / "whole").iterdir()}
+
+
+def test_an_interrupted_trial_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C leaves no failed trial behind; what the trial had reached before is judged again, and not done again."""
+    said: list[str] = []
+    real = Saver.save
+
+    def once(saver: Saver, state: State) -> None:
+        real(saver, state)
+        if state.epoch == 2:
+            raise KeyboardInterrupt
+
+    asked = {**SEARCH, "trials": 1, "epochs": 3}
+    with monkeypatch.context() as context:
+        context.setattr(Saver, "save", once)
+        with pytest.raises(KeyboardInterrupt):
+            tune(RUN, asked, tmp_path / "out", say=said.append)
+    assert len(said) == 1 and said[0].startswith("trial 0 stopped: val_accuracy")
+    assert states(tmp_path / "out" / "study.sqlite") == ["RUNNING"]
+    found = tune(RUN, asked, tmp_path / "out", resume=True)
+    assert table(found) == table(tune(RUN, asked, tmp_path / "whole"))
+
+
+def test_a_trial_that_another_process_runs_is_left_to_it(tmp_path: Path) -> None:
+    """A second process on the same storage runs the trials that are left, and does not wait for the first."""
+    torch.set_num_threads(1)
+    asked = {**SEARCH, "trials": 2}
+    storage, ready = f"sqlite:///{tmp_path / 'study.sqlite'}", tmp_path / "ready"
+    child = os.fork()
+    if child == 0:
+        Saver.save = lambda saver, state: (ready.touch(), time.sleep(600))  # type: ignore[assignment]
+        try:
+            tune(RUN, asked, tmp_path / "out", storage=storage)
+        finally:
+            os._exit(99)
+    try:
+        until = time.monotonic() + 120
+        while not ready.exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        found = tune(RUN, asked, tmp_path / "out", storage=storage)
+        assert [trial.state for trial in found.trials] == ["running", "finished"]
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert [trial.state for trial in tune(RUN, asked, tmp_path / "out", storage=storage).trials] == ["finished"] * 2
 
 
 def test_bad_trials_are_cut(tmp_path: Path) -> None:

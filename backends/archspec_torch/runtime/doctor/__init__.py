@@ -25,6 +25,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     data.inputs,
     data.leak,
     data.neighbours,
+    start.plan,
     start.scores,
     start.first_loss,
     start.regularisation,

@@ -1,4 +1,4 @@
-"""Checks of the network before training: its first loss, its scores, its weights, its gradients."""
+"""Checks of plan and network before training: first loss, scores, weights, gradients; what a run never reaches."""
 
 from __future__ import annotations
 
@@ -11,10 +11,25 @@ from archspec.rules import lint
 from archspec_torch.runtime.dead import dead_units
 from archspec_torch.runtime.doctor.finding import Finding, Verdict
 from archspec_torch.runtime.doctor.subject import Subject, learning, listed
+from archspec_torch.runtime.loop import steps_per_epoch
 from archspec_torch.runtime.optimize import penalty
+from archspec_torch.runtime.unreached import unreached
 
 EXPLODED = 1e3
 """Length of all gradients together beyond which a step of any usual rate destroys the weights."""
+
+
+def plan(subject: Subject) -> Iterator[Finding]:
+    """Whether the run comes to all that it asks for: warm-up, milestones, unfreezing, patience, average."""
+    job = subject.job
+    steps = steps_per_epoch(job.train, subject.plan)
+    found = list(unreached(job.run, len(job.train.labels), steps))
+    for one in found:
+        yield Finding("plan", "doubt", one.message, one.hint or "", {"code": one.code})
+    if not found:
+        yield Finding(
+            "plan", "ok", f"{subject.plan.epochs} epochs of {steps:,} steps come to all that the run asks for"
+        )
 
 
 def scores(subject: Subject) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archspec.errors import Diagnostic
-from archspec_torch.runtime.evaluation.result import csv_text
+from archspec_torch.runtime.evaluation.figures import Errors, csv_text
 from archspec_torch.runtime.evaluation.text import percent
 
 SPLITS = ("train", "train_dev", "val", "test")
@@ -27,25 +27,6 @@ ADVICE = {
     "overfitting to val": "a larger validation split: settings were chosen on too few images",
 }
 FINE = "no gap is larger than chance explains: more images in the splits would show smaller ones"
-
-
-@dataclass(frozen=True)
-class SplitError:
-    """The share of wrong answers on a split."""
-
-    split: str
-    wrong: int
-    n: int
-
-    @property
-    def error(self) -> float:
-        return self.wrong / self.n
-
-    @property
-    def deviation(self) -> float:
-        """Standard error of the share, taken at (wrong + 1) / (n + 2), so that none wrong is not certainty."""
-        share = (self.wrong + 1) / (self.n + 2)
-        return math.sqrt(share * (1 - share) / self.n)
 
 
 @dataclass(frozen=True)
@@ -68,7 +49,8 @@ class Diagnosis:
     """The errors on all splits, the gaps between them, and the advice."""
 
     human: float
-    errors: tuple[SplitError, ...]
+    errors: Mapping[str, Errors]
+    """By split."""
     gaps: tuple[Gap, ...]
     weights: str
     epoch: int | None
@@ -91,7 +73,9 @@ class Diagnosis:
             "weights": self.weights,
             "epoch": self.epoch,
             "human": self.human,
-            "errors": {one.split: {"error": one.error, "wrong": one.wrong, "n": one.n} for one in self.errors},
+            "errors": {
+                split: {"error": one.share, "wrong": one.wrong, "n": one.n} for split, one in self.errors.items()
+            },
             "gaps": {
                 one.name: {
                     "between": list(one.between),
@@ -112,10 +96,10 @@ class Diagnosis:
 
     def __str__(self) -> str:
         of = f" (epoch {self.epoch})" if self.epoch is not None else ""
-        lines = [f"weights  {self.weights}{of}", "", "split           error           wrong"]
+        lines = [f"weights  {self.weights}{of}", "", "split           error   wrong answers"]
         lines.append(f"{'human':12} {percent(self.human):>8}")
-        for one in self.errors:
-            lines.append(f"{one.split:12} {percent(one.error):>8}  {one.wrong:>6,} of {one.n:,}")
+        for split, one in self.errors.items():
+            lines.append(f"{split:12} {percent(one.share):>8}  {one.wrong:>6,} of {one.n:,}")
         lines += ["", "gap                   size            between"]
         for gap in self.gaps:
             chance = f"± {100 * gap.deviation:.2f}"
@@ -125,34 +109,33 @@ class Diagnosis:
 
 
 def diagnosis(
-    counts: Mapping[str, tuple[int, int]],
+    errors: Mapping[str, Errors],
     human: float = 0.0,
     weights: str = "best",
     epoch: int | None = None,
     warnings: tuple[Diagnostic, ...] = (),
 ) -> Diagnosis:
-    """The gaps between errors, from wrong answers and examples by split.
+    """The gaps between the errors on the splits.
 
-    counts: `train` and `val`; `train_dev` and `test` where there are.
+    errors: `train` and `val`; `train_dev` and `test` where there are.
     human: the error of people on such images, a share; 0 where it is unknown, so that all training error is avoidable.
     """
-    errors = {split: SplitError(split, *counts[split]) for split in SPLITS if split in counts}
-    train, val = errors["train"], errors["val"]
-    unseen = errors.get("train_dev", val)
+    errors = {split: errors[split] for split in SPLITS if split in errors}
+    train, unseen = errors["train"], "train_dev" if "train_dev" in errors else "val"
     gaps = [
-        Gap("avoidable bias", ("human", "train"), train.error - human, train.deviation),
-        _gap("variance", train, unseen),
+        Gap("avoidable bias", ("human", "train"), train.share - human, train.deviation),
+        _gap("variance", errors, "train", unseen),
     ]
-    if unseen is not val:
-        gaps.append(_gap("data mismatch", unseen, val))
+    if unseen != "val":
+        gaps.append(_gap("data mismatch", errors, unseen, "val"))
     if "test" in errors:
-        gaps.append(_gap("overfitting to val", val, errors["test"]))
-    return Diagnosis(human, tuple(errors.values()), tuple(gaps), weights, epoch, warnings)
+        gaps.append(_gap("overfitting to val", errors, "val", "test"))
+    return Diagnosis(human, errors, tuple(gaps), weights, epoch, warnings)
 
 
-def _gap(name: str, before: SplitError, after: SplitError) -> Gap:
-    deviation = math.hypot(before.deviation, after.deviation)
-    return Gap(name, (before.split, after.split), after.error - before.error, deviation)
+def _gap(name: str, errors: Mapping[str, Errors], before: str, after: str) -> Gap:
+    deviation = math.hypot(errors[before].deviation, errors[after].deviation)
+    return Gap(name, (before, after), errors[after].share - errors[before].share, deviation)
 
 
 def wrapped(text: str, width: int = 79) -> list[str]:

@@ -10,15 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from archspec.errors import fail
-from archspec.run.sections import BCE
 from archspec_torch.compiler import compile
 from archspec_torch.runtime.data import Examples, grouped
-from archspec_torch.runtime.evaluation.scores import collect_scores, mean_probabilities
+from archspec_torch.runtime.evaluation.scores import collect_scores
 from archspec_torch.runtime.evaluation.views import Pass
 from archspec_torch.runtime.images import Frame
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.rundir import WEIGHTS, Trained
-from archspec_torch.runtime.tasks.classify import Classify, classification_of
+from archspec_torch.runtime.tasks import Task, task_of
 from archspec_torch.runtime.weights import load_weights
 
 Load = Callable[[Frame], Examples]
@@ -33,7 +32,7 @@ class Member:
     """`best`, `last`, the name of a file, or what was averaged."""
     epoch: int | None
     model: nn.Module
-    task: Classify
+    task: Task
     device: torch.device
 
     @property
@@ -46,29 +45,24 @@ class Member:
         return Normalize(self.trained.preprocessing, self.device)
 
     def scores(self, load: Load, passes: Sequence[Pass]) -> tuple[Tensor, Examples]:
-        """Log-probabilities (n, classes) over all views, and the examples as the first pass reads them."""
+        """What the task keeps of the scores (n, classes), over all views; the examples as the first pass reads them."""
         plan, frame = self.trained.run.run.train, self.trained.preprocessing.frame
         size, read, found = (frame.height, frame.width), [], []
         for one in passes:
             read.append(load(one.frame(frame)))
             how = (plan.batch, plan.workers, self.device, size, one.crops)
             found.append(collect_scores(self.model, self.task, read[-1], self.normalize, *how))
-        return mean_probabilities(found), read[0]
+        return self.task.mean(found), read[0]
 
 
-def open_member(trained: Trained, weights: str, device: torch.device) -> Member:
+def open_member(trained: Trained, weights: str, device: torch.device, threshold: float | None = None) -> Member:
     """A run with its `best` or `last` weights, or those of a file, found as written or in the run's directory.
 
-    Raises SpecError E608 for what is neither, E610 and E613 of the task, E676 for one of several labels an image,
-    E701 and E708 of the file.
+    Raises SpecError E608 for what is neither, E610 and E613 of the task, E687 of the threshold, E701 and E708 of the
+    file.
     """
-    if isinstance(trained.run.run.train.loss, BCE):
-        message = (
-            f"{trained.directory} was trained to give an image any number of classes; this measures one class an image"
-        )
-        hint = "metrics.jsonl and test.json have its mean average precision and F1"
-        raise fail("E676", message, hint=hint)
-    task = classification_of(trained.graph, trained.preprocessing.classes)
+    loss = trained.run.run.train.loss
+    task = task_of(trained.graph, trained.preprocessing.classes, loss, threshold=threshold)
     path = next((p for p in (Path(weights), trained.directory / weights) if p.is_file()), Path(weights))
     if weights in WEIGHTS or (not path.is_file() and path.suffix != ".safetensors"):
         model, epoch = trained.model(weights, device)

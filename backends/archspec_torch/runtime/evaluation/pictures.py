@@ -42,16 +42,16 @@ def _figure(width: float, height: float) -> Any:
 
 
 def _confusion(found: Evaluation) -> Any:
-    """Shares of each label's examples as colour, numbers in the cells."""
-    names = [one.name for one in found.metrics.classes]
+    """Shares of each row as colour, numbers in the cells."""
+    names = found.metrics.names
     counts = numpy.array(found.metrics.confusion)
     shares = counts / numpy.maximum(counts.sum(1, keepdims=True), 1)
     side = min(14.0, max(4.0, 0.42 * len(names) + 1.6))
     figure = _figure(side, side)
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xlabel("answer")
-    axes.set_ylabel("label")
+    axes.set_xlabel(found.metrics.words.columns)
+    axes.set_ylabel(found.metrics.words.rows)
     if len(names) <= 3 * NUMBERED:
         small = 8 if len(names) <= NUMBERED else 5
         axes.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 2 else 0, fontsize=small)
@@ -71,20 +71,20 @@ def _reliability(found: Evaluation) -> Any:
     lows = [one.low for one in bins]
     above.bar(lows, [one.accuracy for one in bins], width, align="edge", color=TRAIN, alpha=0.75, edgecolor="white")
     above.plot([0, 1], [0, 1], color=VAL, linestyle="--", linewidth=1, label="as sure as right")
-    above.set_ylabel("share that is right")
+    above.set_ylabel(found.metrics.words.right)
     above.set_title(f"ECE {100 * found.metrics.ece:.2f} %", fontsize=9)
     above.legend(frameon=False, fontsize=8)
     below.bar(lows, [one.n for one in bins], width, align="edge", color="#999999", edgecolor="white")
     below.set_yscale("log")
     below.set_ylabel("answers")
-    below.set_xlabel("probability of the answer")
+    below.set_xlabel(found.metrics.words.probability)
     below.set_xlim(0, 1)
     return figure
 
 
 def _mistakes(found: Evaluation) -> Any:
     """The surest wrong answers, six a row; None where there are none."""
-    mistakes = found.metrics.mistakes
+    mistakes = found.metrics.worst
     if not mistakes or found.answers is None:
         return None
     images = found.answers.images([one.example for one in mistakes])
@@ -96,6 +96,5 @@ def _mistakes(found: Evaluation) -> Any:
     for panel, one, image in zip(panels, mistakes, images, strict=False):
         pixels = image.permute(1, 2, 0).numpy()
         panel.imshow(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels, cmap="gray", vmin=0, vmax=255)
-        told = f"{one.true} taken for {one.predicted}\n{100 * one.probability:.1f} %"
-        panel.set_title(told, fontsize=7)
+        panel.set_title(one.told, fontsize=7)
     return figure

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -17,16 +16,19 @@ from archspec.files import write_text
 from archspec_torch.checkpoint import write_checkpoint
 from archspec_torch.runtime.data import Examples
 from archspec_torch.runtime.evaluation import text
-from archspec_torch.runtime.evaluation.metrics import Metrics
+from archspec_torch.runtime.evaluation.figures import Figures, csv_text
+
+if TYPE_CHECKING:
+    from archspec_torch.runtime.tasks import Task
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What stands behind the figures: log-probabilities (n, classes), the examples, the classes' names."""
+    """What stands behind the figures: what the task kept of the scores (n, classes), and the examples."""
 
-    log_probabilities: Tensor
+    task: Task
+    kept: Tensor
     examples: Examples
-    classes: tuple[str, ...]
 
     def images(self, positions: list[int]) -> Tensor:
         """uint8 (n, c, h, w): the examples at those positions, as the network was given them."""
@@ -34,15 +36,8 @@ class Answers:
         return next(iter(self.examples.batches(group, torch.device("cpu"), 0)))[0]
 
     def to_csv(self) -> str:
-        """A line an example: position, label, answer, and the probabilities of both."""
-        rows: list[list[Any]] = [["example", "true", "predicted", "probability", "probability_of_true"]]
-        best, answers = self.log_probabilities.exp().max(1)
-        labels = self.examples.labels.cpu()
-        of_label = self.log_probabilities.exp().gather(1, labels[:, None]).flatten()
-        columns = zip(labels.tolist(), answers.tolist(), best.tolist(), of_label.tolist(), strict=True)
-        for i, (label, answer, p, q) in enumerate(columns):
-            rows.append([i, self.classes[label], self.classes[answer], f"{p:.6f}", f"{q:.6f}"])
-        return csv_text(rows)
+        """A line an example: position, what it has, what it was given, and their probabilities."""
+        return csv_text(self.task.listed(self.kept, self.examples.labels.cpu()))
 
 
 @dataclass(frozen=True)
@@ -52,8 +47,12 @@ class Alone:
     run: str
     weights: str
     epoch: int | None
-    accuracy: float
-    loss: float
+    figures: Mapping[str, float]
+    """As `Figures.brief`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """run, weights, epoch, and the figures."""
+        return {"run": self.run, "weights": self.weights, "epoch": self.epoch, **self.figures}
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Evaluation:
     split: str
     weights: str
     epoch: int | None
-    metrics: Metrics
+    metrics: Figures
     tta: str = "none"
     together: str | None = None
     """How several networks answered: `average`, `vote` or `average_weights`."""
@@ -81,40 +80,28 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of examples whose best score is the label's."""
+        """Share of examples that are wholly right."""
         return self.metrics.accuracy
 
     @property
     def loss(self) -> float:
-        """Mean of −ln(probability of the label)."""
+        """Mean of an example."""
         return self.metrics.loss
 
     def to_json(self) -> dict[str, Any]:
-        """split, weights, epoch, then what `Metrics.to_json` has; tta, together, members and notes where there are."""
+        """split, weights, epoch, then what `Figures.to_json` has; tta, together, members and notes where there are."""
         found: dict[str, Any] = {"split": self.split, "weights": self.weights, "epoch": self.epoch}
         if self.tta != "none":
             found["tta"] = self.tta
         if self.together:
-            found |= {"together": self.together, "members": [asdict(one) for one in self.members]}
+            found |= {"together": self.together, "members": [one.to_json() for one in self.members]}
         if self.notes:
             found["notes"] = list(self.notes)
         return found | self.metrics.to_json()
 
     def to_csv(self) -> str:
-        """A line a class, then the averages: class, n, predicted, right, precision, recall, f1."""
-        rows: list[list[Any]] = [["class", "n", "predicted", "right", "precision", "recall", "f1"]]
-        for one in self.metrics.classes:
-            rows.append([one.name, *one.to_json().values()])
-        for name, mean in (("macro average", self.metrics.macro), ("weighted average", self.metrics.weighted)):
-            right = sum(one.right for one in self.metrics.classes)
-            rows.append([name, self.n, self.n, right, mean.precision, mean.recall, mean.f1])
-        return csv_text(rows)
-
-    def confusion_csv(self) -> str:
-        """A line a label, a column an answer."""
-        names = [one.name for one in self.metrics.classes]
-        rows = [[name, *row] for name, row in zip(names, self.metrics.confusion, strict=True)]
-        return csv_text([["true \\ predicted", *names], *rows])
+        """A line a class, then the averages: class, n, predicted, right, precision, recall, f1, …"""
+        return self.metrics.to_csv()
 
     def write(self, folder: Path) -> None:
         """All of it as files: evaluation.json, per_class.csv, confusion.csv, predictions.csv (a line an example), the
@@ -124,7 +111,7 @@ class Evaluation:
         make_folder(folder)
         write_text(folder / "evaluation.json", json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n")
         write_text(folder / "per_class.csv", self.to_csv())
-        write_text(folder / "confusion.csv", self.confusion_csv())
+        write_text(folder / "confusion.csv", self.metrics.confusion_csv())
         if self.answers is not None:
             write_text(folder / "predictions.csv", self.answers.to_csv())
         if self.mean is not None:
@@ -141,10 +128,3 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise fail("E505", f"{folder} cannot be made: {error.strerror or error}") from error
-
-
-def csv_text(rows: list[list[Any]]) -> str:
-    """Rows as CSV, quoted where they must be; None is an empty cell."""
-    written = io.StringIO()
-    csv.writer(written, lineterminator="\n").writerows(rows)
-    return written.getvalue()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,9 @@ from torch import Tensor
 
 from archspec.errors import fail
 from archspec.graph import TypedGraph
+from archspec_torch.runtime.evaluation.classes.figures import listed, metrics
+from archspec_torch.runtime.evaluation.figures import Figures
+from archspec_torch.runtime.evaluation.together import mean_probabilities, votes
 from archspec_torch.runtime.losses import Criterion, CrossEntropyLoss
 
 Outputs = Tensor | Mapping[str, Tensor]
@@ -54,6 +57,26 @@ class Classify:
     def scores(self, outputs: Outputs) -> Tensor:
         """The main output (n, classes): the network's only one, or the one of that name."""
         return outputs if isinstance(outputs, Tensor) else outputs[self.main]
+
+    def kept(self, scores: Tensor) -> Tensor:
+        """What is kept of scores (n, classes) to be measured, float32: log-probabilities."""
+        return scores.float().log_softmax(1)
+
+    def mean(self, kept: Sequence[Tensor]) -> Tensor:
+        """That of the mean of the probabilities of several views or networks."""
+        return mean_probabilities(kept)
+
+    def votes(self, kept: Sequence[Tensor]) -> Tensor:
+        """That of the votes of several networks."""
+        return votes(kept)
+
+    def figures(self, kept: Tensor, labels: Tensor) -> Figures:
+        """What is measured of a whole split; labels as the data has them."""
+        return metrics(kept, labels, self.classes)
+
+    def listed(self, kept: Tensor, labels: Tensor) -> list[list[Any]]:
+        """A row an example, below the names of the columns."""
+        return listed(kept, labels, self.classes)
 
     def decode(self, scores: Tensor, top: int) -> list[tuple[tuple[str, float], ...]]:
         """For each image the `top` most probable classes with their probabilities, best first.
@@ -132,11 +155,6 @@ class Tally:
     def figures(self) -> dict[str, float]:
         """What the task measures besides."""
         return {}
-
-
-def classification_of(graph: TypedGraph, classes: tuple[str, ...], criterion: Criterion | None = None) -> Classify:
-    """The task for a network with that many scores. Raises SpecError E610 where they are not as many."""
-    return Classify(*outputs_of(graph, classes), classes, criterion or CrossEntropyLoss())
 
 
 def outputs_of(graph: TypedGraph, classes: tuple[str, ...]) -> tuple[str, dict[str, float]]:

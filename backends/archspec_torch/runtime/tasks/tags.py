@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from sklearn.metrics import average_precision_score
 from torch import Tensor
 
+from archspec_torch.runtime.evaluation.figures import Figures
+from archspec_torch.runtime.evaluation.tags.figures import (
+    average_precisions,
+    listed,
+    mean_average_precision,
+    tag_metrics,
+)
+from archspec_torch.runtime.evaluation.together import mean_odds, tag_votes
 from archspec_torch.runtime.losses import BinaryCrossEntropyLoss, Criterion, one_hot
 from archspec_torch.runtime.tasks.classify import Classify, Tally
 
@@ -21,6 +28,22 @@ class Tags(Classify):
     criterion: Criterion = field(default_factory=BinaryCrossEntropyLoss)
     threshold: float = 0.5
     """The least probability that counts as yes."""
+
+    def kept(self, scores: Tensor) -> Tensor:
+        """The scores, which are log-odds."""
+        return scores.float()
+
+    def mean(self, kept: Sequence[Tensor]) -> Tensor:
+        return mean_odds(kept)
+
+    def votes(self, kept: Sequence[Tensor]) -> Tensor:
+        return tag_votes(kept, self.threshold)
+
+    def figures(self, kept: Tensor, labels: Tensor) -> Figures:
+        return tag_metrics(kept, _wanted(labels, kept), self.classes, self.threshold)
+
+    def listed(self, kept: Tensor, labels: Tensor) -> list[list[Any]]:
+        return listed(kept, _wanted(labels, kept), self.classes, self.threshold)
 
     def decode(self, scores: Tensor, top: int) -> list[tuple[tuple[str, float], ...]]:
         """For each image the classes whose probability reaches the threshold, best first, `top` at most; often none."""
@@ -36,7 +59,7 @@ class Tags(Classify):
 
 class TagTally(Tally):
     """Counts of each class: `seen` examples that have it, `right` those of them that were found, `told` those that
-    were said to have it. Probabilities are kept until the figures are asked for."""
+    were said to have it. Scores are kept until the figures are asked for."""
 
     def __init__(self, classes: int, device: torch.device, threshold: float):
         super().__init__(classes, device)
@@ -49,24 +72,24 @@ class TagTally(Tally):
     def add(self, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
         """One batch: its mean loss (), scores (n, classes), labels (n, classes) or (n,)."""
         self.total.add_(loss.detach(), alpha=len(labels))
-        probabilities, wanted = scores.sigmoid(), one_hot(labels, scores) >= 0.5
-        said = probabilities >= self.threshold
+        scores = scores.detach().float()
+        wanted, said = _wanted(labels, scores), scores.sigmoid() >= self.threshold
         self._counts = self._counts + torch.stack([(wanted & said).sum(0), wanted.sum(0)])
         self.told += said.sum(0)
         self.exact += (wanted == said).all(1).sum()
-        self.kept.append((probabilities, wanted))
+        self.kept.append((scores, wanted))
         self.examples += len(labels)
 
     def state(self) -> dict[str, Tensor | int]:
-        kept = zip(("probabilities", "wanted"), map(torch.cat, zip(*self.kept, strict=True)), strict=False)
+        kept = zip(("scores", "wanted"), map(torch.cat, zip(*self.kept, strict=True)), strict=False)
         return {**super().state(), "told": self.told, "exact": self.exact, **dict(kept)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore(state)
         device = self.total.device
         self.told, self.exact = state["told"].to(device), state["exact"].to(device)
-        if "probabilities" in state:
-            self.kept = [(state["probabilities"].to(device), state["wanted"].to(device))]
+        if "scores" in state:
+            self.kept = [(state["scores"].to(device), state["wanted"].to(device))]
 
     @property
     def accuracy(self) -> float:
@@ -76,12 +99,15 @@ class TagTally(Tally):
     def figures(self) -> dict[str, float]:
         """map: mean average precision over the classes that have examples; f1: of all answers together (micro);
         macro_f1: mean over the classes, 0 for one that is neither there nor told."""
-        probabilities, wanted = (torch.cat(parts).cpu().numpy() for parts in zip(*self.kept, strict=True))
-        there = wanted.any(0)
-        each = [average_precision_score(w, p) for w, p in zip(wanted.T[there], probabilities.T[there], strict=True)]
+        scores, wanted = (torch.cat(parts).cpu() for parts in zip(*self.kept, strict=True))
         right, both = self.right.double(), (self.seen + self.told).double()
         return {
-            "map": float(sum(each) / max(len(each), 1)),
+            "map": mean_average_precision(average_precisions(scores, wanted)),
             "f1": float(2 * right.sum() / both.sum().clamp_min(1)),
             "macro_f1": float((2 * right / both.clamp_min(1)).mean()),
         }
+
+
+def _wanted(labels: Tensor, scores: Tensor) -> Tensor:
+    """bool (n, classes) on the device of the scores: labels (n, classes), or class numbers (n,)."""
+    return one_hot(labels, scores) >= 0.5

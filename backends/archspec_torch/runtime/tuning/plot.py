@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archspec.files import write_bytes
+from archspec.run.figures import title
 from archspec.run.search import Range
 from archspec_torch.runtime.tuning.result import Trial, TuneResult
 
@@ -32,10 +33,11 @@ def write_plot(found: TuneResult, path: Path) -> None:
     figure = Figure(figsize=(3.4 * across, 2.8 * down), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(down, across, squeeze=False).ravel()
-    scale, label = (100, "accuracy (%)") if found.search.direction == "maximize" else (1, "loss")
+    scale, label = (1 if found.search.direction == "minimize" else 100), title(found.search.on)
+    label += " (%)" if scale == 100 else ""
     for axes, one in zip(grid, ranges, strict=False):
         _against(axes, one, trials, scale)
-        axes.set_ylabel(f"validation {label}", fontsize=8)
+        axes.set_ylabel(label, fontsize=8)
     if len(numeric) > 1:
         axes = grid[len(ranges)]
         x, y = numeric[:2]

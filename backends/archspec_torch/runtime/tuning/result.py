@@ -13,6 +13,7 @@ from typing import Any
 
 from archspec.errors import Diagnostic
 from archspec.files import write_text
+from archspec.run.figures import shown
 from archspec.run.search import Range, Search
 
 SHOWN = 20
@@ -81,7 +82,7 @@ class TuneResult:
 
     def __str__(self) -> str:
         paths = [r.path for r in self.search.ranges]
-        shown = self.ranking[:SHOWN] or list(self.trials[:SHOWN])
+        listed = self.ranking[:SHOWN] or list(self.trials[:SHOWN])
         rows = [["trial", "stage", "", self.search.on, "epochs", *paths]]
         rows += [
             [
@@ -92,7 +93,7 @@ class TuneResult:
                 str(t.epochs),
                 *map(_cell, _values(t, paths)),
             ]
-            for t in shown
+            for t in listed
         ]
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -110,10 +111,8 @@ def set_line(ranges: tuple[Range, ...], settings: Mapping[str, Any]) -> str:
 
 
 def shown_value(trial: Trial, search: Search) -> str:
-    """An accuracy in per cent, a loss as it is."""
-    if trial.value is None:
-        return "–"
-    return f"{100 * trial.value:.2f} %" if search.direction == "maximize" else f"{trial.value:.4f}"
+    """A share in per cent, a loss as it is."""
+    return "–" if trial.value is None else shown(search.on, trial.value)
 
 
 def _values(trial: Trial, paths: list[str]) -> list[Any]:

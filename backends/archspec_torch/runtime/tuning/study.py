@@ -12,22 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from archspec.errors import Diagnostic, SpecError, fail
-from archspec.run import RunFile
+from archspec.run import RunFile, load_run
 from archspec.run.search import Range, Search, check_paths, load_search
 from archspec_torch.runtime import rundir
 from archspec_torch.runtime.network import load_network
-from archspec_torch.runtime.train import train
-from archspec_torch.runtime.tuning.locks import abandoned, held
 from archspec_torch.runtime.tuning.plot import write_plot
-from archspec_torch.runtime.tuning.result import Trial, TuneResult, set_line
-
-BEAT = 60
-"""Seconds between two signs of life of a trial; after three without one it counts as killed."""
+from archspec_torch.runtime.tuning.result import Trial, TuneResult
+from archspec_torch.runtime.tuning.trials import BEAT, Trials, best_of, live, trial_dir
 
 TRIES = 5
-
-OWN_FAULT = ("E1", "E2", "E3", "E4", "E612", "E613", "E650", "E651")
-"""Codes by which only the trial's own values are wrong: the search goes on."""
 
 
 def tune(
@@ -46,16 +39,18 @@ def tune(
 
     `out` is `runs/NAME-tune` without one. `storage` is an Optuna storage's URL, a file in `out` without one: processes
     with the same storage share the trials. `resume` goes on with those of `out`; what was running there and is not any
-    more counts as failed, and its values run again. `fine` begins a stage whose log ranges reach from the best value
+    more goes on from its checkpoint. `fine` begins a stage whose log ranges reach from the best value
     so far / `fine` to the best · `fine`.
 
     Raises SpecError E512 and E60x for a range that the run cannot have, E605 for an `out` that is used, E695 without
     Optuna, E696 of the search file, E697 for a storage that cannot be used or holds another search, E698 where there is
-    nothing yet to search finely around, and what no trial could help.
+    nothing yet to search finely around, E691 where another process trains into `out` itself, and what no trial could
+    help.
     """
     asked = load_search(search)
     asked = replace(asked, trials=trials or asked.trials, epochs=epochs or asked.epochs)
     read = check_paths(run, overrides, asked)
+    asked = asked.of(load_run(run, overrides))
     _check_networks(read, asked)
     optuna = _optuna()
     directory = Path(out) if out is not None else Path("runs", f"{read[0].name}-tune")
@@ -63,11 +58,13 @@ def tune(
         rundir.check_unused(directory)
     if not storage:
         rundir.make_directory(directory, read[0].name, begun=True)
+        with rundir.claimed(directory):
+            pass  # it is no run that is being trained
     stages = Stages(optuna, storage or f"sqlite:///{directory / 'study.sqlite'}", asked, read[0].name)
     with stages.telling():
         study = stages.last(fine)
         here = stages.search(study)
-        _work(stages, study, here, run, list(overrides), directory, say)
+        Trials(optuna, stages.storage, study, here, run, list(overrides), directory, say).work()
         found = TuneResult(directory, here, tuple(stages.trials(directory)))
     found = replace(found, warnings=tuple(_edges(found)))
     found.write()
@@ -191,7 +188,7 @@ class Stages:
             raise fail("E697", f"the storage holds a search of other ranges: {was}", self.asked.ranges[0].span, hint)
 
     def _unfinished(self, study: Any) -> bool:
-        return len(_live(study.get_trials(deepcopy=False))) < self.asked.trials or any(
+        return len(live(study.get_trials(deepcopy=False))) < self.asked.trials or any(
             not trial.state.is_finished() for trial in study.get_trials(deepcopy=False)
         )
 
@@ -210,125 +207,16 @@ class Stages:
                 number=t.number,
                 stage=name.removeprefix(f"{self.name} "),
                 state=states.get(t.state.name, t.state.name.lower()),
-                value=_best_of(t, self.asked),
+                value=best_of(t, self.asked),
                 epochs=len(t.intermediate_values),
                 settings=t.user_attrs.get("settings", {}),
-                dir=str(trial_dir(directory, name.removeprefix(f"{self.name} "), t.number)),
+                dir=str(trial_dir(directory, name, t.number)),
                 reason=t.user_attrs.get("reason"),
             )
             for name in self.names()
             for t in self._open(name).get_trials(deepcopy=False)
             if t.state.name != "WAITING" and "surplus" not in t.user_attrs
         ]
-
-
-def trial_dir(directory: Path, stage: str, number: int) -> Path:
-    """DIR/trial-0007; of a fine stage DIR/fine-1/trial-0007."""
-    return (directory if stage == "coarse" else directory / stage.replace(" ", "-")) / f"trial-{number:04}"
-
-
-def _work(
-    stages: Stages,
-    study: Any,
-    search: Search,
-    run: str | Path | Mapping[str, Any],
-    overrides: list[str],
-    directory: Path,
-    say: Callable[[str], None],
-) -> None:
-    """Trial after trial, until as many as were asked for have ended, here or in other processes."""
-    optuna = stages.optuna
-    stage = study.study_name.removeprefix(f"{stages.name} ")
-
-    def one(trial: Any) -> float:
-        # drawn by seed and number, so that processes side by side try different values
-        sampler = {"random": optuna.samplers.RandomSampler, "tpe": optuna.samplers.TPESampler}[search.sampler]
-        trial.study.sampler = sampler(seed=search.seed * 1_000_003 + trial.number)
-        others = _live(study.get_trials(deepcopy=False))
-        if sum(t.number < trial.number for t in others) >= search.trials:
-            trial.set_user_attr("surplus", True)  # another process drew the last one at the same moment
-            trial.set_user_attr("reason", "drawn too many")
-            raise optuna.TrialPruned
-        settings = {r.path: _suggest(trial, r) for r in search.ranges}
-        trial.set_user_attr("settings", settings)
-        target, values = trial_dir(directory, stage, trial.number), []
-
-        def reached(record: Mapping[str, float]) -> None:
-            values.append(record[search.on])
-            trial.report(record[search.on], int(record["epoch"]))
-            if record["epoch"] < search.epochs and search.prune != "none" and trial.should_prune():
-                raise optuna.TrialPruned
-
-        mine = [*overrides, f"train.epochs={search.epochs}", *(r.override(settings[r.path]) for r in search.ranges)]
-        told, end = set_line(search.ranges, settings).replace("--set ", ""), "failed"
-        with held(target):
-            try:
-                train(run, target, mine, quiet=True, on_epoch=reached)
-                end = "finished"
-            except SpecError as error:
-                trial.set_user_attr("reason", f"{error.diagnostics[0].code}: {error.diagnostics[0].message}")
-                raise
-            except optuna.TrialPruned:
-                end = "pruned"
-                raise
-            finally:
-                best = (min if search.direction == "minimize" else max)(values, default=float("nan"))
-                say(f"trial {trial.number} {end}: {search.on} {best:.4f} after {len(values)} epochs; {told}")
-        return best
-
-    again(stages, study, directory, stage)
-    while len(_live(study.get_trials(deepcopy=False))) < search.trials or _waiting(study):
-        try:
-            study.optimize(one, n_trials=1)
-        except SpecError as error:
-            if not error.diagnostics[0].code.startswith(OWN_FAULT):
-                raise
-            # values that cannot be trained have been tried too: they count, and are not drawn again
-        again(stages, study, directory, stage)
-
-
-def again(stages: Stages, study: Any, directory: Path, stage: str) -> None:
-    """Trials whose process is gone are marked failed; the values of all that were stopped wait to be run again."""
-    fail_state = stages.optuna.trial.TrialState.FAIL
-    trials = study.get_trials(deepcopy=False)
-    for trial in trials:
-        if trial.state.name == "RUNNING" and abandoned(trial_dir(directory, stage, trial.number)):
-            with contextlib.suppress(ValueError, stages.optuna.exceptions.UpdateFinishedTrialError):
-                study.tell(trial.number, state=fail_state)
-    done = {t.user_attrs.get("again_of") for t in trials}
-    for trial in study.get_trials(deepcopy=False):
-        stopped = trial.state.name == "FAIL" and "reason" not in trial.user_attrs
-        if stopped and trial.params and trial.number not in done:
-            study.enqueue_trial(trial.params, user_attrs={"again_of": trial.number})
-
-
-def _waiting(study: Any) -> bool:
-    return any(t.state.name == "WAITING" for t in study.get_trials(deepcopy=False))
-
-
-def _live(trials: Sequence[Any]) -> list[Any]:
-    """Trials that count: all but those that were stopped, and those drawn too many."""
-    return [
-        t
-        for t in trials
-        if "surplus" not in t.user_attrs and not (t.state.name == "FAIL" and "reason" not in t.user_attrs)
-    ]
-
-
-def _suggest(trial: Any, one: Range) -> Any:
-    """A value of a range; of decimal numbers four digits, which is what the run is given."""
-    if one.kind == "choice":
-        return one.values[trial.suggest_categorical(one.path, list(range(len(one.values))))]
-    low, high = one.values
-    if one.kind == "int":
-        return trial.suggest_int(one.path, low, high)
-    drawn = trial.suggest_float(one.path, low, high, log=one.kind == "log")
-    return min(max(float(f"{drawn:.4g}"), low), high)
-
-
-def _best_of(trial: Any, search: Search) -> float | None:
-    values = trial.intermediate_values.values()
-    return (min if search.direction == "minimize" else max)(values, default=None)
 
 
 def _edges(found: TuneResult) -> Iterator[Diagnostic]:

@@ -59,7 +59,7 @@ def test_a_sound_run_has_no_fault(write_spec: Write, tmp_path: Path, capsys: pyt
     assert main(["doctor", str(path), "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["sound"] and {f["verdict"] for f in found["findings"]} <= {"ok", "doubt"}
-    assert len(found["findings"]) == 14
+    assert len(found["findings"]) == 15
     assert sorted(tmp_path.iterdir()) == before
     assert main(["doctor", str(path), "--set", "train.optimizer.lr=30", "-o", str(tmp_path / "out")]) == 1
     assert "fault  learning rate" in capsys.readouterr().out
@@ -141,3 +141,11 @@ def test_an_examination_is_the_same_twice_and_leaves_the_generators_alone(subjec
     first, second = examine(job), examine(job)
     assert first == second
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_plan_that_outlasts_the_run_is_doubted(subject: Callable[..., Subject]) -> None:
+    """1,257 images are 20 steps of 64 an epoch."""
+    late, long = start.plan(subject(epochs=2, early_stop=5, warmup={"steps": 40}))
+    assert (late.verdict, late.figures["code"], long.figures["code"]) == ("doubt", "W644", "W646")
+    assert "40 steps" in late.text and late.advice
+    assert only(start.plan(subject(epochs=2, warmup={"steps": 39}))).verdict == "ok"

@@ -70,7 +70,9 @@ def test_an_average_is_the_mean_of_the_probabilities(runs: dict[str, Path]) -> N
     mean = torch.stack(each).mean(0)
     assert found.accuracy == pytest.approx(int((mean.argmax(1) == labels).sum()) / len(labels))
     assert found.loss == pytest.approx(float(torch.nn.functional.nll_loss(mean.log(), labels)), abs=1e-5)
-    assert [one.accuracy for one in found.members] == [evaluate(runs[name], device="cpu").accuracy for name in "ab"]
+    assert [one.figures["accuracy"] for one in found.members] == [
+        evaluate(runs[name], device="cpu").accuracy for name in "ab"
+    ]
 
 
 @torch.inference_mode()
@@ -107,7 +109,7 @@ def test_averaged_weights_are_torch_s(runs: dict[str, Path], tmp_path: Path) -> 
 def test_snapshots_of_one_run_answer_together(runs: dict[str, Path]) -> None:
     found = evaluate(runs["a"], weights=["best", str(runs["a"] / "last.safetensors")], ensemble="vote", device="cpu")
     assert [one.weights for one in found.members] == ["best", "last"]
-    assert found.members[1].accuracy == evaluate(runs["a"], weights="last", device="cpu").accuracy
+    assert found.members[1].figures["accuracy"] == evaluate(runs["a"], weights="last", device="cpu").accuracy
 
 
 def test_another_split_is_warned_of(runs: dict[str, Path]) -> None:
@@ -141,9 +143,9 @@ def test_what_does_not_go_together_is_refused(
 
 def test_the_diagnosis_counts_every_split(runs: dict[str, Path]) -> None:
     found = diagnose(runs["a"], human=0.01, device="cpu")
-    for one in found.errors:
-        assert one.error == pytest.approx(1 - evaluate(runs["a"], one.split, device="cpu").accuracy)
-    assert [(one.split, one.n) for one in found.errors] == [("train", 1257), ("val", 270), ("test", 270)]
+    for split, one in found.errors.items():
+        assert one.share == pytest.approx(1 - evaluate(runs["a"], split, device="cpu").accuracy)
+    assert [(split, one.n) for split, one in found.errors.items()] == [("train", 1257), ("val", 270), ("test", 270)]
 
 
 def test_files_hold_all_of_it(runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

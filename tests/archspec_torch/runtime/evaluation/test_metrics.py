@@ -17,7 +17,8 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from archspec_torch.runtime.evaluation.metrics import Metrics, average, metrics, reliability
+from archspec_torch.runtime.evaluation.classes.figures import Metrics, metrics
+from archspec_torch.runtime.evaluation.figures import average, reliability
 from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.evaluation.text import evaluation as told
 

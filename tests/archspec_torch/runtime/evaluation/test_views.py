@@ -7,7 +7,7 @@ import torch
 from torchvision.transforms.v2 import functional as tv
 
 from archspec.errors import SpecError
-from archspec_torch.runtime.evaluation.scores import mean_probabilities, votes
+from archspec_torch.runtime.evaluation.together import mean_probabilities, votes
 from archspec_torch.runtime.evaluation.views import centre, passes, ten
 from archspec_torch.runtime.images import Frame
 

@@ -12,8 +12,10 @@ from torch.nn import functional
 
 import archspec
 from archspec.errors import SpecError
+from archspec.run.sections import CrossEntropy
 from archspec_torch.compiler import compile
-from archspec_torch.runtime.tasks.classify import Classify, Tally, classification_of
+from archspec_torch.runtime.tasks import task_of
+from archspec_torch.runtime.tasks.classify import Classify, Tally
 
 NAMES = ("a", "b", "c", "d")
 WriteSpec = Callable[..., Path]
@@ -56,7 +58,7 @@ def test_the_most_probable_classes_come_first() -> None:
 
 def test_auxiliary_heads_train_and_then_vanish() -> None:
     graph = archspec.load("googlenet", classes=4)
-    task = classification_of(graph, NAMES)
+    task = task_of(graph, NAMES, CrossEntropy())
     assert set(task.heads) == {name for name, head in graph.heads.items() if head.phase == "train"} != set()
     assert task.main not in task.heads
     model = compile(graph)
@@ -85,11 +87,11 @@ def test_auxiliary_heads_train_and_then_vanish() -> None:
 def test_networks_that_cannot_classify(write_spec: WriteSpec, layers: str, code: str, reason: str) -> None:
     graph = archspec.load(write_spec(layers, input="[1, 8, 8]"))
     with pytest.raises(SpecError, match=code) as caught:
-        classification_of(graph, NAMES)
+        task_of(graph, NAMES, CrossEntropy())
     assert reason in str(caught.value)
 
 
 def test_another_task_is_refused(write_spec: WriteSpec) -> None:
     graph = archspec.load(write_spec("- flatten\n- linear: 4", input="[1, 8, 8]", task="embed"))
     with pytest.raises(SpecError, match="the network 'sample' is for the task 'embed'"):
-        classification_of(graph, NAMES)
+        task_of(graph, NAMES, CrossEntropy())

@@ -1,0 +1,1 @@
+"""One class an image: figures, and their text."""

@@ -9,9 +9,10 @@ from pathlib import Path
 from archspec import source
 from archspec.build.uses import used_blocks
 from archspec.errors import Diagnostic, Frame
+from archspec.form import validate
 from archspec.ops import REGISTRY
 from archspec.overrides import Edits
-from archspec.parse import Parser, parse, parse_blocks, validate
+from archspec.parse import Parser, parse, parse_blocks
 from archspec.spec import STRUCTURAL, Spec
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from archspec import source, zoo
 from archspec.drafting import draft
 from archspec.errors import SpecError, each_once, fail, in_text_order
+from archspec.form import FormError, validate
 from archspec.graph import TypedGraph
 from archspec.network import network
 from archspec.overrides import NO_EDITS, Edits, check_variants
-from archspec.parse import FormError, validate
 from archspec.source import Value
 from archspec.spec import Spec
 

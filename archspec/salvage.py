@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from archspec import source
 from archspec.errors import Diagnostic, Span, suggest
+from archspec.form import FormError, keys_beside, no_mapping, validate
 from archspec.overrides import check_variants
-from archspec.parse import FormError, keys_beside, no_mapping, validate
 from archspec.source import Mapping, Scalar, Sequence, Value
 from archspec.spec import Document
 from archspec.synonyms import synonym

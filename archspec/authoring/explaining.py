@@ -170,7 +170,8 @@ def blocks(spec: str | Path) -> dict[str, Block]:
     from archspec import source, zoo
     from archspec.build.uses import used_blocks
     from archspec.errors import SpecError
-    from archspec.parse import Parser, parse_blocks, validate
+    from archspec.form import validate
+    from archspec.parse import Parser, parse_blocks
 
     path, _ = zoo.locate(spec)
     document, tree = validate(source.read(path))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from archspec import source, zoo
 from archspec.errors import Diagnostic, SpecError, fail
-from archspec.parse import Parser, parse_blocks, validate
+from archspec.form import validate
+from archspec.parse import Parser, parse_blocks
 from archspec.source import Mapping, Scalar, Value
 from archspec.spec import Block
 

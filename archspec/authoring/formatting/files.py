@@ -9,7 +9,7 @@ from archspec import source
 from archspec.authoring.formatting import format
 from archspec.errors import SpecError
 from archspec.files import replacing
-from archspec.parse import no_mapping
+from archspec.form import no_mapping
 from archspec.source import Mapping, Value
 from archspec.source.text import decode
 

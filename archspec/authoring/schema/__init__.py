@@ -15,7 +15,8 @@ from archspec.authoring.schema.blocks import block_words
 from archspec.authoring.schema.document import Scope, base_words, document
 from archspec.build.uses import used_blocks
 from archspec.errors import SpecError
-from archspec.parse import Parser, parse_blocks, validate
+from archspec.form import validate
+from archspec.parse import Parser, parse_blocks
 from archspec.plugins import installed
 from archspec.source import Mapping
 from archspec.spec import Block, Document

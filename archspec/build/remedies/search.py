@@ -23,9 +23,10 @@ from archspec.build.remedies.refusal import Refusal
 from archspec.build.remedies.structure import structural
 from archspec.build.remedies.ways import Ways
 from archspec.errors import Diagnostic, Fix, SpecError
+from archspec.form import validate
 from archspec.ops.arguments import as_written
 from archspec.ops.base import OperatorError, typed
-from archspec.parse import Parser, parse, parse_blocks, validate
+from archspec.parse import Parser, parse, parse_blocks
 from archspec.source import Mapping
 from archspec.source.edits import Edit
 from archspec.spec import Spec

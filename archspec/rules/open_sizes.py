@@ -58,13 +58,12 @@ def check(graph: TypedGraph) -> Iterator[Diagnostic]:
 
 
 def _warning(graph: TypedGraph, one: Requirement, others: int) -> Diagnostic:
-    from archspec.sizes.words import all_described, numbered
+    from archspec.sizes.words import all_described, numbered, witnessed
 
     left = {name: graph.sizes[name] for name in one.left}
     more = f"; {others} layer{'s' if others > 1 else ''} before it ask{'' if others > 1 else 's'} for part of that"
-    message = (
-        f"{'; '.join(all_described(left))} here: {one.message}, at {numbered(one.example)}{more if others else ''}"
-    )
+    known = f"{one.message}, at {numbered(one.example)}{more if others else ''}"
+    message = f"{'; '.join(all_described(left))} here: {known}; it {witnessed(left)}"
     declared = [f"{sizes.period}*{name}" for name, sizes in left.items() if sizes.remainders == {0}]
     hints = [f"{' and '.join(declared)} in the place of {' and '.join(left)} declares it"] * (
         len(declared) == len(left)

@@ -317,7 +317,7 @@ layers:
         "input: [100]\nlayers:\n  - linear: 6272\n  - reshape: [128, 7, 8]\n",
         "the input 6272 has 6272 values",
         "linear1 gives 6272",
-        ["`shape: [128, 7, 7]` at reshape1 (line 6)"],
+        ["`shape: [128, 7, 7]` at reshape1 (line 6)", "`out: 7168` at linear1 (line 5)"],
     ),
     "halves of an odd number": (
         "input: [3, 32, 32]\nlayers:\n  - conv: 31\n  - split: 2\n  - concat: $prev\n",
@@ -398,6 +398,197 @@ layers:
         "kernel [3, 3] has 2 numbers",
         "input gives 3×4",
         ["`kernel: 3` at conv1 (line 5)"],
+    ),
+    "two arguments of one layer": (
+        """\
+input: [3, 64, 64]
+use: std
+layers:
+  - conv_bn: {out: 64, kernel: 3}
+    name: stem
+  - conv_bn: {out: 128, kernel: 3, stride: 2}
+  - add: [stem, $prev]
+  - relu
+""",
+        "64×64×64 and 128×32×32 cannot be added: channels 64 ≠ 128, height 64 ≠ 32, width 64 ≠ 32",
+        "conv_bn2 gives 128×32×32, from 64×64×64 by stride 2 and out 128",
+        [
+            "`- conv_bn: {out: 128, stride: 2, act: none}` from stem before line 9, in the place of stem",
+            "`out: 64` and `stride: 1` at conv_bn2 (line 8)",
+        ],
+    ),
+    "two arguments of a block's call": (
+        """\
+input: [3, 64, 64]
+blocks:
+  down:
+    params: {out: int, stride: 1}
+    layers:
+      - conv: {out: $out, kernel: 3, padding: 1, stride: $stride}
+      - conv: {out: $out, kernel: 3, padding: 1}
+layers:
+  - conv: 64
+    name: stem
+  - down: 128
+  - max_pool: 2
+  - add: [$prev, stem]
+""",
+        "128×32×32 and 64×64×64 cannot be added",
+        "down1.conv1 gives 128×64×64, from 64×64×64 by out 128",
+        ["`- conv: {out: 128, stride: 2}` from stem before line 15, in the place of stem"],
+    ),
+    "channels and an even kernel": (
+        """\
+input: [3, 32, 32]
+layers:
+  - conv: {out: 6, kernel: 4, padding: 1}
+  - add: [input, $prev]
+""",
+        "channels 3 ≠ 6, height 32 ≠ 31, width 32 ≠ 31",
+        "conv1 gives 6×31×31, from 3×32×32 by kernel 4 with padding 1 and out 6",
+        ["`out: 3` and `padding: same` at conv1 (line 5)"],
+    ),
+    "an identity beside a stride": (
+        """\
+input: [3, 32, 32]
+layers:
+  - conv: 64
+  - branches:
+      - []
+      - [conv: {out: 128, kernel: 3, stride: 2, padding: 1}]
+    join: add
+""",
+        "64×32×32 and 128×16×16 cannot be added",
+        "branch2.conv1 gives 128×16×16, from 64×32×32 by stride 2 and out 128",
+        ["`[conv: {out: 128, stride: 2}]` as branch 1 (line 7)", "`out: 64` and `stride: 1` at branch2.conv1 (line 8)"],
+    ),
+    "a gate that lost its axes": (
+        """\
+input: [16, 32, 32]
+layers:
+  - relu: {}
+    name: x
+  - global_avg_pool
+  - linear: 16
+  - sigmoid
+  - multiply: [x, $prev]
+""",
+        "16×32×32 has 2 spatial axes and 16 has none",
+        "global_avg_pool1 gives 16, from 16×32×32 by global_avg_pool",
+        ["`- reshape: [16, 1, 1]` before line 10"],
+    ),
+    "a map beside features": (
+        """\
+input: [3, 32, 32]
+layers:
+  - conv: {out: 8, kernel: 3}
+    name: map
+  - global_avg_pool
+  - linear: 16
+  - concat: [map, $prev]
+""",
+        "8×30×30 and 16 cannot be joined along their channels",
+        "map gives 8×30×30",
+        ["`- global_avg_pool` from map before line 9, in the place of map"],
+    ),
+    "predictions of a detector": (
+        """\
+input: [3, 128, 128]
+layers:
+  - conv: {out: 32, kernel: 3, stride: 8, padding: 1}
+  - conv: 64
+  - reshape: [3, 25, 16, 16]
+""",
+        "the input 64×16×16 has 16384 values, the shape [3, 25, 16, 16] 19200",
+        "conv2 gives 64×16×16",
+        ["`out: 75` at conv2 (line 6)"],
+    ),
+    "a decoder that reads its encoder forwards": (
+        """\
+input: [1, 64, 64]
+layers:
+  - layers:
+      - conv: {out: $w, kernel: 3, padding: same}
+        name: skip
+      - max_pool: 2
+    each: {w: [8, 16, 32]}
+    name: enc
+  - layers:
+      - conv_transpose: {out: $w, kernel: 2, stride: 2}
+      - concat: [$skip, $prev]
+    each: {w: [32, 16, 8], skip: $enc.*.skip}
+""",
+        "8×64×64 and 32×16×16 cannot be joined along their channels",
+        "enc.0.skip gives 8×64×64",
+        ["`reverse($enc.*.skip)` (line 14)"],
+    ),
+    "a U-Net of an odd size": (
+        """\
+input: [1, 50, 50]
+layers:
+  - layers:
+      - conv: {out: $w, kernel: 3, padding: same}
+        name: skip
+      - max_pool: 2
+    each: {w: [8, 16, 32]}
+    name: enc
+  - layers:
+      - conv_transpose: {out: $w, kernel: 2, stride: 2}
+      - concat: [$skip, $prev]
+    each: {w: [32, 16, 8], skip: reverse($enc.*.skip)}
+""",
+        "16×25×25 and 16×24×24",
+        "enc.1.max_pool1 gives 16×12×12, from 16×25×25 by stride 2",
+        ["`crop: center` at layers2.1.concat1 (line 13)", "`input: [1, 56, 56]` (line 3)"],
+    ),
+    "a transposed kernel beyond its stride": (
+        """\
+input: [1, 64, 64]
+layers:
+  - conv: {out: 8, kernel: 3, padding: 1}
+    name: a
+  - max_pool: 2
+  - conv_transpose: {out: 8, kernel: 3, stride: 2}
+  - concat: [a, $prev]
+""",
+        "8×64×64 and 8×65×65",
+        "max_pool1 gives 8×32×32, from 8×64×64 by stride 2",
+        ["`kernel: 2` at conv_transpose1 (line 8)", "`crop: center` at concat1 (line 9)"],
+    ),
+    "channels last": (
+        """\
+input: [224, 224, 3]
+layers:
+  - conv: {out: 8, kernel: 7, stride: 2}
+""",
+        "kernel 7 does not fit width 3",
+        "input gives 224×224×3",
+        ["`input: [3, 224, 224]` (line 3)", "`padding: same` at conv1 (line 5)"],
+    ),
+    "an average of a smaller map": (
+        """\
+input: [3, 128, 128]
+layers:
+  - conv: {out: 8, kernel: 3, stride: 32, padding: 1}
+  - avg_pool: 7
+  - flatten
+  - linear: 10
+""",
+        "kernel 7 does not fit height 4",
+        "conv1 gives 8×4×4, from 3×128×128 by stride 32",
+        ["`kernel: 4` at avg_pool1 (line 6)", "`input: [3, 193, 193]` (line 3)"],
+    ),
+    "a convolution of features": (
+        "input: [10]\nlayers:\n  - conv: 8\n",
+        "its input is 10 features without spatial axes",
+        "input gives 10",
+        ["`linear` in the place of `conv` (line 5)"],
+    ),
+    "groups of another width": (
+        "input: [3, 32, 32]\nlayers:\n  - conv: 24\n  - group_norm: 32\n",
+        "groups 32 does not divide 24 channels",
+        "conv1 gives 24×32×32, from 3×32×32 by out 24",
+        ["`out: 32` at conv1 (line 5)", "`groups: 24` at group_norm1 (line 6)"],
     ),
 }
 

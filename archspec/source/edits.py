@@ -133,7 +133,9 @@ def with_arguments(item: Value, word: Scalar, args: Value | None, given: Iterabl
 
 def _in_one_line(value: Value) -> str | None:
     whole = extent(value)
-    return None if whole is None else _within_braces(written(whole))
+    if whole is None:
+        return None
+    return _within_braces(written(whole)) if isinstance(value, Scalar) else written(whole)
 
 
 def with_join(join: Value, name: str, data: object, text: str) -> Edit:

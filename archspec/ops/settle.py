@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from archspec.ops.base import NeedsNumber, Operator, OperatorError, Types, typed
 from archspec.sizes import NoNumber, Sizes, Undecided, Untold, assuming, counting
-from archspec.sizes.words import all_described, described, listed, numbered, witnessed
+from archspec.sizes.words import USUAL, all_described, described, listed, numbered, witnessed
 
 DEEPEST = 24
 """Questions whose answer depends on the size that one rule may ask, one after another."""
@@ -261,12 +261,19 @@ def _refused_everywhere(op: Operator, inputs: Types, cases: Sequence[_Case], all
             return first.error
         message = f"{first.error.message}, where {'; '.join(known)}"
         return OperatorError(message, first.error.argument, first.error.hint)
-    example = {name: sizes.first for name, sizes in first.allowed.items()}
+    first = max(cases, key=lambda case: sum(not sizes.finite for sizes in case.allowed.values()))
+    assert first.error is not None
+    example = {name: _usual(sizes) for name, sizes in first.allowed.items()}
     error = _at(op, inputs, example) or first.error
     left = {name: listed(described(allowed[name])) for name in sorted(first.asked)}
-    fits = " nor ".join(f"no {name}{f' that is {phrase}' if phrase else ''}" for name, phrase in left.items())
+    fits = " and ".join(f"no {name}{f' that is {phrase}' if phrase else ''}" for name, phrase in left.items())
     message = f"{error.message}, at {numbered(example)}, and {fits} fits"
     return OperatorError(message, error.argument, error.hint)
+
+
+def _usual(sizes: Sizes) -> int:
+    """A size that images have, or the first one."""
+    return sizes.first if sizes.finite else sizes.following(max(USUAL, sizes.start))
 
 
 def _only_there(refusal: Refusal, left: Allowed) -> OperatorError:

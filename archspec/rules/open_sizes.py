@@ -2,8 +2,9 @@
 
 `input: [3, H, W]` says that the image may have any size, and somewhere only some sizes fit: branches meet that are
 equal where the size is divisible by 16, and one cell apart elsewhere; or a layer cuts the image into blocks. The
-warning names the layer, the condition, and sizes at which it fails and at which it holds. Declare the condition (`16*H`), or make
-every size fit: `crop: center` where they meet, or upsampling to the size of the other branch (`upsample: {to: …}`).
+warning names the layer, the condition, and sizes at which it fails and at which it holds. Declare the condition
+(`16*H`), or make every size fit: `crop: center` where they meet, or upsampling to the size of the other branch
+(`upsample: {to: …}`).
 A smallest size alone is no warning: `archspec summarize` says it.
 
 Bad:

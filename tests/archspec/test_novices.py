@@ -51,6 +51,29 @@ layers:
         "down1.conv1 gives 128×64×64, from 64×64×64 by out 128",
         ["`- conv: {out: 128, stride: 2}` from stem before line 15, in the place of stem"],
     ),
+    "a basic block written as a sum": (
+        """\
+input: [64, 56, 56]
+use: std
+blocks:
+  basic:
+    params: {out: int, stride: 1}
+    layers:
+      - conv_bn: {out: $out, kernel: 3, stride: $stride}
+      - conv_bn: {out: $out, kernel: 3, act: none}
+      - add: [$in, $prev]
+      - relu
+layers:
+  - basic: 64
+  - basic: {out: 128, stride: 2}
+""",
+        "64×56×56 and 128×28×28 cannot be added: channels 64 ≠ 128, height 56 ≠ 28, width 56 ≠ 28",
+        "basic2.conv_bn1 gives 128×28×28, from 64×56×56 by stride 2 and out 128",
+        [
+            "`- conv_bn: {out: $out, stride: $stride, act: none}` from $in before line 11, in the place of $in",
+            "`out: 64` and `stride: 1` at basic2 (line 15)",
+        ],
+    ),
     "channels and an even kernel": (
         """\
 input: [3, 32, 32]

@@ -146,6 +146,22 @@ def test_sizes_that_meet_only_at_some_numbers(write_spec: Write) -> None:
     assert known in errors[0].message
 
 
+def test_channels_and_a_stride_at_open_sizes(write_spec: Write) -> None:
+    """Told at a size that images have, and what is suggested holds at every size."""
+    layers = "- conv: 64\n  name: s\n- conv: {out: 128, kernel: 3, stride: 2, padding: 1}\n- add: [s, $prev]"
+    path = write_spec(layers, "[3, H, W]")
+    (error,) = refused(path)
+    assert "input 1 is 64×224×224, input 2 is 128×112×112, at H = W = 224, and no H fits" in error.message
+    assert [fix.title for fix in error.fixes] == [
+        "`- conv: {out: 128, stride: 2}` from s before line 9, in the place of s",
+        "`out: 64` and `stride: 1` at conv2 (line 8)",
+    ]
+    text = path.read_text()
+    for fix in error.fixes:
+        path.write_text(fix.applied(text))
+        archspec.load(path)
+
+
 def test_branches_that_meet_at_two_sizes(write_spec: Write) -> None:
     """⌊(H − 3) / 2⌋ + 1 and ⌊(H − 1) / 2⌋ + 1: 1 and 2 where H is 3 or 4, and a sum stretches what is 1."""
     layers = "- conv: {out: 8, kernel: 3, stride: 2}\n  name: a\n- conv: {out: 8, kernel: 3, stride: 2, padding: 1}\n"

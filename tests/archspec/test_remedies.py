@@ -142,6 +142,24 @@ layers:
     assert load(tmp_path / "net.yaml").types["concat1"][0].shape == (22, 28, 28)  # 8 + 8 + 3 + 3
 
 
+def test_several_branches_of_which_the_first_gives_the_second(tmp_path: Path) -> None:
+    text = """\
+input: [3, 32, 32]
+layers:
+  - conv: 8
+    name: a
+  - conv: 16
+    name: b
+  - conv: {out: 8, stride: 2}
+    name: c
+  - add: [a, b, c]
+"""
+    (d,) = refused(tmp_path, HEAD + text)
+    assert d.hint == "`out: 8` at b (line 7) and `stride: 1` at c (line 9) give 8×32×32"
+    (tmp_path / "net.yaml").write_text(HEAD + text.replace("conv: 16", "conv: 8").replace("stride: 2", "stride: 1"))
+    load(tmp_path / "net.yaml")
+
+
 def test_two_arguments_are_changed_only_where_no_single_one_mends(tmp_path: Path) -> None:
     text = "input: [3, 32, 32]\nlayers:\n  - conv: {out: 3, kernel: 4, padding: 1}\n  - add: [input, $prev]\n"
     (d,) = refused(tmp_path, HEAD + text)
@@ -159,7 +177,7 @@ layers:
 """
     (d,) = refused(tmp_path, HEAD + text)
     assert [fix.title for fix in d.fixes] == [
-        "`- conv: {out: 16, stride: 2}` from input before line 7, in the place of input"
+        "`- conv: {out: $w, stride: 2}` from input before line 7, in the place of input"
     ]
 
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from archspec.build.remedies.origins import Entry, Origins
 from archspec.build.remedies.refusal import Refusal
+from archspec.build.remedies.ways import Ways
 from archspec.ops.merge import Merge
 from archspec.source import Mapping as Written
 from archspec.source import Scalar, Sequence, Value
@@ -22,7 +23,7 @@ Layer: TypeAlias = tuple[str, object]
 """A word and its arguments, as plain data."""
 
 
-def projections(refusal: Refusal, origins: Origins) -> Iterator[Found]:
+def projections(refusal: Refusal, origins: Origins, ways: Ways) -> Iterator[Found]:
     """The larger of two tensors that are added, projected to the smaller, as `shortcut: project` of a residual does it:
     a 1×1 convolution with a stride."""
     if not isinstance(refusal.op, Merge) or refusal.op.word not in SUMS or len(refusal.types) != 2:
@@ -32,9 +33,29 @@ def projections(refusal: Refusal, origins: Origins) -> Iterator[Found]:
     if stride is None:
         return
     args: dict[str, object] = {"out": refusal.types[1 - large].channels, **({"stride": stride} if stride > 1 else {})}
+    written = _as_written(args, refusal, origins, ways)
     known = "conv_bn" in origins.spec.blocks
-    layer = ("conv_bn", {**args, "act": "none"}) if known else ("conv", args)
-    yield from _through(refusal, origins, large, layer, 1)
+    for i, values in enumerate([args] if written == args else [written, args]):
+        layer = ("conv_bn", {**values, "act": "none"}) if known else ("conv", values)
+        yield from _through(refusal, origins, large, layer, 1 + 0.1 * i)
+
+
+def _as_written(args: dict[str, object], refusal: Refusal, origins: Origins, ways: Ways) -> dict[str, object]:
+    """The arguments by the variables that layers of the same list have them from: in a block they differ from call to
+    call."""
+    found = dict(args)
+    around = refusal.path.split(".")[:-1]
+    for node in (ways.nodes[name] for name in ways.behind):
+        parts = node.name.split(".")
+        scope = origins.scopes.get(".".join(parts[: len(around) + 1]))
+        entry = origins.entries.get(scope.span if scope is not None else node.span)
+        if parts[: len(around)] != around or entry is None:
+            continue
+        for name in args:
+            value = entry.args.get(name) if isinstance(entry.args, Written) else entry.args if name == "out" else None
+            if isinstance(value, Scalar) and value.text.startswith("$") and getattr(node.op, name, None) == args[name]:
+                found[name] = value.text
+    return found
 
 
 def vectors(refusal: Refusal, origins: Origins) -> Iterator[Found]:

@@ -134,20 +134,24 @@ def in_each_branch(candidates: Sequence[Candidate], refusal: Refusal, ways: Ways
         return
     cut = 1 if refusal.op.word == "concat" else 0  # their channels may differ
     shapes = [t.shape[cut:] for t in refusal.types]
-    common = max(shapes, key=lambda shape: (shapes.count(shape), shape))
-    off = [i for i, shape in enumerate(shapes) if shape != common]
-    if len(off) < 2:
-        return
-    parts: list[Part] = []
-    cost = 1.0
-    for side in off:
-        of_side = [one for one in candidates if one.side == side]
-        for one in (*of_side, *pairs(of_side)[:MOST_PAIRS]):
-            inputs = one.inputs(refusal, ways)
-            if inputs is not None and inputs[side].shape[cut:] == common:
-                parts += one.parts
-                break
-        else:
+    if max(map(shapes.count, shapes)) >= len(shapes) - 1:
+        return  # one alone is off
+    for shape in sorted(set(shapes), key=lambda shape: (-shapes.count(shape), shapes.index(shape))):
+        off = [side for side, other in enumerate(shapes) if other != shape]
+        changes = [_that_gives(shape, side, cut, candidates, refusal, ways) for side in off]
+        found = [one for one in changes if one is not None]
+        if len(found) == len(off):
+            yield Candidate(tuple(part for one in found for part in one.parts), 1 + 0.1 * len(off), -3)
             return
-        cost += 0.1
-    yield Candidate(tuple(parts), cost, -3)
+
+
+def _that_gives(
+    shape: tuple[int, ...], side: int, cut: int, candidates: Sequence[Candidate], refusal: Refusal, ways: Ways
+) -> Candidate | None:
+    """The likeliest change that gives one of the tensors a shape, its first `cut` axes aside."""
+    here = [one for one in candidates if one.side == side]
+    for one in (*here, *pairs(here)[:MOST_PAIRS]):
+        inputs = one.inputs(refusal, ways)
+        if inputs is not None and inputs[side].shape[cut:] == shape:
+            return one
+    return None

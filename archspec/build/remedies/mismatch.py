@@ -63,7 +63,7 @@ def _told(d: Diagnostic, refusal: Refusal, expansion: Expansion) -> Diagnostic:
     if refusal.error.code != "E310" or any(t.open for t in refusal.types):
         # the message says at which sizes
         hint = None if refusal.error.code == "E310" else d.hint
-        return replace(d, hint=hint, related=tuple(show.meeting(*refusal.taps[:2])))
+        return replace(d, hint=hint, related=tuple(show.meeting(refusal.taps[0], refusal.taps[1], refusal.op.word)))
     i, j = _pair(refusal)
     a, b = refusal.types[i], refusal.types[j]
     verb = JOINED.get(refusal.op.word, "meet")
@@ -73,7 +73,9 @@ def _told(d: Diagnostic, refusal: Refusal, expansion: Expansion) -> Diagnostic:
         message = f"residual at {refusal.path}: the body gives {a}, {other} is {b}: {difference(a, b, 'add')}"
     # what an operator guesses would help is no better than a guess, save that sizes mend nothing about regions
     hint = d.hint if a.regions != b.regions else None
-    return replace(d, message=message, hint=hint, related=tuple(show.meeting(refusal.taps[i], refusal.taps[j])))
+    return replace(
+        d, message=message, hint=hint, related=tuple(show.meeting(refusal.taps[i], refusal.taps[j], refusal.op.word))
+    )
 
 
 def _pair(refusal: Refusal) -> tuple[int, int]:
@@ -120,10 +122,11 @@ class _Shown:
                 return scope.path, scope.span
         return node, span
 
-    def meeting(self, one: Tap, other: Tap) -> Iterator[Related]:
+    def meeting(self, one: Tap, other: Tap, word: str) -> Iterator[Related]:
         """Both tensors, what changed them since they parted, and where that was."""
         a, b = (self.ways.types[tap.node][tap.port] for tap in (one, other))
-        aspects = [name for name in ("rank", "spatial", "channels") if getattr(a, name) != getattr(b, name)]
+        compared = ("rank", "spatial", *(["channels"] if word != "concat" else []))
+        aspects = [name for name in compared if getattr(a, name) != getattr(b, name)]
         fork = self.ways.fork(one, other)
         for tap in (one, other):
             yield from self.tensor(tap, fork, aspects[:1] if aspects[:1] == ["rank"] else aspects)

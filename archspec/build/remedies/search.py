@@ -86,7 +86,7 @@ class Search:
         first += self._trials(in_numbers, ways, in_each_branch(candidates, in_numbers, ways))
         found = self._that_work(refusal, [*first, *self._trials(in_numbers, ways, candidates)], most)
         if not found:
-            first = [_structural(made) for made in projections(in_numbers, self.origins)]
+            first = [_structural(made) for made in projections(in_numbers, self.origins, ways)]
             together = self._trials(in_numbers, ways, pairs(candidates))
             found = self._that_work(refusal, [*first, *together], most)
         return found

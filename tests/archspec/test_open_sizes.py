@@ -153,8 +153,8 @@ def test_channels_and_a_stride_at_open_sizes(write_spec: Write) -> None:
     (error,) = refused(path)
     assert "input 1 is 64×224×224, input 2 is 128×112×112, at H = W = 224, and no H fits" in error.message
     assert [fix.title for fix in error.fixes] == [
-        "`- conv: {out: 128, stride: 2}` from s before line 9, in the place of s",
-        "`out: 64` and `stride: 1` at conv2 (line 8)",
+        "`- conv: {out: 128, stride: 2}` from s before line 8, in the place of s",
+        "`out: 64` and `stride: 1` at conv2 (line 7)",
     ]
     text = path.read_text()
     for fix in error.fixes:

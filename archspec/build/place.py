@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from archspec.build.flow import Broken, Flow, Names, Overflow
 from archspec.effort import MAX_ITEMS_IN_ALL, exhausted, spend
-from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
+from archspec.errors import Diagnostic, Frame, Span, SpecError, Suggestion, did_you_mean
 from archspec.expressions import collected, evaluate, interpolate, parse_expression, plain
 from archspec.graph import Phase
 from archspec.ops.arguments import as_written
@@ -217,7 +217,8 @@ class Place:
                 inside = self.names.inside(first)
                 hint = did_you_mean(first, self.names.known(), LATER)
                 if inside is not None:
-                    hint = f"'{inside}' is inside another layer"
+                    hint = Suggestion(f"'{inside}' is inside another layer: that is its path")
+                    hint.word, hint.known = first, (inside,)
             else:
                 hint = f"inside '{first}': {', '.join(list(start.inside)[:12]) or 'no names'}"
             message = f"no layer here is called '{found}'"

@@ -232,8 +232,8 @@ def test_a_search_goes_by_what_tells_the_best_epoch(folder: Path) -> None:
     assert load_search(ranges).of(load_run(folder / "a" / "run.yaml")).on == "val_map"
     assert load_search(ranges).of(load_run(folder / "one" / "run.yaml")).on == "val_accuracy"
     asked = load_search({**ranges, "on": "val_map"})
-    with pytest.raises(SpecError, match="E696.*val_map is measured with loss: bce alone"):
+    with pytest.raises(SpecError, match=r"E696.*val_map is measured with loss: bce alone"):
         check_paths(folder / "one" / "run.yaml", [], asked)
     losses = load_search({"search": {"train.loss": {"choice": ["bce", "cross_entropy"]}}, "on": "val_map"})
-    with pytest.raises(SpecError, match="E696.*the run's loss is cross_entropy"):
+    with pytest.raises(SpecError, match=r"E696.*the run's loss is cross_entropy"):
         check_paths(folder / "a" / "run.yaml", [], losses)

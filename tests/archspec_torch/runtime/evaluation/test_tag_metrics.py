@@ -27,7 +27,7 @@ NAMES = tuple("abcdef")
 
 
 def drawn(seed: int, n: int = 300, steps: float | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-odds that are often right; class d in no example, class e in all. `steps`: rounded to them, with many ties."""
+    """Log-odds that are often right; class d in no example, class e in all. `steps`: rounded to them, with ties."""
     generator = torch.Generator().manual_seed(seed)
     wanted = torch.rand(n, CLASSES, generator=generator) > 0.6
     wanted[:, 3], wanted[:, 4] = False, True
@@ -83,7 +83,7 @@ def test_average_precision_of_ties_by_hand() -> None:
 
 
 def small() -> TagMetrics:
-    """A round even number whose `round` is missed at 0.1 while `prime` is told at 0.7; a prime; nothing, told `even`."""
+    """A round even number: `round` is missed at 0.1 while `prime` is told at 0.7; a prime; nothing, told `even`."""
     p = torch.tensor([[0.9, 0.7, 0.1], [0.2, 0.8, 0.3], [0.6, 0.4, 0.3]])
     wanted = torch.tensor([[True, False, True], [False, True, False], [False, False, False]])
     return tag_metrics(p.logit(), wanted, ("even", "prime", "round"))

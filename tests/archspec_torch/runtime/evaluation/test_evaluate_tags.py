@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score, f1_score
 
@@ -163,6 +163,14 @@ def test_views_are_averaged(folder: Path) -> None:
     assert found["loss"] == pytest.approx(
         float(torch.nn.functional.binary_cross_entropy(mean, examples.labels, reduction="sum")) / len(mean), rel=1e-5
     )
+
+
+@pytest.mark.parametrize("name", ["a", "one"])
+def test_scores_that_are_no_numbers(folder: Path, name: str, tmp_path: Path) -> None:
+    weights = load_file(folder / name / "best.safetensors")
+    save_file({**weights, "linear1.bias": torch.full((3,), float("nan"))}, tmp_path / "nan.safetensors")
+    with pytest.raises(SpecError, match=r"E650.*no finite numbers, of 90 of 90 images"):
+        evaluate(folder / name, weights=str(tmp_path / "nan.safetensors"), device="cpu")
 
 
 def test_tasks_do_not_mix(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

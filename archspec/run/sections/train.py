@@ -146,5 +146,6 @@ def _check_measured(key: str, figure: str | None, info: ValidationInfo) -> None:
     """Raises ValueError for a figure of several labels an image under a loss of one."""
     loss = info.data.get("loss")
     if figure and of_tags(figure) and loss is not None and not isinstance(loss, BCE):
-        message = f"{key}: {figure} is measured with loss: bce alone, where an image has any number of labels; with"
-        raise ValueError(f"{message} {loss.kind} there are {figure.partition('_')[0]}_accuracy and _loss")
+        split = figure.partition("_")[0]
+        there = f"with loss: {loss.kind}, {split}_accuracy and {split}_loss are"
+        raise ValueError(f"{key}: {figure} is measured with loss: bce alone; {there}")

@@ -51,7 +51,8 @@ def evaluate(
     weights; each run's images come to it as in its training, and the split is the first run's. `threshold`: the least
     probability that counts as yes where images have any number of classes (the run's own).
 
-    Raises SpecError E606 to E608 for the directory, E62x for the data, E627 for a split it does not have, E673 for
+    Raises SpecError E606 to E608 for the directory, E62x for the data, E627 for a split it does not have, E650 for
+    scores that are no numbers, E673 for
     what does not go together, E674 for runs of different classes, E675 for weights that cannot be averaged, E687 for a
     threshold where there is none, E688 for runs of different tasks, E701 and E708 for the weights.
     """

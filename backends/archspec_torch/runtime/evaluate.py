@@ -19,7 +19,7 @@ from archspec_torch.runtime.evaluation.scores import collect_scores, mean_probab
 from archspec_torch.runtime.evaluation.views import passes
 from archspec_torch.runtime.images import Frame
 from archspec_torch.runtime.preprocess import Normalize
-from archspec_torch.runtime.rundir import Trained, open_run
+from archspec_torch.runtime.rundir import Trained, open_run, weights_of
 from archspec_torch.runtime.tasks.classify import Classify
 
 ENSEMBLES = {"average": mean_probabilities, "vote": votes}
@@ -35,7 +35,8 @@ def evaluate(
     ensemble: str | None = None,
     average_weights: bool = False,
 ) -> Evaluation:
-    """Measures the `best` or `last` weights of a run, or those of a file, on one split of the run's data.
+    """Measures the `best` or `last` weights of a run, those of a file, or all `snapshots` of the ends of its cycles, on
+    one split of the run's data.
 
     A split is `train`, `train_dev`, `val` or `test`; without `split` it is `test`, or `val` where the data has no
     test images. The split, the preprocessing and the classes are the run's own; `overrides` may say where the data
@@ -101,13 +102,14 @@ class Subject:
         passes(tta)
         directories = [runs] if isinstance(runs, str | Path) else list(runs)
         words = [weights] if isinstance(weights, str) else list(weights)
-        together = _together(len(directories) * len(words), ensemble, average_weights)
         chosen = choose_device(device)
         opened = [open_run(directory, overrides) for directory in directories]
+        named = [(run, name) for run in opened for word in words for name in weights_of(run.directory, word)]
+        together = _together(len(named), ensemble, average_weights)
         source = _data(opened[0])
         for trained in opened[1:]:
             _same_classes(opened[0], trained)
-        members = [open_member(trained, word, chosen) for trained in opened for word in words]
+        members = [open_member(trained, name, chosen) for trained, name in named]
         found = cls(members, source, tta, together)
         for trained in opened:
             found.warnings += trained.warnings

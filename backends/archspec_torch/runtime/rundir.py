@@ -7,6 +7,7 @@ colors.json         the principal components of the training images' colours, wh
 metrics.jsonl       a line an epoch; metrics.csv and, where asked for, tensorboard/ hold the same
 best.safetensors    the weights of the epoch with the best validation accuracy
 last.safetensors    the newest weights: those of the newest checkpoint
+snapshots/          the weights at the end of each cycle of the learning rate, where asked for
 checkpoints/        all that is needed to go on from the newest of them (see `checkpoints`)
 curves.png          loss and accuracy over the epochs
 report.html         all of it as one page: curves, confusion, calibration, mistakes, network, settings
@@ -43,11 +44,11 @@ from archspec_torch.runtime.weights import load_weights
 RUN, SPEC, PREPROCESSING = "run.yaml", "spec.yaml", "preprocessing.json"
 BEST, LAST, CURVES = "best.safetensors", "last.safetensors", "curves.png"
 TEST, LEFT_OUT, CHECKPOINTS = "test.json", "left_out.txt", "checkpoints"
-COLORS, LOCK = "colors.json", ".lock"
+COLORS, LOCK, SNAPSHOTS = "colors.json", ".lock", "snapshots"
 WEIGHTS = {"best": BEST, "last": LAST}
 CONTENT = (
     *(RUN, SPEC, PREPROCESSING, JSONL, CSV, EVENTS, BEST, LAST, CURVES, TEST, LEFT_OUT),
-    *(COLORS, CHECKPOINTS, LOCK, "plugins.json", "plugins"),
+    *(COLORS, CHECKPOINTS, SNAPSHOTS, LOCK, "plugins.json", "plugins"),
 )
 """All that a run leaves in its directory."""
 
@@ -145,6 +146,20 @@ class Trained:
             raise fail("E701", f"there is no file {path}: no epoch was finished", hint=hint)
         epoch = load_weights(model, path)
         return model.to(device).eval(), epoch
+
+
+def weights_of(directory: Path, word: str) -> list[str]:
+    """What a word for weights means: `snapshots` all that the run kept at the ends of cycles, others themselves.
+
+    Raises SpecError E608 where there are none.
+    """
+    if word != SNAPSHOTS:
+        return [word]
+    found = sorted((directory / SNAPSHOTS).glob("*.safetensors"))
+    if not found:
+        hint = "train with schedule: {kind: cosine, cycles: 5, snapshots: true}"
+        raise fail("E608", f"{directory} holds no snapshots", hint=hint)
+    return [f"{SNAPSHOTS}/{path.name}" for path in found]
 
 
 def open_run(directory: str | Path, overrides: Sequence[str] = ()) -> Trained:

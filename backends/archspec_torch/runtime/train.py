@@ -39,7 +39,7 @@ from archspec_torch.runtime.progress import Progress, progress_for, table
 from archspec_torch.runtime.records import Records, check_tensorboard, out_of_patience
 from archspec_torch.runtime.report import write_report
 from archspec_torch.runtime.saving import Saver
-from archspec_torch.runtime.schedules import rate_at
+from archspec_torch.runtime.schedules import cycle_ends, rate_at
 from archspec_torch.runtime.snapshot import restore
 from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
 from archspec_torch.runtime.tasks import Tags, Task, task_of
@@ -301,9 +301,12 @@ def fit(
     records = Records(directory, state.records, plan.tensorboard)
     drawn = time.monotonic()
     begun = time.perf_counter() - state.seconds
+    cycles = cycle_ends(plan, steps_per_epoch(job.train, plan))
 
     def stepped() -> None:
         progress.step()
+        if cycle := cycles.get(state.step):
+            saver.keep_cycle(state, cycle)
         if saver.due(state):
             state.seconds = time.perf_counter() - begun
             saver.save(state)

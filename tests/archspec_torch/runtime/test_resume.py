@@ -16,11 +16,12 @@ import numpy
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from archspec.cli import main
 from archspec.errors import SpecError
 from archspec.run.sections.train import EarlyStop
-from archspec_torch.runtime import train
+from archspec_torch.runtime import evaluate, train
 from archspec_torch.runtime.records import out_of_patience
 
 SPEC = """archspec: 1
@@ -308,3 +309,48 @@ def test_event_files(tmp_path: Path, run: dict[str, Any]) -> None:
     events.Reload()
     values = [(event.step, event.value) for event in events.Scalars("val_loss")]
     assert values == [(r["epoch"], pytest.approx(r["val_loss"])) for r in found.epochs]
+
+
+def test_snapshots_are_the_weights_at_the_ends_of_cycles(
+    tmp_path: Path, run: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """60 steps in 4 cycles: a snapshot is what a run holds that is stopped there. Killed anywhere, the same files."""
+    run["train"] |= {
+        "schedule": {"kind": "cosine", "cycles": 4, "snapshots": True},
+        "checkpoint": {"steps": 15, "keep": 99},
+    }
+    whole = train(run, tmp_path / "whole", quiet=True)
+    files = [f"cycle-{cycle:02}.safetensors" for cycle in (1, 2, 3, 4)]
+    assert sorted(path.name for path in (whole.dir / "snapshots").iterdir()) == files
+    for cycle, file in enumerate(files, 1):
+        kept_then = whole.dir / "checkpoints" / f"step-{15 * cycle:08}" / "weights.safetensors"
+        ours, theirs = load_file(whole.dir / "snapshots" / file), load_file(kept_then)
+        assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    out = tmp_path / "killed"
+    for count in (50, 40):
+        assert os.WIFSIGNALED(forked(killed_at(count, lambda: train(run, out, quiet=True, resume=True))))
+    train(run, out, quiet=True, resume=True)
+    assert kept(out) == kept(whole.dir)
+    for file in files:
+        assert (out / "snapshots" / file).read_bytes() == (whole.dir / "snapshots" / file).read_bytes()
+
+    found = evaluate(out, weights="snapshots", ensemble="average", device="cpu")
+    assert [(one.weights, one.epoch) for one in found.members] == [
+        ("cycle-01", 1),
+        ("cycle-02", 2),
+        ("cycle-03", 3),
+        ("cycle-04", 3),
+    ]
+    alone = [evaluate(out, weights=f"snapshots/{file}", device="cpu") for file in files]
+    assert [one.accuracy for one in found.members] == [one.accuracy for one in alone]
+    probabilities = [one.answers.log_probabilities.exp() for one in alone if one.answers is not None]
+    mean = torch.stack(probabilities).mean(0)
+    assert found.answers is not None
+    assert torch.allclose(found.answers.log_probabilities.exp(), mean, atol=1e-6)
+    assert main(["evaluate", str(out), "--weights", "snapshots", "--ensemble", "vote"]) == 0
+    assert capsys.readouterr().out.count("cycle-0") == 4
+    with pytest.raises(SpecError, match="E673"):
+        evaluate(out, weights="snapshots", device="cpu")
+    train(run, tmp_path / "none", ["train.epochs=1", "train.schedule=constant"], quiet=True)
+    with pytest.raises(SpecError, match=r"E608: .* holds no snapshots"):
+        evaluate(tmp_path / "none", weights="snapshots", ensemble="average", device="cpu")

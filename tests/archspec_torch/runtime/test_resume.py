@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -300,15 +301,36 @@ def test_early_stopping(tmp_path: Path, run: dict[str, Any], capsys: pytest.Capt
 
 
 def test_event_files(tmp_path: Path, run: dict[str, Any]) -> None:
-    pytest.importorskip("tensorboard")
+    """Read back by TensorBoard's own reader: every figure of every epoch, those of lost epochs once."""
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    run["train"]["tensorboard"] = True
-    found = train(run, tmp_path / "run", quiet=True)
-    events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    run["train"] |= {"tensorboard": True, "checkpoint": {"keep": 99}}
+    out = tmp_path / "run"
+    train(run, out, quiet=True)
+    for path in (out / "checkpoints").iterdir():
+        if path.name > "step-00000020-epoch-0001":
+            shutil.rmtree(path)
+    found = train(run, out, quiet=True, resume=True)
+    events = EventAccumulator(str(out / "tensorboard"))
     events.Reload()
-    values = [(event.step, event.value) for event in events.Scalars("val_loss")]
-    assert values == [(r["epoch"], pytest.approx(r["val_loss"])) for r in found.epochs]
+    figures = [name for name in found.epochs[0] if name != "epoch"]
+    assert sorted(events.Tags()["scalars"]) == sorted(figures) and len(figures) >= 5
+    for name in figures:
+        values = [(event.step, event.value) for event in events.Scalars(name)]
+        assert values == [(r["epoch"], pytest.approx(r[name], rel=1e-6)) for r in found.epochs], name
+
+
+def test_event_files_without_their_package(
+    tmp_path: Path, run: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    (tmp_path / "run.yaml").write_text(json.dumps(run))
+    command = ["train", str(tmp_path / "run.yaml"), "--out", str(tmp_path / "run"), "--set", "train.tensorboard=true"]
+    assert main(command) == 1
+    told = capsys.readouterr().err
+    assert "error E655" in told and "pip install 'archspec-nn[tensorboard]'" in told and "Traceback" not in told
+    assert not (tmp_path / "run").exists()
 
 
 def test_snapshots_are_the_weights_at_the_ends_of_cycles(

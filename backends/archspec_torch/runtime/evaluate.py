@@ -45,8 +45,8 @@ def evaluate(
     weights; each run's images come to it as in its training, and the split is the first run's.
 
     Raises SpecError E606 to E608 for the directory, E62x for the data, E627 for a split it does not have, E673 for
-    what does not go together, E674 for runs of different classes, E675 for weights that cannot be averaged, E701
-    and E708 for the weights.
+    what does not go together, E674 for runs of different classes, E675 for weights that cannot be averaged, E692 for a
+    network that takes images of one size alone, E701 and E708 for the weights.
     """
     return Subject.open(runs, weights, device, overrides, tta, ensemble, average_weights).measured(split)
 

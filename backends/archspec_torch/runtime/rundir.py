@@ -33,7 +33,7 @@ from archspec.errors import Diagnostic, did_you_mean, fail
 from archspec.files import write_text
 from archspec.graph import TypedGraph
 from archspec.loading import load
-from archspec.plugins.records import check_record, write_record
+from archspec.plugins.records import check_record
 from archspec.run import RunFile, load_run
 from archspec_torch.compiler import compile
 from archspec_torch.runtime.locks import Taken, held
@@ -44,11 +44,11 @@ from archspec_torch.runtime.weights import load_weights
 RUN, SPEC, PREPROCESSING = "run.yaml", "spec.yaml", "preprocessing.json"
 BEST, LAST, CURVES = "best.safetensors", "last.safetensors", "curves.png"
 TEST, LEFT_OUT, CHECKPOINTS = "test.json", "left_out.txt", "checkpoints"
-COLORS, LOCK, SNAPSHOTS = "colors.json", ".lock", "snapshots"
+COLORS, LOCK, SNAPSHOTS, REPORT = "colors.json", ".lock", "snapshots", "report.html"
 WEIGHTS = {"best": BEST, "last": LAST}
 CONTENT = (
     *(RUN, SPEC, PREPROCESSING, JSONL, CSV, EVENTS, BEST, LAST, CURVES, TEST, LEFT_OUT),
-    *(COLORS, CHECKPOINTS, SNAPSHOTS, LOCK, "plugins.json", "plugins"),
+    *(COLORS, CHECKPOINTS, SNAPSHOTS, LOCK, REPORT, "plugins.json", "plugins"),
 )
 """All that a run leaves in its directory."""
 
@@ -97,12 +97,10 @@ def claimed(directory: Path) -> Iterator[None]:
         yield
 
 
-def write_description(directory: Path, run: RunFile, graph: TypedGraph, preprocessing: Preprocessing) -> None:
-    """run.yaml, spec.yaml and preprocessing.json: all that using the weights needs. Raises SpecError E505."""
-    write_run(directory, run)
+def write_description(directory: Path, graph: TypedGraph, preprocessing: Preprocessing) -> None:
+    """spec.yaml and preprocessing.json, which using the weights needs as run.yaml. Raises SpecError E505."""
     write_text(directory / SPEC, source.dump(_without_counts(graph.resolved)))
     preprocessing.write(directory / PREPROCESSING)
-    write_record(directory, (node.op.word for node in graph.nodes.values()))
 
 
 def write_run(directory: Path, run: RunFile) -> None:

@@ -183,6 +183,37 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, run: dict[str, Any]
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
+def test_what_describes_a_run_is_written_anew_where_it_is_lost(tmp_path: Path, run: dict[str, Any]) -> None:
+    whole = train(run, tmp_path / "whole", ["train.precision=auto"], quiet=True).dir
+    described = {name: (whole / name).read_bytes() for name in ("run.yaml", "spec.yaml", "preprocessing.json")}
+    for damage in (None, b"", b"not: [what it was"):
+        out = tmp_path / f"damaged-{damage}"
+        shutil.copytree(whole, out)
+        shutil.rmtree(max((out / "checkpoints").iterdir()))
+        for name in described:
+            (out / name).unlink()
+            if damage is not None:
+                (out / name).write_bytes(damage)
+        train(run, out, ["train.precision=auto"], quiet=True, resume=True)
+        assert kept(out) == kept(whole)
+        assert {name: (out / name).read_bytes() for name in described} == described
+    flipped = (whole / "preprocessing.json").read_bytes().replace(b"0.", b"1.", 1)
+    assert flipped != described["preprocessing.json"]
+    (whole / "preprocessing.json").write_bytes(flipped)
+    train(whole / "run.yaml", whole, quiet=True, resume=True)
+    assert (whole / "preprocessing.json").read_bytes() == described["preprocessing.json"]
+
+
+def test_weights_without_a_checkpoint_are_not_overwritten(tmp_path: Path, run: dict[str, Any]) -> None:
+    out = tmp_path / "run"
+    train(run, out, ["train.epochs=1"], quiet=True)
+    shutil.rmtree(out / "checkpoints")
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    with pytest.raises(SpecError, match=r"E654: .*best\.safetensors and last\.safetensors, and no checkpoint"):
+        train(run, out, ["train.epochs=1"], quiet=True, resume=True)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
 def test_a_finished_run_says_so_and_goes_on_with_more_epochs(
     tmp_path: Path, run: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -109,6 +109,7 @@ KEYS: dict[str, str] = {
     "lr_decay": "How fast the rate falls besides, step by step.",
     "initial": "What the sum of squares begins with.",
     "cycles": "How often the cosine is gone through.",
+    "snapshots": "Whether the weights at the end of each cycle are kept, in the run directory's `snapshots`.",
     "at": "The epochs after which the rate falls.",
     "decay": "How fast the rate falls.",
     "by": "Whether epochs or steps are counted.",

@@ -68,7 +68,7 @@ def rows(records: Sequence[Mapping[str, float]]) -> str:
 def check_tensorboard(wanted: bool, span: Span) -> None:
     """Raises SpecError E655 where event files are asked for and the package that writes them is not installed."""
     if wanted and find_spec("tensorboard") is None:
-        hint = "pip install tensorboard; metrics.csv and metrics.jsonl are written without it"
+        hint = "pip install 'archspec-nn[tensorboard]'; metrics.csv and metrics.jsonl are written without it"
         raise fail("E655", "train.tensorboard needs the package 'tensorboard', which is not installed", span, hint)
 
 

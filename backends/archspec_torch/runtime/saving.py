@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
-from archspec.errors import Diagnostic
+from archspec.errors import Diagnostic, fail
 from archspec.run.sections.train import Saving
+from archspec_torch.checkpoint import write_checkpoint
 from archspec_torch.runtime import checkpoints, rundir
 from archspec_torch.runtime.loop import State
 from archspec_torch.runtime.snapshot import take
@@ -31,6 +32,20 @@ class Saver:
         self.best_sum: str | None = None
         self.wait, self.saved = rule.every, time.monotonic()
 
+    def keep_cycle(self, state: State, cycle: int) -> None:
+        """snapshots/cycle-03.safetensors: the weights that answer, at the end of a cycle of the learning rate.
+
+        To be called before the step is saved, so that a run that goes on from there has them already.
+        Raises SpecError E650, E505.
+        """
+        self._check(state)
+        path = self.directory / rundir.SNAPSHOTS / f"cycle-{cycle:02}.safetensors"
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise fail("E505", f"{path.parent} cannot be made: {error.strerror or error}") from error
+        write_checkpoint(state.answering.state_dict(), path, {"epoch": state.epoch + 1})
+
     def due(self, state: State) -> bool:
         """Whether it is time, after a step."""
         if self.rule.steps is not None and state.step % self.rule.steps == 0:
@@ -47,9 +62,7 @@ class Saver:
         name = checkpoints.name_of(state.step, state.epoch if ended else None)
         if name == self.newest:
             return
-        if state.tally is not None:
-            rate = float(state.optimizer.param_groups[0]["lr"])
-            check_finite(state.tally.loss, "training loss", state.epoch, state.step - 1, rate)
+        self._check(state)
         best = ended and state.best_epoch == state.epoch
         more = {"origin": self.origin, "best_sha256": None if best else self.best_sum}
         path = checkpoints.write(self.folder, name, take(state, self.device, more), state.epoch)
@@ -57,6 +70,12 @@ class Saver:
         checkpoints.prune(self.folder, self.rule.keep)
         self.saved = time.monotonic()
         self.wait = max(self.rule.every, SHARE * (self.saved - begun))
+
+    def _check(self, state: State) -> None:
+        """Raises SpecError E650 where the loss of the running epoch is no finite number by now."""
+        if state.tally is not None:
+            rate = float(state.optimizer.param_groups[0]["lr"])
+            check_finite(state.tally.loss, "training loss", state.epoch, state.step - 1, rate)
 
     def follow(self, path: Path, best: bool) -> None:
         """The directory's weights become those of a checkpoint. Raises SpecError E505."""

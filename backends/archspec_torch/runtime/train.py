@@ -15,7 +15,7 @@ import torch
 from archspec.errors import Diagnostic, Span, SpecError, fail
 from archspec.files import write_text
 from archspec.graph import TypedGraph
-from archspec.plugins.records import check_record
+from archspec.plugins.records import check_record, write_record
 from archspec.run import RunFile, load_run
 from archspec.run.figures import merit, shown, title
 from archspec.run.sections import Train
@@ -40,7 +40,7 @@ from archspec_torch.runtime.progress import Progress, progress_for, table
 from archspec_torch.runtime.records import Records, check_tensorboard, out_of_patience
 from archspec_torch.runtime.report import write_report
 from archspec_torch.runtime.saving import Saver
-from archspec_torch.runtime.schedules import rate_at
+from archspec_torch.runtime.schedules import cycle_ends, rate_at
 from archspec_torch.runtime.snapshot import restore
 from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
 from archspec_torch.runtime.tasks import Task, task_of
@@ -149,7 +149,7 @@ def train(
         if there is not None:
             claim.enter_context(rundir.claimed(there))
         origin = _origin(target, resume)
-        job = settled(prepare(load_run(run, overrides)), target if origin is not None else None)
+        job = settled(prepare(load_run(run, overrides)), origin.snapshot.facts["origin"]["run"] if origin else None)
         plan = job.run.run.train
         identity = resuming.identity(job.run, job.graph, job.preprocessing, {"train": job.train, "val": job.val})
         if target is not None and origin is not None:
@@ -172,11 +172,13 @@ def train(
             if origin is not None:
                 job = _go_on(job, state, saver, origin)
             else:
-                rundir.write_description(directory, job.run, job.graph, job.preprocessing)
+                rundir.write_run(directory, job.run)
+                write_record(directory, (node.op.word for node in job.graph.nodes.values()))
                 if colors := colors_of(job.train, job.run.run.augment):
                     write_text(directory / rundir.COLORS, json.dumps({"pca_color": colors.to_json()}, indent=2) + "\n")
                 if left_out := [w.message for w in job.warnings if w.code == "W620"]:
                     write_text(directory / rundir.LEFT_OUT, "".join(f"{message}\n" for message in left_out))
+            rundir.write_description(directory, job.graph, job.preprocessing)
             with progress_for(plan.epochs, steps_per_epoch(job.train, plan), quiet, state.step) as progress:
                 progress.say(introduction(job, state, directory))
                 stop.holding = True
@@ -211,16 +213,16 @@ def _go_on(job: Job, state: State, saver: Saver, origin: resuming.Origin) -> Job
     for damaged in origin.damaged:
         checkpoints.set_aside(damaged)
     warnings = [*origin.warnings, *saver.go_on(state, origin.path, facts), *check_record(saver.directory)]
-    former = load_run(saver.directory / rundir.RUN)
-    if former.run.train.epochs != plan.epochs:
+    former = resuming.former_run(saver.directory)
+    if former is not None and former.train.epochs != plan.epochs:
         steps = steps_per_epoch(job.train, plan)
         then, now = (
             rate_at(plan.schedule, plan.optimizer.lr, state.step, steps, epochs, plan.warmup)
-            for epochs in (former.run.train.epochs, plan.epochs)
+            for epochs in (former.train.epochs, plan.epochs)
         )
         if state.epoch < plan.epochs:
-            warnings += resuming.other_rates(job.run, then, now, former.run.train.epochs)
-    if former.run.train != plan:
+            warnings += resuming.other_rates(job.run, then, now, former.train.epochs)
+    if former is None or (former.train, former.data) != (plan, job.run.run.data):
         rundir.write_run(saver.directory, job.run)
     return replace(job, warnings=(*warnings, *job.warnings))
 
@@ -267,15 +269,14 @@ def prepare(run: RunFile) -> Job:
     )
 
 
-def settled(job: Job, former: Path | None) -> Job:
-    """The job with number format, layout and compilation chosen where they are `auto`: as in the `former` run
-    directory that is gone on from, or else by a trial, which draws no random numbers of the run."""
+def settled(job: Job, former: Mapping[str, Any] | None) -> Job:
+    """The job with number format, layout and compilation chosen where they are `auto`: as in the `former` part of the
+    run (see `resume.identity`), or else by a trial, which draws no random numbers of the run."""
     plan = job.run.run.train
     if not is_open(plan):
         return job
     if former is not None:
-        before = load_run(former / rundir.RUN).run.train
-        chosen = {key: getattr(before, key) for key in KEYS if getattr(plan, key) == "auto"}
+        chosen = {key: former[f"train.{key}"] for key in KEYS if getattr(plan, key) == "auto"}
         note = "number format and layout as in the first part of the run"
     else:
         with seeded(plan.seed, job.device):
@@ -312,9 +313,12 @@ def fit(
     records = Records(directory, state.records, plan.tensorboard)
     drawn = time.monotonic()
     begun = time.perf_counter() - state.seconds
+    cycles = cycle_ends(plan, steps_per_epoch(job.train, plan))
 
     def stepped() -> None:
         progress.step()
+        if cycle := cycles.get(state.step):
+            saver.keep_cycle(state, cycle)
         if saver.due(state):
             state.seconds = time.perf_counter() - begun
             saver.save(state)

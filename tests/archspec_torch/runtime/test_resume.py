@@ -394,11 +394,11 @@ def test_snapshots_are_the_weights_at_the_ends_of_cycles(
         ("cycle-04", 3),
     ]
     alone = [evaluate(out, weights=f"snapshots/{file}", device="cpu") for file in files]
-    assert [one.accuracy for one in found.members] == [one.accuracy for one in alone]
-    probabilities = [one.answers.log_probabilities.exp() for one in alone if one.answers is not None]
+    assert [one.figures["accuracy"] for one in found.members] == [one.metrics.brief()["accuracy"] for one in alone]
+    probabilities = [one.answers.kept.exp() for one in alone if one.answers is not None]
     mean = torch.stack(probabilities).mean(0)
     assert found.answers is not None
-    assert torch.allclose(found.answers.log_probabilities.exp(), mean, atol=1e-6)
+    assert torch.allclose(found.answers.kept.exp(), mean, atol=1e-6)
     assert main(["evaluate", str(out), "--weights", "snapshots", "--ensemble", "vote"]) == 0
     assert capsys.readouterr().out.count("cycle-0") == 4
     with pytest.raises(SpecError, match="E673"):

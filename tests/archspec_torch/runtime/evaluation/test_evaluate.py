@@ -117,7 +117,7 @@ def test_several_scales_are_the_network_at_several_sizes(tmp_path: Path) -> None
     mean = torch.stack(found).mean(0)
     ours = evaluate(out, tta="multi_scale", device="cpu")
     assert ours.answers is not None
-    assert torch.allclose(ours.answers.log_probabilities.exp(), mean, atol=1e-5)
+    assert torch.allclose(ours.answers.kept.exp(), mean, atol=1e-5)
 
 
 def test_a_network_of_one_size_has_no_several_scales(runs: dict[str, Path]) -> None:

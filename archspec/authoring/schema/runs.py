@@ -83,6 +83,7 @@ KEYS: dict[str, str] = {
     "checkpoint": "When all that going on needs is saved.",
     "watch": "What is done where training goes wrong: said, or the run is ended, or nothing.",
     "keep": "How many checkpoints are kept.",
+    "sync_batchnorm": "Whether batch norm sees the images of all processes, where there are several.",
     "tensorboard": "Whether event files are written too.",
     "precision": "The numbers that a step is computed in: fp32, bf16, fp16, or the fastest of them.",
     "memory_format": "Whether channels lie last in memory.",

@@ -35,6 +35,10 @@ class Criterion(nn.Module):
         """The loss as runs are compared by it: without weights of classes and without label smoothing."""
         raise NotImplementedError
 
+    def mass(self, targets: Tensor) -> Tensor:
+        """What the mean of `forward` over a batch is divided by, (): its examples, or the sum of their weights."""
+        return targets.new_full((), len(targets), dtype=torch.float32)
+
     def at_start(self, classes: int) -> float:
         """What the loss is while all scores are 0, as they nearly are before training, for class-number targets."""
         raise NotImplementedError
@@ -49,6 +53,11 @@ class CrossEntropyLoss(Criterion):
 
     def forward(self, scores: Tensor, targets: Tensor) -> Tensor:
         return functional.cross_entropy(scores, targets, self.weights, label_smoothing=self.label_smoothing)
+
+    def mass(self, targets: Tensor) -> Tensor:
+        if self.weights is None or targets.ndim == 2:  # of mixed classes torch takes the mean over the examples
+            return super().mass(targets)
+        return self.weights[targets].sum()
 
     def plain(self, scores: Tensor, targets: Tensor) -> Tensor:
         return functional.cross_entropy(scores, targets)
@@ -69,6 +78,11 @@ class FocalLoss(Criterion):
         if self.weights is None:
             return (shares * terms).sum(1).mean()
         return (shares * terms * self.weights).sum() / (shares * self.weights).sum()
+
+    def mass(self, targets: Tensor) -> Tensor:
+        if self.weights is None:
+            return super().mass(targets)
+        return (self.weights[targets] if targets.ndim == 1 else targets * self.weights).sum()
 
     def plain(self, scores: Tensor, targets: Tensor) -> Tensor:
         return (one_hot(targets, scores) * self._terms(scores)).sum(1).mean()

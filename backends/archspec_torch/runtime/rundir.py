@@ -36,13 +36,14 @@ from archspec.loading import load
 from archspec.plugins.records import check_record
 from archspec.run import RunFile, load_run
 from archspec_torch.compiler import compile
+from archspec_torch.runtime.curves import CURVES
 from archspec_torch.runtime.locks import Taken, held
 from archspec_torch.runtime.preprocess import Preprocessing, read_preprocessing
 from archspec_torch.runtime.records import CSV, EVENTS, JSONL
 from archspec_torch.runtime.weights import load_weights
 
 RUN, SPEC, PREPROCESSING = "run.yaml", "spec.yaml", "preprocessing.json"
-BEST, LAST, CURVES = "best.safetensors", "last.safetensors", "curves.png"
+BEST, LAST = "best.safetensors", "last.safetensors"
 TEST, LEFT_OUT, CHECKPOINTS = "test.json", "left_out.txt", "checkpoints"
 COLORS, LOCK, SNAPSHOTS, REPORT = "colors.json", ".lock", "snapshots", "report.html"
 WEIGHTS = {"best": BEST, "last": LAST}

@@ -14,7 +14,8 @@ from archspec.run.sections.train import Saving
 from archspec_torch.checkpoint import write_checkpoint
 from archspec_torch.runtime import checkpoints, rundir
 from archspec_torch.runtime.loop import State
-from archspec_torch.runtime.snapshot import take
+from archspec_torch.runtime.processes import ALONE, World
+from archspec_torch.runtime.snapshot import own, take
 from archspec_torch.runtime.watch import check_finite
 
 SHARE = 20.0
@@ -22,11 +23,17 @@ SHARE = 20.0
 
 
 class Saver:
-    """Saves the state as often as the run says. The newest checkpoint's weights are last.safetensors at all times."""
+    """Saves the state as often as the run says. The newest checkpoint's weights are last.safetensors at all times.
 
-    def __init__(self, directory: Path, rule: Saving, device: torch.device, origin: Mapping[str, Any]):
+    Of several processes the first writes, and all take part: `save` is for all of them at once.
+    """
+
+    def __init__(
+        self, directory: Path, rule: Saving, device: torch.device, origin: Mapping[str, Any], world: World = ALONE
+    ):
         """`origin`: what the run is (see `resume.identity`), kept in every checkpoint."""
         self.directory, self.rule, self.device, self.origin = directory, rule, device, origin
+        self.world = world
         self.folder = directory / rundir.CHECKPOINTS
         self.newest: str | None = None
         self.best_sum: str | None = None
@@ -39,6 +46,8 @@ class Saver:
         Raises SpecError E650, E505.
         """
         self._check(state)
+        if not self.world.main:
+            return
         path = self.directory / rundir.SNAPSHOTS / f"cycle-{cycle:02}.safetensors"
         try:
             path.parent.mkdir(exist_ok=True)
@@ -63,9 +72,13 @@ class Saver:
         if name == self.newest:
             return
         self._check(state)
+        others = self.world.gather(own(state, self.device))[1:] if self.world.size > 1 else []
+        if not self.world.main:
+            self.newest = name
+            return
         best = ended and state.best_epoch == state.epoch
         more = {"origin": self.origin, "best_sha256": None if best else self.best_sum}
-        path = checkpoints.write(self.folder, name, take(state, self.device, more), state.epoch)
+        path = checkpoints.write(self.folder, name, take(state, self.device, more, others), state.epoch)
         self.follow(path, best)
         checkpoints.prune(self.folder, self.rule.keep)
         self.saved = time.monotonic()

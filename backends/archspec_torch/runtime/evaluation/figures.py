@@ -164,10 +164,12 @@ class Figures(ABC):
     ece: float
     bins: tuple[Bin, ...]
 
+    classes: tuple[ClassFigures, ...]
+
     @property
-    @abstractmethod
     def names(self) -> tuple[str, ...]:
         """The classes."""
+        return tuple(one.name for one in self.classes)
 
     @property
     @abstractmethod

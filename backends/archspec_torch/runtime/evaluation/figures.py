@@ -163,7 +163,6 @@ class Figures(ABC):
     confusion: tuple[tuple[int, ...], ...]
     ece: float
     bins: tuple[Bin, ...]
-
     classes: tuple[ClassFigures, ...]
 
     @property

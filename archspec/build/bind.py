@@ -52,8 +52,9 @@ def accepted(
             hint = f"`{word}: {{}}`; {takes}"
             raise SpecError(Diagnostic("E301", f"'{word}' has no argument that may stand alone", args.span, hint))
         return {main: args}, []
+    free = [name for name in known if name not in args] or known  # what stands there already was not meant again
     wrong = [
-        Diagnostic("E301", f"'{word}' has no argument '{key.text}'", key.span, _unknown(word, key.text, known))
+        Diagnostic("E301", f"'{word}' has no argument '{key.text}'", key.span, _unknown(word, key.text, free))
         for key, _ in islice((entry for entry in args.entries if entry[0].text not in known), MAX_UNKNOWN)
     ]
     return {key.text: value for key, value in args.entries if key.text in known}, wrong

@@ -198,13 +198,11 @@ class Suggestion(str):
 def did_you_mean(word: str, known: Sequence[str], what: str = "known") -> str:
     """A hint for an unknown word: the nearest known one (several, equally near), a Suggestion; or the list of those
     there are."""
-    from archspec.nearest import nearest, one_slip  # only the mistaken wait for them
+    from archspec.nearest import nearest  # only the mistaken wait for them
     from archspec.synonyms import synonym
 
-    same, near = synonym(word, known), nearest(word, known)
-    if same:  # another program's word, or a slip in one of ours: `cat` is `concat` to torch, and may have been `act`
-        near = [same, *(k for k in near if k != same and one_slip(word, k))]
-    if near:
+    same = synonym(word, known)
+    if near := [same] if same else nearest(word, known):
         hint = Suggestion("did you mean " + " or ".join(f"'{k}'" for k in near) + "?")
         hint.word, hint.known = word, tuple(near)
         return hint

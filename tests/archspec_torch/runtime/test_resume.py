@@ -296,6 +296,30 @@ def test_a_full_disk_ends_the_command_with_one_error(
     assert kept(tmp_path / "run") == kept(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("limit", [1, 3000, 6000, 40_000])
+def test_files_that_cannot_grow_end_a_run_that_goes_on_once_they_can(
+    tmp_path: Path, run: dict[str, Any], limit: int
+) -> None:
+    """The system's own limit: the description, the numbers of a checkpoint, its tensors and the curves do not fit."""
+    resource = pytest.importorskip("resource", reason="this system limits no files")
+    (tmp_path / "run.yaml").write_text(json.dumps(run))
+    command = ["train", str(tmp_path / "run.yaml"), "--out", str(tmp_path / "run"), "--set", "train.epochs=1"]
+    told, tell = os.pipe()
+
+    def limited() -> None:
+        sys.stderr = os.fdopen(tell, "w", buffering=1)  # a pipe: what pytest captures goes to a file
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        raise SystemExit(main(command))
+
+    status = forked(limited)
+    err = os.read(told, 1 << 16).decode()
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert err.count("error E505") == 1 and "File too large" in err and "Traceback" not in err
+    assert main([*command, "--resume"]) == 0
+    train(run, tmp_path / "whole", ["train.epochs=1"], quiet=True)
+    assert kept(tmp_path / "run") == kept(tmp_path / "whole")
+
+
 def test_a_hook_sees_each_epoch_once_it_is_saved(tmp_path: Path, run: dict[str, Any]) -> None:
     seen: list[float] = []
 

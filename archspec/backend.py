@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any, cast
 from archspec.errors import fail
 
 INSTALL = {"torch": "pip install 'archspec-nn[torch]'"}
+TORCHRUN = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""What torchrun puts into the environment of each process that it starts."""
 
 
 def backend(name: str) -> ModuleType:
@@ -38,9 +41,15 @@ def compile(graph: Any, target: str = "torch") -> Any:
     return backend(target).compile(graph)
 
 
+def processes() -> tuple[int, int]:
+    """The rank of this process among those that torchrun has started, and how many they are: (0, 1) without it."""
+    found = [os.environ.get(name) for name in TORCHRUN]
+    return (int(found[0]), int(found[2])) if found[0] and found[2] and all(found) else (0, 1)
+
+
 def train(run: Any, out: Any = None, overrides: Sequence[str] = (), **options: Any) -> Any:
     """Train what a run file says; returns what was reached and where it lies. See `archspec train`."""
-    if isinstance(run, str | Path) and Path(run).is_file():
+    if isinstance(run, str | Path) and Path(run).is_file() and processes()[1] == 1:
         from archspec.run import load_run
 
         load_run(run, overrides)  # what is wrong with it is told before torch is waited for

@@ -46,6 +46,8 @@ class ComparedRun:
     figures: Mapping[str, float | int | None]
     merit: str = "val_accuracy"
     """The figure that told the best epoch."""
+    tags: bool = False
+    """Whether an image has any number of classes."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,9 @@ class RunComparison:
     @property
     def merit(self) -> str:
         """The figure by which one run is better than another: what told the best epochs of all of them; the accuracy
-        where that was not the same."""
-        names = {run.merit for run in self.runs}
-        return names.pop() if len(names) == 1 else "val_accuracy"
+        where that was not the same; '' where some give an image one class and some any number, which have none."""
+        names, tags = {run.merit for run in self.runs}, {run.tags for run in self.runs}
+        return names.pop() if len(names) == 1 else "val_accuracy" if len(tags) == 1 else ""
 
     @property
     def within(self) -> list[ComparedRun]:
@@ -79,7 +81,8 @@ class RunComparison:
     @property
     def chosen(self) -> ComparedRun | None:
         """The best run on the validation split within the budget, of equals the faster; None where none is."""
-        return max(self.within, key=lambda r: (_worth(r, self.merit), -(r.figures["latency_ms"] or 0)), default=None)
+        there = self.within if self.merit else []
+        return max(there, key=lambda r: (_worth(r, self.merit), -(r.figures["latency_ms"] or 0)), default=None)
 
     @property
     def best(self) -> ComparedRun | None:
@@ -127,8 +130,8 @@ def compare(
 ) -> RunComparison:
     """Runs side by side, at least one. With `latency_ms` each network is timed here, at that batch, to choose by.
 
-    Raises SpecError E606 for what is no run directory or none at all, E680 for metrics that cannot be read, E557 where
-    plugins are not loaded, and what the files themselves raise.
+    Raises SpecError E606 for what is no run directory or none at all, E680 for metrics that cannot be read, E689
+    where no figure could choose, E557 where plugins are not loaded, and what the files themselves raise.
     """
     paths = [Path(one) for one in rundirs]
     if not paths:
@@ -136,12 +139,21 @@ def compare(
     warnings: list[Diagnostic] = []
     runs = [open_compared(path, name, warnings) for path, name in zip(paths, _names(paths), strict=True)]
     if latency_ms is not None:
+        _check_same_task(runs)
         timed = backend("torch").latencies([run.directory for run in runs], device=device, batch=batch)
         runs = [
             replace(run, figures={**run.figures, "latency_ms": 1000 * seconds})
             for run, seconds in zip(runs, timed, strict=True)
         ]
     return RunComparison(tuple(runs), _differences(runs), latency_ms, tuple(warnings))
+
+
+def _check_same_task(runs: Sequence[ComparedRun]) -> None:
+    """Raises SpecError E689 where some runs give an image one class and others any number."""
+    if len({run.tags for run in runs}) > 1:
+        one, more = (next(run.name for run in runs if run.tags is tags) for tags in (False, True))
+        message = f"{one} gives an image one class and {more} any number of them: no figure says which is better"
+        raise fail("E689", message, hint="--latency-ms chooses among runs of one task; without it all are shown")
 
 
 def open_compared(path: Path, name: str | None = None, warnings: list[Diagnostic] | None = None) -> ComparedRun:
@@ -161,8 +173,9 @@ def open_compared(path: Path, name: str | None = None, warnings: list[Diagnostic
     written = {key: spec[key] for key in ("name", "input", "vars", "defaults") if key in spec}
     settings = flat({"network": written, "model": model, **{k: v for k, v in run.items() if k != "name"}})
     records = read_records(path / "metrics.jsonl")
-    decides = file.run.train.merit
-    return ComparedRun(name, path, graph, settings, records, _figures(path, graph, records, decides), decides)
+    plan = file.run.train
+    figures = _figures(path, graph, records, plan.merit)
+    return ComparedRun(name, path, graph, settings, records, figures, plan.merit, plan.measures("val_map"))
 
 
 def read_records(path: Path) -> list[dict[str, float]]:

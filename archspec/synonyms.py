@@ -73,7 +73,14 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "activation": ("act",),
     # functions
     "make_divisible": ("round_to",),
-    # optimisers, schedules, data
+    # losses, optimisers, schedules, data
+    "binary_cross_entropy": ("bce",),
+    "binary_crossentropy": ("bce",),
+    "bce_with_logits": ("bce",),
+    "bcewithlogitsloss": ("bce",),
+    "categorical_crossentropy": ("cross_entropy",),
+    "pos_weight": ("positive_weights",),
+    "monitor": ("on", "best"),
     "learning_rate": ("lr",),
     "batch_size": ("batch",),
     "epoch": ("epochs",),

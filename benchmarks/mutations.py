@@ -376,7 +376,7 @@ def tried(mutant: Mutant, folder: Path) -> Tally:
         if mutant.word is not None:
             tally.fault("typo accepted", mutant, "")
     for d in found:
-        if d.span is None or d.span.file != str(path) or d.span.line > mutant.text.count(b"\n") + 1:
+        if d.span is None or d.span.file != str(path) or d.span.line > len(re.findall(rb"\r\n?|\n", mutant.text)) + 1:
             tally.fault("unplaced", mutant, str(d))
     if mutant.word is not None and found:
         tally.right = int(any(_says(d, mutant.word) for d in found))

@@ -52,8 +52,9 @@ def accepted(
             hint = f"`{word}: {{}}`; {takes}"
             raise SpecError(Diagnostic("E301", f"'{word}' has no argument that may stand alone", args.span, hint))
         return {main: args}, []
+    free = [name for name in known if name not in args]  # what stands there already was not meant again
     wrong = [
-        Diagnostic("E301", f"'{word}' has no argument '{key.text}'", key.span, _unknown(word, key.text, known))
+        Diagnostic("E301", f"'{word}' has no argument '{key.text}'", key.span, _unknown(word, key.text, free))
         for key, _ in islice((entry for entry in args.entries if entry[0].text not in known), MAX_UNKNOWN)
     ]
     return {key.text: value for key, value in args.entries if key.text in known}, wrong
@@ -90,7 +91,7 @@ def _unknown(word: str, key: str, known: Collection[str]) -> str:
         return "input channels are derived: leave it out"
     if key in MODIFIERS:
         return f"`{key}` is a modifier: write it beside `{word}`, as in `- {{{word}: {{…}}, {key}: …}}`"
-    return did_you_mean(key, list(known), "arguments")
+    return did_you_mean(key, list(known), "arguments") if known else "there are no other arguments"
 
 
 def operator_called(word: str) -> type[Operator] | None:

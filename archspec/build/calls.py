@@ -40,9 +40,9 @@ def operator(
                 extra.append(place.reference(value, flow))
         except Overflow:
             raise
-        except Broken:
+        except Broken as error:
             unclear.add(key)
-            flow_in, broken = BROKEN, True
+            flow_in, broken = error.flow if cls.references.get(key) == "inputs" else BROKEN, True
         except SpecError as error:
             unclear.add(key)
             wrong += error.diagnostics

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from archspec import source, zoo
 from archspec.build import bind, calls, joins, least, loops, paths, sharing
 from archspec.build.flow import BROKEN, BROKEN_TENSOR, Broken, Flow, Jump, Named, Names, Overflow, Port, bundle, moved
+from archspec.build.outs import gives_one
 from archspec.build.place import MAX_NODES, Passed, Place
 from archspec.build.remedies.refusal import Refusal
 from archspec.build.renames import Renames
@@ -39,8 +40,6 @@ MAX_NUMEL = 2**48
 MAX_PATH = 1_000
 """Characters of a layer's name, the groups around it included."""
 MAX_EMPTY, MAX_ENTRIES_PER_NODE = 20_000, 50
-ONE_OUT = frozenset({"activation", "conv", "linear", "norm", "pool"})
-"""Categories whose operators give one tensor, whatever they take."""
 MAX_DIAGNOSTICS, MAX_REPORTED = 100, 2_000
 """Mistakes that are told, and those found, that of every instance of a loop counted, before expansion stops."""
 
@@ -129,10 +128,10 @@ class Expansion:
 
     def broken(self, layer: Layer, flow: Flow, place: Place) -> Flow:
         """The output of a layer in error; its name stays known, so that those who use it are not errors too."""
-        paths.broken(layer, self.spec.blocks, place)
-        cls = REGISTRY.get(layer.word)
         alone = len(flow) == 1 and not any((layer.when, layer.origin, layer.repeat, layer.each, layer.lost))
-        return BROKEN_TENSOR if alone and cls is not None and cls.category in ONE_OUT else BROKEN
+        out = BROKEN_TENSOR if alone and gives_one(layer, self.spec.blocks) else BROKEN
+        paths.broken(layer, out, self.spec.blocks, place)
+        return out
 
     def entry(self, layer: Layer, flow: Flow, place: Place) -> Flow:
         """One entry of a list, its loop if it has one."""
@@ -275,9 +274,9 @@ class Expansion:
 
     def block_inputs(self, block: Block, layer: Layer, flow: Flow) -> dict[str, Flow]:
         """The names a block gives to what flows in; a bundle with the same names connects by name."""
-        if flow.broken and isinstance(block.inputs, tuple):
+        if not flow.counted and isinstance(block.inputs, tuple):
             return dict.fromkeys(block.inputs, BROKEN)
-        if flow.broken or block.inputs == "many":
+        if not flow.counted or block.inputs == "many":
             return {}
         if block.inputs is None:
             if len(flow) != 1:
@@ -287,8 +286,8 @@ class Expansion:
                 )
             return {}
         if len(flow) != len(block.inputs):
-            wanted = ", ".join(block.inputs)
-            message = f"block '{block.name}' takes {len(block.inputs)} tensors ({wanted}), here are {len(flow)}"
+            wanted, are = ", ".join(block.inputs), "is 1" if len(flow) == 1 else f"are {len(flow)}"
+            message = f"block '{block.name}' takes {len(block.inputs)} tensors ({wanted}), here {are}"
             hint = f"`from` with a list of {len(block.inputs)} layers makes such a bundle"
             raise SpecError(Diagnostic("E115", message, layer.span, hint))
         by_name = set(flow.names) == set(block.inputs)

@@ -20,7 +20,13 @@ ONE = Fraction(1)
 
 
 class Broken(Exception):
-    """A value depends on a layer that is already in error: say nothing more about it."""
+    """A value depends on a layer that is already in error: say nothing more about it.
+
+    `flow` is what it would be, as far as it is known how many tensors that are.
+    """
+
+    def __init__(self, flow: Flow | None = None) -> None:
+        self.flow = flow or BROKEN
 
 
 class Overflow(SpecError):
@@ -221,7 +227,7 @@ class Names:
         if not found:
             return None
         flow = found[0].flow if len(found) == 1 else bundle([named.flow for named in found])
-        if not pick or flow.broken:
+        if not pick or not flow.counted:
             return flow
         return flow.port(int(pick) if pick.isdecimal() else pick)
 

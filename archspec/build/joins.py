@@ -25,7 +25,7 @@ def branches(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> Fl
     if layer.join is None:
         raise Broken
     word, args = _join_word(layer.join, flow, place)
-    if joined.broken:
+    if not joined.counted:
         raise Broken
     if word == "none":
         one_each = all(len(out) == 1 for out in results)

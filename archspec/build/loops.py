@@ -179,7 +179,7 @@ def chain(expansion: Expansion, layer: Layer, word: str, derived: str, flow: Flo
                 expansion.register(name, named, layer, place)
                 expansion.renames.note(expansion, layer.was, place.join(name), flow, here)
         return flow
-    base = _name(layer.name, layer, flow, place) if layer.name is not None else derived
+    base = _as_a_whole(layer, place).text(layer.name, flow) if layer.name is not None else derived
     if layer.name is not None:
         expansion.check_name(base, layer.name.span, place)
     inner = place.inner(base, layer.span, "loop")
@@ -193,16 +193,16 @@ def chain(expansion: Expansion, layer: Layer, word: str, derived: str, flow: Flo
             whole.inside[number] = named
             expansion.renames.note(expansion, layer.was if was_each else None, inner.join(number), flow, here)
     if not was_each:
-        expansion.renames.note(expansion, layer.was, inner.path, flow, place)
+        expansion.renames.note(expansion, layer.was, inner.path, flow, _as_a_whole(layer, place))
     whole.recipe = (layer, word, place, base)
     expansion.register(base, whole, layer, place)
     return flow
 
 
-def _name(name: Scalar, layer: Layer, flow: Flow, place: Place) -> str:
-    """The name of a loop as a whole. The loop's variables, which it does not use, may be what was meant."""
+def _as_a_whole(layer: Layer, place: Place) -> Place:
+    """Where the name of a loop as a whole is read. The loop's variables, which it does not use, may have been meant."""
     near = dict.fromkeys(loop_variables(layer) - place.variables.keys(), "")
-    return replace(place, variables={**place.variables, **near}).text(name, flow)
+    return replace(place, variables={**place.variables, **near})
 
 
 def _instance(expansion: Expansion, one: Layer, word: str, segment: str, flow: Flow, here: Place) -> Named | None:

@@ -24,8 +24,8 @@ def taken(expansion: Expansion, origin: Value, flow: Flow, place: Place) -> Flow
     """What a `from` names; where that is in error, a broken flow: what it would enter is looked at all the same."""
     try:
         return place.reference(origin, flow)
-    except Broken:
-        return BROKEN
+    except Broken as broken:
+        return broken.flow
     except SpecError as error:
         expansion.report(error, place)
         return BROKEN
@@ -58,8 +58,11 @@ def _is_path(name: str) -> bool:
     return _is_word(first) and all(_is_word(part) or (part.isascii() and part.isdecimal()) for part in rest)
 
 
-def broken(layer: Layer, blocks: Container[str], place: Place) -> None:
-    """Make the name of a layer in error known, or that a name is unknown: those who use it are not errors too."""
+def broken(layer: Layer, flow: Flow, blocks: Container[str], place: Place) -> None:
+    """Make the name of a layer in error known, or that a name is unknown: those who use it are not errors too.
+
+    `flow` is what is known of its output.
+    """
     looped = layer.repeat is not None or layer.each is not None
     if not layer.word or layer.word.startswith("$"):
         place.names.incomplete = True  # it may be several layers
@@ -77,7 +80,7 @@ def broken(layer: Layer, blocks: Container[str], place: Place) -> None:
     else:
         name = f"{layer.word}{place.counts[layer.word]}"
     if place.names.clash(name) is None:
-        place.names.enter(name, Named(BROKEN))
+        place.names.enter(name, Named(flow))
 
 
 def enter(name: str, named: Named, span: Span, place: Place, scopes: dict[str, Scope]) -> None:

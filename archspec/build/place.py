@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from archspec.build.flow import Broken, Flow, Names, Overflow
 from archspec.effort import MAX_ITEMS_IN_ALL, exhausted, spend
-from archspec.errors import Diagnostic, Frame, Span, SpecError, did_you_mean
+from archspec.errors import Diagnostic, Frame, Span, SpecError, Suggestion, did_you_mean
 from archspec.expressions import collected, evaluate, interpolate, parse_expression, plain
 from archspec.graph import Phase
 from archspec.ops.arguments import as_written
@@ -157,7 +157,7 @@ class Place:
         if isinstance(value, Sequence):
             flows: list[Flow] = []
             wrong: list[Diagnostic] = []
-            count = 0
+            count, silent = 0, False
             for item in value.items:
                 try:
                     flows.append(self.reference(item, flow))
@@ -165,11 +165,17 @@ class Place:
                     self._room(count, len(flows[-1]), value.span)
                 except Overflow:
                     raise
+                except Broken as broken:
+                    flows.append(broken.flow)
+                    silent = True
                 except SpecError as error:
                     wrong += error.diagnostics
             if wrong:
                 raise SpecError(wrong)
-            return Flow(tuple(port for one in flows for port in one.ports))
+            found = Flow(tuple(port for one in flows for port in one.ports))
+            if silent:
+                raise Broken(found)
+            return found
         if not isinstance(value, Scalar):
             raise SpecError(Diagnostic("E120", "a reference is the name of a layer, or a list of names", value.span))
         if isinstance(value.value, str) and value.value.startswith("."):
@@ -199,11 +205,18 @@ class Place:
             raise Overflow(Diagnostic("E116", message, span, "fewer tensors, or bundles of bundles", self.trail))
 
     def named(self, found: object, span: Span) -> Flow:
-        """The tensors behind an evaluated reference. Raises SpecError E121 where no layer has the name."""
+        """The tensors behind an evaluated reference. Raises SpecError E121 where no layer has the name, Broken where
+        one that has is in error."""
+        flow = self._tensors(found, span)
+        if flow.broken and not isinstance(found, Flow):
+            raise Broken(flow)
+        return flow
+
+    def _tensors(self, found: object, span: Span) -> Flow:
         if isinstance(found, Flow):
             return found
         if isinstance(found, list):
-            return Flow(tuple(port for item in found for port in self.named(item, span).ports))
+            return Flow(tuple(port for item in found for port in self._tensors(item, span).ports))
         if not isinstance(found, str):
             raise SpecError(
                 Diagnostic("E120", f"{as_written(plain(found))} is not the name of a layer", span, None, self.trail)
@@ -217,7 +230,8 @@ class Place:
                 inside = self.names.inside(first)
                 hint = did_you_mean(first, self.names.known(), LATER)
                 if inside is not None:
-                    hint = f"'{inside}' is inside another layer"
+                    hint = Suggestion(f"'{inside}' is inside another layer: that is its path")
+                    hint.word, hint.known = first, (inside,)
             else:
                 hint = f"inside '{first}': {', '.join(list(start.inside)[:12]) or 'no names'}"
             message = f"no layer here is called '{found}'"
@@ -229,8 +243,6 @@ class Place:
             if not self.names.left_out.isdisjoint((first, found.partition(":")[0])):
                 message, hint = f"'{found}' is left out here: its `when` is false", None
             raise SpecError(Diagnostic("E121", message, span, hint, self.trail))
-        if flow.broken:
-            raise Broken
         return flow
 
 

@@ -24,6 +24,7 @@ from archspec.cli.common import (
     INTERRUPTED,
     TERMINATED,
     WRONG_INPUT,
+    alone,
     plugin_faults,
     plugin_option,
     plugins,
@@ -62,6 +63,9 @@ COMMANDS = {
 WITHOUT_PLUGINS = ("list", "plugin", "format")
 """Commands that meet no layer of a spec, and so take no `--plugin`."""
 
+IN_ONE_PROCESS = ("bench", "doctor", "tune", "evaluate", "predict", "inspect")
+"""Commands that compute for long or write what they find, and so are refused where torchrun has started several."""
+
 
 def entry() -> NoReturn:
     """What the command runs: `main`, and out.
@@ -87,6 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser(words).parse_args(words)
         run: Callable[[argparse.Namespace], int] = args.run
         with plugins(args), plugin_faults():
+            if args.command in IN_ONE_PROCESS:
+                alone(args.command)
             status = run(args)
         print(end="", flush=True)
         return status
@@ -94,7 +100,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         tell(error.diagnostics)
         return WRONG_INPUT
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # of several processes the first says it
+            print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # what is still buffered has no reader: without this the interpreter complains at exit
@@ -145,7 +152,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
             command.arguments(one)
             if name not in WITHOUT_PLUGINS:
                 plugin_option(one)
-            one.set_defaults(run=command.run)
+            one.set_defaults(run=command.run, command=name)
     return parser
 
 

@@ -6,6 +6,7 @@ import argparse
 import gc
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
@@ -21,6 +22,9 @@ OK, WRONG_INPUT, INTERNAL, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 70, 130,
 
 SPEC_HELP = "a YAML file, or a network that comes with archspec (see `archspec list`); @VARIANT picks a variant"
 
+
+LINGER = 2.0
+"""Seconds for which a process waits that has nothing to say: torchrun ends the others as soon as one has ended."""
 
 _offered: set[str] = set()
 """Codes that a person was told how to read about: once is enough."""
@@ -166,6 +170,20 @@ def plugin_faults() -> Iterator[None]:
         if told is None:
             raise
         raise SpecError(told) from error
+
+
+def alone(command: str) -> None:
+    """Raises SpecError E685 where torchrun has started several processes of a command that is for one: in the first
+    process with a diagnostic, in the others without."""
+    from archspec.backend import processes
+
+    rank, size = processes()
+    if rank:
+        time.sleep(LINGER)
+    if size > 1:
+        message = f"`archspec {command}` computes in one process, and {size} were started"
+        hint = "start it without torchrun; of the commands, `archspec train` shares its work"
+        raise SpecError(() if rank else Diagnostic("E685", message, hint=hint))
 
 
 def format_option(parser: argparse.ArgumentParser, *formats: str) -> None:

@@ -14,7 +14,7 @@ TTA = ("none", "mirror", "ten_crop", "multi_scale")
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUNDIR", help="what `archspec train` wrote")
     parser.add_argument(
-        "--weights", action="append", metavar="best|last|FILE", help="weights of which epoch (best); may be repeated"
+        "--weights", action="append", metavar="best|last|snapshots|FILE", help="which weights (best); may be repeated"
     )
     parser.add_argument("--split", choices=("train", "train_dev", "val", "test"), help="of the data (test, else val)")
     parser.add_argument("--tta", choices=TTA, default="none", help="mean over views of an image (none)")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from pathlib import Path
 
 from archspec.cli.common import OK, settings
+from archspec.errors import SpecError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +20,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import archspec
+    from archspec.backend import processes
 
     overrides = [*args.set, "data.strict=true"] if args.strict else args.set
-    print(archspec.train(args.run_file, out=args.out, overrides=overrides, resume=args.resume))
+    rank, size = processes()
+    try:
+        found = archspec.train(args.run_file, out=args.out, overrides=overrides, resume=args.resume)
+    except SpecError:
+        if size > 1:  # torchrun ends the others as soon as one has ended: what it was is said first
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise
+    if rank == 0:
+        print(found)
     return OK

@@ -13,10 +13,12 @@ from fractions import Fraction
 
 from archspec.ops.base import NeedsNumber, Operator, OperatorError, Types, typed
 from archspec.sizes import NoNumber, Sizes, Undecided, Untold, assuming, counting
-from archspec.sizes.words import all_described, described, listed, numbered
+from archspec.sizes.words import USUAL, all_described, described, listed, numbered, witnessed
 
 DEEPEST = 24
 """Questions whose answer depends on the size that one rule may ask, one after another."""
+TRIED = (32, 64, 65, 128, 224, 225, 256, 512, 1024)
+"""Sizes that are tried where none are proved."""
 NUMBERS = "write numbers in the place of the open sizes"
 
 Allowed = Mapping[str, Sizes]
@@ -74,7 +76,8 @@ def settle(op: Operator, inputs: Types, allowed: Allowed) -> Settled:
     try:
         return _settled(op, inputs, allowed)
     except Untold as error:
-        raise OpenError(error.code, error.message, error.hint) from None
+        tried = _tried(op, inputs, allowed) if error.code == "E318" else ""
+        raise OpenError(error.code, error.message + tried, error.hint) from None
     except NoNumber as error:
         message = f"it computes with the size of its input, and {listed(inputs)} leaves it open"
         raise NeedsNumber(message, hint="write the image's size, as `--input 3x224x224`") from error
@@ -196,6 +199,7 @@ def _outputs(op: Operator, good: Sequence[_Case], left: Allowed) -> Types:
         if not same:
             told = (
                 f"{', '.join(map(str, one.outputs))} at {numbered({n: s.first for n, s in one.allowed.items()})}"
+                + "".join(f" (where {phrase})" for phrase in all_described(one.allowed, asked=False))
                 for one in (case, best)
             )
             raise OpenError("E318", f"what it gives has no one form: {' and '.join(told)}", NUMBERS)
@@ -214,6 +218,19 @@ def _refusal(op: Operator, inputs: Types, allowed: Allowed, left: Allowed, refus
             example[name] = usual if usual in allowed[name] else allowed[name].first
     error = _at(op, inputs, example)
     return Refusal(refused, together, example, error.message if error else "does not fit")
+
+
+def _tried(op: Operator, inputs: Types, allowed: Allowed) -> str:
+    """Where nothing is proved: what the operator says of some sizes, all symbols of one size."""
+    holds: list[int] = []
+    fails: list[int] = []
+    for n in (n for n in TRIED if all(n in sizes for sizes in allowed.values())):
+        sizes = dict.fromkeys(allowed, n)
+        if all(min(x.at(sizes).shape) > 0 for x in inputs):  # else a layer before it has refused that size
+            (holds if _at(op, inputs, sizes) is None else fails).append(n)
+    both = (("holds at", holds), ("fails at", fails))
+    told = [f"{verb} {', '.join(f'{n:,}' for n in found)}" for verb, found in both if found]
+    return f"; of the sizes tried for {listed(allowed)} it {' and '.join(told)}" if told else ""
 
 
 def _near(refused: Sizes, left: Sizes) -> int:
@@ -244,17 +261,24 @@ def _refused_everywhere(op: Operator, inputs: Types, cases: Sequence[_Case], all
             return first.error
         message = f"{first.error.message}, where {'; '.join(known)}"
         return OperatorError(message, first.error.argument, first.error.hint)
-    example = {name: sizes.first for name, sizes in first.allowed.items()}
+    first = max(cases, key=lambda case: sum(not sizes.finite for sizes in case.allowed.values()))
+    assert first.error is not None
+    example = {name: _usual(sizes) for name, sizes in first.allowed.items()}
     error = _at(op, inputs, example) or first.error
     left = {name: listed(described(allowed[name])) for name in sorted(first.asked)}
-    fits = " nor ".join(f"no {name}{f' that is {phrase}' if phrase else ''}" for name, phrase in left.items())
+    fits = " and ".join(f"no {name}{f' that is {phrase}' if phrase else ''}" for name, phrase in left.items())
     message = f"{error.message}, at {numbered(example)}, and {fits} fits"
     return OperatorError(message, error.argument, error.hint)
 
 
+def _usual(sizes: Sizes) -> int:
+    """A size that images have, or the first one."""
+    return sizes.first if sizes.finite else sizes.following(max(USUAL, sizes.start))
+
+
 def _only_there(refusal: Refusal, left: Allowed) -> OperatorError:
     fits = " and ".join(all_described(left, asked=False))
-    message = f"{refusal.message}, at {numbered(refusal.example)}; it fits only where {fits}"
+    message = f"{refusal.message}, at {numbered(refusal.example)}; it fits only where {fits}: it {witnessed(left)}"
     return OpenError("E313", message, "write the number in the place of the open size")
 
 

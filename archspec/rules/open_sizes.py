@@ -2,8 +2,9 @@
 
 `input: [3, H, W]` says that the image may have any size, and somewhere only some sizes fit: branches meet that are
 equal where the size is divisible by 16, and one cell apart elsewhere; or a layer cuts the image into blocks. The
-warning names the layer, the condition, and the first size at which it fails. Declare the condition (`16*H`), or make
-every size fit: `crop: center` where they meet, or upsampling to the size of the other branch (`upsample: {to: …}`).
+warning names the layer, the condition, and sizes at which it fails and at which it holds. Declare the condition
+(`16*H`), or make every size fit: `crop: center` where they meet, or upsampling to the size of the other branch
+(`upsample: {to: …}`).
 A smallest size alone is no warning: `archspec summarize` says it.
 
 Bad:
@@ -58,13 +59,12 @@ def check(graph: TypedGraph) -> Iterator[Diagnostic]:
 
 
 def _warning(graph: TypedGraph, one: Requirement, others: int) -> Diagnostic:
-    from archspec.sizes.words import all_described, numbered
+    from archspec.sizes.words import all_described, numbered, witnessed
 
     left = {name: graph.sizes[name] for name in one.left}
     more = f"; {others} layer{'s' if others > 1 else ''} before it ask{'' if others > 1 else 's'} for part of that"
-    message = (
-        f"{'; '.join(all_described(left))} here: {one.message}, at {numbered(one.example)}{more if others else ''}"
-    )
+    known = f"{one.message}, at {numbered(one.example)}{more if others else ''}"
+    message = f"{'; '.join(all_described(left))} here: {known}; it {witnessed(left)}"
     declared = [f"{sizes.period}*{name}" for name, sizes in left.items() if sizes.remainders == {0}]
     hints = [f"{' and '.join(declared)} in the place of {' and '.join(left)} declares it"] * (
         len(declared) == len(left)

@@ -56,6 +56,10 @@ class RunFile:
         return {"name": self.name, **{k: v for k, v in plain.items() if k != "name"}}
 
 
+MEASURED = (
+    "every epoch is measured by all figures that its loss allows; which of them tells the best epoch is `best` in "
+    "'train', as in best: val_loss"
+)
 MAX_TOLD = 100
 """Unknown keys that are told: each takes a search for what was meant."""
 
@@ -246,6 +250,8 @@ def _plain(field: FieldInfo, value: Value, folder: Path) -> Any:
 def _hint_for_key(word: str, cls: type[Section]) -> str:
     """The nearest key there; or the place in a run file where a key of that very name belongs."""
     keys = list(cls.model_fields)
+    if word.lower() in ("metric", "metrics"):
+        return MEASURED
     if word not in keys:
         for path, sections in _places(Run, ()):
             having = [kind for kind, section in sections.items() if word in section.model_fields]

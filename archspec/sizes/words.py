@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count, islice
 
-from archspec.sizes.admissible import Sizes
+from archspec.sizes.admissible import ANY, Sizes
 
 FEW = 8
 """Numbers that are listed, at most."""
+WITNESSES = 3
+"""Sizes that are named where something fails at some and holds at others."""
+USUAL = 224
+"""The side of an image from which on they are looked for."""
 
 
 def listed(words: Iterable[object], last: str = "and") -> str:
@@ -64,6 +69,24 @@ def all_described(allowed: Mapping[str, Sizes], asked: bool = True) -> list[str]
     verbs = ["must be" if asked else "is" if len(symbols) == 1 else "are" for symbols in alike.values()]
     parts = zip(alike.items(), verbs, strict=True)
     return [f"{listed(symbols)} {verb} {listed(described(one))}" for (one, symbols), verb in parts]
+
+
+def witnessed(allowed: Mapping[str, Sizes]) -> str:
+    """Sizes at which it fails and at which it holds: "fails at H = W = 225, 226, 227, …; holds at 224, 256"."""
+    alike: dict[Sizes, list[str]] = {}
+    for symbol, one in allowed.items():
+        if one and one != ANY:
+            alike.setdefault(one, []).append(symbol)
+    told = []
+    for one, symbols in alike.items():
+        name = " = ".join(symbols)
+        holds = sorted(one.few)[-WITNESSES:] if one.finite else [one.following(max(USUAL, one.first))]
+        fails = list(islice((n for n in count(holds[0]) if n not in one), WITNESSES))
+        if not one.finite:
+            holds.append(one.following(holds[0] + 1))
+        listing = ", ".join(f"{n:,}" for n in fails)
+        told.append(f"fails at {name} = {listing}, …; holds at {', '.join(f'{n:,}' for n in holds)}")
+    return "; ".join(told)
 
 
 def numbered(values: Mapping[str, int]) -> str:

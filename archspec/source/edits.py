@@ -31,18 +31,21 @@ class Edit:
 
 
 def _substituted(tree: Value, old: Value, new: tuple[Value, ...]) -> Value:
+    """What the edit leaves as it is stays the very same, so that another edit finds it."""
     if isinstance(tree, Sequence):
         items: list[Value] = []
         for item in tree.items:
             items += new if item is old else (_substituted(item, old, new),)
-        return Sequence(tuple(items), tree.span)
+        same = len(items) == len(tree.items) and all(a is b for a, b in zip(items, tree.items, strict=True))
+        return tree if same else Sequence(tuple(items), tree.span)
     if isinstance(tree, Mapping):
         pairs = []
         for key, value in tree.entries:
             renamed = new[0] if key is old else key
             assert isinstance(renamed, Scalar)
             pairs.append((renamed, new[0] if value is old else _substituted(value, old, new)))
-        return Mapping(tuple(pairs), tree.span)
+        same = all(a is b and x is y for (a, x), (b, y) in zip(pairs, tree.entries, strict=True))
+        return tree if same else Mapping(tuple(pairs), tree.span)
     return tree
 
 
@@ -130,7 +133,9 @@ def with_arguments(item: Value, word: Scalar, args: Value | None, given: Iterabl
 
 def _in_one_line(value: Value) -> str | None:
     whole = extent(value)
-    return None if whole is None else _within_braces(written(whole))
+    if whole is None:
+        return None
+    return _within_braces(written(whole)) if isinstance(value, Scalar) else written(whole)
 
 
 def with_join(join: Value, name: str, data: object, text: str) -> Edit:
@@ -157,41 +162,29 @@ def with_layer_before(item: Value, word: Scalar, layer: object, text: str) -> Ed
 
 
 def with_input_through(
-    item: Mapping, word: Scalar, layer: dict[str, object], source: Scalar, references: Sequence
+    item: Mapping, word: Scalar, layer: tuple[object, str], reference: Scalar, taken: Sequence
 ) -> Edit:
-    """A layer on the way of one of the tensors that a layer takes by name: it stands in front of it, from `source`, and
-    the layer takes the `references` in place of those written."""
+    """A layer, as plain data and as text, in front of another one, on the way of a tensor that this one takes by name:
+    it is led through the new layer, and the references are `taken` in place of those written."""
     of = next(value for key, value in item.entries if key is word)
     inner = of.get("of") if isinstance(of, Mapping) else of
     assert inner is not None
-    called = _substituted(item, inner, (references,))
-    before = Mapping((*_plain_mapping(layer, word.span).entries, (_key("from", word.span), source)), word.span)
-    return Edit(item, (before, called), _through(word, of, inner, layer, source, references))
-
-
-def _through(
-    word: Scalar, of: Value, inner: Value, layer: dict[str, object], source: Scalar, references: Sequence
-) -> Fix | None:
+    data, shown = layer
+    called = data if isinstance(data, dict) else {data: {}}
+    before = from_plain(called, word.span)
+    assert isinstance(before, Mapping)
+    led = Mapping((*before.entries, (_key("from", word.span), reference)), word.span)
     margin = word.span.text[: word.span.column - 1]
     whole, part = extent(of), extent(inner)
-    if margin.strip(" -") or margin.count("-") != 1 or whole is None or part is None or whole.line != word.span.line:
-        return None
-    start, end = word.span.column - 1, whole.column - 1 + whole.length
-    taken = f"[{', '.join(one.text for one in references.items if isinstance(one, Scalar))}]"
-    line = word.span.text
-    after = line[start : part.column - 1] + taken + line[part.column - 1 + part.length : end]
-    (name, args) = next(iter(layer.items()))
-    assert isinstance(args, dict)
-    shown = f"{name}: {{{', '.join(f'{key}: {value}' for key, value in args.items())}}}"
-    inside = " " * len(margin)
-    text = f"{shown}\n{inside}from: {source.text}\n{margin}{after}"
-    return Fix(replace(word.span, length=end - start), text)
-
-
-def _plain_mapping(data: dict[str, object], span: Span) -> Mapping:
-    found = from_plain(data, span)
-    assert isinstance(found, Mapping)
-    return found
+    fix = None
+    if margin.strip(" -") == "" and margin.count("-") == 1 and whole and part and whole.line == word.span.line:
+        start, end = word.span.column - 1, whole.column - 1 + whole.length
+        names = ", ".join(one.text for one in taken.items if isinstance(one, Scalar))
+        line, inside = word.span.text, "\n" + " " * len(margin)
+        again = f"{line[start : part.column - 1]}[{names}]{line[part.column - 1 + part.length : end]}"
+        shown += ": {}" * (not isinstance(data, dict))
+        fix = Fix(replace(word.span, length=end - start), f"{shown}{inside}from: {reference.text}\n{margin}{again}")
+    return Edit(item, (led, _substituted(item, inner, (taken,))), fix)
 
 
 def without_item(item: Scalar) -> Edit:

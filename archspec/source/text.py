@@ -116,6 +116,10 @@ def _bytes(file: str, imported: bool) -> bytes:
         return b"".join(pieces)
 
 
+_LINE_END = re.compile(r"\r\n?|\n")
+"""What ends a line to editors: not the form feeds and separators at which `splitlines` divides too."""
+
+
 def decode(data: bytes, file: str) -> str:
     """UTF-8 bytes, with or without a byte order mark, as text. Raises SpecError E011 with the place."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[:256].count(0) > len(data[:256]) // 4:
@@ -124,12 +128,10 @@ def decode(data: bytes, file: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         body = data.removeprefix(b"\xef\xbb\xbf")
-        before = body[: error.start].decode("utf-8", "replace").splitlines(keepends=True) or [""]
-        ended = before[-1] != before[-1].rstrip("\r\n")
-        line, column = (len(before) + 1, 1) if ended else (len(before), len(before[-1]) + 1)
-        shown = body.decode("utf-8", "replace").splitlines()[line - 1]
+        before = _LINE_END.split(body[: error.start].decode("utf-8", "replace"))
+        shown = _LINE_END.split(body.decode("utf-8", "replace"))[len(before) - 1]
         what = f"byte 0x{body[error.start]:02x} is not UTF-8 text"
-        span = Span(file, line, column, 1, shown)
+        span = Span(file, len(before), len(before[-1]) + 1, 1, shown)
         raise fail("E011", what, span, "save the file as UTF-8 (it may be Latin-1 or a binary file)") from None
 
 

@@ -59,8 +59,8 @@ def told(text: str, folder: Path) -> Told:
         ),
         pytest.param(
             "layers:\n  - conv: {out: , kernel: 3}\n    name: a\n  - relu\n  - conv: $width\n  - add: [a, b]\n",
-            [(4, "E003"), (7, "E202")],
-            id="an argument without a value: what takes its layer is silent",
+            [(4, "E003"), (7, "E202"), (8, "E121")],
+            id="an argument without a value: of what takes its layer, the other name is told",
         ),
         pytest.param(
             "layers:\n  - conv: 4\n    each: [1, 2]\n    name: p$l\n  - add: [p1, p2]\n  - conv: {out: 8, strid: 2}\n"
@@ -194,13 +194,38 @@ def told(text: str, folder: Path) -> Told:
         pytest.param(
             "layers:\n  - cnv: 4\n  - branches: [[conv: 3], [conv: 3]]\n    join: sum\n  - conv: 4\n  - add: [$prev]\n"
             "  - add\n",
-            [(4, "E130"), (6, "E105"), (8, "E306")],
+            [(4, "E130"), (6, "E105"), (8, "E306"), (9, "E306")],
             id="what needs no shapes is told although what flows in is in error",
         ),
         pytest.param(
             "layers:\n  - conv: 4\n  - split: 2\n  - relu\n  - add\n",
             [(6, "E306")],
             id="what would follow from a bundle that was refused",
+        ),
+        pytest.param(
+            "layers:\n  - cnv: 4\n  - add\n  - rellu\n  - concat\n  - residual: [rellu]\n  - mean\n",
+            [(4, "E130"), (5, "E306"), (6, "E130"), (7, "E306"), (8, "E130"), (9, "E306")],
+            id="behind a misspelt word, too few tensors of what the word gives",
+        ),
+        pytest.param(
+            "blocks: {two: {inputs: [a, b], layers: [add: [a, b]]}, one: {layers: [conv: 3, act: relu]}}\n"
+            "layers:\n  - onee\n  - two\n  - one: {x: 1}\n  - two\n",
+            [(5, "E130"), (6, "E115"), (7, "E301"), (8, "E115")],
+            id="behind a misspelt block, and one that is called wrongly",
+        ),
+        pytest.param(
+            "layers:\n  - branches: [[cnv: 3], [conv: 3], [rellu]]\n    join: none\n  - conv: 3\n"
+            "  - {cnv: 4, name: r}\n  - split: 2\n    from: r:1\n  - add: [r, nothing]\n",
+            [(4, "E130"), (4, "E130"), (6, "E306"), (7, "E130"), (9, "E121"), (10, "E121")],
+            id="a bundle of tensors in error, and one of a misspelt layer that it does not have",
+        ),
+        pytest.param(
+            "blocks: {two: {inputs: [a, b], layers: [add: [a, b]]}, both: {outputs: [p, q], layers: "
+            "[{conv: 3, name: p}, {conv: 3, name: q}]}}\nlayers:\n  - bothh\n  - two\n  - splt: 2\n  - two\n"
+            "  - unheardof: 3\n  - two\n  - {cnv: 3, when: true}\n  - two\n  - {cnv: 3, name: r}\n  - two: {}\n"
+            "    from: [r, r]\n",
+            [(5, "E130"), (7, "E130"), (9, "E130"), (11, "E130"), (13, "E130")],
+            id="what a misspelt word gives may be as many as are taken",
         ),
         pytest.param(
             "layers:\n  - splt: 2\n  - add: [$prev]\n  - splt: 2\n  - add\n  - conv: 3\n    when: $x > 2\n  - add\n",

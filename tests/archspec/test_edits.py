@@ -10,6 +10,8 @@ from archspec.source.edits import (
     renamed,
     replaced,
     with_argument,
+    with_arguments,
+    with_input_through,
     with_join,
     with_layer_before,
     without_item,
@@ -73,6 +75,68 @@ def test_an_argument_more(style: str, added: tuple[str, object, str]) -> None:
     assert found == to_plain(edit.applied(tree)) != to_plain(tree)
     (_, _, args) = entry(parse(edit.fix.applied(STYLES[style]), "t"))
     assert isinstance(args, Mapping) and to_plain(args)[added[0]] == added[1]
+
+
+IN_LINES = {style for style in STYLES if "lines" in style}
+"""No edit of one line changes two arguments there."""
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_two_arguments_at_once(style: str) -> None:
+    tree = tree_of(STYLES[style])
+    edit = with_arguments(*entry(tree), [("out", 8, "8"), ("stride", [1, 2], "[1, 2]")], "out")
+    (_, _, args) = entry(edit.applied(tree))
+    assert isinstance(args, Mapping)
+    found = to_plain(args)
+    assert isinstance(found, dict) and (found["out"], found["stride"]) == (8, [1, 2])
+    (_, _, before) = entry(tree)
+    kept = to_plain(before) if isinstance(before, Mapping) else {}
+    assert isinstance(kept, dict) and {**kept, **found} == found, "what is not changed is kept"
+    if edit.fix is None:
+        assert style in IN_LINES
+    else:
+        assert to_plain(parse(edit.fix.applied(STYLES[style]), "t")) == to_plain(edit.applied(tree))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  - add: [stem, $prev]\n",
+        "  - add: {of: [stem, $prev], crop: none}  # together\n    name: sum\n",
+        "  - layers:\n      - add: [stem, $prev]\n",
+    ],
+)
+def test_a_layer_on_the_way_of_one_input(line: str) -> None:
+    text = f"layers:\n  - conv: 4\n    name: stem\n  - relu\n{line}"
+    tree = tree_of(text)
+    place = tree.get("layers")
+    assert isinstance(place, Sequence)
+    item = place.items[-1]
+    assert isinstance(item, Mapping)
+    if isinstance(inner := item.get("layers"), Sequence) and isinstance(inner.items[0], Mapping):
+        item = inner.items[0]
+    word, args = item.entries[0]
+    of = args.get("of") if isinstance(args, Mapping) else args
+    assert isinstance(of, Sequence)
+    stem = of.items[0]
+    assert isinstance(stem, Scalar)
+    taken = Sequence((Scalar("$prev", "$prev", stem.span), Scalar("relu1", "relu1", stem.span)), of.span)
+    edit = with_input_through(item, word, ({"conv": {"out": 4, "stride": 2}}, "conv: {out: 4, stride: 2}"), stem, taken)
+    assert edit.fix is not None
+    found = to_plain(parse(edit.fix.applied(text), "t"))
+    assert found == to_plain(edit.applied(tree))
+    assert "{'conv': {'out': 4, 'stride': 2}, 'from': 'stem'}" in str(found) and "['$prev', 'relu1']" in str(found)
+
+
+def test_edits_of_two_layers_one_after_the_other() -> None:
+    """What the first leaves alone the second still finds."""
+    tree = tree_of("layers:\n  - conv: {out: 4}\n  - pool: {size: 2}\n")
+    layers = tree.get("layers")
+    assert isinstance(layers, Sequence)
+    for item in layers.items:
+        assert isinstance(item, Mapping)
+        tree = with_argument(item, item.entries[0][0], item.entries[0][1], ("stride", 1, "1"), None).applied(tree)
+    assert to_plain(tree) == {"layers": [{"conv": {"out": 4, "stride": 1}}, {"pool": {"size": 2, "stride": 1}}]}
 
 
 @pytest.mark.parametrize("style", STYLES)

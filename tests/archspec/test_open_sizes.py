@@ -141,7 +141,32 @@ def test_sizes_that_meet_only_at_some_numbers(write_spec: Write) -> None:
     )
     errors = refused(write_spec(layers, "[1, H, W]"))
     assert [d.code for d in errors] == ["E313"]
-    assert "it fits only where" in errors[0].message and "H" in errors[0].message
+    # an upsampling enlarges: ⌊H / 2⌋ is from 1 to 8
+    known = "it fits only where H and W are 2 to 17: it fails at H = W = 18, 19, 20, …; holds at 15, 16, 17"
+    assert known in errors[0].message
+
+
+def test_channels_and_a_stride_at_open_sizes(write_spec: Write) -> None:
+    """Told at a size that images have, and what is suggested holds at every size."""
+    layers = "- conv: 64\n  name: s\n- conv: {out: 128, kernel: 3, stride: 2, padding: 1}\n- add: [s, $prev]"
+    path = write_spec(layers, "[3, H, W]")
+    (error,) = refused(path)
+    assert "input 1 is 64×224×224, input 2 is 128×112×112, at H = W = 224, and no H fits" in error.message
+    assert [fix.title for fix in error.fixes] == [
+        "`- conv: {out: 128, stride: 2}` from s before line 8, in the place of s",
+        "`out: 64` and `stride: 1` at conv2 (line 7)",
+    ]
+    text = path.read_text()
+    for fix in error.fixes:
+        path.write_text(fix.applied(text))
+        archspec.load(path)
+
+
+def test_branches_that_meet_at_two_sizes(write_spec: Write) -> None:
+    """⌊(H − 3) / 2⌋ + 1 and ⌊(H − 1) / 2⌋ + 1: 1 and 2 where H is 3 or 4, and a sum stretches what is 1."""
+    layers = "- conv: {out: 8, kernel: 3, stride: 2}\n  name: a\n- conv: {out: 8, kernel: 3, stride: 2, padding: 1}\n"
+    (error,) = refused(write_spec(f"{layers}  from: input\n- add: [a, $prev]", "[1, H, W]"))
+    assert "only where H and W are 3 or 4: it fails at H = W = 5, 6, 7, …; holds at 3, 4" in error.message
 
 
 def test_sizes_that_never_meet(write_spec: Write) -> None:
@@ -239,6 +264,19 @@ def test_periods_too_long_are_refused_not_guessed(write_spec: Write) -> None:
     assert error.code == "E318" and "100,000" in error.message
 
 
+def test_where_nothing_is_proved_sizes_are_tried(write_spec: Write) -> None:
+    """⌊(L − 1) / 317⌋ + 1 and ⌊(L − 1) / 331⌋ + 1 are 1 up to 317, 2 from 332, 3 and 4 at 1,024: ⌊1023 / 317⌋ is 3."""
+    pool = "max_pool: {kernel: 3, stride: STRIDE, padding: 1}"
+    one, other = (pool.replace("STRIDE", stride) for stride in ("317", "331"))
+    layers = f"- {one}\n  name: a\n- {other}\n  from: input\n- mean: [a, $prev]"
+    (error,) = refused(write_spec(layers, "[1, L]"))
+    assert error.code == "E318"
+    assert "of the sizes tried for L it holds at 32, 64, 65, 128, 224, 225, 256, 512, 1,024" in error.message
+    for length, fits in ((225, True), (320, False)):
+        path = write_spec(layers, f"[1, {length}]", name="number")
+        assert not [d for d in archspec.check(path) if d.severity == "error"] if fits else refused(path)
+
+
 def test_operators_of_ones_own_that_need_numbers(write_spec: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rule that takes a range of the size is refused by name, and so is a cost."""
     from archspec.ops.pool import GlobalAvgPool
@@ -316,6 +354,7 @@ def test_an_uneven_size_is_a_warning_until_it_is_declared(write_spec: Write) -> 
     assert (warning.code, warning.severity) == ("W302", "warning")
     assert "concat1: H and W must be divisible by 2" in warning.message
     assert "input 1 is 8×3×3, input 2 is 8×2×2, at H = W = 3" in warning.message
+    assert warning.message.endswith("; it fails at H = W = 225, 227, 229, …; holds at 224, 226")
     assert "2*H and 2*W" in str(warning.hint)
     assert archspec.check(write_spec(UP_AND_DOWN, "[1, 2*H, 2*W]", name="declared")) == []
     assert archspec.check(write_spec(UP_AND_DOWN, "[1, H, W]", name="allowed", allow="[W302]")) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archspec import SpecError, load
+from archspec import SpecError, load, zoo
 from archspec.errors import Diagnostic
 
 HEAD = "archspec: 1\nname: net\n"
@@ -114,3 +114,79 @@ def test_flatten_is_no_remedy_where_the_size_is_open(tmp_path: Path) -> None:
     text = LINEAR.replace("[1, 28, 28]", "[1, H, W]")
     (d,) = refused(tmp_path, HEAD + text)
     assert [fix.title for fix in d.fixes] == ["`- global_avg_pool` (6 features) before line 7"]
+
+
+def test_several_branches_are_mended_together(tmp_path: Path) -> None:
+    """One change mends none of them: an editor can make no edit of two lines, so they are told alone."""
+    text = """\
+input: [3, 28, 28]
+layers:
+  - branches:
+      - [conv: 8]
+      - [conv: {out: 8, kernel: 5, padding: 1}]
+      - [max_pool: {kernel: 3, padding: 1}]
+      - [max_pool: 2]
+    join: concat
+"""
+    (d,) = refused(tmp_path, HEAD + text)
+    assert d.hint == (
+        "`padding: 2` at branch2.conv1 (line 7) and `stride: 1` at branch3.max_pool1 (line 8) and `stride: 1` and "
+        "`padding: same` at branch4.max_pool1 (line 9) give 22×28×28"
+    )
+    assert d.fixes == ()
+    mended = text.replace("kernel: 5, padding: 1", "kernel: 5, padding: 2").replace(
+        "kernel: 3,", "kernel: 3, stride: 1,"
+    )
+    mended = mended.replace("max_pool: 2", "max_pool: {kernel: 2, stride: 1, padding: same}")
+    (tmp_path / "net.yaml").write_text(HEAD + mended, encoding="utf-8")
+    assert load(tmp_path / "net.yaml").types["concat1"][0].shape == (22, 28, 28)  # 8 + 8 + 3 + 3
+
+
+def test_several_branches_of_which_the_first_gives_the_second(tmp_path: Path) -> None:
+    text = """\
+input: [3, 32, 32]
+layers:
+  - conv: 8
+    name: a
+  - conv: 16
+    name: b
+  - conv: {out: 8, stride: 2}
+    name: c
+  - add: [a, b, c]
+"""
+    (d,) = refused(tmp_path, HEAD + text)
+    assert d.hint == "`out: 8` at b (line 7) and `stride: 1` at c (line 9) give 8×32×32"
+    (tmp_path / "net.yaml").write_text(HEAD + text.replace("conv: 16", "conv: 8").replace("stride: 2", "stride: 1"))
+    load(tmp_path / "net.yaml")
+
+
+def test_two_arguments_are_changed_only_where_no_single_one_mends(tmp_path: Path) -> None:
+    text = "input: [3, 32, 32]\nlayers:\n  - conv: {out: 3, kernel: 4, padding: 1}\n  - add: [input, $prev]\n"
+    (d,) = refused(tmp_path, HEAD + text)
+    assert [fix.title for fix in d.fixes] == ["`crop: center` at add1 (line 6)", "`padding: same` at conv1 (line 5)"]
+
+
+def test_a_variable_that_two_layers_share_is_not_half_of_a_pair(tmp_path: Path) -> None:
+    """`out` is written in vars and `stride` in the layer: two places, so no pair."""
+    text = """\
+input: [8, 32, 32]
+vars: {w: 16}
+layers:
+  - conv: {out: $w, kernel: 3, padding: 1, stride: 2}
+  - mean: [input, $prev]
+"""
+    (d,) = refused(tmp_path, HEAD + text)
+    assert [fix.title for fix in d.fixes] == [
+        "`- conv: {out: $w, stride: 2}` from input before line 7, in the place of input"
+    ]
+
+
+def test_a_message_of_a_network_of_the_zoo_takes_no_time(tmp_path: Path) -> None:
+    """No single change, and no pair, mends it: the search ends at its bounds."""
+    text = (zoo.directory() / "inception_resnet_v2.yaml").read_text(encoding="utf-8")
+    wrong = text.replace("stride: 2, padding: valid", "stride: 3, padding: valid")
+    assert wrong != text
+    begun = time.process_time()
+    found = refused(tmp_path, wrong)
+    assert time.process_time() - begun < 1.5  # half a second on a machine that does nothing else
+    assert [d.code for d in found] == ["E310"] and not found[0].fixes

@@ -317,7 +317,7 @@ layers:
         "input: [100]\nlayers:\n  - linear: 6272\n  - reshape: [128, 7, 8]\n",
         "the input 6272 has 6272 values",
         "linear1 gives 6272",
-        ["`shape: [128, 7, 7]` at reshape1 (line 6)"],
+        ["`shape: [128, 7, 7]` at reshape1 (line 6)", "`out: 7168` at linear1 (line 5)"],
     ),
     "halves of an odd number": (
         "input: [3, 32, 32]\nlayers:\n  - conv: 31\n  - split: 2\n  - concat: $prev\n",

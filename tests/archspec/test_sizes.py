@@ -28,7 +28,7 @@ from archspec.sizes.admissible import sizes
 from archspec.sizes.forms import period, value
 from archspec.sizes.proof import signs
 from archspec.sizes.simplify import simplified
-from archspec.sizes.words import all_described, described, numbered, runs
+from archspec.sizes.words import all_described, described, numbered, runs, witnessed
 from archspec.tensor import adaptive_extent, at, pad_word, window_output
 
 H, W = symbol("H"), symbol("W")
@@ -337,3 +337,24 @@ def test_when_a_volume_is_a_number() -> None:
         assert H * W != 1
     with pytest.raises(Untold, match="depends on the size"):
         assert H * W % 3
+
+
+def every(period: int, remainder: int = 0, start: int = 1) -> Sizes:
+    return sizes(start, period, iter([remainder]), iter(()))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "told"),
+    [
+        ({"H": every(32), "W": every(32)}, "fails at H = W = 225, 226, 227, …; holds at 224, 256"),
+        ({"H": every(2), "W": ANY}, "fails at H = 225, 227, 229, …; holds at 224, 226"),
+        ({"L": every(4, 3)}, "fails at L = 228, 229, 230, …; holds at 227, 231"),
+        ({"L": every(100, 0, 1000)}, "fails at L = 1,001, 1,002, 1,003, …; holds at 1,000, 1,100"),
+        ({"L": sizes(10, 1, iter(()), iter([3, 4, 9]))}, "fails at L = 5, 6, 7, …; holds at 3, 4, 9"),
+        ({"H": every(32), "W": every(8)}, "fails at H = 225, 226, 227, …; holds at 224, 256; "
+         "fails at W = 225, 226, 227, …; holds at 224, 232"),
+        ({"H": ANY}, ""),
+    ],
+)  # fmt: skip
+def test_sizes_at_which_it_fails_and_holds(allowed: dict[str, Sizes], told: str) -> None:
+    assert witnessed(allowed) == told

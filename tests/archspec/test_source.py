@@ -304,6 +304,10 @@ def test_read_files(tmp_path: Path) -> None:
     latin = refused("latin.yaml", "a: b\nname: café x\n".encode("latin-1"))
     assert latin.code == "E011" and latin.span is not None
     assert (latin.span.line, latin.span.column) == (2, 10) and "0xe9" in latin.message
+    for ends, line in ((b"\n", 2), (b"\r\n", 2), (b"\r", 2), (b"\x0b\x0c\x1c", 1)):
+        odd = refused("odd.yaml", b"a: b" + ends + b"c: \xe9")
+        assert odd.span is not None and odd.span.line == line
+        assert (odd.span.column, odd.span.text[odd.span.column - 1]) == (4 if line == 2 else 11, "\ufffd")
     nul = refused("nul.yaml", b"a: 1\nb: x\0y\n")
     assert nul.code == "E011" and "NUL" in nul.message and nul.span is not None
     assert (nul.span.line, nul.span.column) == (2, 5)

@@ -63,6 +63,14 @@ ENUMERATED = [
 ]
 
 
+def test_an_argument_that_stands_there_is_not_suggested_again(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    block = "blocks: {b: {params: {b1: int, b3: int, b5: int, c: 1}, layers: [conv: $b1]}}\n"
+    path.write_text(HEAD + block + "layers: [b: {b1: 1, b3: 2, b7: 3}]\n", encoding="utf-8")
+    told = next(d for d in archspec.check(path) if d.code == "E301")
+    assert told.hint == "did you mean 'b5'?"
+
+
 def test_several_operators_take_words() -> None:
     assert {("upsample", "mode", "nearest"), ("pad", "mode", "reflect"), ("conv", "init", "xavier")} <= {*ENUMERATED}
 

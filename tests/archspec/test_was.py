@@ -224,3 +224,8 @@ def test_layers_handed_to_a_block_are_put_in_as_they_are(tmp_path: Path) -> None
     )
     with pytest.raises(SpecError, match="E117"):
         load(path)
+
+
+def test_a_misspelt_variable_of_the_loop_is_told(write_spec: Callable[..., Path]) -> None:
+    with pytest.raises(SpecError, match=r"did you mean '\$index'"):
+        load(write_spec("- {conv: 8, repeat: 2, was: 'c${$iindex + 1}'}", "[3, 8, 8]"))

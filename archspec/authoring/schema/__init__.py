@@ -30,8 +30,9 @@ NEEDED = ("archspec", "use", "vars", "variants", "blocks", "defaults")
 def schema(spec: str | Path | None = None, *, run: bool = False) -> dict[str, Any]:
     """A JSON Schema (draft 7): of any spec, of one spec with its own blocks as words, or of run files (`run`).
 
-    The general one knows operators, structure and standard blocks; any other word may be a block of the file. That of
-    a spec (a path, or the name of a zoo network) refuses every word but its own blocks and those it uses.
+    The general one knows operators, structure and standard blocks; any other word may be a block, where the file has
+    `blocks` or uses other files than the standard blocks. That of a spec (a path, or the name of a zoo network)
+    refuses every word but its own blocks and those it uses.
     Raises SpecError where there is no such spec, or where its blocks, variables or defaults cannot be read; what
     is wrong elsewhere in it is for `check` to tell.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from archspec import rules
 from archspec.authoring.schema import layers
 from archspec.authoring.schema.operators import Word, operator_word
 from archspec.authoring.schema.values import REFERENCE, Schema, Text, argument, documented, ref, tidy
@@ -164,13 +165,17 @@ def document(scope: Scope) -> Schema:
     keys["defaults"] = _defaults(words)
     keys["layers"] = {**layers.LAYERS, "minItems": 1}
     keys["variants"]["additionalProperties"] = _variant(keys, scope)
+    keys["allow"]["items"] = layers.word_list({code: _title(page) for code, page in rules.pages().items()})
     _tell(keys, KEYS)
+    definitions |= layers.definitions(words, others=not scope.closed)
+    if not scope.closed:
+        told["allOf"] = _closed_by_their_keys(definitions, base_words())
     return {
         "$schema": DRAFT,
         **told,
         "not": {"required": ["input", "inputs"]},
         "dependencies": {"layers": {"anyOf": [{"required": ["input"]}, {"required": ["inputs"]}]}},
-        "definitions": {**definitions, **layers.definitions(words, others=not scope.closed)},
+        "definitions": definitions,
     }
 
 
@@ -207,6 +212,33 @@ def _detector(keys: dict[str, Schema], words: Mapping[str, Word]) -> None:
 
 MADE = ("image", "anchors", "unit")
 """Arguments of decoders that come from elsewhere in the section."""
+
+
+def _title(page: str) -> str:
+    """What a rule's page is called: `a block is never called`."""
+    return page.partition("\n")[0].partition(": ")[2]
+
+
+def _closed_by_their_keys(definitions: dict[str, Schema], base: Mapping[str, Word]) -> list[Schema]:
+    """Files of any author that can have no words but known ones: without `blocks`, and without `use` or with
+    `use: std`. And variants where there are no variables to change."""
+    told = "no layer is called this: blocks are written under `blocks`, or brought by `use`"
+    definitions |= layers.known("plain", {"enum": list(base)}, told)
+    definitions |= layers.known("with_std", ref("words"), told)
+    blocks, use, variables = ({"required": [key]} for key in ("blocks", "use", "vars"))
+    standard = {**use, "properties": {"use": {"enum": ["std", ["std"]]}}}
+
+    def only(name: str) -> Schema:
+        head: Schema = {"properties": {"layers": ref(name)}}
+        return {"properties": {"layers": ref(name), "heads": {"additionalProperties": head}}}
+
+    variant: Schema = {"propertyNames": {"enum": list(VARIANT_KEYS)}}
+    return [
+        {"if": {"not": {"anyOf": [blocks, use]}}, "then": only("plain")},
+        {"if": {"allOf": [{"not": blocks}, standard]}, "then": only("with_std")},
+        {"if": {"not": variables}, "then": {"properties": {"variants": {"additionalProperties": variant}}}},
+    ]
+
 
 _PARAMETER = argument({"enum": list(PARAMETER_TYPES)}, {"type": ["number", "boolean", "string", "array", "object"]})
 

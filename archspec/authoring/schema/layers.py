@@ -115,6 +115,33 @@ def definitions(words: Mapping[str, Word], others: bool) -> dict[str, Schema]:
     }
 
 
+def known(name: str, words: Schema, told: str) -> dict[str, Schema]:
+    """`NAME`: a list of layers, those inside others too, of which all are `words`, modifiers beside them, or variables.
+
+    It stands beside `layer`, which allows other words, for files whose other keys leave no room for any: the one
+    schema says what a layer is, this one only which words there are. `told` is what an editor says of others.
+    """
+    variable: Schema = {"pattern": r"^\$"}
+    branch = {"if": {"type": "array"}, "then": ref(name), "else": ref(f"{name}.layer")}
+    residual = {"items": ref(f"{name}.layer"), "properties": {"body": ref(name), "shortcut": ref(name)}}
+    return {
+        name: {"items": ref(f"{name}.layer")},
+        f"{name}.layer": {
+            "if": {"type": "string"},
+            "then": {"anyOf": [words, variable], "errorMessage": told},
+            "else": {
+                "propertyNames": {"anyOf": [words, {"enum": list(MODIFIERS)}, variable], "errorMessage": told},
+                "properties": {
+                    "layers": ref(name),
+                    "map": ref(name),
+                    "branches": {"items": branch},
+                    "residual": residual,
+                },
+            },
+        },
+    }
+
+
 def layer(words: Mapping[str, Word], others: bool) -> Schema:
     """An item of a list of layers: a word alone, or a mapping of one word and modifiers."""
     alone = word_list({name: word.summary for name, word in words.items() if word.alone})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from pydantic import ValidationError
@@ -54,6 +55,9 @@ def wanted(op: Operator, types: Types) -> Wanted:
         return Wanted((sum(parts),))
     if isinstance(cut := getattr(op, "channels", None), tuple) and op.word == "slice":
         return Wanted((cut[1],))
+    if op.word == "reshape" and (values := prod(getattr(op, "shape", ()))) > 0:
+        positions = types[0].numel // have
+        return Wanted((values // positions,) if values % positions == 0 else ())
     step = _divisor(op)
     return Wanted((have - have % step, have + step - have % step) if step > 1 and have % step else ())
 
@@ -87,6 +91,8 @@ def likely(op: Operator, inputs: Types, help: Wanted) -> Iterator[Change]:
         yield from (Change("out", c, 1) for c in help.channels if 1 <= c <= LARGEST)
     if getattr(op, "keep", None) is False:
         yield Change("keep", True, 1)
+    if op.word == "conv_transpose" and type(getattr(op, "kernel", None)) is int and getattr(op, "stride", 1) != 1:
+        yield Change("kernel", getattr(op, "stride", 1), 1.2)  # windows side by side, as a U-Net has them
     if "output_padding" in type(op).model_fields:
         yield from (Change("output_padding", n, 2) for n in (0, 1) if n != getattr(op, "output_padding", 0))
     if op.word == "upsample" and getattr(op, "scale", None) is not None:
@@ -114,18 +120,22 @@ def own(op: Operator, inputs: Types, help: Wanted) -> Iterator[Change]:
     if not isinstance(op, Merge):
         yield from (Change(c.argument, c.data, c.cost - 0.5) for c in likely(op, inputs, help) if c.argument != "out")
     if getattr(op, "crop", None) == "none":
-        yield Change("crop", "center", 2)
+        kept = prod(min(axis) for axis in zip(*(t.spatial for t in inputs), strict=False))
+        yield Change("crop", "center", 2 if 2 * kept > max(prod(t.spatial) for t in inputs) else 4)
     if x.channels % (step := _divisor(op)) and op.word != "pixel_shuffle":
         name = next(n for n in ("groups", "parts", "pieces") if getattr(op, n, None))
         useful = set(divisors(x.channels)) - _idle(op, name, x.channels)
-        yield from (Change(name, n, 2 + 0.1 * abs(n - step)) for n in near(step, sorted(useful)))
+        most = 0.4 if name == "groups" else step  # many papers have groups of 32, whatever the channels
+        yield from (Change(name, n, 2 + min(most, 0.1 * abs(n - step))) for n in near(step, sorted(useful)))
     groups, out = getattr(op, "groups", 1), getattr(op, "out", None)
     if out is not None and out % groups:
         yield from (Change("out", n, 1) for n in (out - out % groups, out + groups - out % groups) if n)
         yield from (Change("groups", n, 2 + 0.1 * abs(n - groups)) for n in near(groups, divisors(out)))
     if type(kernel := getattr(op, "kernel", None)) is int and x.rank:
+        least = 2 if op.category == "pool" else 1
         fitting = sorted({min(x.spatial), *KERNELS[1:]}, reverse=True)
-        yield from (Change("kernel", k, 2 + 0.01 * i) for i, k in enumerate(fitting) if k < kernel)
+        whole = 1.7 if op.word == "avg_pool" and kernel > 3 else 0  # it was meant to average all of a smaller map
+        yield from (Change("kernel", k, 2 - whole + 0.01 * i) for i, k in enumerate(fitting) if least <= k < kernel)
     for name in type(op).model_fields:
         per_axis = getattr(op, name) if name in PER_AXIS else None
         if isinstance(per_axis, tuple) and x.rank and len(per_axis) != x.rank:

@@ -63,7 +63,7 @@ def _told(d: Diagnostic, refusal: Refusal, expansion: Expansion) -> Diagnostic:
     if refusal.error.code != "E310" or any(t.open for t in refusal.types):
         # the message says at which sizes
         hint = None if refusal.error.code == "E310" else d.hint
-        return replace(d, hint=hint, related=tuple(show.meeting(*refusal.taps[:2])))
+        return replace(d, hint=hint, related=tuple(show.meeting(refusal.taps[0], refusal.taps[1], refusal.op.word)))
     i, j = _pair(refusal)
     a, b = refusal.types[i], refusal.types[j]
     verb = JOINED.get(refusal.op.word, "meet")
@@ -73,7 +73,9 @@ def _told(d: Diagnostic, refusal: Refusal, expansion: Expansion) -> Diagnostic:
         message = f"residual at {refusal.path}: the body gives {a}, {other} is {b}: {difference(a, b, 'add')}"
     # what an operator guesses would help is no better than a guess, save that sizes mend nothing about regions
     hint = d.hint if a.regions != b.regions else None
-    return replace(d, message=message, hint=hint, related=tuple(show.meeting(refusal.taps[i], refusal.taps[j])))
+    return replace(
+        d, message=message, hint=hint, related=tuple(show.meeting(refusal.taps[i], refusal.taps[j], refusal.op.word))
+    )
 
 
 def _pair(refusal: Refusal) -> tuple[int, int]:
@@ -120,10 +122,11 @@ class _Shown:
                 return scope.path, scope.span
         return node, span
 
-    def meeting(self, one: Tap, other: Tap) -> Iterator[Related]:
+    def meeting(self, one: Tap, other: Tap, word: str) -> Iterator[Related]:
         """Both tensors, what changed them since they parted, and where that was."""
         a, b = (self.ways.types[tap.node][tap.port] for tap in (one, other))
-        aspects = [name for name in ("rank", "spatial", "channels") if getattr(a, name) != getattr(b, name)]
+        compared = ("rank", "spatial", *(["channels"] if word != "concat" else []))
+        aspects = [name for name in compared if getattr(a, name) != getattr(b, name)]
         fork = self.ways.fork(one, other)
         for tap in (one, other):
             yield from self.tensor(tap, fork, aspects[:1] if aspects[:1] == ["rank"] else aspects)
@@ -146,11 +149,12 @@ class _Shown:
         steps: dict[str, tuple[Span, TensorType, TensorType, str]] = {}
         for node in self.ways.between(fork, tap):
             inputs, after = self.ways.inputs_of(node), self.ways.types[node][0]
-            if not inputs or all(getattr(inputs[0], a) == getattr(after, a) for a in aspects):
+            made = [a for a in aspects if inputs and getattr(inputs[0], a) != getattr(after, a)]
+            if not made:
                 continue
             shown, place = self.name(node)
             before = steps[shown][1] if shown in steps else inputs[0]
-            steps[shown] = place, before, after, reason(self.ways.nodes[node].op, aspects)
+            steps[shown] = place, before, after, reason(self.ways.nodes[node].op, made)
         kind = self.ways.types[tap.node][tap.port]
         last = steps.pop(name, None)
         yield Related(f"{name} gives {kind}" + (f", from {last[1]} by {last[3]}" if last else ""), span)
@@ -161,21 +165,27 @@ class _Shown:
 
 
 def reason(op: Operator, aspects: list[str]) -> str:
-    """The argument that changes a tensor: `stride 2`, `kernel 3 without padding`, `out 48`."""
-    if "spatial" in aspects and "rank" not in aspects:
-        stride = getattr(op, "stride", None) or (getattr(op, "kernel", 1) if op.category == "pool" else 1)
-        if stride != 1:
-            return f"stride {_plain(stride)}"
-        for argument in ("scale", "size"):
-            if getattr(op, argument, None):
-                return f"{argument} {_plain(getattr(op, argument))}"
-        if getattr(op, "kernel", 1) != 1:
-            padding = getattr(op, "padding", 0)
-            padded = "without padding" if padding in (0, "valid") else f"with padding {_plain(padding)}"
-            return f"kernel {_plain(op.kernel)} {padded}"  # type: ignore[attr-defined]
+    """The arguments that change a tensor: `stride 2`, `kernel 3 without padding`, `stride 2 and out 48`."""
+    found = [_of_size(op)] if "spatial" in aspects and "rank" not in aspects else []
     if "channels" in aspects and hasattr(op, "out"):
-        return f"out {op.out}"
-    return op.word
+        found.append(f"out {op.out}")
+    return " and ".join(filter(None, found)) or op.word
+
+
+def _of_size(op: Operator) -> str:
+    """The argument that changes the size."""
+    stride = getattr(op, "stride", None) or (getattr(op, "kernel", 1) if op.category == "pool" else 1)
+    if stride != 1:
+        return f"stride {_plain(stride)}"
+    for argument in ("scale", "size"):
+        if getattr(op, argument, None):
+            return f"{argument} {_plain(getattr(op, argument))}"
+    kernel = getattr(op, "kernel", 1)
+    if kernel == 1:
+        return ""
+    padding = getattr(op, "padding", 0)
+    padded = "without padding" if padding in (0, "valid") else f"with padding {_plain(padding)}"
+    return f"kernel {_plain(kernel)} {padded}"
 
 
 def _plain(value: object) -> str:

@@ -26,7 +26,7 @@ _WORD = re.compile(r"[a-z_]+")
 class Entry:
     """A layer as it stands in the text: an item of a list, its word, and the arguments behind the word.
 
-    `joins`: it is what a `join:` says, and no item of a list.
+    `joins`: it is what a `join:` says, and no item of a list. `each` is its loop.
     """
 
     item: Value
@@ -34,6 +34,8 @@ class Entry:
     args: Value | None
     joins: bool = False
     each: source.Mapping | None = None
+    around: source.Mapping | None = None
+    """The layer whose branches it joins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,10 @@ class Origins:
                 self.entries[word.span] = Entry(item, word, args, each=loop)
             join = item.get("join")
             if isinstance(join, Scalar):
-                self.entries[join.span] = Entry(join, join, None, joins=True)
+                self.entries[join.span] = Entry(join, join, None, joins=True, around=item)
             elif isinstance(join, source.Mapping) and len(join.entries) == 1:
-                self.entries[join.span] = Entry(join, join.entries[0][0], join.entries[0][1], joins=True)
+                word, args = join.entries[0]
+                self.entries[join.span] = Entry(join, word, args, joins=True, around=item)
 
     def of(self, path: str, span: Span, word: str, argument: str) -> Origin | None:
         """Where an argument of the layer at a path was written, or would be; None where no edit reaches it."""

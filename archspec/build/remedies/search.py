@@ -15,10 +15,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from archspec.build.expand import Expansion
-from archspec.build.remedies.candidates import Candidate, Part, pairs
+from archspec.build.remedies.between import Found, projections
+from archspec.build.remedies.candidates import Candidate, Part, in_each_branch, pairs
 from archspec.build.remedies.changes import Change, likely, own, wanted
 from archspec.build.remedies.origins import Origin, Origins
-from archspec.build.remedies.projection import projections
 from archspec.build.remedies.refusal import Refusal
 from archspec.build.remedies.structure import structural
 from archspec.build.remedies.ways import Ways
@@ -56,10 +56,10 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A change to be tried: what it is called, the edit of the tree, how likely it is meant (least first)."""
+    """A change to be tried: what it is called, the edits of the tree, how likely it is meant (least first)."""
 
     text: str
-    edit: Edit
+    edits: tuple[Edit, ...]
     cost: float
     side: int = -1
 
@@ -83,10 +83,11 @@ class Search:
             ways = ways.at(sizes)
             in_numbers = replace(refusal, types=tuple(t.at(sizes) for t in refusal.types))
         candidates = sorted(self._candidates(in_numbers, ways), key=lambda one: one.cost)
-        first = [Trial(*made) for made in structural(in_numbers, self.origins, ways)]
+        first = [_structural(made) for made in structural(in_numbers, self.origins, ways)]
+        first += self._trials(in_numbers, ways, in_each_branch(candidates, in_numbers, ways))
         found = self._that_work(refusal, [*first, *self._trials(in_numbers, ways, candidates)], most)
         if not found:
-            first = [Trial(*made) for made in projections(in_numbers, self.origins)]
+            first = [_structural(made) for made in projections(in_numbers, self.origins, ways)]
             together = self._trials(in_numbers, ways, pairs(candidates))
             found = self._that_work(refusal, [*first, *together], most)
         return found
@@ -98,9 +99,10 @@ class Search:
         for trial in sorted(trials, key=lambda trial: trial.cost):
             if any(trial.side == other.side for other in found) or trial.cost > dearest:
                 continue
-            gives = self._gives(trial.edit, refusal)
+            gives = self._gives(trial.edits, refusal)
             if gives is not None:
-                found.append(Remedy(trial.text, gives, trial.edit.fix, trial.side))
+                fix = trial.edits[0].fix if len(trial.edits) == 1 else None  # an editor makes one edit in one line
+                found.append(Remedy(trial.text, gives, fix, trial.side))
                 dearest = min(dearest, trial.cost + 1.5)
             if len(found) == most or self.layers_left <= 0:
                 break
@@ -114,7 +116,7 @@ class Search:
                 continue
             seen.add(one.key)
             with suppress(ValueError):  # an argument may stand where no other can be added
-                yield Trial(one.told, one.edit, one.cost, one.side)
+                yield Trial(one.told, one.edits, one.cost, one.side)
 
     def _candidates(self, refusal: Refusal, ways: Ways) -> Iterator[Candidate]:
         """Changes of the layer itself, then of those behind it, with every node that the same text makes."""
@@ -137,10 +139,13 @@ class Search:
             nodes = tuple(together[(*origin.key, as_written(change.data))])
             yield Candidate((Part(origin, change, nodes),), cost, side)
 
-    def _gives(self, edit: Edit, refusal: Refusal) -> str | None:
+    def _gives(self, edits: Iterable[Edit], refusal: Refusal) -> str | None:
         """What the refused layer gives in the edited spec, or None where that has an error the first did not have."""
+        tree = self.expansion.spec.tree
+        for edit in edits:
+            tree = edit.applied(tree)
         try:
-            spec = _read_again(self.expansion.spec, edit.applied(self.expansion.spec.tree))
+            spec = _read_again(self.expansion.spec, tree)
             again = _Again(spec, self.known - {refusal.key})
         except SpecError:
             return None
@@ -156,7 +161,14 @@ class Search:
         finally:
             self.layers_left -= len(again.nodes)
         types = again.types.get(refusal.path)
+        if types is not None and len(types) > 2 and len(set(types)) == 1:
+            return f"{len(types)} tensors of {types[0]}"
         return " and ".join(map(str, types)) if types is not None else ""
+
+
+def _structural(found: Found) -> Trial:
+    text, edit, cost, side = found
+    return Trial(text, (edit,), cost, side)
 
 
 class _Worse(Exception):
@@ -220,7 +232,7 @@ def hint(remedies: list[Remedy]) -> str:
     """What to tell: each change and what the layer then gives."""
     told = []
     for r in remedies:
-        several = "` and `" in r.text
+        several = " and `" in r.text
         told.append(
             f"{r.text} give{'s' * (not several)} {r.gives}" if r.gives else f"{r.text} work{'s' * (not several)}"
         )

@@ -67,4 +67,5 @@ def run_page(page: RunPage) -> str:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """As it is written; in quotes where it would not be seen."""
+    return value if isinstance(value, str) and value.strip() else json.dumps(value, ensure_ascii=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from archspec import source
+from archspec.errors import Span
 from archspec.graph import TypedGraph
 from archspec.source import Scalar, Value
 from archspec.spec import Block, Layer, Spec, walk
@@ -78,6 +79,11 @@ class SpecFile:
     def operators(self) -> frozenset[str]:
         """The words of all operators that some network of this file has."""
         return frozenset(node.op.word for graph in self.graphs for node in graph.nodes.values())
+
+
+def position(span: Span) -> tuple[str, int, int]:
+    """File, line and column."""
+    return span.file, span.line, span.column
 
 
 def entries(value: Value | None) -> Iterator[tuple[str, Value]]:

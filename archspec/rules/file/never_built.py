@@ -38,10 +38,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from archspec import source
-from archspec.errors import Diagnostic, Frame, Span, SpecError
+from archspec.errors import Diagnostic, Frame, SpecError
 from archspec.expressions import parse_expression
 from archspec.ops import REGISTRY
-from archspec.rules.file import SpecFile, mentions, words
+from archspec.rules.file import SpecFile, mentions, position, words
 from archspec.rules.telling import warning
 from archspec.source import Scalar, Value
 from archspec.spec import Layer, walk
@@ -120,7 +120,7 @@ def _leaves_a_trace(layer: Layer) -> bool:
 def _traced(layer: Layer, built: set[Position]) -> bool:
     """Whether the layer, or one inside it, is in a network."""
     spans = (span for one in walk((layer,)) for span in (one.span, one.join and one.join.span) if span)
-    return any(_position(span) in built for span in spans)
+    return any(position(span) in built for span in spans)
 
 
 def _places(file: SpecFile) -> set[Position]:
@@ -129,15 +129,11 @@ def _places(file: SpecFile) -> set[Position]:
     for graph in file.graphs:
         seen: set[int] = set()
         for node in graph.nodes.values():
-            found.add(_position(node.span))
+            found.add(position(node.span))
             frame: Frame | None = node.trail
             while frame is not None and id(frame) not in seen:
                 seen.add(id(frame))
-                found.add(_position(frame.span))
+                found.add(position(frame.span))
                 frame = frame.outer
-        found |= {_position(scope.span) for scope in graph.scopes.values()}
+        found |= {position(scope.span) for scope in graph.scopes.values()}
     return found
-
-
-def _position(span: Span) -> Position:
-    return span.file, span.line, span.column

@@ -64,11 +64,13 @@ class BCE(Section):
     reaches `threshold`.
 
     `positive_weights` counts the examples that have a class more: a number for each class in their order,
-    or `balanced`, the examples without it over those with it (of the training split)."""
+    or `balanced`, the examples without it over those with it (of the training split). With `gamma` each class's term
+    counts (1 − p)^gamma, p the probability of the right answer: the sigmoid's focal loss (Lin et al., 2017)."""
 
     kind: Literal["bce"] = "bce"
     positive_weights: Balance | None = None
     label_smoothing: Share = 0.0
+    gamma: Annotated[float, Field(ge=0)] = 0.0
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
 
 

@@ -23,11 +23,13 @@ class Constant(Section):
 class Cosine(Section):
     """Half a cosine from the rate to `final` times the rate, a little lower at every step.
 
-    `cycles` repeats it, each time from the full rate, in parts of equal length (Loshchilov and Hutter, 2017)."""
+    `cycles` repeats it, each time from the full rate, in parts of equal length (Loshchilov and Hutter, 2017, eq. 5).
+    `snapshots` keeps the weights at the end of each, where the rate is lowest, for an ensemble (Huang et al., 2017)."""
 
     kind: Literal["cosine"] = "cosine"
     final: Part = 0.0
     cycles: Count = 1
+    snapshots: bool = False
 
 
 class Step(Section):

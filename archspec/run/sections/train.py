@@ -79,6 +79,9 @@ class Train(Section):
     `precision`, `memory_format` and `compile` say how a step is computed: with autocast to bf16 or fp16, images
     and weights with channels last, through torch.compile. `auto` is settled by a short timed trial before the first
     step, on one batch of the data; the choice is kept in the run directory's run.yaml.
+
+    Under torchrun, `batch` is what all processes take at once, each its share. `sync_batchnorm: true` normalises over
+    all of it; else batch norm sees the share of its process. `workers` are for each process.
     """
 
     epochs: Count = 20
@@ -92,6 +95,7 @@ class Train(Section):
     l2: Decay = 0.0
     clip: Clip | None = None
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    sync_batchnorm: bool = False
     init: Init = AsWritten()
     freeze: list[Pattern] = []
     unfreeze: dict[Epoch, list[Pattern]] = {}
@@ -146,5 +150,6 @@ def _check_measured(key: str, figure: str | None, info: ValidationInfo) -> None:
     """Raises ValueError for a figure of several labels an image under a loss of one."""
     loss = info.data.get("loss")
     if figure and of_tags(figure) and loss is not None and not isinstance(loss, BCE):
-        message = f"{key}: {figure} is measured with loss: bce alone, where an image has any number of labels; with"
-        raise ValueError(f"{message} {loss.kind} there are {figure.partition('_')[0]}_accuracy and _loss")
+        split = figure.partition("_")[0]
+        there = f"with loss: {loss.kind}, {split}_accuracy and {split}_loss are"
+        raise ValueError(f"{key}: {figure} is measured with loss: bce alone; {there}")

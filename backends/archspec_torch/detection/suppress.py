@@ -29,6 +29,8 @@ def detections(
     arguments are those of the layer `nms`; equal scores keep the order of classes, then of boxes.
     """
     n, rows, classes = scores.shape
+    if boxes.is_meta:  # no data: a shape is all there is
+        return boxes.new_empty(n, keep, DETECTION)
     best, which = scores.transpose(1, 2).topk(min(before, rows), dim=2)  # (N, C, before)
     image, label, rank = (best > score).nonzero(as_tuple=True)
     candidates = boxes[image, which[image, label, rank]]
@@ -37,7 +39,9 @@ def detections(
     if soft == "none":
         from torchvision.ops import batched_nms  # torchvision is slow to import: only what detects waits for it
 
-        kept = batched_nms(candidates, values, rivals, iou)
+        # it tells rivals apart by moving their boxes far from each other: that takes places from 0 on, and all digits
+        least = candidates.min() if len(candidates) else 0.0
+        kept = batched_nms(candidates.double() - least, values.double(), rivals, iou)
     else:
         values = softened(candidates, values, rivals, iou, soft, sigma)
         kept = (values > max(score, SOFT_LEAST)).nonzero().flatten()

@@ -10,6 +10,7 @@ from typing import Any
 from archspec.files import write_bytes
 from archspec.run.figures import merit, title
 
+CURVES = "curves.png"
 TRAIN, VAL = "#0072B2", "#D55E00"
 """Blue and vermilion of Okabe and Ito: told apart by every eye, and in grey."""
 

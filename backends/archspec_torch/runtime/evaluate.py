@@ -22,7 +22,7 @@ from archspec_torch.runtime.evaluation.scores import collect_scores
 from archspec_torch.runtime.evaluation.views import passes
 from archspec_torch.runtime.images import Frame
 from archspec_torch.runtime.preprocess import Normalize
-from archspec_torch.runtime.rundir import Trained, open_run
+from archspec_torch.runtime.rundir import Trained, open_run, weights_of
 from archspec_torch.runtime.tasks import Task
 
 ENSEMBLES: dict[str, Callable[[Task, Sequence[Tensor]], Tensor]] = {
@@ -42,7 +42,8 @@ def evaluate(
     average_weights: bool = False,
     threshold: float | None = None,
 ) -> Evaluation:
-    """Measures the `best` or `last` weights of a run, or those of a file, on one split of the run's data.
+    """Measures the `best` or `last` weights of a run, those of a file, or all `snapshots` of the ends of its cycles, on
+    one split of the run's data.
 
     A split is `train`, `train_dev`, `val` or `test`; without `split` it is `test`, or `val` where the data has no
     test images. The split, the preprocessing and the classes are the run's own; `overrides` may say where the data
@@ -51,9 +52,10 @@ def evaluate(
     weights; each run's images come to it as in its training, and the split is the first run's. `threshold`: the least
     probability that counts as yes where images have any number of classes (the run's own).
 
-    Raises SpecError E606 to E608 for the directory, E62x for the data, E627 for a split it does not have, E673 for
-    what does not go together, E674 for runs of different classes, E675 for weights that cannot be averaged, E687 for a
-    threshold where there is none, E688 for runs of different tasks, E701 and E708 for the weights.
+    Raises SpecError E606 to E608 for the directory, E62x for the data, E627 for a split it does not have, E650 for
+    scores that are no numbers, E673 for what does not go together, E674 for runs of different classes, E675 for weights
+    that cannot be averaged, E687 for a threshold where there is none, E688 for runs of different tasks, E692 for a
+    network that takes images of one size alone, E701 and E708 for the weights.
     """
     return Subject.open(runs, weights, device, overrides, tta, ensemble, average_weights, threshold).measured(split)
 
@@ -111,14 +113,15 @@ class Subject:
         passes(tta)
         directories = [runs] if isinstance(runs, str | Path) else list(runs)
         words = [weights] if isinstance(weights, str) else list(weights)
-        together = _together(len(directories) * len(words), ensemble, average_weights)
         chosen = choose_device(device)
         opened = [open_run(directory, overrides) for directory in directories]
+        named = [(run, name) for run in opened for word in words for name in weights_of(run.directory, word)]
+        together = _together(len(named), ensemble, average_weights)
         source = _data(opened[0])
         for trained in opened[1:]:
             _same_classes(opened[0], trained)
             _same_task(opened[0], trained)
-        members = [open_member(trained, word, chosen, threshold) for trained in opened for word in words]
+        members = [open_member(trained, name, chosen, threshold) for trained, name in named]
         found = cls(members, source, tta, together)
         for trained in opened:
             found.warnings += trained.warnings

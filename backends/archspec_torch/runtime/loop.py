@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -16,6 +16,7 @@ from archspec_torch.runtime.ema import Average
 from archspec_torch.runtime.optimize import make_optimizer, penalty, rate_of, set_rate, thaw
 from archspec_torch.runtime.precision import FLOAT32, Numerics, compiled, numerics_of, placed, scaler_of
 from archspec_torch.runtime.preprocess import Normalize
+from archspec_torch.runtime.processes import ALONE, World
 from archspec_torch.runtime.schedules import rate_at
 from archspec_torch.runtime.stop import Stop
 from archspec_torch.runtime.tasks import Tally, Task
@@ -90,17 +91,19 @@ def train_epoch(
     device: torch.device,
     on_step: Callable[[], None] = lambda: None,
     watch: Watch | None = None,
+    world: World = ALONE,
 ) -> Tally:
     """One epoch in a new order, or what is left of the one that runs: the state moves on by its steps.
 
     Returns the loss and accuracy on the way. A step is taken on `accumulate` batches, each weighted by its share of the
     examples: its gradients are those of the one large batch, up to rounding, for layers that treat examples singly.
+    The same holds for batches that several processes share: all draw the same order, and each takes its part.
 
     Raises Stopped between two steps, and SpecError E650 where the loss is no finite number (see `Watch`).
     """
     model, optimizer, numerics = state.model, state.optimizer, numerics_of(plan)
-    network = model if state.compiled is None else state.compiled
     thaw(model, plan, state.epoch)
+    network = world.parallel(model if state.compiled is None else state.compiled, device)
     if state.began is None:
         state.began = state.shuffle.get_state()
     else:
@@ -109,22 +112,27 @@ def train_epoch(
     steps = [grouped(step, plan.batch) for step in grouped(order, plan.batch * plan.accumulate)]
     ahead = steps[state.done :]
     state.tally = tally = state.tally or task.tally(device)
-    watch = watch or Watch(device)
+    watch = watch or Watch(device, world)
     draws = Draws(plan.seed, state.epoch)
-    batches = examples.batches([batch for step in ahead for batch in step], device, plan.workers, draws)
+    shares = [world.share(batch) for step in ahead for batch in step]
+    batches = examples.batches(shares, device, plan.workers, draws)
     rate = rate_of(optimizer)
     for step in ahead:
         parts = _fetched(batches, len(step), stop)  # a step begins when all it needs is there
         rate = rate_at(plan.schedule, plan.optimizer.lr, state.step, len(steps), plan.epochs, plan.warmup)
         set_rate(optimizer, rate)
         optimizer.zero_grad(set_to_none=True)
-        size = sum(len(labels) for _, labels in parts)
-        for images, labels in parts:
-            outputs = numerics.forward(network, normalize(images))
-            loss = task.loss(outputs, labels)
-            watch.before(state, loss, rate)
-            _scaled(state, loss if len(parts) == 1 else loss * (len(labels) / size)).backward()
-            tally.add(loss, task.scores(outputs), labels)
+        size = sum(len(batch) for batch in step)
+        for i, (batch, (images, labels)) in enumerate(zip(step, parts, strict=True), start=1):
+            with world.reducing(network, last=i == len(step)):
+                outputs = numerics.forward(network, normalize(images))
+                loss = task.loss(outputs, labels)
+                mean, share = world.averaged(loss, task.criterion, labels, batch)
+                watch.before(state, mean, rate)
+                share = share * (len(batch) / size)
+                _scaled(state, loss if len(step) == world.size == 1 else loss * share).backward()
+            if world.counts(batch):
+                tally.add(mean, task.scores(outputs), labels)
         if (extra := penalty(model, plan)) is not None:
             _scaled(state, extra).backward()
         _update(state, plan)
@@ -135,8 +143,23 @@ def train_epoch(
         state.done += 1
         on_step()
         stop.check()
-    check_finite(tally.loss, "training loss", state.epoch, state.step, rate)
-    return tally
+    whole = summed(tally, task.tally(device), world)
+    check_finite(whole.loss, "training loss", state.epoch, state.step, rate)
+    return whole
+
+
+def summed(tally: Tally, empty: Tally, world: World) -> Tally:
+    """What all processes have counted, to the same bits in each."""
+    if world.size == 1:
+        return tally
+    for part in world.gather(on_cpu(tally.state())):
+        empty.absorb(part)
+    return empty
+
+
+def on_cpu(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with its tensors where every process can read them."""
+    return {name: value.cpu() if isinstance(value, Tensor) else value for name, value in state.items()}
 
 
 def _fetched(batches: Iterator[tuple[Tensor, Tensor]], count: int, stop: Stop) -> list[tuple[Tensor, Tensor]]:
@@ -144,7 +167,7 @@ def _fetched(batches: Iterator[tuple[Tensor, Tensor]], count: int, stop: Stop) -
     try:
         return list(islice(batches, count))
     except RuntimeError:
-        stop.check()
+        stop.excuse()
         raise
 
 
@@ -189,14 +212,23 @@ def measure(
     device: torch.device,
     stop: Stop | None = None,
     numerics: Numerics = FLOAT32,
+    world: World = ALONE,
 ) -> Tally:
-    """Loss of the main output and right answers over all examples, in evaluation mode."""
+    """Loss of the main output and right answers over all examples, in evaluation mode.
+
+    Several processes measure a part of each batch; what is returned they have found together.
+    """
+    world.settle(model)
     model.eval()
     tally = task.tally(device)
-    groups = list(torch.arange(len(examples.labels)).split(batch))
-    for images, labels in examples.batches(groups, device, workers):
-        scores = task.scores(numerics.forward(model, normalize(images)))
-        tally.add(task.criterion.plain(scores, labels), scores, labels)
+    groups = [world.slice(group) for group in torch.arange(len(examples.labels)).split(batch)]
+    batches = examples.batches([group for group in groups if len(group)], device, workers)
+    for group in groups:
+        if len(group):
+            images, labels = next(batches)
+            scores = task.scores(numerics.forward(model, normalize(images)))
+            tally.add(task.criterion.plain(scores, labels), scores, labels)
         if stop is not None:
+            stop.agree()
             stop.check()
-    return tally
+    return summed(tally, task.tally(device), world)

@@ -35,6 +35,10 @@ class Criterion(nn.Module):
         """The loss as runs are compared by it: without weights of classes and without label smoothing."""
         raise NotImplementedError
 
+    def mass(self, targets: Tensor) -> Tensor:
+        """What the mean of `forward` over a batch is divided by, (): its examples, or the sum of their weights."""
+        return targets.new_full((), len(targets), dtype=torch.float32)
+
     def at_start(self, classes: int) -> float:
         """What the loss is while all scores are 0, as they nearly are before training, for class-number targets."""
         raise NotImplementedError
@@ -49,6 +53,11 @@ class CrossEntropyLoss(Criterion):
 
     def forward(self, scores: Tensor, targets: Tensor) -> Tensor:
         return functional.cross_entropy(scores, targets, self.weights, label_smoothing=self.label_smoothing)
+
+    def mass(self, targets: Tensor) -> Tensor:
+        if self.weights is None or targets.ndim == 2:  # of mixed classes torch takes the mean over the examples
+            return super().mass(targets)
+        return self.weights[targets].sum()
 
     def plain(self, scores: Tensor, targets: Tensor) -> Tensor:
         return functional.cross_entropy(scores, targets)
@@ -69,6 +78,11 @@ class FocalLoss(Criterion):
         if self.weights is None:
             return (shares * terms).sum(1).mean()
         return (shares * terms * self.weights).sum() / (shares * self.weights).sum()
+
+    def mass(self, targets: Tensor) -> Tensor:
+        if self.weights is None:
+            return super().mass(targets)
+        return (self.weights[targets] if targets.ndim == 1 else targets * self.weights).sum()
 
     def plain(self, scores: Tensor, targets: Tensor) -> Tensor:
         return (one_hot(targets, scores) * self._terms(scores)).sum(1).mean()
@@ -110,28 +124,34 @@ class HingeLoss(Criterion):
 class BinaryCrossEntropyLoss(Criterion):
     """Binary cross-entropy of each class's sigmoid, summed over the classes: C·ln 2 at the start.
 
-    `weights`: what a class counts where an example has it (`pos_weight` of torch).
+    `weights`: what a class counts where an example has it (`pos_weight` of torch). `gamma`: each class's term times
+    |t − p|^γ, p its probability and t 1 where an example has it: (1/2)^γ of it at the start. Source: Lin et al., 2017,
+    equation 4, without α.
     """
 
     sigmoid = True
 
-    def __init__(self, label_smoothing: float = 0.0, weights: Tensor | None = None) -> None:
+    def __init__(self, label_smoothing: float = 0.0, weights: Tensor | None = None, gamma: float = 0.0) -> None:
         super().__init__(weights)
-        self.label_smoothing = label_smoothing
+        self.label_smoothing, self.gamma = label_smoothing, gamma
 
     def forward(self, scores: Tensor, targets: Tensor) -> Tensor:
-        smooth = one_hot(targets, scores) * (1 - self.label_smoothing) + self.label_smoothing / 2
-        return _summed(
-            functional.binary_cross_entropy_with_logits(scores, smooth, reduction="none", pos_weight=self.weights)
-        )
+        wanted = one_hot(targets, scores)
+        smooth = wanted * (1 - self.label_smoothing) + self.label_smoothing / 2
+        return self._focused(scores, wanted, smooth, self.weights)
 
     def plain(self, scores: Tensor, targets: Tensor) -> Tensor:
-        return _summed(functional.binary_cross_entropy_with_logits(scores, one_hot(targets, scores), reduction="none"))
+        wanted = one_hot(targets, scores)
+        return self._focused(scores, wanted, wanted, None)
+
+    def _focused(self, scores: Tensor, wanted: Tensor, smooth: Tensor, weights: Tensor | None) -> Tensor:
+        terms = functional.binary_cross_entropy_with_logits(scores, smooth, reduction="none", pos_weight=weights)
+        return _summed(terms * (wanted - scores.sigmoid()).abs() ** self.gamma if self.gamma else terms)
 
     def at_start(self, classes: int) -> float:
         weights = self.weights
         extra = 0.0 if weights is None else float((weights.cpu() - 1).mean()) * math.log(2)
-        return classes * math.log(2) + extra
+        return (classes * math.log(2) + extra) / 2**self.gamma
 
 
 class DistanceLoss(Criterion):
@@ -179,8 +199,8 @@ def make_criterion(loss: Loss, counts: Tensor | None = None, examples: int = 0) 
             return HingeLoss(margin)
         case SquaredHinge(margin=margin):
             return HingeLoss(margin, 2)
-        case BCE(label_smoothing=smoothing, positive_weights=weights):
-            return BinaryCrossEntropyLoss(smoothing, _positive_weights(weights, counts, examples))
+        case BCE(label_smoothing=smoothing, positive_weights=weights, gamma=gamma):
+            return BinaryCrossEntropyLoss(smoothing, _positive_weights(weights, counts, examples), gamma)
         case SmoothL1(beta=beta):
             return DistanceLoss("smooth_l1", beta)
         case L1() | L2():

@@ -59,8 +59,12 @@ def placed(model: nn.Module, plan: Train) -> nn.Module:
 
 
 def compiled(model: nn.Module, plan: Train) -> nn.Module | None:
-    """The network compiled, over the same weights; None where the run does not ask for it."""
-    return cast(nn.Module, torch.compile(model)) if plan.compile is True else None
+    """The network compiled, over the same weights; None where the run does not ask for it.
+
+    Each shape of a batch is compiled for itself: left to torch, which code a batch runs through depends on the shapes
+    that came before it, and a run that is gone on with has seen others.
+    """
+    return cast(nn.Module, torch.compile(model, dynamic=False)) if plan.compile is True else None
 
 
 def scaler_of(model: nn.Module, plan: Train) -> torch.amp.GradScaler | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,16 +14,38 @@ from typing import Any
 from archspec.errors import Span, fail
 from archspec.files import write_text
 from archspec.run.figures import merit
+from archspec_torch.runtime.curves import CURVES, write_curves
+from archspec_torch.runtime.processes import World
 
 JSONL, CSV, EVENTS = "metrics.jsonl", "metrics.csv", "tensorboard"
+CURVES_EVERY = 30.0
+"""Seconds between two drawings of the curves while training."""
 
 
-class Records:
-    """Written after each epoch, and begun again from what a checkpoint holds: no line of what was lost stays."""
+class Journal:
+    """Written after each epoch, and begun again from what a checkpoint holds: no line of what was lost stays.
 
-    def __init__(self, directory: Path, kept: Sequence[Mapping[str, float]], tensorboard: bool):
-        """`kept`: the records so far. Raises SpecError E505."""
-        self.directory = directory
+    The curves are drawn now and then. Of several processes the first writes.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        kept: Sequence[Mapping[str, float]],
+        tensorboard: bool,
+        caption: str,
+        decides: str,
+        world: World,
+    ):
+        """`kept`: the records so far. `caption`: of the curves. `decides`: the figure that tells the best epoch.
+
+        Raises SpecError E505.
+        """
+        self.directory, self.caption, self.decides, self.writes = directory, caption, decides, world.main
+        self.drawn = time.monotonic()
+        self.events = None
+        if not self.writes:
+            return
         self.events = _events(directory / EVENTS, len(kept) + 1) if tensorboard else None
         if kept or (directory / JSONL).exists():
             write_text(directory / JSONL, "".join(f"{json.dumps(record)}\n" for record in kept))
@@ -31,6 +54,8 @@ class Records:
 
     def add(self, records: Sequence[Mapping[str, float]]) -> None:
         """The last of the records is new. Raises SpecError E505."""
+        if not self.writes:
+            return
         newest = records[-1]
         try:
             with (self.directory / JSONL).open("a", encoding="utf-8") as file:
@@ -49,6 +74,14 @@ class Records:
                 if name != "epoch":
                     self.events.add_scalar(name, value, int(newest["epoch"]))
             self.events.flush()
+        if time.monotonic() - self.drawn > CURVES_EVERY:
+            self.draw(records)
+            self.drawn = time.monotonic()
+
+    def draw(self, records: Sequence[Mapping[str, float]]) -> None:
+        """The curves of the records. Raises SpecError E505."""
+        if self.writes:
+            write_curves(records, self.directory / CURVES, self.caption, self.decides)
 
     def close(self) -> None:
         if self.events is not None:
@@ -68,7 +101,7 @@ def rows(records: Sequence[Mapping[str, float]]) -> str:
 def check_tensorboard(wanted: bool, span: Span) -> None:
     """Raises SpecError E655 where event files are asked for and the package that writes them is not installed."""
     if wanted and find_spec("tensorboard") is None:
-        hint = "pip install tensorboard; metrics.csv and metrics.jsonl are written without it"
+        hint = "pip install 'archspec-nn[tensorboard]'; metrics.csv and metrics.jsonl are written without it"
         raise fail("E655", "train.tensorboard needs the package 'tensorboard', which is not installed", span, hint)
 
 

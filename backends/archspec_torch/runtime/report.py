@@ -15,11 +15,11 @@ from archspec.errors import Diagnostic
 from archspec.files import write_text
 from archspec.render.html.run import RunPage, run_page
 from archspec.run.figures import shown, title
+from archspec_torch.runtime import rundir
 from archspec_torch.runtime.evaluate import evaluate
 from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.evaluation.text import percent
 
-REPORT = "report.html"
 LARGE = 160
 """Pixels of the longer side of a picture in the gallery; larger ones are shrunk."""
 
@@ -63,7 +63,7 @@ def write_report(directory: Path, found: Evaluation, path: Path | None = None) -
         evaluation=found.to_json(),
         gallery=_gallery(found),
     )
-    path = path or directory / REPORT
+    path = path or directory / rundir.REPORT
     write_text(path, run_page(page))
     return path
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archspec.errors import Diagnostic, fail
+from archspec.errors import Diagnostic, SpecError, fail
 from archspec.graph import TypedGraph
-from archspec.run import RunFile
+from archspec.run import Run, RunFile, load_run
 from archspec.run.sections import PATH, Section
 from archspec_torch.runtime import checkpoints, rundir
 from archspec_torch.runtime.checkpoints import Damage, Snapshot
@@ -72,7 +72,12 @@ def find_origin(directory: Path) -> Origin | None:
 
 
 def _check_leftovers(directory: Path) -> None:
-    """Raises SpecError E605 where a directory without checkpoints holds what no run of ours would have left."""
+    """Raises SpecError E605 where a directory without checkpoints holds what no run of ours would have left, E654 where
+    it holds weights, which a run publishes after its first checkpoint."""
+    weights = [name for name in (rundir.BEST, rundir.LAST) if (directory / name).exists()]
+    if weights:
+        hint = "a run that begins there would overwrite them: train into another --out"
+        raise fail("E654", f"{directory} holds {' and '.join(weights)}, and no checkpoint to go on from", hint=hint)
     for path in directory.iterdir():
         name = re.sub(r"^\.(.+)\.[0-9a-f]{12}$", r"\1", path.name)  # a file that was being written
         if not any(name in (known, known[:32]) for known in rundir.CONTENT):
@@ -129,6 +134,14 @@ def check_epochs(run: RunFile, finished: int) -> None:
     if run.run.train.epochs < finished:
         message = f"{finished} epochs are finished, and train.epochs is {run.run.train.epochs}"
         raise fail("E652", message, run.span("train", "epochs"), "the weights so far are those of last.safetensors")
+
+
+def former_run(directory: Path) -> Run | None:
+    """The run as the directory's run.yaml has it; None where that is missing or damaged, and is to be written anew."""
+    try:
+        return load_run(directory / rundir.RUN).run
+    except SpecError:
+        return None
 
 
 def other_rates(run: RunFile, then: float, now: float, former: int) -> Iterator[Diagnostic]:

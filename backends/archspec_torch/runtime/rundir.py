@@ -7,6 +7,7 @@ colors.json         the principal components of the training images' colours, wh
 metrics.jsonl       a line an epoch; metrics.csv and, where asked for, tensorboard/ hold the same
 best.safetensors    the weights of the epoch with the best validation accuracy
 last.safetensors    the newest weights: those of the newest checkpoint
+snapshots/          the weights at the end of each cycle of the learning rate, where asked for
 checkpoints/        all that is needed to go on from the newest of them (see `checkpoints`)
 curves.png          loss and accuracy over the epochs
 report.html         all of it as one page: curves, confusion, calibration, mistakes, network, settings
@@ -32,22 +33,23 @@ from archspec.errors import Diagnostic, did_you_mean, fail
 from archspec.files import write_text
 from archspec.graph import TypedGraph
 from archspec.loading import load
-from archspec.plugins.records import check_record, write_record
+from archspec.plugins.records import check_record
 from archspec.run import RunFile, load_run
 from archspec_torch.compiler import compile
+from archspec_torch.runtime.curves import CURVES
 from archspec_torch.runtime.locks import Taken, held
 from archspec_torch.runtime.preprocess import Preprocessing, read_preprocessing
 from archspec_torch.runtime.records import CSV, EVENTS, JSONL
 from archspec_torch.runtime.weights import load_weights
 
 RUN, SPEC, PREPROCESSING = "run.yaml", "spec.yaml", "preprocessing.json"
-BEST, LAST, CURVES = "best.safetensors", "last.safetensors", "curves.png"
+BEST, LAST = "best.safetensors", "last.safetensors"
 TEST, LEFT_OUT, CHECKPOINTS = "test.json", "left_out.txt", "checkpoints"
-COLORS, LOCK = "colors.json", ".lock"
+COLORS, LOCK, SNAPSHOTS, REPORT = "colors.json", ".lock", "snapshots", "report.html"
 WEIGHTS = {"best": BEST, "last": LAST}
 CONTENT = (
     *(RUN, SPEC, PREPROCESSING, JSONL, CSV, EVENTS, BEST, LAST, CURVES, TEST, LEFT_OUT),
-    *(COLORS, CHECKPOINTS, LOCK, "plugins.json", "plugins"),
+    *(COLORS, CHECKPOINTS, SNAPSHOTS, LOCK, REPORT, "plugins.json", "plugins"),
 )
 """All that a run leaves in its directory."""
 
@@ -96,12 +98,10 @@ def claimed(directory: Path) -> Iterator[None]:
         yield
 
 
-def write_description(directory: Path, run: RunFile, graph: TypedGraph, preprocessing: Preprocessing) -> None:
-    """run.yaml, spec.yaml and preprocessing.json: all that using the weights needs. Raises SpecError E505."""
-    write_run(directory, run)
+def write_description(directory: Path, graph: TypedGraph, preprocessing: Preprocessing) -> None:
+    """spec.yaml and preprocessing.json, which using the weights needs as run.yaml. Raises SpecError E505."""
     write_text(directory / SPEC, source.dump(_without_counts(graph.resolved)))
     preprocessing.write(directory / PREPROCESSING)
-    write_record(directory, (node.op.word for node in graph.nodes.values()))
 
 
 def write_run(directory: Path, run: RunFile) -> None:
@@ -145,6 +145,20 @@ class Trained:
             raise fail("E701", f"there is no file {path}: no epoch was finished", hint=hint)
         epoch = load_weights(model, path)
         return model.to(device).eval(), epoch
+
+
+def weights_of(directory: Path, word: str) -> list[str]:
+    """What a word for weights means: `snapshots` all that the run kept at the ends of cycles, others themselves.
+
+    Raises SpecError E608 where there are none.
+    """
+    if word != SNAPSHOTS:
+        return [word]
+    found = sorted((directory / SNAPSHOTS).glob("*.safetensors"))
+    if not found:
+        hint = "train with schedule: {kind: cosine, cycles: 5, snapshots: true}"
+        raise fail("E608", f"{directory} holds no snapshots", hint=hint)
+    return [f"{SNAPSHOTS}/{path.name}" for path in found]
 
 
 def open_run(directory: str | Path, overrides: Sequence[str] = ()) -> Trained:

@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
-from archspec.errors import Diagnostic
+from archspec.errors import Diagnostic, fail
 from archspec.run.sections.train import Saving
+from archspec_torch.checkpoint import write_checkpoint
 from archspec_torch.runtime import checkpoints, rundir
 from archspec_torch.runtime.loop import State
-from archspec_torch.runtime.snapshot import take
+from archspec_torch.runtime.processes import ALONE, World
+from archspec_torch.runtime.snapshot import own, take
 from archspec_torch.runtime.watch import check_finite
 
 SHARE = 20.0
@@ -21,15 +23,37 @@ SHARE = 20.0
 
 
 class Saver:
-    """Saves the state as often as the run says. The newest checkpoint's weights are last.safetensors at all times."""
+    """Saves the state as often as the run says. The newest checkpoint's weights are last.safetensors at all times.
 
-    def __init__(self, directory: Path, rule: Saving, device: torch.device, origin: Mapping[str, Any]):
+    Of several processes the first writes, and all take part: `save` is for all of them at once.
+    """
+
+    def __init__(
+        self, directory: Path, rule: Saving, device: torch.device, origin: Mapping[str, Any], world: World = ALONE
+    ):
         """`origin`: what the run is (see `resume.identity`), kept in every checkpoint."""
         self.directory, self.rule, self.device, self.origin = directory, rule, device, origin
+        self.world = world
         self.folder = directory / rundir.CHECKPOINTS
         self.newest: str | None = None
         self.best_sum: str | None = None
         self.wait, self.saved = rule.every, time.monotonic()
+
+    def keep_cycle(self, state: State, cycle: int) -> None:
+        """snapshots/cycle-03.safetensors: the weights that answer, at the end of a cycle of the learning rate.
+
+        To be called before the step is saved, so that a run that goes on from there has them already.
+        Raises SpecError E650, E505.
+        """
+        self._check(state)
+        if not self.world.main:
+            return
+        path = self.directory / rundir.SNAPSHOTS / f"cycle-{cycle:02}.safetensors"
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise fail("E505", f"{path.parent} cannot be made: {error.strerror or error}") from error
+        write_checkpoint(state.answering.state_dict(), path, {"epoch": state.epoch + 1})
 
     def due(self, state: State) -> bool:
         """Whether it is time, after a step."""
@@ -47,16 +71,24 @@ class Saver:
         name = checkpoints.name_of(state.step, state.epoch if ended else None)
         if name == self.newest:
             return
-        if state.tally is not None:
-            rate = float(state.optimizer.param_groups[0]["lr"])
-            check_finite(state.tally.loss, "training loss", state.epoch, state.step - 1, rate)
+        self._check(state)
+        others = self.world.gather(own(state, self.device))[1:] if self.world.size > 1 else []
+        if not self.world.main:
+            self.newest = name
+            return
         best = ended and state.best_epoch == state.epoch
         more = {"origin": self.origin, "best_sha256": None if best else self.best_sum}
-        path = checkpoints.write(self.folder, name, take(state, self.device, more), state.epoch)
+        path = checkpoints.write(self.folder, name, take(state, self.device, more, others), state.epoch)
         self.follow(path, best)
         checkpoints.prune(self.folder, self.rule.keep)
         self.saved = time.monotonic()
         self.wait = max(self.rule.every, SHARE * (self.saved - begun))
+
+    def _check(self, state: State) -> None:
+        """Raises SpecError E650 where the loss of the running epoch is no finite number by now."""
+        if state.tally is not None:
+            rate = float(state.optimizer.param_groups[0]["lr"])
+            check_finite(state.tally.loss, "training loss", state.epoch, state.step - 1, rate)
 
     def follow(self, path: Path, best: bool) -> None:
         """The directory's weights become those of a checkpoint. Raises SpecError E505."""

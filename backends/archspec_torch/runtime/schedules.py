@@ -48,6 +48,15 @@ def rates(plan: Train, steps: int) -> list[float]:
     ]
 
 
+def cycle_ends(plan: Train, steps: int) -> dict[int, int]:
+    """The cycles, counted from 1, whose weights are kept, by the finished steps of the run after which they end."""
+    if not (isinstance(plan.schedule, Cosine) and plan.schedule.snapshots):
+        return {}
+    rising, cycles = warmup_steps(plan.warmup, steps), plan.schedule.cycles
+    total = max(1, steps * plan.epochs - rising)
+    return {rising - (-cycle * total // cycles): cycle for cycle in range(1, cycles + 1)}
+
+
 def _factor(schedule: Schedule, step: int, steps: int, total: int) -> float:
     """What the rate is multiplied with at a step of `total`, of which an epoch has `steps`."""
     epoch = step // steps

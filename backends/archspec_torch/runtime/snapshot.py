@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from archspec_torch.runtime.checkpoints import Snapshot
-from archspec_torch.runtime.loop import State
+from archspec_torch.runtime.loop import State, on_cpu
+from archspec_torch.runtime.processes import ALONE, World
 from archspec_torch.runtime.tasks import Tally
 
 REFERENCE = "tensor"
@@ -18,8 +19,18 @@ REFERENCE = "tensor"
 NUMBERS = ("epoch", "step", "done", "seconds", "best_epoch", "records", "carried")
 
 
-def take(state: State, device: torch.device, more: Mapping[str, Any]) -> Snapshot:
-    """All that the run needs to go on, with further facts beside it. Waits for the device."""
+def own(state: State, device: torch.device) -> dict[str, Any]:
+    """What each of several processes has of its own, with the CPU: random states and the tally of the running epoch."""
+    return {"random": on_cpu(random_states(device)), "tally": on_cpu(state.tally.state()) if state.tally else None}
+
+
+def take(
+    state: State, device: torch.device, more: Mapping[str, Any], others: Sequence[Mapping[str, Any]] = ()
+) -> Snapshot:
+    """All that the run needs to go on, with further facts beside it. Waits for the device.
+
+    `others`: what the `own` of the other processes gave.
+    """
     tensors: dict[str, Tensor] = {}
     objects = {
         "model": dict(state.model.state_dict()) if state.average else None,
@@ -27,6 +38,7 @@ def take(state: State, device: torch.device, more: Mapping[str, Any]) -> Snapsho
         "scaler": state.scaler.state_dict() if state.scaler else None,
         "random": {**random_states(device), "shuffle": state.shuffle.get_state(), "began": state.began},
         "tally": state.tally.state() if state.tally else None,
+        **({"others": list(others)} if others else {}),
     }
     facts = {name: getattr(state, name) for name in NUMBERS}
     facts["best"] = list(state.best) if state.best else None
@@ -34,10 +46,12 @@ def take(state: State, device: torch.device, more: Mapping[str, Any]) -> Snapsho
     return Snapshot(dict(state.answering.state_dict()), tensors, {**more, **facts})
 
 
-def restore(state: State, snapshot: Snapshot, device: torch.device, tally: Tally) -> None:
+def restore(state: State, snapshot: Snapshot, device: torch.device, tally: Tally, world: World = ALONE) -> None:
     """Makes a fresh state that of the snapshot; torch's generators go on from where they were.
 
-    `tally`: an empty one, on the run's device, to go on with in the middle of an epoch.
+    `tally`: an empty one, on the run's device, to go on with in the middle of an epoch. Where another number of
+    processes has taken the snapshot (see `processes_of`), the first goes on from the first's and all tallies, and the
+    others' generators are left alone.
     """
     facts = snapshot.facts
     for name in NUMBERS:
@@ -52,11 +66,19 @@ def restore(state: State, snapshot: Snapshot, device: torch.device, tally: Tally
     random = _get(facts["random"], snapshot.tensors)
     state.shuffle.set_state(random["shuffle"])
     state.began = random["began"]
-    _restore_random(random, device)
-    state.tally = None
-    if facts["tally"] is not None:
-        tally.restore(_get(facts["tally"], snapshot.tensors))
-        state.tally = tally
+    parts = [{"random": random, "tally": _get(facts["tally"], snapshot.tensors)}]
+    parts += _get(facts.get("others", []), snapshot.tensors)
+    mine = parts[world.rank : world.rank + 1] if len(parts) == world.size else parts if world.main else []
+    if mine:
+        _restore_random(mine[0]["random"], device)
+    state.tally = None if facts["tally"] is None else tally
+    for part in mine if state.tally else []:
+        tally.absorb(part["tally"])
+
+
+def processes_of(snapshot: Snapshot) -> int:
+    """How many processes took it."""
+    return 1 + len(snapshot.facts.get("others", []))
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 from archspec.errors import Diagnostic, Span, SpecError, fail
 from archspec.files import write_text
 from archspec.graph import TypedGraph
-from archspec.plugins.records import check_record
+from archspec.plugins.records import check_record, write_record
 from archspec.run import RunFile, load_run
 from archspec.run.figures import merit, shown, title
 from archspec.run.sections import Train
@@ -23,9 +23,8 @@ from archspec_torch.compiler import compile
 from archspec_torch.runtime import checkpoints, rundir
 from archspec_torch.runtime import resume as resuming
 from archspec_torch.runtime.augment import augmented, colors_of
-from archspec_torch.runtime.curves import write_curves
 from archspec_torch.runtime.data import Draws, Examples, Source, open_source
-from archspec_torch.runtime.device import choose_device, device_label
+from archspec_torch.runtime.device import device_label
 from archspec_torch.runtime.evaluate import assess
 from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.images import background_color, frame_of
@@ -36,12 +35,14 @@ from archspec_torch.runtime.network import image_input, load_network, network_fo
 from archspec_torch.runtime.optimize import rate_of
 from archspec_torch.runtime.precision import KEYS, check_numerics, is_open, numerics_of, trial
 from archspec_torch.runtime.preprocess import Normalize, Preprocessing, statistics
+from archspec_torch.runtime.processes import ALONE, World, joined
 from archspec_torch.runtime.progress import Progress, progress_for, table
-from archspec_torch.runtime.records import Records, check_tensorboard, out_of_patience
+from archspec_torch.runtime.records import Journal, check_tensorboard, out_of_patience
 from archspec_torch.runtime.report import write_report
 from archspec_torch.runtime.saving import Saver
-from archspec_torch.runtime.schedules import rate_at
-from archspec_torch.runtime.snapshot import restore
+from archspec_torch.runtime.schedules import cycle_ends, rate_at
+from archspec_torch.runtime.seeding import part_ways, seeded
+from archspec_torch.runtime.snapshot import processes_of, restore
 from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
 from archspec_torch.runtime.tasks import Task, task_of
 from archspec_torch.runtime.tasks.classify import class_count
@@ -51,11 +52,11 @@ from archspec_torch.runtime.unreached import unreached
 from archspec_torch.runtime.watch import check_finite
 from archspec_torch.runtime.weights import load_weights
 
-CURVES_EVERY = 30.0
-"""Seconds between two drawings of the curves while training."""
-
 SHOWN = 10
 """Left-out files that are listed on the terminal; all are in the run directory."""
+
+
+WITHOUT_EFFECT = "sync_batchnorm changes nothing: one process computes, and sees whole batches"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class RunResult:
     val: Mapping[str, float]
     """Figures of the best epoch on the validation split by name, the one that tells it first: accuracy, loss, …"""
     test: Evaluation | None
-    """The best weights on the test split, where there is one."""
+    """The best weights on the test split, where there is one: measured by the first process of a run."""
     epochs: tuple[Mapping[str, float], ...]
     warnings: tuple[Diagnostic, ...] = ()
 
@@ -117,6 +118,7 @@ class Job:
     normalize: Normalize
     notes: tuple[str, ...]
     warnings: tuple[Diagnostic, ...]
+    world: World = ALONE
 
 
 def train(
@@ -137,58 +139,67 @@ def train(
     Ctrl-C and SIGTERM end it after the step that is running, with a checkpoint saved:
     KeyboardInterrupt and SystemExit 143.
 
+    In each of several processes that torchrun has started it takes part in the same run: a batch is shared by all, the
+    first writes and talks, and an error is raised in one of them, without diagnostics in the others.
+
     Raises SpecError: of the run (E51x, E60x), the spec, the data (E62x);
     E605 for an `out` that is used, E610 to E613 for a network that does not fit the data or the machine, E650
     for a loss that is no finite number (the last checkpoint is kept), E652 to E654 for an `out` that cannot be gone on
     from, E655 for a package that lacks, E691 for an `out` that another process trains into, E505 for files that cannot
-    be written.
+    be written; E683 to E686 of several processes.
     """
     target = Path(out) if out is not None else None
-    with catching_signals() as stop, contextlib.ExitStack() as claim:
+    with catching_signals() as stop, joined() as world, contextlib.ExitStack() as claim:
+        stop.world = world
         there = target if resume and target is not None and target.is_dir() else None
-        if there is not None:
-            claim.enter_context(rundir.claimed(there))
-        origin = _origin(target, resume)
-        job = settled(prepare(load_run(run, overrides)), target if origin is not None else None)
+        with world.together():
+            if there is not None and world.main:
+                claim.enter_context(rundir.claimed(there))
+            origin = _origin(target, resume) if world.main else None
+        origin = world.given(origin)
+        with world.together():
+            job = prepare(load_run(run, overrides), world)
+        job = settled(job, origin.snapshot.facts["origin"]["run"] if origin else None)
         plan = job.run.run.train
-        identity = resuming.identity(job.run, job.graph, job.preprocessing, {"train": job.train, "val": job.val})
-        if target is not None and origin is not None:
-            resuming.check_same(target, origin.snapshot.facts["origin"], identity)
-            resuming.check_epochs(job.run, origin.snapshot.facts["epoch"])
         with seeded(plan.seed, job.device):
-            try:
-                network = compile(job.graph)
-                if origin is None and (transferred := transfer(network, job.run)):
-                    job = replace(job, notes=(*job.notes, str(transferred)))
-                state = fresh_state(network.to(job.device), plan)
-            except torch.OutOfMemoryError as error:
-                message = f"the network '{job.graph.name}' does not fit into the memory of {job.device}"
-                raise fail("E651", message, job.run.span("train", "device")) from error
-            directory = rundir.make_directory(target, job.run.name, resume)  # only now: nothing else can be refused
-            if there is None:
-                claim.enter_context(rundir.claimed(directory))
-                rundir.check_unused(directory)  # another process may have been here since
-            saver = Saver(directory, plan.checkpoint, job.device, identity)
-            if origin is not None:
-                job = _go_on(job, state, saver, origin)
-            else:
-                rundir.write_description(directory, job.run, job.graph, job.preprocessing)
-                if colors := colors_of(job.train, job.run.run.augment):
-                    write_text(directory / rundir.COLORS, json.dumps({"pca_color": colors.to_json()}, indent=2) + "\n")
-                if left_out := [w.message for w in job.warnings if w.code == "W620"]:
-                    write_text(directory / rundir.LEFT_OUT, "".join(f"{message}\n" for message in left_out))
-            with progress_for(plan.epochs, steps_per_epoch(job.train, plan), quiet, state.step) as progress:
+            with world.together():
+                identity = resuming.identity(
+                    job.run, job.graph, job.preprocessing, {"train": job.train, "val": job.val}
+                )
+                if target is not None and origin is not None:
+                    resuming.check_same(target, origin.snapshot.facts["origin"], identity)
+                    resuming.check_epochs(job.run, origin.snapshot.facts["epoch"])
+                job, state = _begun(job, transferring=origin is None)
+            world.same(identity["sha256"], "another run file, network or data")
+            with world.together():  # only now: nothing else can be refused
+                directory = rundir.make_directory(target, job.run.name, resume) if world.main else Path()
+                if there is None and world.main:
+                    claim.enter_context(rundir.claimed(directory))
+                    rundir.check_unused(directory)  # another process may have been here since
+            saver = Saver(world.given(directory), plan.checkpoint, job.device, identity, world)
+            directory = saver.directory
+            with world.together():
+                if origin is not None:
+                    job = _go_on(job, state, saver, origin)
+                elif world.main:
+                    _describe(job, directory)
+                if world.main:
+                    rundir.write_description(directory, job.graph, job.preprocessing)
+            silent = quiet or not world.main
+            with progress_for(plan.epochs, steps_per_epoch(job.train, plan), silent, state.step) as progress:
                 progress.say(introduction(job, state, directory))
                 stop.holding = True
                 fit(job, state, saver, progress, stop, on_epoch)
                 stop.holding = False
-                if stop.signal is not None:  # it came after the very last step: all is saved
+                if stop.asked is not None:  # it came after the very last step: all is saved
                     stop.leave()
-            best = _best(job, state, directory)
-            if report:
+            best = _best(job, state, directory) if world.main else None
+            if report and best is not None:
                 write_report(directory, best)
-    val = {name: state.records[state.best_epoch - 1][f"val_{name}"] for name in best.metrics.brief()}
-    test = best if best.split == "test" else None
+    record = state.records[state.best_epoch - 1]
+    told = sorted((name for name in record if name.startswith("val_")), key=lambda name: name != plan.merit)
+    val = {name.removeprefix("val_"): record[name] for name in told}
+    test = best if best is not None and best.split == "test" else None
     return RunResult(directory, state.best_epoch, val, test, tuple(state.records), job.warnings)
 
 
@@ -204,31 +215,74 @@ def _origin(target: Path | None, wanted: bool) -> resuming.Origin | None:
     return resuming.find_origin(target)
 
 
+def _begun(job: Job, transferring: bool) -> tuple[Job, State]:
+    """The state before the first step, with a note of the weights it begins with. Raises SpecError E651, E666, E667."""
+    plan = job.run.run.train
+    try:
+        network = compile(job.graph)
+        if transferring and (transferred := transfer(network, job.run)):
+            job = replace(job, notes=(*job.notes, str(transferred)))
+        model = job.world.synchronised(network, plan.sync_batchnorm, job.device)
+        state = fresh_state(model.to(job.device), plan)
+    except torch.OutOfMemoryError as error:
+        message = f"the network '{job.graph.name}' does not fit into the memory of {job.device}"
+        raise fail("E651", message, job.run.span("train", "device")) from error
+    part_ways(plan.seed, job.world.rank, 0, job.device)
+    return job, state
+
+
+def _describe(job: Job, directory: Path) -> None:
+    """What a run's directory says of it before the first step. Raises SpecError E505."""
+    rundir.write_run(directory, job.run)
+    write_record(directory, (node.op.word for node in job.graph.nodes.values()))
+    if colors := colors_of(job.train, job.run.run.augment):
+        write_text(directory / rundir.COLORS, json.dumps({"pca_color": colors.to_json()}, indent=2) + "\n")
+    if left_out := [w.message for w in job.warnings if w.code == "W620"]:
+        write_text(directory / rundir.LEFT_OUT, "".join(f"{message}\n" for message in left_out))
+
+
 def _go_on(job: Job, state: State, saver: Saver, origin: resuming.Origin) -> Job:
-    """The fresh state becomes that of the checkpoint, and the directory what it was then. Raises SpecError E505."""
+    """The fresh state becomes that of the checkpoint, and the directory what it was then. Raises SpecError E505.
+
+    Another number of processes than the checkpoint's goes on with draws of its own.
+    """
+    plan, world = job.run.run.train, job.world
+    restore(state, origin.snapshot, job.device, job.task.tally(job.device), world)
+    if (before := processes_of(origin.snapshot)) != world.size:
+        part_ways(plan.seed, world.rank, state.step, job.device)
+        count = f"begun by {before} process{'es' * (before > 1)}, and {world.size} go{'es' * (world.size == 1)} on"
+        job = replace(job, notes=(*job.notes, f"{count}: dropout draws otherwise, and sums are rounded otherwise"))
+    if world.main:
+        job = _put_back(job, state, saver, origin)
+    state.best, state.best_epoch, saver.newest = world.given((state.best, state.best_epoch, saver.newest))
+    return job
+
+
+def _put_back(job: Job, state: State, saver: Saver, origin: resuming.Origin) -> Job:
+    """The directory becomes what it was when the checkpoint was saved. Raises SpecError E505."""
     plan, facts = job.run.run.train, origin.snapshot.facts
-    restore(state, origin.snapshot, job.device, job.task.tally(job.device))
     for damaged in origin.damaged:
         checkpoints.set_aside(damaged)
     warnings = [*origin.warnings, *saver.go_on(state, origin.path, facts), *check_record(saver.directory)]
-    former = load_run(saver.directory / rundir.RUN)
-    if former.run.train.epochs != plan.epochs:
+    former = resuming.former_run(saver.directory)
+    if former is not None and former.train.epochs != plan.epochs:
         steps = steps_per_epoch(job.train, plan)
         then, now = (
             rate_at(plan.schedule, plan.optimizer.lr, state.step, steps, epochs, plan.warmup)
-            for epochs in (former.run.train.epochs, plan.epochs)
+            for epochs in (former.train.epochs, plan.epochs)
         )
         if state.epoch < plan.epochs:
-            warnings += resuming.other_rates(job.run, then, now, former.run.train.epochs)
-    if former.run.train != plan:
+            warnings += resuming.other_rates(job.run, then, now, former.train.epochs)
+    if former is None or (former.train, former.data) != (plan, job.run.run.data):
         rundir.write_run(saver.directory, job.run)
     return replace(job, warnings=(*warnings, *job.warnings))
 
 
-def prepare(run: RunFile) -> Job:
+def prepare(run: RunFile, world: World = ALONE) -> Job:
     """Network and data, checked against each other, before anything is written."""
     plan, data = run.run.train, run.run.data
-    device = choose_device(plan.device, run.span("train", "device"))
+    world.check_batch(plan.batch, run.span("train", "batch"))
+    device = world.device(plan.device, run.span("train", "device"))
     check_numerics(run, device)
     check_tensorboard(plan.tensorboard, run.span("train", "tensorboard"))
     warnings: list[Diagnostic] = []
@@ -262,27 +316,32 @@ def prepare(run: RunFile) -> Job:
         val=held.to(device),
         device=device,
         normalize=Normalize(preprocessing, device),
-        notes=(note,) if note else (),
+        notes=tuple(filter(None, (note, WITHOUT_EFFECT if plan.sync_batchnorm and world.size == 1 else None))),
         warnings=tuple(warnings),
+        world=world,
     )
 
 
-def settled(job: Job, former: Path | None) -> Job:
-    """The job with number format, layout and compilation chosen where they are `auto`: as in the `former` run
-    directory that is gone on from, or else by a trial, which draws no random numbers of the run."""
+def settled(job: Job, former: Mapping[str, Any] | None) -> Job:
+    """The job with number format, layout and compilation chosen where they are `auto`: as in the `former` part of the
+    run (see `resume.identity`), or else by a trial, which draws no random numbers of the run."""
     plan = job.run.run.train
     if not is_open(plan):
         return job
-    if former is not None:
-        before = load_run(former / rundir.RUN).run.train
-        chosen = {key: getattr(before, key) for key in KEYS if getattr(plan, key) == "auto"}
-        note = "number format and layout as in the first part of the run"
-    else:
-        with seeded(plan.seed, job.device):
-            model = compile(job.graph).to(job.device)
-            group = torch.arange(min(plan.batch, len(job.train.labels)))
-            images, labels = next(iter(job.train.batches([group], job.device, 0, Draws(plan.seed, 0))))
-            chosen, note = trial(plan, model, job.normalize(images), labels, job.task.loss)
+    chosen: dict[str, Any] = {}
+    note = "number format and layout as in the first part of the run"
+    with job.world.together():
+        if not job.world.main:
+            pass  # the first process chooses for all
+        elif former is not None:
+            chosen = {key: former[f"train.{key}"] for key in KEYS if getattr(plan, key) == "auto"}
+        else:
+            with seeded(plan.seed, job.device):
+                model = compile(job.graph).to(job.device)
+                group = job.world.share(torch.arange(min(plan.batch, len(job.train.labels))))
+                images, labels = next(iter(job.train.batches([group], job.device, 0, Draws(plan.seed, 0))))
+                chosen, note = trial(plan, model, job.normalize(images), labels, job.task.loss)
+    chosen, note = job.world.given((chosen, note))
     run = replace(job.run, run=job.run.run.model_copy(update={"train": plan.model_copy(update=chosen)}))
     return replace(job, run=run, notes=(*job.notes, note))
 
@@ -307,19 +366,21 @@ def fit(
     on_epoch: Callable[[Mapping[str, float]], None] | None = None,
 ) -> None:
     """Epoch after epoch, until the last: a checkpoint, metrics and curves are in the directory after each."""
-    plan, directory = job.run.run.train, saver.directory
-    curves = directory / rundir.CURVES, f"{job.graph.name} on {job.source.name}", plan.merit
-    records = Records(directory, state.records, plan.tensorboard)
-    drawn = time.monotonic()
+    plan, directory, world = job.run.run.train, saver.directory, job.world
+    caption = f"{job.graph.name} on {job.source.name}"
+    journal = Journal(directory, state.records, plan.tensorboard, caption, plan.merit, world)
     begun = time.perf_counter() - state.seconds
+    cycles = cycle_ends(plan, steps_per_epoch(job.train, plan))
 
     def stepped() -> None:
         progress.step()
-        if saver.due(state):
+        if cycle := cycles.get(state.step):
+            saver.keep_cycle(state, cycle)
+        if stop.agree(saver.due(state)):
             state.seconds = time.perf_counter() - begun
             saver.save(state)
 
-    watch = Trouble(plan, job.task.at_start(), job.device, job.run.span("train", "watch"), progress.say)
+    watch = Trouble(plan, job.task.at_start(), job.device, job.run.span("train", "watch"), progress.say, world)
     if saver.newest is None:
         saver.save(state)
     if ended := end_of(state, plan):
@@ -327,9 +388,11 @@ def fit(
     try:
         while not end_of(state, plan):
             begun = time.perf_counter() - state.seconds
-            trained = train_epoch(state, job.task, job.train, job.normalize, plan, stop, job.device, stepped, watch)
-            how = (plan.batch, plan.workers, job.device, stop, numerics_of(plan))
+            trained = train_epoch(
+                state, job.task, job.train, job.normalize, plan, stop, job.device, stepped, watch, world
+            )
             with watch.looking(state.answering) as dead:
+                how = (plan.batch, plan.workers, job.device, stop, numerics_of(plan), world)
                 held = measure(state.answering, job.task, job.val, job.normalize, *how)
             rate = rate_of(state.optimizer)
             check_finite(held.loss, "validation loss", state.epoch, state.step, rate)
@@ -352,11 +415,8 @@ def fit(
             if better:
                 state.best, state.best_epoch = worth, state.epoch
             saver.save(state)
-            records.add(state.records)
+            journal.add(state.records)
             progress.epoch(record, better)
-            if time.monotonic() - drawn > CURVES_EVERY:
-                write_curves(state.records, *curves)
-                drawn = time.monotonic()
             if on_epoch is not None:
                 on_epoch(record)
             watch.epoch(state, dead(), held.examples)
@@ -365,7 +425,7 @@ def fit(
     except Stopped:
         state.seconds = time.perf_counter() - begun
         saver.save(state)
-        write_curves(state.records, *curves)
+        journal.draw(state.records)
         progress.say(
             f"stopped in epoch {state.epoch + 1} after step {state.step}; weights saved in {directory}: "
             "go on with --resume"
@@ -377,12 +437,12 @@ def fit(
         raise fail("E651", message, job.run.span("train", "batch"), hint) from error
     except SpecError:
         with contextlib.suppress(SpecError):
-            write_curves(state.records, *curves)
+            journal.draw(state.records)
         progress.say(f"checkpoint {saver.newest} kept in {directory}")
         raise
     finally:
-        records.close()
-    write_curves(state.records, *curves)
+        journal.close()
+    journal.draw(state.records)
 
 
 def end_of(state: State, plan: Train) -> str:
@@ -419,6 +479,7 @@ def introduction(job: Job, state: State, directory: Path) -> str:
         ("network", f"{job.graph.name}: {parameters:,} parameters, input {job.preprocessing.frame}"),
         ("data", f"{job.source.name}: {sizes}; {len(job.task.classes)} classes"),
         ("training", f"{how}, {by}, seed {plan.seed}, on {device_label(job.device)}"),
+        *([("processes", f"{job.world.size}, which share each batch")] if job.world.size > 1 else []),
         ("directory", str(directory)),
         *(("note", note) for note in job.notes),
         *(
@@ -431,43 +492,3 @@ def introduction(job: Job, state: State, directory: Path) -> str:
     if len(job.warnings) > SHOWN:
         listed.append(f"… and {len(job.warnings) - SHOWN} more: see {directory / rundir.LEFT_OUT}")
     return "\n".join([*listed, table(rows)])
-
-
-@contextlib.contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """torch's generators of the CPU and of the run's device seeded, and given back as they were.
-
-    From them come the weights and dropout of a run. Generators of other devices are not touched, as
-    `torch.manual_seed` would. cuDNN keeps to algorithms that give the same sums each time.
-    """
-    cudnn = torch.backends.cudnn
-    former = cudnn.deterministic, cudnn.benchmark
-    with _generators_kept(device):
-        torch.default_generator.manual_seed(seed)
-        if device.type == "cuda":
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        elif device.type == "mps":
-            torch.mps.manual_seed(seed)
-        cudnn.deterministic, cudnn.benchmark = True, False
-        try:
-            yield
-        finally:
-            cudnn.deterministic, cudnn.benchmark = former
-
-
-@contextlib.contextmanager
-def _generators_kept(device: torch.device) -> Iterator[None]:
-    """The state of the CPU's generator and of the device's own is the same after as before."""
-    if device.type == "cuda":
-        index = torch.cuda.current_device() if device.index is None else device.index
-        with torch.random.fork_rng(devices=[index]):
-            yield
-        return
-    mps = torch.mps.get_rng_state() if device.type == "mps" else None
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        if mps is not None:
-            torch.mps.set_rng_state(mps)

@@ -14,6 +14,7 @@ from archspec.errors import Diagnostic, Span, SpecError
 from archspec.run.sections import Train
 from archspec_torch.runtime.dead import dead_units
 from archspec_torch.runtime.loop import State
+from archspec_torch.runtime.processes import ALONE, World
 from archspec_torch.runtime.watch import Watch
 
 LEAST_IMAGES = 20
@@ -31,9 +32,17 @@ MOVED = 0.02
 class Trouble(Watch):
     """The running checks of a run. Each kind of trouble is told once: `watch: stop` ends the run instead."""
 
-    def __init__(self, plan: Train, expected: float, device: torch.device, span: Span, say: Callable[[str], None]):
+    def __init__(
+        self,
+        plan: Train,
+        expected: float,
+        device: torch.device,
+        span: Span,
+        say: Callable[[str], None],
+        world: World = ALONE,
+    ):
         """`expected`: the loss while all scores are 0. `span`: the run's `watch`. `say`: tells a person."""
-        super().__init__(device)
+        super().__init__(device, world)
         self.plan, self.expected, self.span, self.say = plan, expected, span, say
 
     def arrived(self, state: State, loss: float, epoch: int, step: int, rate: float) -> None:
@@ -56,7 +65,7 @@ class Trouble(Watch):
 
     def looking(self, model: nn.Module) -> AbstractContextManager[Callable[[], dict[str, tuple[int, int]]]]:
         """While a network is measured: what its ReLUs give. Training itself is not slowed by it."""
-        return dead_units(model) if self.plan.watch != "off" else nullcontext(dict)
+        return dead_units(model, self.world) if self.plan.watch != "off" else nullcontext(dict)
 
     def epoch(self, state: State, dead: Mapping[str, tuple[int, int]], images: int) -> None:
         """An epoch is over, and saved; `dead` was seen on so many images. Raises SpecError E690 where the run is to

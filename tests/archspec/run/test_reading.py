@@ -69,6 +69,7 @@ def test_every_default_is_written_into_the_resolved_run(write: Write) -> None:
             "unfreeze": {},
             "rates": {},
             "checkpoint": {"every": 60.0, "keep": 2},
+            "sync_batchnorm": False,
             "tensorboard": False,
             "seed": 0,
             "watch": "warn",

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torchvision.ops import sigmoid_focal_loss
 
 from archspec.run import load_run
 from archspec_torch.runtime.losses import Criterion, contrastive, make_criterion, triplet
@@ -73,6 +74,16 @@ def test_binary_cross_entropy_is_torch_s_summed_over_classes() -> None:
     assert torch.allclose(loss(SCORES, wanted), weighted)
     smooth = C * functional.binary_cross_entropy_with_logits(SCORES, wanted * 0.8 + 0.1)
     assert torch.allclose(criterion({"kind": "bce", "label_smoothing": 0.2})(SCORES, wanted), smooth)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_the_focal_loss_of_the_sigmoid_is_torchvision_s(gamma: float) -> None:
+    wanted = (torch.rand(12, C, generator=GENERATOR) > 0.6).long()
+    loss = criterion({"kind": "bce", "gamma": gamma})
+    theirs = C * sigmoid_focal_loss(SCORES, wanted.float(), alpha=-1, gamma=gamma, reduction="mean")
+    assert torch.allclose(loss(SCORES, wanted), theirs)
+    assert torch.allclose(loss.plain(SCORES, wanted), theirs)
+    assert float(loss(torch.zeros(12, C), wanted)) == pytest.approx(loss.at_start(C))
 
 
 @pytest.mark.parametrize(

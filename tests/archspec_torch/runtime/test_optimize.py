@@ -11,7 +11,7 @@ from torch.optim import lr_scheduler
 
 from archspec.run import load_run
 from archspec_torch.runtime.optimize import make_optimizer, param_groups, penalty, set_rate, thaw
-from archspec_torch.runtime.schedules import rate_at, rates
+from archspec_torch.runtime.schedules import cycle_ends, rate_at, rates
 
 STEPS, EPOCHS = 7, 6
 
@@ -79,12 +79,29 @@ def rates_of_torch(make: Any, per_step: bool) -> list[float]:
             lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, STEPS * EPOCHS // 3),
             True,
         ),
+        (
+            {"kind": "cosine", "cycles": 6, "final": 0.05, "snapshots": True},
+            lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, STEPS * EPOCHS // 6, eta_min=0.02),
+            True,
+        ),
     ],
 )
 def test_rates_are_torch_s(schedule: Any, theirs: Any, per_step: bool) -> None:
     section = plan(schedule=schedule).schedule
     ours = [rate_at(section, 0.4, step, STEPS, EPOCHS) for step in range(STEPS * EPOCHS)]
     assert ours == pytest.approx(rates_of_torch(theirs, per_step), rel=1e-9)
+
+
+def test_a_cycle_ends_at_its_lowest_rate() -> None:
+    """The step after the one that a cycle ends with has a higher rate, or is none; by hand for 42 steps, 4 cycles."""
+    assert (STEPS, EPOCHS) == (7, 6)
+    kept = plan(schedule={"kind": "cosine", "cycles": 4, "snapshots": True}, epochs=EPOCHS)
+    assert cycle_ends(kept, STEPS) == {11: 1, 21: 2, 32: 3, 42: 4}
+    found = rates(kept, STEPS)
+    assert [step for step in range(1, 42) if found[step] > found[step - 1]] == [11, 21, 32]
+    warm = plan(schedule={"kind": "cosine", "cycles": 2, "snapshots": True}, epochs=EPOCHS, warmup={"steps": 10})
+    assert cycle_ends(warm, STEPS) == {26: 1, 42: 2}
+    assert cycle_ends(plan(schedule={"kind": "cosine", "cycles": 4}, epochs=EPOCHS), STEPS) == {}
 
 
 @pytest.mark.parametrize("length", [{"epochs": 2}, {"steps": 14}])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,11 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
+from archspec import load
 from archspec.errors import SpecError
 from archspec.run import load_run
-from archspec_torch.runtime import precision, train
+from archspec_torch.compiler import compile as compile_network
+from archspec_torch.runtime import evaluate, precision, train
 from archspec_torch.runtime.data import InMemory
 from archspec_torch.runtime.images import Frame
 from archspec_torch.runtime.loop import State, fresh_state, train_epoch
@@ -166,3 +171,49 @@ def test_a_missing_compiler_is_told(run: dict[str, Any], tmp_path: Path, monkeyp
     monkeypatch.setattr(torch, "compile", lacking)
     with pytest.raises(SpecError, match=r"does not work here: no C\+\+ compiler was found"):
         train(run, tmp_path / "out", ["train.compile=true"], quiet=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="no C++ compiler")
+def test_a_compiled_run_from_end_to_end(run: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted and gone on with, it ends in the same bits; its weights are those of the network as it is named, and
+    near those of a run that is not compiled."""
+    from archspec_torch.runtime.progress import Silence
+
+    run["train"] |= {"batch": 64, "compile": True, "optimizer": {"kind": "sgd", "lr": 0.05}}
+    whole = train(run, tmp_path / "whole", quiet=True)
+    assert len(whole.epochs) == 2 and 1257 % 64, "there is a smaller batch at the end, which is compiled for itself"
+
+    torch.compiler.reset()
+    steps: list[int] = []
+
+    def step(progress: Silence) -> None:
+        steps.append(1)
+        if len(steps) == 27:  # in the second epoch, in which the resumed run compiles anew
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as context:
+        context.setattr(Silence, "step", step)
+        with pytest.raises(KeyboardInterrupt):
+            train(run, tmp_path / "stopped", quiet=True)
+    torch.compiler.reset()
+    train(run, tmp_path / "stopped", quiet=True, resume=True)
+    for name in ("last.safetensors", "best.safetensors", "test.json"):
+        assert (tmp_path / "stopped" / name).read_bytes() == (whole.dir / name).read_bytes(), name
+
+    names = compile_network(load(tmp_path / "small.yaml")).state_dict().keys()
+    for path in whole.dir.rglob("*.safetensors"):
+        found = load_file(path)
+        assert not any("_orig_mod" in name for name in found), path
+        assert path.name == "state.safetensors" or found.keys() == names, path
+    assert "_orig_mod" not in (next((whole.dir / "checkpoints").iterdir()) / "state.json").read_text()
+
+    assert whole.test is not None
+    assert evaluate(whole.dir, device="cpu").to_json() == whole.test.to_json()
+    (tmp_path / "small.yaml").write_text(SPEC.replace(" dropout: 0.3,", ""))  # which draws otherwise when compiled
+    one = ["train.epochs=1"]
+    fused, plain = (
+        train(run, tmp_path / word, [*one, f"train.compile={word}"], quiet=True) for word in ("true", "false")
+    )
+    assert fused.epochs[0]["train_loss"] == pytest.approx(plain.epochs[0]["train_loss"], rel=1e-3)
+    assert fused.epochs[0]["train_loss"] != plain.epochs[0]["train_loss"], "else it was not compiled"

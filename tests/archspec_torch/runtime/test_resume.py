@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ import numpy
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from archspec.cli import main
 from archspec.errors import SpecError
-from archspec_torch.runtime import train
+from archspec_torch.runtime import evaluate, train
 from archspec_torch.runtime.records import out_of_patience
 
 SPEC = """archspec: 1
@@ -180,6 +182,37 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, run: dict[str, Any]
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
+def test_what_describes_a_run_is_written_anew_where_it_is_lost(tmp_path: Path, run: dict[str, Any]) -> None:
+    whole = train(run, tmp_path / "whole", ["train.precision=auto"], quiet=True).dir
+    described = {name: (whole / name).read_bytes() for name in ("run.yaml", "spec.yaml", "preprocessing.json")}
+    for damage in (None, b"", b"not: [what it was"):
+        out = tmp_path / f"damaged-{damage}"
+        shutil.copytree(whole, out)
+        shutil.rmtree(max((out / "checkpoints").iterdir()))
+        for name in described:
+            (out / name).unlink()
+            if damage is not None:
+                (out / name).write_bytes(damage)
+        train(run, out, ["train.precision=auto"], quiet=True, resume=True)
+        assert kept(out) == kept(whole)
+        assert {name: (out / name).read_bytes() for name in described} == described
+    flipped = (whole / "preprocessing.json").read_bytes().replace(b"0.", b"1.", 1)
+    assert flipped != described["preprocessing.json"]
+    (whole / "preprocessing.json").write_bytes(flipped)
+    train(whole / "run.yaml", whole, quiet=True, resume=True)
+    assert (whole / "preprocessing.json").read_bytes() == described["preprocessing.json"]
+
+
+def test_weights_without_a_checkpoint_are_not_overwritten(tmp_path: Path, run: dict[str, Any]) -> None:
+    out = tmp_path / "run"
+    train(run, out, ["train.epochs=1"], quiet=True)
+    shutil.rmtree(out / "checkpoints")
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    with pytest.raises(SpecError, match=r"E654: .*best\.safetensors and last\.safetensors, and no checkpoint"):
+        train(run, out, ["train.epochs=1"], quiet=True, resume=True)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
 def test_a_finished_run_says_so_and_goes_on_with_more_epochs(
     tmp_path: Path, run: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -263,6 +296,30 @@ def test_a_full_disk_ends_the_command_with_one_error(
     assert kept(tmp_path / "run") == kept(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("limit", [1, 3000, 6000, 40_000])
+def test_files_that_cannot_grow_end_a_run_that_goes_on_once_they_can(
+    tmp_path: Path, run: dict[str, Any], limit: int
+) -> None:
+    """The system's own limit: the description, the numbers of a checkpoint, its tensors and the curves do not fit."""
+    resource = pytest.importorskip("resource", reason="this system limits no files")
+    (tmp_path / "run.yaml").write_text(json.dumps(run))
+    command = ["train", str(tmp_path / "run.yaml"), "--out", str(tmp_path / "run"), "--set", "train.epochs=1"]
+    told, tell = os.pipe()
+
+    def limited() -> None:
+        sys.stderr = os.fdopen(tell, "w", buffering=1)  # a pipe: what pytest captures goes to a file
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        raise SystemExit(main(command))
+
+    status = forked(limited)
+    err = os.read(told, 1 << 16).decode()
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert err.count("error E505") == 1 and "File too large" in err and "Traceback" not in err
+    assert main([*command, "--resume"]) == 0
+    train(run, tmp_path / "whole", ["train.epochs=1"], quiet=True)
+    assert kept(tmp_path / "run") == kept(tmp_path / "whole")
+
+
 def test_a_hook_sees_each_epoch_once_it_is_saved(tmp_path: Path, run: dict[str, Any]) -> None:
     seen: list[float] = []
 
@@ -298,12 +355,78 @@ def test_early_stopping(tmp_path: Path, run: dict[str, Any], capsys: pytest.Capt
 
 
 def test_event_files(tmp_path: Path, run: dict[str, Any]) -> None:
-    pytest.importorskip("tensorboard")
+    """Read back by TensorBoard's own reader: every figure of every epoch, those of lost epochs once."""
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    run["train"]["tensorboard"] = True
-    found = train(run, tmp_path / "run", quiet=True)
-    events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    run["train"] |= {"tensorboard": True, "checkpoint": {"keep": 99}}
+    out = tmp_path / "run"
+    train(run, out, quiet=True)
+    for path in (out / "checkpoints").iterdir():
+        if path.name > "step-00000020-epoch-0001":
+            shutil.rmtree(path)
+    found = train(run, out, quiet=True, resume=True)
+    events = EventAccumulator(str(out / "tensorboard"))
     events.Reload()
-    values = [(event.step, event.value) for event in events.Scalars("val_loss")]
-    assert values == [(r["epoch"], pytest.approx(r["val_loss"])) for r in found.epochs]
+    figures = [name for name in found.epochs[0] if name != "epoch"]
+    assert sorted(events.Tags()["scalars"]) == sorted(figures) and len(figures) >= 5
+    for name in figures:
+        values = [(event.step, event.value) for event in events.Scalars(name)]
+        assert values == [(r["epoch"], pytest.approx(r[name], rel=1e-6)) for r in found.epochs], name
+
+
+def test_event_files_without_their_package(
+    tmp_path: Path, run: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    (tmp_path / "run.yaml").write_text(json.dumps(run))
+    command = ["train", str(tmp_path / "run.yaml"), "--out", str(tmp_path / "run"), "--set", "train.tensorboard=true"]
+    assert main(command) == 1
+    told = capsys.readouterr().err
+    assert "error E655" in told and "pip install 'archspec-nn[tensorboard]'" in told and "Traceback" not in told
+    assert not (tmp_path / "run").exists()
+
+
+def test_snapshots_are_the_weights_at_the_ends_of_cycles(
+    tmp_path: Path, run: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """60 steps in 4 cycles: a snapshot is what a run holds that is stopped there. Killed anywhere, the same files."""
+    run["train"] |= {
+        "schedule": {"kind": "cosine", "cycles": 4, "snapshots": True},
+        "checkpoint": {"steps": 15, "keep": 99},
+    }
+    whole = train(run, tmp_path / "whole", quiet=True)
+    files = [f"cycle-{cycle:02}.safetensors" for cycle in (1, 2, 3, 4)]
+    assert sorted(path.name for path in (whole.dir / "snapshots").iterdir()) == files
+    for cycle, file in enumerate(files, 1):
+        kept_then = whole.dir / "checkpoints" / f"step-{15 * cycle:08}" / "weights.safetensors"
+        ours, theirs = load_file(whole.dir / "snapshots" / file), load_file(kept_then)
+        assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    out = tmp_path / "killed"
+    for count in (50, 40):
+        assert os.WIFSIGNALED(forked(killed_at(count, lambda: train(run, out, quiet=True, resume=True))))
+    train(run, out, quiet=True, resume=True)
+    assert kept(out) == kept(whole.dir)
+    for file in files:
+        assert (out / "snapshots" / file).read_bytes() == (whole.dir / "snapshots" / file).read_bytes()
+
+    found = evaluate(out, weights="snapshots", ensemble="average", device="cpu")
+    assert [(one.weights, one.epoch) for one in found.members] == [
+        ("cycle-01", 1),
+        ("cycle-02", 2),
+        ("cycle-03", 3),
+        ("cycle-04", 3),
+    ]
+    alone = [evaluate(out, weights=f"snapshots/{file}", device="cpu") for file in files]
+    assert [one.figures["accuracy"] for one in found.members] == [one.metrics.brief()["accuracy"] for one in alone]
+    probabilities = [one.answers.kept.exp() for one in alone if one.answers is not None]
+    mean = torch.stack(probabilities).mean(0)
+    assert found.answers is not None
+    assert torch.allclose(found.answers.kept.exp(), mean, atol=1e-6)
+    assert main(["evaluate", str(out), "--weights", "snapshots", "--ensemble", "vote"]) == 0
+    assert capsys.readouterr().out.count("cycle-0") == 4
+    with pytest.raises(SpecError, match="E673"):
+        evaluate(out, weights="snapshots", device="cpu")
+    train(run, tmp_path / "none", ["train.epochs=1", "train.schedule=constant"], quiet=True)
+    with pytest.raises(SpecError, match=r"E608: .* holds no snapshots"):
+        evaluate(tmp_path / "none", weights="snapshots", ensemble="average", device="cpu")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from archspec_torch.runtime.train import seeded
+from archspec_torch.runtime.seeding import seeded
 
 CPU = torch.device("cpu")
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -15,7 +15,8 @@ from archspec.run import load_run
 from archspec_torch.runtime.doctor import data, fits, rates, start
 from archspec_torch.runtime.doctor.finding import Examination, Finding, Verdict
 from archspec_torch.runtime.doctor.subject import Subject, subject_of
-from archspec_torch.runtime.train import Job, prepare, seeded
+from archspec_torch.runtime.seeding import seeded
+from archspec_torch.runtime.train import Job, prepare
 
 __all__ = ["Examination", "Finding", "Subject", "Verdict", "doctor", "examine"]
 

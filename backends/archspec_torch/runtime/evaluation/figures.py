@@ -163,11 +163,12 @@ class Figures(ABC):
     confusion: tuple[tuple[int, ...], ...]
     ece: float
     bins: tuple[Bin, ...]
+    classes: tuple[ClassFigures, ...]
 
     @property
-    @abstractmethod
     def names(self) -> tuple[str, ...]:
         """The classes."""
+        return tuple(one.name for one in self.classes)
 
     @property
     @abstractmethod

@@ -9,14 +9,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from archspec.errors import fail
+from archspec.errors import SpecError, fail
+from archspec.loading import load
 from archspec_torch.compiler import compile
 from archspec_torch.runtime.data import Examples, grouped
 from archspec_torch.runtime.evaluation.scores import collect_scores
 from archspec_torch.runtime.evaluation.views import Pass
 from archspec_torch.runtime.images import Frame
 from archspec_torch.runtime.preprocess import Normalize
-from archspec_torch.runtime.rundir import WEIGHTS, Trained
+from archspec_torch.runtime.rundir import SPEC, WEIGHTS, Trained
 from archspec_torch.runtime.tasks import Task, task_of
 from archspec_torch.runtime.weights import load_weights
 
@@ -48,11 +49,34 @@ class Member:
         """What the task keeps of the scores (n, classes), over all views; the examples as the first pass reads them."""
         plan, frame = self.trained.run.run.train, self.trained.preprocessing.frame
         size, read, found = (frame.height, frame.width), [], []
-        for one in passes:
+        models = [self.at(one.frame(frame)) if one.resized else self.model for one in passes]
+        for one, model in zip(passes, models, strict=True):
             read.append(load(one.frame(frame)))
             how = (plan.batch, plan.workers, self.device, size, one.crops)
-            found.append(collect_scores(self.model, self.task, read[-1], self.normalize, *how))
+            found.append(collect_scores(model, self.task, read[-1], self.normalize, *how))
         return self.task.mean(found), read[0]
+
+    def at(self, frame: Frame) -> nn.Module:
+        """The network for images of another size, with the same weights.
+
+        Raises SpecError E692 where the spec cannot be built at that size, or has other weights there.
+        """
+        image, size = [frame.channels, frame.height, frame.width], f"{frame.height}×{frame.width}"
+        refused = f"{self.trained.graph.name} does not take images of {size}, and multi_scale shows it such"
+        hint = "networks that end in a global pooling take any size; for others there are mirror and ten_crop"
+        try:
+            model = compile(load(self.trained.directory / SPEC, input=image))
+        except SpecError as error:
+            raise fail("E692", f"{refused}: {error.diagnostics[0].message}", hint=hint) from error
+        own = self.model.state_dict()
+        for name, tensor in model.state_dict().items():
+            if name not in own or own[name].shape != tensor.shape:
+                there, here = (
+                    "×".join(map(str, t.shape)) if t is not None else "none" for t in (tensor, own.get(name))
+                )
+                raise fail("E692", f"{refused}: '{name}' would be {there}, and {here} was trained", hint=hint)
+        model.load_state_dict(own)
+        return model.to(self.device).eval()
 
 
 def open_member(trained: Trained, weights: str, device: torch.device, threshold: float | None = None) -> Member:

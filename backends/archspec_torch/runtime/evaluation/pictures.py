@@ -42,10 +42,10 @@ def _figure(width: float, height: float) -> Any:
 
 
 def _confusion(found: Evaluation) -> Any:
-    """Shares of each row as colour, numbers in the cells."""
+    """Numbers in the cells; as colour, their shares of the examples that have the row's class."""
     names = found.metrics.names
     counts = numpy.array(found.metrics.confusion)
-    shares = counts / numpy.maximum(counts.sum(1, keepdims=True), 1)
+    shares = counts / numpy.maximum([[one.n] for one in found.metrics.classes], 1)
     side = min(14.0, max(4.0, 0.42 * len(names) + 1.6))
     figure = _figure(side, side)
     axes = figure.subplots()
@@ -76,6 +76,9 @@ def _reliability(found: Evaluation) -> Any:
     above.legend(frameon=False, fontsize=8)
     below.bar(lows, [one.n for one in bins], width, align="edge", color="#999999", edgecolor="white")
     below.set_yscale("log")
+    below.set_ylim(bottom=0.8)
+    below.yaxis.set_major_formatter("{x:,.0f}")
+    below.yaxis.set_minor_formatter("")
     below.set_ylabel("answers")
     below.set_xlabel(found.metrics.words.probability)
     below.set_xlim(0, 1)

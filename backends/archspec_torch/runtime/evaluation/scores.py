@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from archspec.errors import fail
 from archspec_torch.runtime.data import Examples
 from archspec_torch.runtime.evaluation.views import Crops, whole
 from archspec_torch.runtime.preprocess import Normalize
@@ -31,7 +32,7 @@ def collect_scores(
     mode: log-probabilities, or log-odds of tags.
 
     With several views of an image, `crops` of that `size`, those of the mean of their probabilities.
-    They stay on the device until all are there.
+    They stay on the device until all are there. Raises SpecError E650 where some are no finite numbers.
     """
     model.eval()
     found = []
@@ -39,4 +40,8 @@ def collect_scores(
     for images, _ in examples.batches(groups, device, workers):
         views = [task.kept(task.scores(model(normalize(view)))) for view in crops(images, *size)]
         found.append(task.mean(views))
-    return torch.cat(found).cpu()
+    kept = torch.cat(found).cpu()
+    if broken := int((~kept.isfinite()).any(1).sum()):
+        message = f"the network's scores are no finite numbers, of {broken:,} of {len(kept):,} images"
+        raise fail("E650", message, hint="its weights are damaged, or of a training that went wrong: see --weights")
+    return kept

@@ -19,7 +19,7 @@ LINES = 30
 """Classes up to which each has a line."""
 WORST = 5
 NAME = 24
-"""Characters shown of a class's name."""
+"""Characters shown of a name where the terminal is 80 wide."""
 VIEWS = {
     "mirror": "mean over the image and its mirror image",
     "ten_crop": "mean over ten crops",
@@ -57,9 +57,19 @@ def short(name: str, most: int = NAME) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
+def shortened(names: Sequence[str], most: int) -> dict[str, str]:
+    """Each name and how it is shown in so many characters: cut at its end, or within where names would look alike."""
+    if len({short(name, most) for name in names}) == len(set(names)):
+        return {name: short(name, most) for name in names}
+    head = (most - 1) // 2
+    within = {name: f"{name[:head]}…{name[head + 1 - most :]}" for name in names}
+    return {name: name if len(name) <= most else within[name] for name in names}
+
+
 def class_table(
     figures: Figures,
     classes: Sequence[ClassFigures],
+    width: int,
     heads: Sequence[str],
     cells: Callable[[ClassFigures], Sequence[float | None]],
     means: Callable[[Average], Sequence[float | None]] = lambda mean: (mean.precision, mean.recall, mean.f1),
@@ -73,17 +83,18 @@ def class_table(
     if len(listed) > LINES:
         there = [one for one in listed if one.f1 is not None]
         listed = sorted(there, key=lambda one: one.f1 or 0.0)[:CLASSES]
-    names = [short(one.name) for one in listed]
     averages = figures.averages()
-    width = max(map(len, [*names, *averages]))
     columns = [max(8, len(head)) for head in heads]
+    told = shortened(figures.names, max(NAME, width - sum(columns) - 2 * len(columns) - 14))
+    names = [told[one.name] for one in listed]
+    wide = max(map(len, [*names, *averages]))
 
     def line(name: str, shares: Sequence[float | None], last: str = "") -> str:
-        told = "  ".join(f"{cell(share):>{w}}" for share, w in zip(shares, columns, strict=True))
-        return f"  {name:{width}}  {told}  {last:>8}".rstrip()
+        written = "  ".join(f"{cell(share):>{w}}" for share, w in zip(shares, columns, strict=True))
+        return f"  {name:{wide}}  {written}  {last:>8}".rstrip()
 
     top = "  ".join(f"{head:>{w}}" for head, w in zip(heads, columns, strict=True))
-    lines = [f"{'by class':{width + 2}}  {top}  examples"]
+    lines = [f"{'by class':{wide + 2}}  {top}  examples"]
     lines += [line(name, cells(one), f"{one.n:,}") for name, one in zip(names, listed, strict=True)]
     if len(listed) < len(classes):
         lines.append(f"  … the lowest F1 of {len(classes):,} classes; --format csv has all")

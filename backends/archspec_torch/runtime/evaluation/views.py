@@ -10,8 +10,8 @@ from torch import Tensor
 from archspec.errors import did_you_mean, fail
 from archspec_torch.runtime.images import Frame
 
-LARGER, LARGEST = 8 / 7, 9 / 7
-"""256 and 288 pixels where the network takes 224."""
+SMALLER, LARGER = 6 / 7, 8 / 7
+"""192 and 256 pixels where the network was trained with 224."""
 
 Crops = Callable[[Tensor, int, int], list[Tensor]]
 """From images (n, c, H, W) to views (n, c, height, width)."""
@@ -19,16 +19,22 @@ Crops = Callable[[Tensor, int, int], list[Tensor]]
 
 @dataclass(frozen=True)
 class Pass:
-    """Images read once, at so many times the network's size, and the views taken of them."""
+    """Images read once, at so many times the size that the network was trained with, and the views taken of them."""
 
     scale: float
     crops: Crops
+    resized: bool = False
+    """Whether the network itself is made for that size; else the views have the size it was trained with."""
 
     def frame(self, frame: Frame) -> Frame:
         """The frame to read at."""
         if self.scale == 1:
             return frame
-        height, width = (max(side + 1, round(side * self.scale)) for side in (frame.height, frame.width))
+        sides = frame.height, frame.width
+        if self.scale < 1:
+            height, width = (max(1, min(side - 1, round(side * self.scale))) for side in sides)
+        else:
+            height, width = (max(side + 1, round(side * self.scale)) for side in sides)
         return replace(frame, height=height, width=width)
 
 
@@ -58,9 +64,10 @@ PASSES: dict[str, tuple[Pass, ...]] = {
     "none": (Pass(1, whole),),
     "mirror": (Pass(1, mirrored),),
     "ten_crop": (Pass(LARGER, ten),),
-    "multi_scale": (Pass(1, whole), Pass(LARGER, centre), Pass(LARGEST, centre)),
+    "multi_scale": (Pass(1, whole), Pass(SMALLER, whole, resized=True), Pass(LARGER, whole, resized=True)),
 }
-"""Name to passes. `multi_scale`: the image as it is, and the middle of it at 8/7 and 9/7 of its size."""
+"""Name to passes. `multi_scale`: the whole image at 6/7, 1 and 8/7 of the size, the network run at each: the sizes
+S − 32, S, S + 32 for S = 224 (Simonyan and Zisserman, 2015, section 4.2)."""
 
 
 def passes(tta: str) -> tuple[Pass, ...]:

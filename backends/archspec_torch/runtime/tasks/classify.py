@@ -133,24 +133,25 @@ class Tally:
         return self._counted()[1]
 
     def state(self) -> dict[str, Tensor | int]:
-        """What a checkpoint keeps."""
+        """What a checkpoint keeps, and what processes tell each other."""
         return {"total": self.total, "counts": self._counted(), "examples": self.examples}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Goes on from what `state` gave, on this tally's device."""
+    def absorb(self, state: Mapping[str, Any]) -> None:
+        """Adds what another tally has counted, as its `state` gave it, on any device."""
         device = self.total.device
-        self.total, self._counts = state["total"].to(device), state["counts"].to(device)
-        self.examples, self._waiting = state["examples"], []
+        self.total = self.total + state["total"].to(device)
+        self._counts = self._counted() + state["counts"].to(device)
+        self.examples += state["examples"]
 
     @property
     def loss(self) -> float:
         """Mean loss of an example."""
-        return float(self.total) / self.examples
+        return float(self.total) / max(self.examples, 1)
 
     @property
     def accuracy(self) -> float:
         """Share of examples whose highest score is the label's."""
-        return int(self.right.sum()) / self.examples
+        return int(self.right.sum()) / max(self.examples, 1)
 
     def figures(self) -> dict[str, float]:
         """What the task measures besides."""

@@ -84,17 +84,17 @@ class TagTally(Tally):
         kept = zip(("scores", "wanted"), map(torch.cat, zip(*self.kept, strict=True)), strict=False)
         return {**super().state(), "told": self.told, "exact": self.exact, **dict(kept)}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        super().restore(state)
+    def absorb(self, state: Mapping[str, Any]) -> None:
+        super().absorb(state)
         device = self.total.device
-        self.told, self.exact = state["told"].to(device), state["exact"].to(device)
+        self.told, self.exact = self.told + state["told"].to(device), self.exact + state["exact"].to(device)
         if "scores" in state:
-            self.kept = [(state["scores"].to(device), state["wanted"].to(device))]
+            self.kept.append((state["scores"].to(device), state["wanted"].to(device)))
 
     @property
     def accuracy(self) -> float:
         """Share of examples all of whose classes are told, and no other."""
-        return int(self.exact) / self.examples
+        return int(self.exact) / max(self.examples, 1)
 
     def figures(self) -> dict[str, float]:
         """map: mean average precision over the classes that have examples; f1: of all answers together (micro);

@@ -330,6 +330,18 @@ DOCUMENTS = {
     "a head's key": "archspec: 1\ninput: [3, 8, 8]\nlayers: [relu]\nheads: {a: {form: relu1, layers: [relu]}}",
     "a head for tests": "archspec: 1\ninput: [8]\nlayers: [relu]\nheads: {a: {from: x, only: test, layers: [relu]}}",
     "a mistake in a block": "archspec: 1\ninput: [3, 8, 8]\nblocks: {a: {layers: [conv: {ot: 8}]}}\nlayers: [relu]",
+    "a word that no block can be": "archspec: 1\ninput: [3, 8, 8]\nlayers: [convv: 3]",
+    "such a word alone": "archspec: 1\ninput: [3, 8, 8]\nlayers: [rellu]",
+    "such a word in a group": "archspec: 1\ninput: [3, 8, 8]\nlayers: [layers: [relu, rellu]]",
+    "such a word in a branch": "archspec: 1\ninput: [3, 8, 8]\nlayers: [{branches: [[relu], rellu], join: add}]",
+    "such a word in a residual": "archspec: 1\ninput: [3, 8, 8]\nlayers: [residual: [convv: 3]]",
+    "such a word in a shortcut": "archspec: 1\ninput: [3, 8, 8]\nlayers: [residual: {body: [relu], shortcut: [rellu]}]",
+    "such a word in a map": "archspec: 1\ninput: [3, 8, 8]\nlayers: [{map: [rellu], from: input}]",
+    "such a word in a head": "archspec: 1\ninput: [8]\nlayers: [relu]\nheads: {a: {from: relu1, layers: [rellu]}}",
+    "such a word beside std": "archspec: 1\nuse: std\ninput: [3, 8, 8]\nlayers: [conv_bn: 8, conv_bm: 8]",
+    "a standard block without std": "archspec: 1\ninput: [3, 8, 8]\nlayers: [conv_bn: 8]",
+    "a code of no rule": "archspec: 1\ninput: [3, 8, 8]\nallow: [W999]\nlayers: [relu]",
+    "a variant that changes nothing": "archspec: 1\ninput: [8]\nlayers: [relu]\nvariants: {a: {inptu: [9]}}",
     "an assertion's key": "archspec: 1\ninput: [3, 8, 8]\nlayers: [relu]\nassert: [{allways: params == 0}]",
 }
 
@@ -347,6 +359,13 @@ def test_sizes_may_be_computed_or_left_open(general: Any) -> None:
         assert general.is_valid(plain(f"archspec: 1\ninput: {sizes}\nvars: {{size: 8}}\nlayers: [relu]"))
 
 
+@pytest.mark.parametrize("keys", ["use: mine.yaml", "use: [std, mine.yaml]", "blocks: {mine: {layers: [relu]}}"])
+def test_where_blocks_may_come_from_any_word_may_be_one(keys: str, general: Any) -> None:
+    layers = "[mine, {mine: 3}, {residual: [mine]}, {$body: {}}, $paths]"
+    assert general.is_valid(plain(f"archspec: 1\ninput: [3, 8, 8]\n{keys}\nlayers: {layers}"))
+    assert general.is_valid(plain("archspec: 1\ninput: [8]\nlayers: [{$body: {}}, $paths]"))
+
+
 def test_one_word_beside_any_modifiers(general: Any) -> None:
     """Every set of modifiers, with no word, one, and two that nobody knows."""
     values = {"name": "a", "from": "b", "when": True, "repeat": 2, "own": True, "was": "c"}
@@ -355,5 +374,5 @@ def test_one_word_beside_any_modifiers(general: Any) -> None:
         for names in itertools.combinations(values, count):
             beside = {name: values[name] for name in names}
             for words, valid in (({}, False), ({"mine": 8}, True), ({"mine": 8, "other": 8}, False)):
-                spec = {"archspec": 1, "input": [3, 8, 8], "layers": [{**words, **beside}]}
+                spec = {"archspec": 1, "input": [3, 8, 8], "use": "a.yaml", "layers": [{**words, **beside}]}
                 assert general.is_valid(spec) == valid, spec

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,42 @@ def test_the_network_unfolds_here_too(opened: Browser) -> None:
     opened.js("document.querySelector('#canvas').scrollIntoView()")
     opened.click('[data-id^="chain"]')
     assert opened.js("document.querySelectorAll('#canvas .unit.open').length") == 1
+
+
+def tag_page() -> RunPage:
+    """Ten images with two classes; `b` was missed four times, once where `a` was told wrongly; no image has `c`."""
+    made = page()
+    one = {"n": 10, "predicted": 11, "right": 10, "precision": 10 / 11, "recall": 1.0, "f1": 20 / 21}
+    other = {"n": 10, "predicted": 6, "right": 6, "precision": 1.0, "recall": 0.6, "f1": 0.75, "average_precision": 0.8}
+    none = dict.fromkeys(("precision", "recall", "f1", "average_precision"))
+    each = {"a": {**one, "average_precision": 0.9}, "b": other, "c": {"n": 0, "predicted": 0, "right": 0, **none}}
+    counted = {"task": "tags", "map": 0.85, "micro": made.evaluation["macro"], "per_class": each}
+    matrix = {"confusion": [[0, 0, 0], [1, 0, 0], [0, 0, 0]]}
+    mistake = {"true": ["b"], "predicted": ["a"], "tag": "b", "probability": 0.125}
+    return replace(
+        made,
+        records=[{**r, "train_map": 0.8, "val_map": 0.85, "train_f1": 0.7, "val_f1": 0.75} for r in made.records],
+        evaluation={**made.evaluation, **counted, **matrix},
+        gallery=[{**made.gallery[0], **mistake}, {**made.gallery[0], **mistake, "true": [], "tag": "a"}],
+    )
+
+
+def test_the_page_of_tags(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(run_page(tag_page()), encoding="utf-8")
+    for width in (360, 1280):
+        browser.size(width, 900)
+        browser.open(path.as_uri())
+        browser.wait("document.documentElement.dataset.ready")
+        assert browser.js("document.documentElement.scrollWidth") <= width
+    cells = "[...document.querySelectorAll('{} td')].map((cell) => cell.textContent)"
+    assert browser.js(cells.format("#matrix tbody tr:nth-child(2)")) == ["1", "4", ""], "all misses on the diagonal"
+    assert browser.js("document.querySelector('#matrix td[title]').title").startswith("b missed, a told wrongly: 1")
+    assert browser.js("document.querySelectorAll('#charts figure').length") == 6
+    first = browser.js(cells.format("#class-table tbody tr:first-child"))
+    assert first[0] == "90.00 %" and first[-3:] == ["10", "11", "10"]
+    assert browser.js(cells.format("#class-table tfoot tr:first-child"))[:2] == ["85.00 %", "90.00 %"]
+    assert browser.js("document.querySelectorAll('#class-table tfoot tr').length") == 3
+    told = "[...document.querySelectorAll('#gallery img')].map((image) => image.alt)"
+    assert browser.js(told) == ["Example 7: b: b missed at 12.5 %", "Example 7: no class: a told at 12.5 %"]
+    assert browser.complaints == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +84,46 @@ def test_mirrored_views_are_averaged(runs: dict[str, Path]) -> None:
     assert found.loss == pytest.approx(float(torch.nn.functional.nll_loss(mean.log(), labels)), abs=1e-5)
 
 
-@pytest.mark.parametrize("tta", ["ten_crop", "multi_scale"])
-def test_larger_views_can_be_taken(runs: dict[str, Path], tta: str) -> None:
-    found = evaluate(runs["a"], tta=tta, device="cpu")
+def test_larger_views_can_be_taken(runs: dict[str, Path]) -> None:
+    found = evaluate(runs["a"], tta="ten_crop", device="cpu")
     assert found.n == 270
     assert found.loss != evaluate(runs["a"], device="cpu").loss
+
+
+def test_several_scales_are_the_network_at_several_sizes(tmp_path: Path) -> None:
+    """The same weights in a network written with torch, on images of 7, 8 and 9 pixels as PIL resizes the digits."""
+    spec = SPEC.replace("flatten", "global_avg_pool").replace("linear: $classes", "flatten\n  - linear: $classes")
+    (tmp_path / "any.yaml").write_text(spec)
+    run = {"model": str(tmp_path / "any.yaml"), "train": {"epochs": 1, "device": "cpu"}}
+    out = train(run, tmp_path / "run", quiet=True).dir
+    w = load_file(out / "best.safetensors")
+
+    def network(images: torch.Tensor) -> torch.Tensor:
+        x = torch.nn.functional.conv2d(images, w["conv1.weight"], padding=1)
+        norm = (w[f"batch_norm1.{name}"] for name in ("running_mean", "running_var", "weight", "bias"))
+        x = torch.nn.functional.batch_norm(x, *norm).relu()
+        x = torch.nn.functional.max_pool2d(x, 2).mean((2, 3))
+        return torch.nn.functional.linear(x, w["linear1.weight"], w["linear1.bias"])
+
+    preprocessing = read_preprocessing(out / "preprocessing.json")
+    loaded = load_run(out / "run.yaml")
+    source = open_source(loaded.run.data, lambda *_: loaded.span("data"))
+    found = []
+    for side in (8, 7, 9):
+        examples = source.load("test", replace(preprocessing.frame, height=side, width=side), lambda _: None)
+        assert examples.images.shape[2:] == (side, side)
+        found.append(network(Normalize(preprocessing, torch.device("cpu"))(examples.images)).softmax(1).detach())
+    assert len({tuple(one[0].tolist()) for one in found}) == 3
+    mean = torch.stack(found).mean(0)
+    ours = evaluate(out, tta="multi_scale", device="cpu")
+    assert ours.answers is not None
+    assert torch.allclose(ours.answers.kept.exp(), mean, atol=1e-5)
+
+
+def test_a_network_of_one_size_has_no_several_scales(runs: dict[str, Path]) -> None:
+    told = r"E692: tiny does not take images of 7×7, .*'linear1\.weight' would be 10×72, and 10×128 was trained"
+    with pytest.raises(SpecError, match=told):
+        evaluate(runs["a"], tta="multi_scale", device="cpu")
 
 
 def test_averaged_weights_are_torch_s(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from archspec_torch.runtime.evaluation.classes.figures import Metrics, metrics
 from archspec_torch.runtime.evaluation.figures import average, reliability
 from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.evaluation.text import evaluation as told
+from archspec_torch.runtime.evaluation.text import shortened
 
 CLASSES = 9
 
@@ -122,6 +123,12 @@ def test_text_fits_eighty_columns(names: list[str]) -> None:
     text = told(Evaluation("test", "best", 3, metrics(scores, labels, names)), width=80)
     assert max(map(len, text.splitlines())) <= 80
     assert "confusion: a row" in text
+
+
+def test_long_names_stay_apart() -> None:
+    assert shortened(["a name that is long", "short"], 8) == {"a name that is long": "a name …", "short": "short"}
+    alike = shortened(["a dog of kind 1", "a dog of kind 2"], 9)
+    assert alike == {"a dog of kind 1": "a do…nd 1", "a dog of kind 2": "a do…nd 2"}
 
 
 def test_many_classes_are_told_in_part() -> None:

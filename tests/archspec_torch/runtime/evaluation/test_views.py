@@ -28,8 +28,9 @@ def test_the_centre_is_torchvision_s() -> None:
 def test_crops_come_from_larger_images() -> None:
     frame = Frame(3, 224, 224)
     assert [one.frame(frame).height for one in passes("ten_crop")] == [256]
-    assert [one.frame(frame).height for one in passes("multi_scale")] == [224, 256, 288]
+    assert [one.frame(frame).height for one in passes("multi_scale")] == [224, 192, 256]
     assert [one.frame(frame) for one in passes("none")] == [frame]
+    assert passes("multi_scale")[1].frame(Frame(1, 1, 3)) == Frame(1, 1, 2), "a pixel smaller, where there is one"
     tiny = passes("ten_crop")[0].frame(Frame(1, 3, 5))
     assert (tiny.height, tiny.width) == (4, 6), "a pixel larger at least"
 

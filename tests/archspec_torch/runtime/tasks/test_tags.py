@@ -37,6 +37,17 @@ def test_figures_are_scikit_learn_s() -> None:
     )
 
 
+def test_a_tally_goes_on_from_a_checkpoint() -> None:
+    generator = torch.Generator().manual_seed(1)
+    scores, wanted = torch.randn(40, 3, generator=generator), (torch.rand(40, 3, generator=generator) > 0.5).long()
+    whole, first, second = (Tags("m", {}, NAMES).tally(torch.device("cpu")) for _ in range(3))
+    for tally, rows in ((whole, range(40)), (first, range(15))):
+        tally.add(torch.tensor(0.5), scores[list(rows)], wanted[list(rows)])
+    second.restore(first.state())
+    second.add(torch.tensor(0.5), scores[15:], wanted[15:])
+    assert (second.figures(), second.accuracy, second.loss) == (whole.figures(), whole.accuracy, whole.loss)
+
+
 def test_average_precision_by_hand() -> None:
     """Ranked yes, no, yes: precision 1 at the first, 2/3 at the second: (1 + 2/3) / 2."""
     tally = Tags("m", {}, ("a",)).tally(torch.device("cpu"))

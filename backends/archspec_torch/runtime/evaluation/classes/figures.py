@@ -23,6 +23,7 @@ from archspec_torch.runtime.evaluation.figures import (
     csv_text,
     reliability,
 )
+from archspec_torch.runtime.evaluation.text import short
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Mistake:
 
     @property
     def told(self) -> str:
-        return f"{self.true} taken for {self.predicted}\n{100 * self.probability:.1f} %"
+        return f"{short(self.true, 18)} taken for {short(self.predicted, 18)}\n{100 * self.probability:.1f} %"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -70,10 +71,6 @@ class Metrics(Figures):
     def right(self) -> int:
         """Examples whose best score is the label's."""
         return sum(one.right for one in self.classes)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(one.name for one in self.classes)
 
     @property
     def errors(self) -> Errors:

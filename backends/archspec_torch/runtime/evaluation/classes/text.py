@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from archspec_torch.runtime.evaluation.text import CLASSES, WORST, class_table, percent, short
+from archspec_torch.runtime.evaluation.text import CLASSES, NAME, WORST, class_table, percent, shortened
 
 if TYPE_CHECKING:
     from archspec_torch.runtime.evaluation.classes.figures import Metrics
@@ -22,8 +22,8 @@ def headline(figures: Metrics) -> list[tuple[str, str]]:
 def tables(figures: Metrics, width: int) -> list[str]:
     """Classes, confusion, the surest mistakes."""
     heads = ("precision", "recall", "F1")
-    classes = class_table(figures, figures.classes, heads, lambda one: (one.precision, one.recall, one.f1))
-    return [classes, _confusion(figures, width), _mistakes(figures)]
+    classes = class_table(figures, figures.classes, width, heads, lambda one: (one.precision, one.recall, one.f1))
+    return [classes, _confusion(figures, width), _mistakes(figures, width)]
 
 
 def _calibration(figures: Metrics) -> str:
@@ -35,7 +35,7 @@ def _calibration(figures: Metrics) -> str:
 
 def _confusion(figures: Metrics, width: int) -> str:
     """The table, a row a label and a column an answer, or the most frequent confusions where it is too wide."""
-    names = [short(one.name) for one in figures.classes]
+    names = list(shortened(figures.names, NAME).values())
     wide = max(len(name) for name in names)
     cells = [[f"{n:,}" if n else "·" for n in row] for row in figures.confusion]
     heads = names
@@ -45,7 +45,7 @@ def _confusion(figures: Metrics, width: int) -> str:
         wide += 3
     columns = [max(len(heads[j]), *(len(row[j]) for row in cells)) for j in range(len(heads))]
     if len(names) > CLASSES or 2 + wide + sum(columns) + 2 * len(columns) > width:
-        return _pairs(figures)
+        return _pairs(figures, width)
 
     def line(name: str, row: Sequence[str]) -> str:
         return f"  {name:{wide}}" + "".join(f"  {c:>{w}}" for c, w in zip(row, columns, strict=True))
@@ -54,19 +54,19 @@ def _confusion(figures: Metrics, width: int) -> str:
     return "\n".join(["confusion: a row for what it is, a column for the answer", line("", heads), *rows])
 
 
-def _pairs(figures: Metrics) -> str:
-    names = [one.name for one in figures.classes]
+def _pairs(figures: Metrics, width: int) -> str:
+    names = list(shortened(figures.names, (width - 20) // 2).values())
     pairs = [
         (n, names[i], names[j]) for i, row in enumerate(figures.confusion) for j, n in enumerate(row) if n and i != j
     ]
     pairs.sort(key=lambda pair: -pair[0])
-    lines = [f"  {n:>6,}  {short(true)} taken for {short(answer)}" for n, true, answer in pairs[:10]]
+    lines = [f"  {n:>6,}  {true} taken for {answer}" for n, true, answer in pairs[:10]]
     return "\n".join(["most frequent confusions", *lines]) if lines else ""
 
 
-def _mistakes(figures: Metrics) -> str:
-    lines = []
+def _mistakes(figures: Metrics, width: int) -> str:
+    lines, names = [], shortened(figures.names, (width - 44) // 2)
     for one in figures.mistakes[:WORST]:
-        taken = f"{short(one.true, 18)} taken for {short(one.predicted, 18)}"
+        taken = f"{names[one.true]} taken for {names[one.predicted]}"
         lines.append(f"  example {one.example:,}: {taken} at {percent(one.probability)}")
     return "\n".join(["surest mistakes", *lines]) if lines else ""

@@ -25,7 +25,10 @@ from archspec_torch.runtime.evaluation.figures import (
     reliability,
 )
 from archspec_torch.runtime.evaluation.tags import text
+from archspec_torch.runtime.evaluation.text import short
 
+TITLE = 36
+"""Characters that a line of a picture's title has room for."""
 SEPARATOR = ";"
 """Between the classes of an example in a cell of CSV."""
 
@@ -60,7 +63,8 @@ class Mistake:
     @property
     def told(self) -> str:
         word = "missed" if self.missed else "told"
-        return f"{self.tag} {word} at {100 * self.probability:.1f} %\nof {', '.join(self.true) or 'none'}"
+        has = f"has {', '.join(self.true)}" if self.true else "has no class"
+        return f"{short(self.tag)} {word} at {100 * self.probability:.1f} %\n{short(has, TITLE)}"
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "true": list(self.true), "predicted": list(self.predicted)}
@@ -99,10 +103,6 @@ class TagMetrics(Figures):
     bins: tuple[Bin, ...]
     mistakes: tuple[Mistake, ...]
     errors_by_example: Errors
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(one.name for one in self.classes)
 
     @property
     def errors(self) -> Errors:

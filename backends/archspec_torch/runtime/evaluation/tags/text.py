@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from archspec_torch.runtime.evaluation.text import WORST, class_table, percent, short
+from archspec_torch.runtime.evaluation.text import WORST, class_table, percent, short, shortened
 
 if TYPE_CHECKING:
     from archspec_torch.runtime.evaluation.tags.figures import Mistake, TagMetrics
@@ -36,26 +37,28 @@ def tables(figures: TagMetrics, width: int) -> list[str]:
     classes = class_table(
         figures,
         figures.classes,
+        width,
         ("AP", "precision", "recall", "F1"),
         lambda one: (average_precision[one.name], one.precision, one.recall, one.f1),
         lambda mean: (figures.map if mean is figures.macro else None, mean.precision, mean.recall, mean.f1),
     )
-    return [classes, _instead(figures), _mistakes(figures, width)]
+    return [classes, _instead(figures, width), _mistakes(figures, width)]
 
 
-def _instead(figures: TagMetrics) -> str:
-    names = figures.names
+def _instead(figures: TagMetrics, width: int) -> str:
+    names = list(shortened(figures.names, (width - 34) // 2).values())
     pairs = [(n, names[i], names[j]) for i, row in enumerate(figures.confusion) for j, n in enumerate(row) if n]
     pairs.sort(key=lambda pair: -pair[0])
-    lines = [f"  {n:>6,}  {short(missed)} missed, {short(told)} told wrongly" for n, missed, told in pairs[:PAIRS]]
+    lines = [f"  {n:>6,}  {missed} missed, {told} told wrongly" for n, missed, told in pairs[:PAIRS]]
     return "\n".join(["most frequent confusions within an image", *lines]) if lines else ""
 
 
 def _mistakes(figures: TagMetrics, width: int) -> str:
-    lines = [_mistake(one, width) for one in figures.mistakes[:WORST]]
+    names = shortened(figures.names, (width - 32) // 2)
+    lines = [_mistake(one, names, width) for one in figures.mistakes[:WORST]]
     return "\n".join(["surest mistakes", *lines]) if lines else ""
 
 
-def _mistake(one: Mistake, width: int) -> str:
-    wrong = f"{short(one.tag)} {'missed' if one.missed else 'told'} at {percent(one.probability)}"
+def _mistake(one: Mistake, names: Mapping[str, str], width: int) -> str:
+    wrong = f"{names[one.tag]} {'missed' if one.missed else 'told'} at {percent(one.probability)}"
     return short(f"  example {one.example:,}: {wrong}; it has {', '.join(one.true) or 'none of the classes'}", width)

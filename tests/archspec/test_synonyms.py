@@ -10,15 +10,17 @@ from archspec import SpecError, load
 from archspec.authoring.explaining import topics
 from archspec.errors import did_you_mean
 from archspec.ops import REGISTRY
-from archspec.run.sections import Adam, Idx, Model, Run, Train
+from archspec.run.sections import BCE, Adam, Idx, Model, Run, Train
+from archspec.run.sections.train import EarlyStop
 from archspec.synonyms import SYNONYMS, synonym
 
 
 def test_every_word_led_to_is_one_of_ours() -> None:
     words = {word for words in topics().values() for word in words} | {"none"}
     words |= {name for cls in REGISTRY.values() for name in cls.model_fields}
-    words |= {name for section in (Run, Model, Train, Adam, Idx) for name in section.model_fields}
+    words |= {name for section in (Run, Model, Train, EarlyStop, Adam, Idx, BCE) for name in section.model_fields}
     words |= {"he", "xavier"}  # what `init` takes
+    words |= {"bce", "cross_entropy"}  # what `loss` takes
     words |= {"bilinear", "replicate", "edge", "fp16", "bf16", "fp32", "normal"}  # what `mode` and `precision` take
     assert {ours for found in SYNONYMS.values() for ours in found} <= words
     assert all(theirs == theirs.lower() for theirs in SYNONYMS)

@@ -196,7 +196,8 @@ def nms(args: Args, x: Tensors, w: Weights) -> Tensor:
                     factor = linear if soft == "linear" else math.exp(-(iou**2) / args.get("sigma", 0.5))
                     left += [(other[0] * factor, *other[1:])] if other[0] * factor > max(least, 1e-3) else []
             rivals = left
-        table = torch.tensor([*sorted(kept, key=lambda one: -one[4])[:keep], *[[0.0] * 5 + [-1.0]] * keep])
+        best = sorted(kept, key=lambda one: -one[4])[:keep]
+        table = torch.tensor([*best, *[[0.0] * 5 + [-1.0]] * keep], dtype=x[0].dtype)
         found.append(table[:keep])
     return torch.stack(found)
 

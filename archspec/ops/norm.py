@@ -196,6 +196,50 @@ class InstanceNorm(Operator):
         return _statistics_ops(inputs, self.affine)
 
 
+@operator("l2_norm", main="scale")
+class L2Norm(Operator):
+    """L2 normalisation: the channels of each position, or the features of a vector, to length 1.
+
+    y = γ · x / max(‖x‖₂, ε)
+
+    Output: as the input. Without `scale` there is no γ: what an embedding ends in. With it γ has C learned numbers
+    (`weight`), all of which begin at `scale`: what joins maps of other magnitudes. Elementwise: 3 operations per
+    element (square and sum, division), 1 more with `scale`.
+
+    Liu, Rabinovich and Berg, arXiv:1506.04579, section 3.3; Schroff et al., arXiv:1503.03832, section 3.
+
+        - l2_norm
+        - l2_norm: {scale: 20}
+    """
+
+    category = "norm"
+    tunable = frozenset({"eps"})
+    samples = (
+        Sample({}, ((128,),), ((128,),)),
+        Sample({"scale": 20.0}, ((512, 38, 38),), ((512, 38, 38),), params=512),
+    )
+
+    scale: Annotated[float | None, Field(strict=True, description="What γ begins at; without it there is none.")] = None
+    eps: Epsilon = 1e-12
+
+    def infer(self, inputs: Types) -> Types:
+        return inputs
+
+    def weights(self, inputs: Types) -> dict[str, Weight]:
+        return {} if self.scale is None else {"weight": Weight((inputs[0].channels,))}
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        positions = inputs[0].nbytes // inputs[0].channels  # the length of each, before and after ε
+        scaled = 0 if self.scale is None else inputs[0].nbytes
+        return Saved(inputs=(0,), own_bytes=2 * positions + scaled)
+
+    def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
+        return (3 if self.scale is None else 4) * outputs[0].numel
+
+    def label(self) -> str:
+        return "L2"
+
+
 @operator("lrn")
 class LocalResponseNorm(Operator):
     """Local response normalisation: each value divided by a power of the energy of its neighbouring channels.

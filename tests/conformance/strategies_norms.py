@@ -73,6 +73,13 @@ def lrn(args: Mapping[str, Any], x: Sequence[Tensor], weights: Weights) -> Tenso
     return image / (args.get("k", 1.0) + args.get("alpha", 1e-4) / size * total) ** args.get("beta", 0.75)
 
 
+def l2_norm(args: Mapping[str, Any], x: Sequence[Tensor], weights: Weights) -> Tensor:
+    image = x[0]
+    length = image.square().sum(1, keepdim=True).sqrt()
+    y = image / torch.maximum(length, torch.full_like(length, args.get("eps", 1e-12)))
+    return y if args.get("scale") is None else y * _per_channel(weights("weight", image.shape[1]), image)
+
+
 eps = st.floats(2**-20, 0.125, width=32)
 
 
@@ -94,6 +101,7 @@ ELEMENTWISE: dict[str, Count] = {
     "layer_norm": lambda args, x, y: (5 + 2 * args.get("affine", True)) * math.prod(x[0]),
     "group_norm": lambda args, x, y: (5 + 2 * args.get("affine", True)) * math.prod(x[0]),
     "instance_norm": lambda args, x, y: (5 + 2 * args.get("affine", False)) * math.prod(x[0]),
+    "l2_norm": lambda args, x, y: (3 if args.get("scale") is None else 4) * math.prod(x[0]),
     "lrn": lambda args, x, y: (2 * args.get("size", 5) + 3) * math.prod(x[0]),
 }
 
@@ -105,6 +113,7 @@ _ALL: dict[str, tuple[st.SearchStrategy[Case], Oracle]] = {
     "layer_norm": (norms(eps=eps, affine=st.booleans()), layer_norm),
     "group_norm": (group_norms(), group_norm),
     "instance_norm": (norms(eps=eps, affine=st.booleans()), instance_norm),
+    "l2_norm": (norms(eps=eps, scale=st.floats(-3, 30, width=32)), l2_norm),
     "lrn": (
         norms(
             size=st.integers(1, 8),

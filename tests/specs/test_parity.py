@@ -33,7 +33,7 @@ def test_every_network_that_a_shipped_map_names_is_compared() -> None:
         for one in read_maps(file)
         for network in one.networks
     }
-    assert named == set(REFERENCES)
+    assert named == set(REFERENCES) | {"ssd300_vgg16", "ssd300_vgg16_voc"}  # those are in test_detectors
 
 
 @pytest.mark.parametrize("name", REFERENCES)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archspec.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm
+from archspec.ops.norm import BatchNorm, GroupNorm, InstanceNorm, L2Norm, LayerNorm, LocalResponseNorm
 from archspec_torch.lowering.base import Site, lowers
 
 BATCH: dict[int, Any] = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
@@ -40,6 +40,21 @@ class ChannelNorm(nn.LayerNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class UnitLength(nn.Module):
+    """(N, C, …) to length 1 along C, times γ where there is one."""
+
+    weight: Tensor | None
+
+    def __init__(self, channels: int, rank: int, scale: float | None, eps: float) -> None:
+        super().__init__()
+        self.shape, self.eps = (channels, *[1] * rank), eps
+        self.weight = None if scale is None else nn.Parameter(torch.full((channels,), scale))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.normalize(x, dim=1, eps=self.eps)
+        return y if self.weight is None else y * self.weight.view(self.shape)
 
 
 @lowers(BatchNorm)
@@ -77,3 +92,9 @@ def lrn(site: Site[LocalResponseNorm]) -> nn.Module:
     """`nn.LocalResponseNorm`."""
     op = site.op
     return nn.LocalResponseNorm(op.size, op.alpha, op.beta, op.k)
+
+
+@lowers(L2Norm)
+def l2_norm(site: Site[L2Norm]) -> nn.Module:
+    op, x = site.op, site.inputs[0]
+    return UnitLength(x.channels, x.rank, op.scale, op.eps)

@@ -192,7 +192,7 @@ def _on_grid(said: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
         raise ValueError("`boxes` is a list of [width, height], or one such list for each head")
     own = all(isinstance(box[0], list) for box in boxes)
     if own and len(boxes) != count:
-        raise ValueError(f"{len(boxes)} lists of boxes are written, and there are {count} heads")
+        raise ValueError(f"{len(boxes)} lists of boxes are written, for {count} head{'s' * (count > 1)}")
     unit = {"unit": said["unit"]} if "unit" in said else {}
     return [{"anchors": boxes[i] if own else boxes, **unit} for i in range(count)]
 

@@ -37,6 +37,13 @@ def _is_pair(value: Any) -> bool:
     return all(isinstance(n, int | float) and not isinstance(n, bool) and 0 < n < float("inf") for n in value)
 
 
+def _two(value: Any) -> Any:
+    if _is_pair(value):
+        return tuple(map(float, value))
+    message = "two numbers above 0 are expected, not {shown}"
+    raise PydanticCustomError("argument_pair", message, {"shown": as_written(value)})
+
+
 _Pair = Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)]
 Anchors = Annotated[
     tuple[tuple[float, float], ...],
@@ -255,7 +262,9 @@ class SsdBoxes(OnAnchors):
         float | None, Field(strict=True, gt=0, description="Pixels to a cell; without it, image by map.")
     ] = None
     variances: Annotated[
-        tuple[Positive, Positive], Field(description="What is told is times these: places, then sizes.")
+        tuple[float, float],
+        PlainValidator(_two, json_schema_input_type=_Pair),
+        Field(description="What is told is times these: places, then sizes."),
     ] = (0.1, 0.2)
 
     def infer(self, inputs: Types) -> Types:

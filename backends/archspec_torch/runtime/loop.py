@@ -167,7 +167,7 @@ def _fetched(batches: Iterator[tuple[Tensor, Tensor]], count: int, stop: Stop) -
     try:
         return list(islice(batches, count))
     except RuntimeError:
-        stop.excuse()
+        stop.check()
         raise
 
 

@@ -18,7 +18,6 @@ from typing import Any, TypeVar, cast
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from archspec.backend import processes
@@ -241,6 +240,8 @@ def _join() -> World:
         raise fail("E686", "this build of torch has no torch.distributed, which several processes need")
     if dist.is_initialized():
         raise fail("E686", "torch.distributed is in use already: archspec makes a group of its own")
+    from torch.distributed.rendezvous import rendezvous
+
     try:
         store, rank, size = next(rendezvous("env://"))
         store = dist.distributed_c10d.PrefixStore(

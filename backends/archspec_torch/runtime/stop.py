@@ -43,13 +43,6 @@ class Stop:
         if self.signal is not None:
             raise Stopped
 
-    def excuse(self) -> None:
-        """Where something failed that a signal may have ended too: Stopped. One of several processes leaves at once,
-        since the others are on their way into a step."""
-        if self.world.size > 1 and self.asked is not None:
-            self.leave()
-        self.check()
-
     def leave(self) -> NoReturn:
         """Ends the program as the signal asks: KeyboardInterrupt (exit 130), SystemExit 143 for SIGTERM."""
         if signal.SIGTERM in (self.signal, self.asked):

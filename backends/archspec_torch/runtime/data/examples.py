@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -144,13 +148,49 @@ def batched(
         num_workers=workers,
         generator=torch.Generator(),
         pin_memory=device.type == "cuda",
+        worker_init_fn=_heed_parent,
     )
     try:
-        for images, found in loader:
+        with _deaf():
+            loaded = iter(loader)
+        for images, found in loaded:
             yield images.to(device, non_blocking=True), found.to(device, non_blocking=True)
     except ImageProblem as problem:  # from a worker it comes with its traceback before it
         last = str(problem).splitlines()[-1].removeprefix(f"{ImageProblem.__module__}.ImageProblem: ")
         raise fail("E624", f"{last}; it could be read before") from problem
+
+
+ENDING = (signal.SIGINT, signal.SIGTERM)
+SORTED_OUT = hasattr(signal, "sigwaitinfo")
+"""Whether the system tells who has sent a signal: not on macOS and Windows."""
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that are started inside hear no SIGINT and SIGTERM but their parent's (see `_heed_parent`).
+
+    A terminal, a scheduler or torchrun sends them to all; the process that trains saves, and then ends its workers.
+    """
+    if not SORTED_OUT:
+        yield
+        return
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def _heed_parent(worker: int) -> None:
+    """In a worker: ends it at a signal of its parent."""
+
+    def wait() -> None:
+        while signal.sigwaitinfo(ENDING).si_pid != os.getppid():
+            pass
+        os._exit(0)
+
+    if SORTED_OUT:
+        threading.Thread(target=wait, daemon=True).start()
 
 
 @dataclass(frozen=True)

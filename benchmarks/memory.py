@@ -46,7 +46,8 @@ def tracked_peak(graph: archspec.TypedGraph, batch: int, optimizer: str, precisi
             steps = torch.optim.SGD(weights, 0.1, momentum=0.9 if optimizer == "momentum" else 0.0)
         images = torch.randn(batch, *graph.types[graph.inputs[0]][0].shape)
         scores = graph.type_of(next(iter(graph.outputs.values()))).shape
-        targets = torch.zeros((batch, *scores[1:]), dtype=torch.long)
+        scored = graph.task in ("classify", "segment")
+        targets = torch.zeros((batch, *scores[1:]), dtype=torch.long) if scored else torch.zeros((batch, *scores))
         tracker = MemTracker()
         tracker.track_external(network, steps, images, targets)
         with tracker:
@@ -56,7 +57,8 @@ def tracked_peak(graph: archspec.TypedGraph, batch: int, optimizer: str, precisi
                 with torch.autocast("cpu", getattr(torch, precision), enabled=precision != "float32"):
                     found = network(images)
                     found = [found] if torch.is_tensor(found) else list(found.values())
-                    loss = sum(nn.functional.cross_entropy(one, targets) for one in found)
+                    compared = nn.functional.cross_entropy if scored else nn.functional.mse_loss
+                    loss = sum(compared(one, targets) for one in found)
                 del found
                 loss.backward()
                 del loss

@@ -132,22 +132,29 @@ class _Step:
                     self._release(tap)
 
     def _loss(self) -> None:
-        """Each output's loss in turn: of its scores what it keeps, then the gradients, the last one's first."""
-        outputs = list(self.graph.outputs.values())
-        given = [self.batch * self.graph.type_of(tap).nbytes for tap in outputs]
-        sizes = [
-            size * _FLOAT // BYTES[self.graph.type_of(tap).dtype] for tap, size in zip(outputs, given, strict=True)
-        ]
+        """Each output's loss in turn: of its scores what it keeps, then the gradients, the last one's first.
+
+        Of an output that depends on nothing that learns, nothing is kept and no gradient made.
+        """
         scored = self.graph.task in ("classify", "segment")
-        self.used += (sum(sizes) if scored else 0) + _SCALARS
-        self._note("loss", "")
-        for tap in {self.place[tap] for tap in outputs}:
+        self.used += _SCALARS
+        learning: list[tuple[Tap, int, int]] = []
+        """Outputs with a gradient, the bytes of their scores in float32 and as they are."""
+        for tap in self.graph.outputs.values():
+            made = self.graph.type_of(tap)
+            given = self.batch * made.nbytes
+            size = given * _FLOAT // BYTES[made.dtype]
+            self._note("loss", "", size if scored else 0)
+            if tap.node in self.learns:
+                learning.append((tap, size, given))
+                self.used += size if scored else 0
+        for tap in {self.place[tap] for tap in self.graph.outputs.values()}:
             if not self.keepers[tap]:
                 self._release(tap)
         self.used -= sum(others for _, others in self.copies.values())
-        for tap, size, own in reversed(list(zip(outputs, sizes, given, strict=True))):
+        for tap, size, given in reversed(learning):
             self._note("loss", "", 2 * size if scored else size)
-            self._pass(tap, self._made(own))
+            self._pass(tap, self._made(given))
             self.used -= size if scored else 0
         self.used -= _SCALARS
 

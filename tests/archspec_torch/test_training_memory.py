@@ -14,8 +14,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import archspec
+from archspec import zoo
 from archspec.analysis.training import training_memory
 from archspec.analysis.weight_file import weight_file_bytes
+from archspec.close import close
 
 SMALL = {"lenet5": None, "resnet18": "3x64x64", "googlenet": "3x96x96", "mobilenet_v2": "3x64x64"}
 
@@ -45,6 +47,44 @@ def test_the_peak_under_autocast_is_what_mem_tracker_sees(name, batch, optimizer
     ours = training_memory(graph, batch, optimizer, "bfloat16").peak.bytes
     theirs = tracked_peak(graph, batch, optimizer, "bfloat16")
     assert abs(ours - theirs) <= 0.005 * theirs
+
+
+def test_the_peak_where_nothing_learns_by_hand(write_spec):
+    """A batch of 5×3×16×16 floats, as many out of it, the logarithms of its softmax, the loss; 5×16×16 targets."""
+    layers = "- filter: {kernel: [[1, 2, 1]], padding: same}"
+    memory = training_memory(archspec.load(write_spec(layers, "[3, 16, 16]", task="segment")), 5, "adam")
+    floats = 4 * 5 * 3 * 256
+    assert (memory.weights, memory.optimizer, memory.inputs) == (3 * 4, 0, floats + 8 * 5 * 256)
+    assert memory.peak.bytes == memory.weights + memory.inputs + 2 * floats + 8
+    assert {moment.phase for moment in memory.moments} == {"forward", "loss", "step"}
+
+
+def test_an_output_that_depends_on_nothing_that_learns_has_no_gradient(write_spec):
+    """Both layers' outputs, the scores kept of the one that learns, and for a moment those of the other."""
+    layers = (
+        "- filter: {kernel: [[1, 2, 1]], padding: same}\n  name: fixed\n"
+        "- conv: {out: 3, kernel: 3, padding: same}\n  name: learned"
+    )
+    graph = archspec.load(write_spec(layers, "[3, 16, 16]", task="segment", outputs="{one: learned, two: fixed}"))
+    memory = training_memory(graph, 5, "momentum")
+    floats, weights = 4 * 5 * 3 * 256, 4 * (3 * 27 + 3)
+    assert (memory.weights, memory.optimizer) == (3 * 4 + weights, weights)
+    assert memory.peak.bytes == memory.weights + memory.optimizer + memory.inputs + 4 * floats + 8
+    assert [moment.layer for moment in memory.moments if moment.phase == "backward"] == ["learned"]
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in zoo.entries()])
+def test_every_network_of_the_zoo_has_a_step_and_the_optimiser_keeps_what_torch_s_would(name):
+    graph = archspec.load(name)
+    graph = close(graph, graph.example) if graph.sizes else graph
+    with torch.device("meta"):
+        learned = [p for p in archspec.compile(graph).parameters() if p.requires_grad]
+    floats = 4 * sum(p.numel() for p in learned)
+    for optimizer, states in {"sgd": 0, "momentum": floats, "adam": 2 * floats + 4 * len(learned)}.items():
+        memory = training_memory(graph, 2, optimizer)
+        assert memory.optimizer == states
+        assert memory.peak.bytes >= memory.weights + memory.optimizer + memory.inputs + floats
+        assert ("backward" in {moment.phase for moment in memory.moments}) == bool(learned)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from archspec.analysis.autocast import COPIED, Precision, autocast, weight_copies
+from archspec.analysis.cost import kept
 from archspec.analysis.memory import Memory, Moment, Phase
 from archspec.analysis.order import execution_order
 from archspec.analysis.saved import learning
@@ -82,9 +83,7 @@ class _Step:
         self.learned, self.buffers, self.tensors, self.largest = _weights(graph)
         self.learns = learning(graph)
         self.saved: dict[str, Saved] = {
-            node.name: node.op.saved(graph.input_types(node), graph.types[node.name], node.name in over)
-            for node in self.order
-            if node.name in self.learns
+            node.name: kept(graph, node, node.name in over) for node in self.order if node.name in self.learns
         }
         self.used = 0
         self.held: dict[Tap, int] = {}
@@ -202,8 +201,8 @@ class _Step:
         saved = self.saved.get(node.name)
         if saved is None:
             return set()
-        kept = {self.place[node.inputs[position]] for position in saved.inputs}
-        return kept | {self.place[Tap(node.name)]} if saved.output else kept
+        inputs = {self.place[node.inputs[position]] for position in saved.inputs}
+        return inputs | {self.place[Tap(node.name)]} if saved.output else inputs
 
     def _own(self, node: Node) -> int:
         """Bytes of what a layer keeps besides its inputs and output: masks, indices, statistics."""
@@ -249,10 +248,10 @@ class _Step:
     # figures
 
     def _targets(self) -> int:
-        """Bytes of the targets: class numbers, one an example or a pixel; else as many numbers as the output."""
+        """Bytes of the targets: class numbers, one an example, region or pixel; else as many numbers as the output."""
         output = self.graph.type_of(next(iter(self.graph.outputs.values())))
         if self.graph.task in ("classify", "segment"):
-            cells = output.numel // output.channels
+            cells = output.regions * output.numel // output.channels
             return self.batch * cells * _INDEX
         return self.batch * output.nbytes
 

@@ -123,9 +123,15 @@ def test_train_flops_are_what_torch_counts(name):
 @pytest.mark.parametrize("name", SMALL)
 def test_saved_bytes_are_the_storages_that_autograd_keeps(name, precision):
     graph, batch = small(name), 3
-    network = archspec.compile(graph).train()
     images = torch.randn(batch, *graph.types[graph.inputs[0]][0].shape)
-    others = {t.untyped_storage().data_ptr() for t in [images, *network.parameters(), *network.buffers()]}
+    kept, found = kept_by_autograd(archspec.compile(graph).train(), images, precision=precision)
+    assert _sum(found).requires_grad
+    assert sum(archspec.summarize(graph, batch, precision=precision).saved.values()) == kept
+
+
+def kept_by_autograd(network: nn.Module, *given: torch.Tensor, precision: str = "float32") -> tuple[int, Any]:
+    """Bytes of the storages that the backward pass needs beside inputs and weights, and what the network gives."""
+    others = {t.untyped_storage().data_ptr() for t in [*given, *network.parameters(), *network.buffers()]}
     kept: dict[int, torch.UntypedStorage] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
@@ -136,10 +142,57 @@ def test_saved_bytes_are_the_storages_that_autograd_keeps(name, precision):
 
     lower = torch.autocast("cpu", getattr(torch, precision), enabled=precision != "float32")
     with lower, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        found = network(images)
-    total = sum(storage.nbytes() for storage in kept.values())
-    assert _sum(found).requires_grad
-    assert sum(archspec.summarize(graph, batch, precision=precision).saved.values()) == total
+        found = network(*given)
+    return sum(storage.nbytes() for storage in kept.values()), found
+
+
+REGIONS = """
+- conv: {out: 8, kernel: 3, padding: same}
+- relu
+- POOL: {regions: boxes, size: 3, stride: 1}
+- conv: {out: 6, kernel: 3, padding: same}
+- batch_norm
+- relu
+- flatten
+- dropout: 0.5
+- linear: 7
+"""
+NORMS = """- instance_norm: {affine: true}
+- conv: {out: 6, kernel: 3, padding: same_upper, stride: 2}
+- layer_norm
+- max_pool: 2
+- flatten
+"""
+
+
+@pytest.fixture(params=["roi_align", "roi_pool"])
+def regions(request, write_spec) -> Callable[[str], archspec.TypedGraph]:
+    """A head behind 5 regions of an image."""
+
+    def write(more: str) -> archspec.TypedGraph:
+        inputs = {"inputs": "{image: [3, 12, 12], boxes: [5, 4]}"}
+        layers = REGIONS.replace("POOL", request.param).replace("- flatten\n", more)
+        path = write_spec(layers, "null", **inputs)
+        path.write_text(path.read_text().replace("input: null\n", ""))
+        return archspec.load(path)
+
+    return write
+
+
+def test_behind_regions_what_is_kept_and_computed_is_of_all_of_them(regions):
+    regions, batch = regions(NORMS), 3
+    given = [torch.rand(batch, 3, 12, 12), 12 * torch.rand(batch, 5, 4)]
+    kept, found = kept_by_autograd(archspec.compile(regions).train(), *given)
+    assert sum(archspec.summarize(regions, batch).saved.values()) == kept
+    with FlopCounterMode(display=False) as counter:
+        _sum(archspec.compile(regions).train()(*given)).backward()
+    assert archspec.summarize(regions, batch).train_flops == counter.get_total_flops()
+
+
+def test_behind_regions_the_peak_is_what_mem_tracker_sees(regions, tracked_peak):
+    graph = regions("- flatten\n")
+    ours, theirs = training_memory(graph, 4, "adam").peak.bytes, tracked_peak(graph, 4, "adam")
+    assert abs(ours - theirs) <= 0.005 * theirs
 
 
 @pytest.mark.parametrize("name", ["lenet5", "resnet50", "densenet121", "googlenet", "mobilenet_v2"])

@@ -102,4 +102,4 @@ def _computed_in(node: Node, given: list[TensorType], precision: Precision) -> s
 
 def _copies(node: Node) -> bool:
     """Whether inputs of another precision are copied before it runs; sums and products take both as they are."""
-    return node.op.autocast == "lower" or node.op.word == "concat"
+    return node.op.autocast in ("lower", "promote")

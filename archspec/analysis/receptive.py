@@ -1,4 +1,9 @@
-"""How far each cell of a tensor is from the next one in the input, and how much of the input it sees."""
+"""How far each cell of a tensor is from the next one in the input, and how much of the input it sees.
+
+A cell sees what a gradient of it can reach: by a window, but also by what is computed from all positions. A gate made
+of a global mean (squeeze-and-excitation) makes everything seen, and so do `group_norm` and `instance_norm`, whose
+statistics are the image's own; batch normalisation does not, whose statistics are constants once deployed.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
 
-from archspec.analysis.reach import Reach, reaches
 from archspec.graph import Node, Tap, TypedGraph
+from archspec.ops.reach import Reach
 
 Interval = tuple[int, int]
 """The first cell and the last."""
@@ -153,5 +158,5 @@ def _arriving(
     inputs, after = graph.input_types(node), graph.types[node.name][0]
     for position, tap in enumerate(read_by(node)):
         if len(axes := seen[tap.node]) == rank:
-            ways = reaches(node.op, inputs, position, after)
+            ways = node.op.reach(inputs, graph.types[node.name], position)
             yield tuple(cells.through(way, n) for cells, way, n in zip(axes, ways, after.spatial, strict=True))

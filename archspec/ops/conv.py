@@ -17,6 +17,7 @@ from archspec.ops.arguments import (
     Stride,
 )
 from archspec.ops.base import NeedsNumber, Operator, OperatorError, Sample, Saved, Types, Weight, Window, operator
+from archspec.ops.reach import Reach, spread
 from archspec.ops.windows import (
     AXES,
     axes_label,
@@ -222,6 +223,7 @@ class ConvTranspose(Operator):
     """
 
     category = "conv"
+    kind = "transposed"
     autocast = "lower"
     tunable = frozenset({"init"})
     samples = (
@@ -327,6 +329,12 @@ class ConvTranspose(Operator):
 
     def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
         return tuple(Fraction(1, stride) for stride in per_axis("stride", self.stride, inputs[0]))
+
+    def reach(self, inputs: Types, outputs: Types, position: int = 0) -> tuple[Reach, ...]:
+        x = inputs[0]
+        kernels, strides = per_axis("kernel", self.kernel, x), per_axis("stride", self.stride, x)
+        axes = zip(kernels, strides, per_axis("dilation", self.dilation, x), self.cuts(x), strict=True)
+        return tuple(spread(kernel, stride, dilation, cut) for kernel, stride, dilation, (cut, _) in axes)
 
     def label(self) -> str:
         larger = stride_label(self.stride).replace("/", "×")

@@ -182,7 +182,7 @@ def regions(request, write_spec) -> Callable[[str], archspec.TypedGraph]:
 def test_behind_regions_what_is_kept_and_computed_is_of_all_of_them(regions):
     regions, batch = regions(NORMS), 3
     given = [torch.rand(batch, 3, 12, 12), 12 * torch.rand(batch, 5, 4)]
-    kept, found = kept_by_autograd(archspec.compile(regions).train(), *given)
+    kept, _ = kept_by_autograd(archspec.compile(regions).train(), *given)
     assert sum(archspec.summarize(regions, batch).saved.values()) == kept
     with FlopCounterMode(display=False) as counter:
         _sum(archspec.compile(regions).train()(*given)).backward()

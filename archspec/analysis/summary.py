@@ -23,8 +23,8 @@ from archspec.tensor import TensorType
 
 if TYPE_CHECKING:
     from archspec.analysis.memory import Memory
-    from archspec.analysis.needs import Device, Needs
-    from archspec.analysis.training import Optimizer
+    from archspec.analysis.needs import Needs
+    from archspec.analysis.training import Device, Optimizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +242,8 @@ def summarize(
     """Count a network: per layer, in execution order of the deployed graph, and in total.
 
     `batch` multiplies costs and activations. Weights used by several layers count once. With an `optimizer`
-    ("sgd", "momentum", "adam") or bytes to `fit` the summary has what a step of training takes, and the largest
-    batch that fits; `precision` is that of its autocast (bfloat16, float16), also of what backward passes need.
+    ("sgd", "momentum", "adam", "adamw") or bytes to `fit` the summary has what a step of training takes, and the
+    largest batch that fits; `precision` is that of its autocast (bfloat16, float16), also of what backward passes need.
     Raises SpecError E580 for a batch below 1; E581, E582 see `training_needs`.
     """
     computed = precision_of(precision)

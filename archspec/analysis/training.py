@@ -24,10 +24,14 @@ from archspec.graph import Node, Tap, TypedGraph
 from archspec.ops.base import Saved
 from archspec.tensor import BYTES
 
-Optimizer = Literal["sgd", "momentum", "adam"]
+Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
+Device = Literal["cuda", "hopper", "cpu"]
 
-STATES: dict[Optimizer, int] = {"sgd": 0, "momentum": 1, "adam": 2}
+STATES: dict[Optimizer, int] = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
 """Numbers that an optimiser keeps for every parameter."""
+
+COUNTING = ("adam", "adamw")
+"""Optimisers that count the steps of every parameter, and divide by the root of a second state."""
 
 _FLOAT = BYTES["float32"]
 _INDEX = BYTES["int64"]
@@ -36,26 +40,36 @@ _SCALARS = 2 * _FLOAT
 
 
 def training_memory(
-    graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd", precision: Precision = "float32"
+    graph: TypedGraph,
+    batch: int = 1,
+    optimizer: Optimizer = "sgd",
+    precision: Precision = "float32",
+    device: Device = "cuda",
 ) -> Memory:
     """Memory over one training step from the second step on. Takes time linear in the graph.
 
     In a lower precision forward pass and loss run under torch's autocast; in float16 the loss is scaled (GradScaler).
 
     Cross-entropy is taken of every output of a classifying or segmenting network, the mean squared error of any
-    other's. Adam is torch's loop over parameters, whose two temporaries are as large as the largest of them.
+    other's. Optimisers are as torch runs them by default: on a GPU all parameters at once, for which Adam makes the
+    roots of its second state for all of them, and counts steps in memory of the processor; on the processor one
+    parameter after the other, whose two temporaries are as large as the largest.
     """
-    return _Step(graph, batch, optimizer, precision).run()
+    return _Step(graph, batch, optimizer, precision, device).run()
 
 
 def largest_batch(
-    graph: TypedGraph, budget: int, optimizer: Optimizer = "sgd", precision: Precision = "float32"
+    graph: TypedGraph,
+    budget: int,
+    optimizer: Optimizer = "sgd",
+    precision: Precision = "float32",
+    device: Device = "cuda",
 ) -> int:
     """The most examples whose training step fits into so many bytes; 0 where not even one does.
 
     At every moment memory grows by as much for every further example, so two steps tell of all others.
     """
-    one, two = (training_memory(graph, batch, optimizer, precision).moments for batch in (1, 2))
+    one, two = (training_memory(graph, batch, optimizer, precision, device).moments for batch in (1, 2))
     if any(first.bytes > budget for first in one):
         return 0
     growth = ((first, second.bytes - first.bytes) for first, second in zip(one, two, strict=True))
@@ -73,11 +87,11 @@ class _Gradient:
 class _Step:
     """One step, followed from layer to layer; `used` are the bytes in use beside weights, optimiser and batch."""
 
-    def __init__(self, graph: TypedGraph, batch: int, optimizer: Optimizer, precision: Precision):
+    def __init__(self, graph: TypedGraph, batch: int, optimizer: Optimizer, precision: Precision, device: Device):
         over = overwriting(graph)
         self.copies = weight_copies(graph, precision)
         graph = autocast(graph, precision)
-        self.graph, self.batch, self.optimizer, self.precision = graph, batch, optimizer, precision
+        self.graph, self.batch, self.optimizer, self.at_once = graph, batch, optimizer, device != "cpu"
         self.order = list(execution_order(graph))
         self.place = storages(graph, over, training=True)
         self.learned, self.buffers, self.tensors, self.largest = _weights(graph)
@@ -96,16 +110,16 @@ class _Step:
 
     def run(self) -> Memory:
         states = STATES[self.optimizer] * sum(self.learned.values())
-        if self.optimizer == "adam":
-            states += _FLOAT * self.tensors  # each counts its steps
+        if self.optimizer in COUNTING and not self.at_once:
+            states += _FLOAT * self.tensors
         weights = sum(self.learned.values()) + self.buffers
         inputs = self.batch * sum(self.graph.types[name][0].nbytes for name in self.graph.inputs)
         resting = weights + states + inputs + self._targets()
         self._forward()
         self._loss()
         self._backward()
-        temporary = 2 * self.largest if self.optimizer == "adam" else 0
-        self._note("step", self.optimizer, temporary)
+        roots = sum(self.learned.values()) if self.at_once else 2 * self.largest
+        self._note("step", self.optimizer, roots if self.optimizer in COUNTING else 0)
         moments = tuple(Moment(m.phase, m.layer, m.bytes + resting) for m in self.moments)
         return Memory(weights, states, inputs + self._targets(), moments)
 

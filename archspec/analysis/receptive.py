@@ -7,7 +7,7 @@ statistics are the image's own; batch normalisation does not, whose statistics a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
@@ -124,12 +124,12 @@ def fields(graph: TypedGraph) -> dict[str, tuple[Field, ...]]:
     return found
 
 
-def stride(graph: TypedGraph) -> int | Fraction:
+def stride(seen: Mapping[str, tuple[Field, ...]]) -> int | Fraction:
     """The largest jump of any tensor that still has spatial axes: 32 for a ResNet-50; 1 where none has.
 
     Global pooling leaves no next cell and so does not count, whether or not it keeps the axes.
     """
-    largest = max((f.jump for axes in fields(graph).values() for f in axes), default=1)
+    largest = max((f.jump for axes in seen.values() for f in axes), default=1)
     return int(largest) if largest.denominator == 1 else largest
 
 

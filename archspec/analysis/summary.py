@@ -149,7 +149,6 @@ class Summary:
             figures |= self.training.to_json()
         if self.params_with_aux is not None:
             figures["params_with_aux"] = self.params_with_aux
-        found = fields(self.graph)
         return {
             "name": self.name,
             "inputs": {name: [written(n) for n in t.shape] for name, t in self.inputs.items()},
@@ -157,7 +156,7 @@ class Summary:
             **({"regions": regions} if regions else {}),
             "totals": figures,
             **({"open": self._open_to_json()} if self.graph.sizes else {}),
-            "layers": [row.to_json(found[row.name], self.saved[row.name]) for row in self.rows],
+            "layers": [row.to_json(self.fields[row.name], self.saved[row.name]) for row in self.rows],
         }
 
     def _open_to_json(self) -> dict[str, Any]:
@@ -180,6 +179,11 @@ class Summary:
     def figures(self, counts: Counts) -> Counts:
         """Counts in numbers: where the input leaves sizes open, at the graph's example of them."""
         return counts.at(self.graph.example) if self.graph.sizes else counts
+
+    @cached_property
+    def fields(self) -> dict[str, tuple[Field, ...]]:
+        """Receptive field of every node's output, an entry a spatial axis."""
+        return fields(self.graph)
 
     @cached_property
     def saved(self) -> dict[str, int]:

@@ -277,14 +277,11 @@ def _weights(graph: TypedGraph) -> tuple[dict[str, int], int, int, int]:
     """Bytes of learned tensors by layer, bytes of all other weights, number and largest of the learned tensors."""
     learned: dict[str, int] = {}
     others = tensors = largest = 0
-    for node in graph.nodes.values():
-        if node.shares is not None:
-            continue
-        for weight in node.op.weights(graph.input_types(node)).values():
-            size = weight.numel * BYTES[weight.dtype]
+    for layer, weights in graph.weights.items():
+        for weight in weights.values():
             if weight.kind == "parameter":
-                learned[node.name] = learned.get(node.name, 0) + size
-                tensors, largest = tensors + 1, max(largest, size)
+                learned[layer] = learned.get(layer, 0) + weight.nbytes
+                tensors, largest = tensors + 1, max(largest, weight.nbytes)
             else:
-                others += size
+                others += weight.nbytes
     return learned, others, tensors, largest

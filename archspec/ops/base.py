@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from archspec.ops.reach import Reach, same, slid, whole
-from archspec.tensor import TensorType
+from archspec.tensor import BYTES, TensorType
 
 Category = Literal["input", "conv", "linear", "pool", "norm", "activation", "merge", "shape", "regularize", "attention"]
 Storage = Literal["new", "view", "activation"]
@@ -74,6 +74,8 @@ class Weight:
     shape: tuple[int, ...]
     kind: Literal["parameter", "frozen", "buffer"] = "parameter"
     dtype: str = "float32"
+    added: bool = False
+    """Whether it is only added to the result, as a bias: then the backward pass needs its gradient, not its value."""
 
     @property
     def numel(self) -> int:
@@ -81,6 +83,10 @@ class Weight:
         for size in self.shape:
             n *= size
         return n
+
+    @property
+    def nbytes(self) -> int:
+        return self.numel * BYTES[self.dtype]
 
 
 @dataclass(frozen=True, slots=True)

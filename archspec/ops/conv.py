@@ -399,7 +399,7 @@ class LocallyConnected(Operator):
         positions = output_sizes(x, window)
         found = {"weight": Weight((self.out, x.channels, *window.kernel, *positions))}
         if self.bias:
-            found["bias"] = Weight((self.out, *positions))
+            found["bias"] = Weight((self.out, *positions), added=True)
         return found
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
@@ -423,7 +423,7 @@ class LocallyConnected(Operator):
 
 
 def _weight_and_bias(shape: tuple[int, ...], out: int, bias: bool) -> dict[str, Weight]:
-    return {"weight": Weight(shape), "bias": Weight((out,))} if bias else {"weight": Weight(shape)}
+    return {"weight": Weight(shape), "bias": Weight((out,), added=True)} if bias else {"weight": Weight(shape)}
 
 
 def _input_or_padded(x: TensorType, padding: object, window: Window) -> Saved:

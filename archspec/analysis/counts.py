@@ -101,6 +101,7 @@ def _count_node(graph: TypedGraph, node: Node, batch: int, own_memory: bool) -> 
             params += size
             trainable += size if weight.kind == "parameter" else 0
     computed = cost(graph, node)
+    lasting = own_memory and node.op.storage != "view"
     return Counts(
         params=params,
         trainable_params=trainable,
@@ -108,7 +109,5 @@ def _count_node(graph: TypedGraph, node: Node, batch: int, own_memory: bool) -> 
         weight_bytes=weight_bytes,
         macs=batch * computed.macs,
         elementwise_ops=batch * computed.elementwise_ops,
-        activation_bytes=batch * sum(t.nbytes for t in graph.types[node.name])
-        if own_memory and node.op.storage != "view"
-        else 0,
+        activation_bytes=batch * sum(t.nbytes for t in graph.types[node.name]) if lasting else 0,
     )

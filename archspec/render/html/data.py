@@ -69,7 +69,7 @@ def data(
             "activation_bytes": summary.totals.activation_bytes,
             "weight_bytes": summary.totals.weight_bytes,
             "depth": depth(summary.graph),
-            "stride": _plain(stride(summary.graph)),
+            "stride": _plain(stride(summary.fields)),
         },
         "legend": {category: tint.legend for category, tint in LIGHT.tints.items()},
         "layers": _layers(graph, batch, numbers, seen),

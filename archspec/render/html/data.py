@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.analysis.counts import count, depth
 from archspec.analysis.memory import Memory, inference_memory
 from archspec.analysis.receptive import Field, fields, stride
-from archspec.analysis.summary import summarize
+from archspec.analysis.summary import Summary, summarize
 from archspec.analysis.training import training_memory
 from archspec.close import close
 from archspec.render.captions import caption, table_caption
@@ -72,7 +72,7 @@ def data(
             "stride": _plain(stride(summary.graph)),
         },
         "legend": {category: tint.legend for category, tint in LIGHT.tints.items()},
-        "layers": _layers(graph, batch, numbers, seen),
+        "layers": _layers(graph, summary, numbers, seen),
         "tree": tree(graph),
         "memory": {
             "inference": _timeline(inference_memory(graph, batch), numbers),
@@ -104,10 +104,11 @@ def _roofline(
 
 
 def _layers(
-    graph: TypedGraph, batch: int, numbers: dict[str, int], seen: dict[str, tuple[Field, ...]]
+    graph: TypedGraph, summary: Summary, numbers: dict[str, int], seen: dict[str, tuple[Field, ...]]
 ) -> list[dict[str, Any]]:
-    rows = {row.name: row for row in summarize(graph, batch).rows}
-    counts = count(graph, batch)
+    rows = {row.name: row for row in summary.rows}
+    # heads that exist only in training are counted apart: the summary is of the network as deployed
+    counts = summary.counts if len(graph.nodes) == len(summary.counts) else count(graph, summary.batch)
     found = []
     for node in graph.nodes.values():
         row = rows.get(node.name)

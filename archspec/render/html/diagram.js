@@ -134,8 +134,9 @@ function render() {
 }
 
 function paint(scope, dx, dy, parts) {
+  const items = new Map(scope.items.map((item) => [item.key, item]));
   for (const edge of scope.edges) {
-    const to = scope.items.find((item) => item.key === edge.to);
+    const to = items.get(edge.to);
     const arrow = to.port || to.inner ? null : "url(#arrow)";
     parts.push(draw("path", { d: curve(edge.points, dx, dy), class: edge.train ? "edge train" : "edge", "marker-end": arrow }));
   }

@@ -167,11 +167,11 @@ def _arrows(view: Collapsed, boxes: Mapping[str, Box], home: Mapping[str, str]) 
                 continue
             seen.add(key)
             tensor = view.whole.type_of(view.source(node, position))
-            arrows.append(Arrow(start, end, tensor, node.phase == "train", sizes=_sizes_only(node, position)))
+            arrows.append(Arrow(start, end, tensor, node.phase == "train", sizes=sizes_only(node, position)))
     return arrows
 
 
-def _sizes_only(node: Node, position: int) -> bool:
+def sizes_only(node: Node, position: int) -> bool:
     """Whether a layer reads nothing of that input but its size: what `to:` names."""
     return position > 0 and "to" in node.op.references
 

@@ -15,6 +15,7 @@ from archspec.close import close
 from archspec.render.captions import caption, table_caption
 from archspec.render.html.tree import tree
 from archspec.render.palette import LIGHT
+from archspec.render.panel import sizes_only
 from archspec.render.units import numbered, shape
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def _layers(
                 "caption": caption(graph, node) if there else node.name,
                 "category": node.op.category if there else "input",
                 "inputs": [[numbers[tap.node], tap.port] for tap in node.inputs],
+                "sizes": [i for i in range(len(node.inputs)) if sizes_only(node, i)],
                 "shapes": [shape(made.shape) for made in graph.types[node.name]],
                 "params": figures.params,
                 "macs": figures.macs,

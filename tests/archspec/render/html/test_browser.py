@@ -306,6 +306,16 @@ def test_receptive_fields_of_open_sizes_are_plotted(browser: Browser, tmp_path: 
     assert "the whole image: 224" in said and "most: 7" in said, "3, and then 3 + 5 − 1"
 
 
+def test_what_gives_its_size_alone_is_dotted(browser: Browser, tmp_path: Path) -> None:
+    layers = "- conv: {out: 4, kernel: 3, stride: 2}\n- upsample: {to: input}\n"
+    shown = told(browser, tmp_path, "input: [3, 32, 32]", layers)
+    assert shown.js("document.querySelectorAll('#canvas .edge.sizes').length") == 1
+    assert shown.js("document.querySelectorAll('#canvas .edge').length") == 4, (
+        "to each of two layers, and to the output"
+    )
+    assert "gives its size alone" in shown.js("document.querySelector('#legend').textContent")
+
+
 def test_the_ticks_of_a_roofline_are_on_the_plot(browser: Browser, pages: Path) -> None:
     path = pages / "wide.html"
     path.write_text(page(archspec.load("vgg16"), batch=512, device="h200"), encoding="utf-8")

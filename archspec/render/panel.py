@@ -90,8 +90,8 @@ def _box(view: Collapsed, key: str, unit: Unit, nodes: tuple[Node, ...], fused: 
     graph = view.graph
     train = nodes[0].phase == "train"
     if len({fused[node.name] for node in nodes}) > 1:
-        title, detail = block_title(graph, unit, view.counts), _widths(graph, nodes)
-        return Box(key, "block", "block", title, detail, train=train, nodes=nodes)
+        (title, holds), detail = block_title(graph, unit, view.counts), _widths(graph, nodes)
+        return Box(key, "block", "block", title, detail, train=train, nodes=nodes, holds=holds)
     lead = next((n for n in nodes if n.op.category in ("conv", "linear")), nodes[0])
     title, detail = chain_caption(graph, nodes)
     if lead.op.word in JOINS and len(lead.inputs) > 1:

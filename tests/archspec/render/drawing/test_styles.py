@@ -202,6 +202,17 @@ def test_volumes_of_open_sizes_are_those_of_their_example(tmp_path, write_spec):
         assert f">{label}<" in svg
 
 
+def test_volumes_of_regions_say_how_many(tmp_path):
+    path = tmp_path / "r.yaml"
+    path.write_text(
+        "archspec: 1\ninputs: {image: [3, 64, 64], boxes: [300, 4]}\nlayers:\n- conv: {out: 8, kernel: 4, stride: 4}\n"
+        "- roi_align: {regions: boxes, size: 7, stride: 4}\n- flatten\n- linear: 21\n",
+        encoding="utf-8",
+    )
+    svg = archspec.draw(archspec.load(str(path)), tmp_path / "r.svg", style="volumes").read_text(encoding="utf-8")
+    assert all(f">{label}<" in svg for label in ("8@16×16", "300 × 8@7×7", "300 × 21"))
+
+
 def test_blocks_of_open_sizes_show_where_the_image_gets_smaller(write_spec, tmp_path):
     graph = archspec.load(write_spec(OPEN, input="[3, H, W]"))
     assert "smaller image" in archspec.draw(graph, tmp_path / "o.svg").read_text(encoding="utf-8")

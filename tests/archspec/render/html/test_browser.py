@@ -310,9 +310,7 @@ def test_what_gives_its_size_alone_is_dotted(browser: Browser, tmp_path: Path) -
     layers = "- conv: {out: 4, kernel: 3, stride: 2}\n- upsample: {to: input}\n"
     shown = told(browser, tmp_path, "input: [3, 32, 32]", layers)
     assert shown.js("document.querySelectorAll('#canvas .edge.sizes').length") == 1
-    assert shown.js("document.querySelectorAll('#canvas .edge').length") == 4, (
-        "to each of two layers, and to the output"
-    )
+    assert shown.js("document.querySelectorAll('#canvas .edge').length") == 4, "with three of data"
     assert "gives its size alone" in shown.js("document.querySelector('#legend').textContent")
 
 

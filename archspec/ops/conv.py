@@ -21,6 +21,7 @@ from archspec.ops.reach import Reach, spread
 from archspec.ops.windows import (
     AXES,
     axes_label,
+    dilation_label,
     output_sizes,
     padded,
     pads_first,
@@ -136,7 +137,8 @@ class Conv(Operator):
 
     def label(self) -> str:
         groups = f", g={self.groups}" if self.groups > 1 else ""
-        return f"{axes_label(self.kernel)}, {self.out}{groups}{stride_label(self.stride)}"
+        steps = stride_label(self.stride) + dilation_label(self.dilation)
+        return f"{axes_label(self.kernel)}, {self.out}{groups}{steps}"
 
 
 @operator("depthwise", main="kernel")
@@ -201,7 +203,7 @@ class Depthwise(Operator):
 
     def label(self) -> str:
         times = f", ×{self.multiplier}" if self.multiplier > 1 else ""
-        return f"{axes_label(self.kernel)} dw{times}{stride_label(self.stride)}"
+        return f"{axes_label(self.kernel)} dw{times}{stride_label(self.stride)}{dilation_label(self.dilation)}"
 
 
 @operator("conv_transpose", main="out")
@@ -338,7 +340,7 @@ class ConvTranspose(Operator):
 
     def label(self) -> str:
         larger = stride_label(self.stride).replace("/", "×")
-        return f"{axes_label(self.kernel)}, {self.out}{larger}"
+        return f"{axes_label(self.kernel)}, {self.out}{larger}{dilation_label(self.dilation)}"
 
 
 @operator("locally_connected", main="out")

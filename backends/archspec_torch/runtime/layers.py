@@ -38,6 +38,17 @@ def matching(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
     return [name for name in names if any(matches(name, pattern) for pattern in wanted)]
 
 
+def whole_parts(names: Iterable[str], rest: Iterable[str]) -> list[str]:
+    """The outermost parts around layers of which none of the rest is in: `stage.2` for all the layers in it."""
+    mixed = {".".join(parts[:end]) for parts in (name.split(".") for name in rest) for end in range(1, len(parts) + 1)}
+    found: dict[str, None] = {}
+    for name in names:
+        parts = name.split(".")
+        around = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+        found[next((part for part in around if part not in mixed), name)] = None
+    return list(found)
+
+
 def learned(model: nn.Module) -> Iterator[tuple[str, str, nn.Parameter]]:
     """Layer, name and parameter of every weight that training may change, frozen for a while or not.
 

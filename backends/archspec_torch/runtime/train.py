@@ -29,7 +29,7 @@ from archspec_torch.runtime.evaluate import assess
 from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.images import background_color, frame_of
 from archspec_torch.runtime.labels import check_labels, lacking
-from archspec_torch.runtime.layers import check_patterns, with_init
+from archspec_torch.runtime.layers import check_patterns, learned, learning_layers, matching, with_init
 from archspec_torch.runtime.loop import State, fresh_state, measure, steps_per_epoch, train_epoch
 from archspec_torch.runtime.network import image_input, load_network, network_for, placed_at
 from archspec_torch.runtime.optimize import rate_of
@@ -141,7 +141,7 @@ def train(
         with seeded(plan.seed, job.device):
             try:
                 network = compile(job.graph)
-                if origin is None and (transferred := transfer(network, job.run)):
+                if origin is None and (transferred := transfer(network, job.run, job.task.classes)):
                     job = replace(job, notes=(*job.notes, str(transferred)))
                 state = fresh_state(network.to(job.device), plan)
             except torch.OutOfMemoryError as error:
@@ -231,6 +231,9 @@ def prepare(run: RunFile) -> Job:
         refuse_damaged(warnings, run.span("data", "strict"))
     warnings += lacking(source, run.span("data"))
     preprocessing = Preprocessing(frame, *statistics(examples.histogram()), source.classes)
+    notes = [note] if note else []
+    if plan.freeze and run.run.model.weights is None:
+        notes.append("frozen layers keep the weights that they are drawn with: model.weights names no trained ones")
     return Job(
         run=run,
         graph=graph,
@@ -241,7 +244,7 @@ def prepare(run: RunFile) -> Job:
         val=held.to(device),
         device=device,
         normalize=Normalize(preprocessing, device),
-        notes=(note,) if note else (),
+        notes=tuple(notes),
         warnings=tuple(warnings),
     )
 
@@ -397,12 +400,15 @@ def introduction(job: Job, state: State, directory: Path) -> str:
     """What is about to be trained, on what, how and where."""
     plan = job.run.run.train
     parameters = sum(p.numel() for p in state.model.parameters() if p.requires_grad)
+    held = set(matching(learning_layers(job.graph), plan.freeze))
+    frozen = sum(p.numel() for layer, _, p in learned(state.model) if layer in held)
+    counted = f"{parameters:,} parameters" + (f", {frozen:,} of them frozen at first" if frozen else "")
     sizes = ", ".join(f"{n:,} {name}" for name, n in job.source.sizes.items())
     steps = steps_per_epoch(job.train, plan)
     how = f"{plan.epochs} epochs of {steps:,} steps of {plan.batch * plan.accumulate}"
     by = f"{plan.optimizer.kind} lr {plan.optimizer.lr:g}, {plan.schedule.kind}"
     rows = [
-        ("network", f"{job.graph.name}: {parameters:,} parameters, input {job.preprocessing.frame}"),
+        ("network", f"{job.graph.name}: {counted}, input {job.preprocessing.frame}"),
         ("data", f"{job.source.name}: {sizes}; {len(job.task.classes)} classes"),
         ("training", f"{how}, {by}, seed {plan.seed}, on {device_label(job.device)}"),
         ("directory", str(directory)),

@@ -248,8 +248,13 @@ def test_reading_a_run_needs_no_torch() -> None:
     assert done.stdout.strip() == "False"
 
 
+def test_layers_to_replace_are_those_of_weights(write: Write) -> None:
+    (found,) = errors(write("model: {spec: x, replace: [fc]}"))
+    assert (found.code, found.span and found.span.column) == ("E603", 8) and "no weights are named" in found.message
+
+
 def test_the_examples_are_sound(root: Path) -> None:
-    files = sorted((root / "examples").glob("*.yaml"))
+    files = sorted((root / "examples").rglob("*.yaml"))
     runs = [path for path in files if "model:" in path.read_text(encoding="utf-8")]
     assert {path.stem for path in runs} >= {"digits", "mnist", "folder"}
     for path in runs:

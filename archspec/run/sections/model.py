@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from archspec.run.sections.base import AS_TEXT, NAME_OR_PATH, PATH, Count, Section
 
@@ -33,12 +33,6 @@ class Model(Section):
     input: Annotated[list[Count], Field(min_length=1, max_length=4)] | None = None
     weights: Weights | None = None
     replace: list[Annotated[str, Field(min_length=1)]] = []
-
-    @model_validator(mode="after")
-    def _replaced_of_something(self) -> Self:
-        if self.replace and self.weights is None:
-            raise ValueError("replace names layers whose trained weights are not taken, and no weights are named")
-        return self
 
     def overrides(self) -> list[str]:
         """`set` as `--set` writes it: `vars.classes=10`. Nested mappings are paths too."""

@@ -98,8 +98,9 @@ def initial_layers(graph: TypedGraph) -> list[str]:
 def check_patterns(run: RunFile, graph: TypedGraph) -> None:
     """Whether every pattern of a run means a layer that it can concern.
 
-    Raises SpecError E663 for patterns that mean none, E664 for layers to unfreeze that are not frozen, E665
-    where nothing would learn in the first epoch; all that is wrong at once.
+    Raises SpecError E603 for layers to replace without weights to take the others from, E663 for patterns that mean
+    none, E664 for layers to unfreeze that are not frozen, E665 where nothing would learn in the first epoch; all that
+    is wrong at once.
     """
     plan, learning = run.run.train, learning_layers(graph)
     found = [
@@ -107,6 +108,10 @@ def check_patterns(run: RunFile, graph: TypedGraph) -> None:
         *_unmatched(run, graph, ("train", "freeze"), plan.freeze, learning),
         *_unmatched(run, graph, ("train", "rates"), list(plan.rates), learning),
     ]
+    if run.run.model.replace and run.run.model.weights is None:
+        message = "replace names layers whose trained weights are not taken, and model.weights names none"
+        hint = "name the weights, or leave replace out: without weights every layer begins anew"
+        found.append(Diagnostic("E603", message, run.span("model", "replace"), hint))
     if isinstance(plan.init, Initial):
         found += _unmatched(run, graph, ("train", "init", "layers"), plan.init.layers, initial_layers(graph))
     frozen = matching(learning, plan.freeze)
@@ -124,6 +129,21 @@ def check_patterns(run: RunFile, graph: TypedGraph) -> None:
         found.append(Diagnostic("E665", message, run.span("train", "freeze"), hint))
     if found:
         raise SpecError(found)
+
+
+def freezing_notes(run: RunFile, graph: TypedGraph) -> list[str]:
+    """What is probably not meant: layers held that nothing has trained, and epochs to let go that never come."""
+    plan, model = run.run.train, run.run.model
+    learning = learning_layers(graph)
+    anew = matching(learning, model.replace) if model.weights else learning
+    held = [layer for layer in matching(learning, plan.freeze) if layer in anew]
+    notes = []
+    if held:
+        parts = whole_parts(held, set(learning).difference(held))
+        notes.append(f"frozen as they are drawn, since nothing has trained them: {_listed(parts)}")
+    if late := [epoch for epoch in plan.unfreeze if epoch > plan.epochs]:
+        notes.append(f"epoch {late[0]} of train.unfreeze never comes: the last is {plan.epochs}")
+    return notes
 
 
 def _unmatched(

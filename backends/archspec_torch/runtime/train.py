@@ -29,7 +29,7 @@ from archspec_torch.runtime.evaluate import assess
 from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.images import background_color, frame_of
 from archspec_torch.runtime.labels import check_labels, lacking
-from archspec_torch.runtime.layers import check_patterns, learned, learning_layers, matching, with_init
+from archspec_torch.runtime.layers import check_patterns, freezing_notes, learned, learning_layers, matching, with_init
 from archspec_torch.runtime.loop import State, fresh_state, measure, steps_per_epoch, train_epoch
 from archspec_torch.runtime.network import image_input, load_network, network_for, placed_at
 from archspec_torch.runtime.optimize import rate_of
@@ -231,9 +231,7 @@ def prepare(run: RunFile) -> Job:
         refuse_damaged(warnings, run.span("data", "strict"))
     warnings += lacking(source, run.span("data"))
     preprocessing = Preprocessing(frame, *statistics(examples.histogram()), source.classes)
-    notes = [note] if note else []
-    if plan.freeze and run.run.model.weights is None:
-        notes.append("frozen layers keep the weights that they are drawn with: model.weights names no trained ones")
+    notes = [*([note] if note else []), *freezing_notes(run, graph)]
     return Job(
         run=run,
         graph=graph,

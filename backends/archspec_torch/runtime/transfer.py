@@ -27,7 +27,7 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class Transferred:
-    """How many of a network's tensors came from where, the layers that begin anew, and what did not move."""
+    """How many of a network's tensors came from where, the parts that begin anew, and what did not move."""
 
     source: str
     count: int
@@ -74,7 +74,8 @@ def transfer(model: Network, run: RunFile, classes: Sequence[str]) -> Transferre
         checkpoint = read_checkpoint(path)
     with placed_at(run.span("model", "weights", "map")):
         keys = key_map(section.map, graph.name)
-    anew = matching(stored_layers(graph), run.run.model.replace)
+    stored = stored_layers(graph)
+    anew = matching(stored, run.run.model.replace)
     state = model.state_dict()
     wanted = {name: tensor for name, tensor in state.items() if name.rpartition(".")[0] not in anew}
     with placed_at(run.span("model", "weights")):
@@ -87,7 +88,7 @@ def transfer(model: Network, run: RunFile, classes: Sequence[str]) -> Transferre
         source=str(section.path),
         count=len(found.tensors),
         total=len(state),
-        anew=tuple(anew),
+        anew=tuple(whole_parts(anew, set(stored).difference(anew))),
         unset=tuple(f"{reasons.count(why)} {why}" for why in dict.fromkeys(reasons)),
         left_over=len(found.left_over),
         left_parts=tuple(_parts(found.left_over, checkpoint.tensors)),

@@ -248,9 +248,10 @@ def test_reading_a_run_needs_no_torch() -> None:
     assert done.stdout.strip() == "False"
 
 
-def test_layers_to_replace_are_those_of_weights(write: Write) -> None:
-    (found,) = errors(write("model: {spec: x, replace: [fc]}"))
-    assert (found.code, found.span and found.span.column) == ("E603", 8) and "no weights are named" in found.message
+def test_a_key_that_is_too_small_a_number_is_told_as_a_key(write: Write) -> None:
+    (found,) = errors(write("model: x\ntrain: {freeze: [a], unfreeze: {1: [a]}}"))
+    assert found.message == "the key 1 of 'train.unfreeze' should be greater than or equal to 2"
+    assert found.span is not None and (found.code, found.span.line, found.span.column) == ("E603", 2, 32)
 
 
 def test_the_examples_are_sound(root: Path) -> None:

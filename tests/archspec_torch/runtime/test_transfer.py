@@ -14,7 +14,7 @@ from archspec.errors import SpecError
 from archspec.run import load_run
 from archspec_torch.compiler import compile
 from archspec_torch.runtime import train
-from archspec_torch.runtime.layers import check_patterns, matches, with_init
+from archspec_torch.runtime.layers import check_patterns, freezing_notes, matches, with_init
 from archspec_torch.runtime.transfer import transfer
 
 
@@ -195,10 +195,34 @@ def test_frozen_weights_are_counted_and_those_that_nothing_trained_are_told(
     train({"model": "lenet5", "train": plan}, tmp_path / "drawn")
     said = capsys.readouterr()
     assert "61,706 parameters, 2,572 of them frozen at first" in said.out + said.err
-    assert "frozen layers keep the weights that they are drawn with" in said.out + said.err
+    assert "frozen as they are drawn, since nothing has trained them: conv1, conv2" in said.out + said.err
     train({"model": {"spec": "lenet5", "weights": str(tmp_path / "drawn")}, "train": plan}, tmp_path / "kept")
     said = capsys.readouterr()
-    assert "2,572 of them frozen" in said.out + said.err and "drawn with" not in said.out + said.err
+    assert "2,572 of them frozen" in said.out + said.err and "as they are drawn" not in said.out + said.err
+
+
+def test_what_is_held_or_let_go_in_vain_is_told(file: Path) -> None:
+    graph = archspec.load("lenet5")
+
+    def notes(train: dict[str, Any], **model: Any) -> list[str]:
+        return freezing_notes(load_run({"model": {"spec": "lenet5", **model}, "train": train}), graph)
+
+    held = "frozen as they are drawn, since nothing has trained them: "
+    assert notes({"freeze": ["conv*"]}) == [f"{held}conv1, conv2"]
+    assert notes({"freeze": ["conv*"]}, weights=str(file)) == []
+    assert notes({"freeze": ["conv*"]}, weights=str(file), replace=["conv2", "linear3"]) == [f"{held}conv2"]
+    late = {"epochs": 5, "freeze": ["conv*"], "unfreeze": {5: ["conv2"], 6: ["conv1"]}}
+    assert notes(late, weights=str(file)) == ["epoch 6 of train.unfreeze never comes: the last is 5"]
+
+
+def test_layers_to_replace_need_weights(tmp_path: Path) -> None:
+    run = tmp_path / "run.yaml"
+    run.write_text("model: {spec: lenet5, replace: [linear3]}\n", encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        check_patterns(load_run(run), archspec.load("lenet5"))
+    (found,) = caught.value.diagnostics
+    assert found.code == "E603" and "model.weights names none" in found.message
+    assert found.span is not None and found.span.column == 32
 
 
 def test_a_run_goes_on_from_another_run_s_directory(tmp_path: Path) -> None:

@@ -132,18 +132,13 @@ def check_patterns(run: RunFile, graph: TypedGraph) -> None:
 
 
 def freezing_notes(run: RunFile, graph: TypedGraph) -> list[str]:
-    """What is probably not meant: layers held that nothing has trained, and epochs to let go that never come."""
+    """What is probably not meant: layers held that nothing has trained."""
     plan, model = run.run.train, run.run.model
     learning = learning_layers(graph)
     anew = matching(learning, model.replace) if model.weights else learning
     held = [layer for layer in matching(learning, plan.freeze) if layer in anew]
-    notes = []
-    if held:
-        parts = whole_parts(held, set(learning).difference(held))
-        notes.append(f"frozen as they are drawn, since nothing has trained them: {_listed(parts)}")
-    if late := [epoch for epoch in plan.unfreeze if epoch > plan.epochs]:
-        notes.append(f"epoch {late[0]} of train.unfreeze never comes: the last is {plan.epochs}")
-    return notes
+    parts = whole_parts(held, set(learning).difference(held))
+    return [f"frozen as they are drawn, since nothing has trained them: {_listed(parts)}"] if held else []
 
 
 def _unmatched(

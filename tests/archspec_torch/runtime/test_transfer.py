@@ -201,7 +201,7 @@ def test_frozen_weights_are_counted_and_those_that_nothing_trained_are_told(
     assert "2,572 of them frozen" in said.out + said.err and "as they are drawn" not in said.out + said.err
 
 
-def test_what_is_held_or_let_go_in_vain_is_told(file: Path) -> None:
+def test_layers_held_that_nothing_has_trained_are_told(file: Path) -> None:
     graph = archspec.load("lenet5")
 
     def notes(train: dict[str, Any], **model: Any) -> list[str]:
@@ -211,8 +211,6 @@ def test_what_is_held_or_let_go_in_vain_is_told(file: Path) -> None:
     assert notes({"freeze": ["conv*"]}) == [f"{held}conv1, conv2"]
     assert notes({"freeze": ["conv*"]}, weights=str(file)) == []
     assert notes({"freeze": ["conv*"]}, weights=str(file), replace=["conv2", "linear3"]) == [f"{held}conv2"]
-    late = {"epochs": 5, "freeze": ["conv*"], "unfreeze": {5: ["conv2"], 6: ["conv1"]}}
-    assert notes(late, weights=str(file)) == ["epoch 6 of train.unfreeze never comes: the last is 5"]
 
 
 def test_layers_to_replace_need_weights(tmp_path: Path) -> None:

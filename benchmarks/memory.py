@@ -35,28 +35,37 @@ BATCHES = (1, 8, 32)
 OPTIMIZERS = ("sgd", "momentum", "adam")
 
 
-def tracked_peak(graph: archspec.TypedGraph, batch: int, optimizer: str, precision: str = "float32") -> int:
-    """Bytes of all tensors at the peak of the second training step of the compiled network, as torch counts them."""
+def tracked_peak(
+    graph: archspec.TypedGraph, batch: int, optimizer: str, precision: str = "float32", foreach: bool = False
+) -> int:
+    """Bytes of all tensors at the peak of the second training step of the compiled network, as torch counts them.
+
+    `foreach`: the optimiser takes all parameters at once, torch's default on a GPU.
+    """
     with FakeTensorMode():
         network = archspec.compile(graph).train()
         weights = list(network.parameters())
-        if optimizer == "adam":
-            steps: torch.optim.Optimizer = torch.optim.Adam(weights)
+        if optimizer in ("adam", "adamw"):
+            adam = torch.optim.Adam if optimizer == "adam" else torch.optim.AdamW
+            steps: torch.optim.Optimizer = adam(weights, foreach=foreach)
         else:
-            steps = torch.optim.SGD(weights, 0.1, momentum=0.9 if optimizer == "momentum" else 0.0)
-        images = torch.randn(batch, *graph.types[graph.inputs[0]][0].shape)
-        scores = graph.type_of(next(iter(graph.outputs.values()))).shape
-        targets = torch.zeros((batch, *scores[1:]), dtype=torch.long)
+            steps = torch.optim.SGD(weights, 0.1, momentum=0.9 if optimizer == "momentum" else 0.0, foreach=foreach)
+        given = [torch.randn(batch, *graph.types[name][0].shape) for name in graph.inputs]
+        scores = graph.type_of(next(iter(graph.outputs.values())))
+        scored, rows = graph.task in ("classify", "segment"), batch * scores.regions
+        shape = (rows, *scores.spatial) if scored else (rows, *scores.shape)
+        targets = torch.zeros(shape, dtype=torch.long if scored else torch.float32)
         tracker = MemTracker()
-        tracker.track_external(network, steps, images, targets)
+        tracker.track_external(network, steps, *given, targets)
         with tracker:
             for _ in range(2):
                 tracker.reset_mod_stats()
                 tracker._peak_mem, tracker._peak_mem_snap = {torch.device("cpu"): 0}, {}
                 with torch.autocast("cpu", getattr(torch, precision), enabled=precision != "float32"):
-                    found = network(images)
+                    found = network(*given)
                     found = [found] if torch.is_tensor(found) else list(found.values())
-                    loss = sum(nn.functional.cross_entropy(one, targets) for one in found)
+                    compared = nn.functional.cross_entropy if scored else nn.functional.mse_loss
+                    loss = sum(compared(one, targets) for one in found)
                 del found
                 loss.backward()
                 del loss
@@ -75,7 +84,7 @@ def main() -> None:
         for batch in BATCHES:
             for optimizer in OPTIMIZERS:
                 start = time.perf_counter()
-                ours = training_memory(graph, batch, optimizer).peak.bytes
+                ours = training_memory(graph, batch, optimizer, device="cpu").peak.bytes
                 middle = time.perf_counter()
                 theirs = tracked_peak(graph, batch, optimizer)
                 end = time.perf_counter()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields as fields_of
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archspec.analysis.counts import Counts, depth, total
-from archspec.analysis.receptive import fields, stride
+from archspec.analysis.receptive import stride
 from archspec.analysis.weight_file import weight_file_bytes
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ _TOTALS: dict[str, Callable[[Summary], Any]] = {
     "saved_bytes": lambda s: sum(s.saved.values()),
     "layers": lambda s: len(s.rows),
     "depth": lambda s: depth(s.graph),
-    "stride": lambda s: stride(s.graph),
+    "stride": lambda s: stride(s.fields),
 }
 
 LAYER_FIGURES = (*_COUNTS, "saved_bytes", "receptive_field", "stride")
@@ -84,14 +85,17 @@ class Facts(Mapping[str, Any]):
 
     def below(self, path: str) -> list[str]:
         """Names of the layers of that name or in the scope of that name."""
-        return [row.name for row in self.summary.rows if row.name == path or row.name.startswith(f"{path}.")]
+        return self.paths.get(path, [])
 
-    def paths(self) -> Iterable[str]:
-        """Every path that has layers: of layers and of the scopes around them."""
-        found: dict[str, None] = {}
+    @cached_property
+    def paths(self) -> Mapping[str, list[str]]:
+        """Every path that has layers, of layers and of the scopes around them, to the names of those layers."""
+        found: dict[str, list[str]] = {}
         for row in self.summary.rows:
-            parts = row.name.split(".")
-            found.update(dict.fromkeys(".".join(parts[:end]) for end in range(1, len(parts) + 1)))
+            end = 0
+            while end != -1:
+                end = row.name.find(".", end + 1)
+                found.setdefault(row.name if end == -1 else row.name[:end], []).append(row.name)
         return found
 
     def _total(self, name: str) -> Any:
@@ -103,13 +107,12 @@ class Facts(Mapping[str, Any]):
 
     def _of_layers(self, name: str) -> Any:
         path, _, figure = name.removeprefix(LAYERS).rpartition(".")
-        names = set(self.below(path))
+        names = self.below(path)
         if not names or figure not in LAYER_FIGURES:
             raise KeyError(name)
         if figure == "saved_bytes":
             return sum(self.summary.saved[layer] for layer in names)
         if figure in ("receptive_field", "stride"):
-            seen = fields(self.summary.graph)
-            axes = (axis for layer in names for axis in seen[layer])
+            axes = (axis for layer in names for axis in self.summary.fields[layer])
             return max((axis.size if figure == "receptive_field" else axis.jump for axis in axes), default=1)
-        return getattr(total(row.counts for row in self.summary.rows if row.name in names), figure)
+        return getattr(total(self.summary.counts[layer] for layer in names), figure)

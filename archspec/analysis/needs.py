@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from archspec.analysis.autocast import Precision, precision_of
 from archspec.analysis.memory import Memory
-from archspec.analysis.training import Optimizer, largest_batch, training_memory
+from archspec.analysis.training import Device, Optimizer, largest_batch, training_memory
 from archspec.errors import did_you_mean, fail
 from archspec.graph import TypedGraph
-
-Device = Literal["cuda", "hopper", "cpu"]
 
 OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
 DEVICES: tuple[str, ...] = get_args(Device)
@@ -27,7 +25,8 @@ class Needs:
     optimizer: Optimizer
     device: Device
     memory: Memory
-    """Of tensors: exact. cuDNN's own workspace, which it chooses when it runs, is not in it."""
+    """Of tensors: those kept are exact. What a layer makes and drops again while it computes is not in it, nor is
+    cuDNN's own workspace, which it chooses when it runs."""
     budget: int | None = None
     """Bytes that were to be filled."""
     largest: int | None = None
@@ -70,5 +69,8 @@ def training_needs(
         told = f"how much memory training takes depends on {', '.join(graph.sizes)}, which the input leaves open"
         shape = graph.types[graph.inputs[0]][0].at(graph.example).shape
         raise fail("E581", told, hint=f"give the size of the images: --input {'x'.join(map(str, shape))}")
-    largest = None if budget is None else largest_batch(graph, budget - WORKSPACE[device], optimizer, computed)
-    return Needs(optimizer, device, training_memory(graph, batch, optimizer, computed), budget, largest, computed)
+    largest = None
+    if budget is not None:
+        largest = largest_batch(graph, budget - WORKSPACE[device], optimizer, computed, device)
+    memory = training_memory(graph, batch, optimizer, computed, device)
+    return Needs(optimizer, device, memory, budget, largest, computed)

@@ -23,8 +23,8 @@ from archspec.tensor import TensorType
 
 if TYPE_CHECKING:
     from archspec.analysis.memory import Memory
-    from archspec.analysis.needs import Device, Needs
-    from archspec.analysis.training import Optimizer
+    from archspec.analysis.needs import Needs
+    from archspec.analysis.training import Device, Optimizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,6 @@ class Summary:
             figures |= self.training.to_json()
         if self.params_with_aux is not None:
             figures["params_with_aux"] = self.params_with_aux
-        found = fields(self.graph)
         return {
             "name": self.name,
             "inputs": {name: [written(n) for n in t.shape] for name, t in self.inputs.items()},
@@ -157,7 +156,7 @@ class Summary:
             **({"regions": regions} if regions else {}),
             "totals": figures,
             **({"open": self._open_to_json()} if self.graph.sizes else {}),
-            "layers": [row.to_json(found[row.name], self.saved[row.name]) for row in self.rows],
+            "layers": [row.to_json(self.fields[row.name], self.saved[row.name]) for row in self.rows],
         }
 
     def _open_to_json(self) -> dict[str, Any]:
@@ -180,6 +179,11 @@ class Summary:
     def figures(self, counts: Counts) -> Counts:
         """Counts in numbers: where the input leaves sizes open, at the graph's example of them."""
         return counts.at(self.graph.example) if self.graph.sizes else counts
+
+    @cached_property
+    def fields(self) -> dict[str, tuple[Field, ...]]:
+        """Receptive field of every node's output, an entry a spatial axis."""
+        return fields(self.graph)
 
     @cached_property
     def saved(self) -> dict[str, int]:
@@ -242,8 +246,8 @@ def summarize(
     """Count a network: per layer, in execution order of the deployed graph, and in total.
 
     `batch` multiplies costs and activations. Weights used by several layers count once. With an `optimizer`
-    ("sgd", "momentum", "adam") or bytes to `fit` the summary has what a step of training takes, and the largest
-    batch that fits; `precision` is that of its autocast (bfloat16, float16), also of what backward passes need.
+    ("sgd", "momentum", "adam", "adamw") or bytes to `fit` the summary has what a step of training takes, and the
+    largest batch that fits; `precision` is that of its autocast (bfloat16, float16), also of what backward passes need.
     Raises SpecError E580 for a batch below 1; E581, E582 see `training_needs`.
     """
     computed = precision_of(precision)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from archspec.analysis.autocast import COPIED, Precision, autocast, weight_copies
+from archspec.analysis.cost import kept
 from archspec.analysis.memory import Memory, Moment, Phase
 from archspec.analysis.order import execution_order
 from archspec.analysis.saved import learning
@@ -24,10 +25,14 @@ from archspec.ops.base import Saved
 from archspec.passes.training import training
 from archspec.tensor import BYTES
 
-Optimizer = Literal["sgd", "momentum", "adam"]
+Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
+Device = Literal["cuda", "hopper", "cpu"]
 
-STATES: dict[Optimizer, int] = {"sgd": 0, "momentum": 1, "adam": 2}
+STATES: dict[Optimizer, int] = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
 """Numbers that an optimiser keeps for every parameter."""
+
+COUNTING = ("adam", "adamw")
+"""Optimisers that count the steps of every parameter, and divide by the root of a second state."""
 
 _FLOAT = BYTES["float32"]
 _INDEX = BYTES["int64"]
@@ -36,27 +41,37 @@ _SCALARS = 2 * _FLOAT
 
 
 def training_memory(
-    graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd", precision: Precision = "float32"
+    graph: TypedGraph,
+    batch: int = 1,
+    optimizer: Optimizer = "sgd",
+    precision: Precision = "float32",
+    device: Device = "cuda",
 ) -> Memory:
     """Memory over one training step from the second step on. Takes time linear in the graph.
 
     In a lower precision forward pass and loss run under torch's autocast; in float16 the loss is scaled (GradScaler).
 
     What is there only when the network answers is left out. Cross-entropy is taken of every output of a classifying or
-    segmenting network, the mean squared error of any other's. Adam is torch's loop over parameters, whose two
-    temporaries are as large as the largest of them.
+    segmenting network, the mean squared error of any other's. Optimisers are as torch runs them by default: on a GPU
+    all parameters at once, for which Adam makes the roots of its second state for all of them, and counts steps in
+    memory of the processor; on the processor one parameter after the other, whose two temporaries are as large as the
+    largest.
     """
-    return _Step(training(graph), batch, optimizer, precision).run()
+    return _Step(training(graph), batch, optimizer, precision, device).run()
 
 
 def largest_batch(
-    graph: TypedGraph, budget: int, optimizer: Optimizer = "sgd", precision: Precision = "float32"
+    graph: TypedGraph,
+    budget: int,
+    optimizer: Optimizer = "sgd",
+    precision: Precision = "float32",
+    device: Device = "cuda",
 ) -> int:
     """The most examples whose training step fits into so many bytes; 0 where not even one does.
 
     At every moment memory grows by as much for every further example, so two steps tell of all others.
     """
-    one, two = (training_memory(graph, batch, optimizer, precision).moments for batch in (1, 2))
+    one, two = (training_memory(graph, batch, optimizer, precision, device).moments for batch in (1, 2))
     if any(first.bytes > budget for first in one):
         return 0
     growth = ((first, second.bytes - first.bytes) for first, second in zip(one, two, strict=True))
@@ -74,19 +89,17 @@ class _Gradient:
 class _Step:
     """One step, followed from layer to layer; `used` are the bytes in use beside weights, optimiser and batch."""
 
-    def __init__(self, graph: TypedGraph, batch: int, optimizer: Optimizer, precision: Precision):
+    def __init__(self, graph: TypedGraph, batch: int, optimizer: Optimizer, precision: Precision, device: Device):
         over = overwriting(graph)
         self.copies = weight_copies(graph, precision)
         graph = autocast(graph, precision)
-        self.graph, self.batch, self.optimizer, self.precision = graph, batch, optimizer, precision
+        self.graph, self.batch, self.optimizer, self.at_once = graph, batch, optimizer, device != "cpu"
         self.order = list(execution_order(graph))
         self.place = storages(graph, over, training=True)
         self.learned, self.buffers, self.tensors, self.largest = _weights(graph)
         self.learns = learning(graph)
         self.saved: dict[str, Saved] = {
-            node.name: node.op.saved(graph.input_types(node), graph.types[node.name], node.name in over)
-            for node in self.order
-            if node.name in self.learns
+            node.name: kept(graph, node, node.name in over) for node in self.order if node.name in self.learns
         }
         self.used = 0
         self.held: dict[Tap, int] = {}
@@ -99,16 +112,16 @@ class _Step:
 
     def run(self) -> Memory:
         states = STATES[self.optimizer] * sum(self.learned.values())
-        if self.optimizer == "adam":
-            states += _FLOAT * self.tensors  # each counts its steps
+        if self.optimizer in COUNTING and not self.at_once:
+            states += _FLOAT * self.tensors
         weights = sum(self.learned.values()) + self.buffers
         inputs = self.batch * sum(self.graph.types[name][0].nbytes for name in self.graph.inputs)
         resting = weights + states + inputs + self._targets()
         self._forward()
         self._loss()
         self._backward()
-        temporary = 2 * self.largest if self.optimizer == "adam" else 0
-        self._note("step", self.optimizer, temporary)
+        roots = sum(self.learned.values()) if self.at_once else 2 * self.largest
+        self._note("step", self.optimizer, roots if self.optimizer in COUNTING else 0)
         moments = tuple(Moment(m.phase, m.layer, m.bytes + resting) for m in self.moments)
         return Memory(weights, states, inputs + self._targets(), moments)
 
@@ -134,22 +147,29 @@ class _Step:
                     self._release(tap)
 
     def _loss(self) -> None:
-        """Each output's loss in turn: of its scores what it keeps, then the gradients, the last one's first."""
-        outputs = list(self.graph.outputs.values())
-        given = [self.batch * self.graph.type_of(tap).nbytes for tap in outputs]
-        sizes = [
-            size * _FLOAT // BYTES[self.graph.type_of(tap).dtype] for tap, size in zip(outputs, given, strict=True)
-        ]
+        """Each output's loss in turn: of its scores what it keeps, then the gradients, the last one's first.
+
+        Of an output that depends on nothing that learns, nothing is kept and no gradient made.
+        """
         scored = self.graph.task in ("classify", "segment")
-        self.used += (sum(sizes) if scored else 0) + _SCALARS
-        self._note("loss", "")
-        for tap in {self.place[tap] for tap in outputs}:
+        self.used += _SCALARS
+        learning: list[tuple[Tap, int, int]] = []
+        """Outputs with a gradient, the bytes of their scores in float32 and as they are."""
+        for tap in self.graph.outputs.values():
+            made = self.graph.type_of(tap)
+            given = self.batch * made.nbytes
+            size = given * _FLOAT // BYTES[made.dtype]
+            self._note("loss", "", size if scored else 0)
+            if tap.node in self.learns:
+                learning.append((tap, size, given))
+                self.used += size if scored else 0
+        for tap in {self.place[tap] for tap in self.graph.outputs.values()}:
             if not self.keepers[tap]:
                 self._release(tap)
         self.used -= sum(others for _, others in self.copies.values())
-        for tap, size, own in reversed(list(zip(outputs, sizes, given, strict=True))):
+        for tap, size, given in reversed(learning):
             self._note("loss", "", 2 * size if scored else size)
-            self._pass(tap, self._made(own))
+            self._pass(tap, self._made(given))
             self.used -= size if scored else 0
         self.used -= _SCALARS
 
@@ -197,8 +217,8 @@ class _Step:
         saved = self.saved.get(node.name)
         if saved is None:
             return set()
-        kept = {self.place[node.inputs[position]] for position in saved.inputs}
-        return kept | {self.place[Tap(node.name)]} if saved.output else kept
+        inputs = {self.place[node.inputs[position]] for position in saved.inputs}
+        return inputs | {self.place[Tap(node.name)]} if saved.output else inputs
 
     def _own(self, node: Node) -> int:
         """Bytes of what a layer keeps besides its inputs and output: masks, indices, statistics."""
@@ -244,10 +264,10 @@ class _Step:
     # figures
 
     def _targets(self) -> int:
-        """Bytes of the targets: class numbers, one an example or a pixel; else as many numbers as the output."""
+        """Bytes of the targets: class numbers, one an example, region or pixel; else as many numbers as the output."""
         output = self.graph.type_of(next(iter(self.graph.outputs.values())))
         if self.graph.task in ("classify", "segment"):
-            cells = output.numel // output.channels
+            cells = output.regions * output.numel // output.channels
             return self.batch * cells * _INDEX
         return self.batch * output.nbytes
 
@@ -259,14 +279,11 @@ def _weights(graph: TypedGraph) -> tuple[dict[str, int], int, int, int]:
     """Bytes of learned tensors by layer, bytes of all other weights, number and largest of the learned tensors."""
     learned: dict[str, int] = {}
     others = tensors = largest = 0
-    for node in graph.nodes.values():
-        if node.shares is not None:
-            continue
-        for weight in node.op.weights(graph.input_types(node)).values():
-            size = weight.numel * BYTES[weight.dtype]
+    for layer, weights in graph.weights.items():
+        for weight in weights.values():
             if weight.kind == "parameter":
-                learned[node.name] = learned.get(node.name, 0) + size
-                tensors, largest = tensors + 1, max(largest, size)
+                learned[layer] = learned.get(layer, 0) + weight.nbytes
+                tensors, largest = tensors + 1, max(largest, weight.nbytes)
             else:
-                others += size
+                others += weight.nbytes
     return learned, others, tensors, largest

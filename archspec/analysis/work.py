@@ -8,28 +8,18 @@ layers share are read by each.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from archspec.analysis.cost import Cost, cost, cost_of
 from archspec.analysis.order import execution_order
 from archspec.analysis.storage import overwriting
-from archspec.devices import Kind
 from archspec.devices.model import WIDTHS
 from archspec.graph import TypedGraph
-from archspec.ops.base import Operator, Types
-from archspec.ops.conv import ConvTranspose
-from archspec.ops.norm import LocalResponseNorm
-from archspec.ops.pool import MaxPool
+from archspec.ops.base import Kind, Operator, Types
 from archspec.passes.deploy import deploy
-from archspec.tensor import BYTES, TensorType, at
+from archspec.tensor import BYTES, TensorType
 
-MOVERS = frozenset({"concat", "split", "slice", "channel_shuffle"})
-"""Merges and partings that move numbers and compute none."""
-
-STRAIGHT = frozenset(
-    {"relu", "relu6", "leaky_relu", "prelu", "hard_sigmoid", "hard_swish", "hard_tanh", "threshold", "maxout"}
-)
-"""Activations without an exponential."""
 THIN = 8
 """Channels below which a convolution leaves most of a vector unit idle."""
 
@@ -79,42 +69,38 @@ def work(graph: TypedGraph, batch: int = 1, precision: str = "float32") -> Itera
     for node in execution_order(deployed):
         inputs = tuple(x.at(sizes) for x in deployed.input_types(node))
         outputs = tuple(x.at(sizes) for x in deployed.types[node.name])
-        macs = at(node.op.macs(deployed.input_types(node), deployed.types[node.name]), sizes)
-        others = at(node.op.elementwise_ops(deployed.input_types(node), deployed.types[node.name]), sizes)
-        one = _work(node.name, node.op, inputs, outputs, batch * macs, batch * others, batch, precision)
+        computed = cost(deployed, node).at(sizes)
+        one = _work(node.name, node.op, inputs, outputs, computed, batch, precision)
         yield replace(one, allocated_bytes=0) if node.name in in_place else one
 
 
 def layer_work(op: Operator, inputs: Types, outputs: Types, name: str = "", batch: int = 1) -> Work:
     """The work of one operator on tensors of those types, in float32."""
-    macs, others = op.macs(inputs, outputs), op.elementwise_ops(inputs, outputs)
-    return _work(name, op, inputs, outputs, batch * macs, batch * others, batch, "float32")
+    return _work(name, op, inputs, outputs, cost_of(op, inputs, outputs), batch, "float32")
+
+
+USUAL: Mapping[str, Kind] = {
+    "pool": "avg_pool",
+    "norm": "norm",
+    "activation": "activation",
+    "linear": "linear",
+    "merge": "elementwise",
+}
+"""The kind of most operators of a category; what is in none of them moves numbers and computes none."""
 
 
 def kind_of(op: Operator, inputs: Types, outputs: Types) -> Kind:
     """Which kind of operation an operator is on tensors of those types."""
     if op.storage == "view":
         return "view"
-    if op.category == "conv":
-        return _convolution(op, inputs, outputs)
-    if op.category == "pool":
-        if math.prod(outputs[0].spatial) == 1:
-            return "global_pool"
-        return "max_pool" if isinstance(op, MaxPool) else "avg_pool"
-    if op.category == "norm":
-        return "local_norm" if isinstance(op, LocalResponseNorm) else "norm"
-    if op.category == "activation":
-        return "rectifier" if op.word in STRAIGHT else "activation"
-    if op.category == "linear":
-        return "linear"
-    if op.category == "merge" and op.word not in MOVERS:
-        return "elementwise"
-    return "copy"
+    if op.category == "pool" and math.prod(outputs[0].spatial) == 1:
+        return "global_pool"
+    if op.kind is not None:
+        return op.kind
+    return _convolution(op, inputs, outputs) if op.category == "conv" else USUAL.get(op.category, "copy")
 
 
 def _convolution(op: Operator, inputs: Types, outputs: Types) -> Kind:
-    if isinstance(op, ConvTranspose):
-        return "transposed"
     weight = op.weights(inputs).get("weight")
     if weight is None or len(weight.shape) < 2:
         return "conv"
@@ -126,19 +112,17 @@ def _convolution(op: Operator, inputs: Types, outputs: Types) -> Kind:
     return "depthwise" if group == 1 else "grouped"
 
 
-def _work(
-    name: str, op: Operator, inputs: Types, outputs: Types, macs: int, others: int, batch: int, precision: str
-) -> Work:
+def _work(name: str, op: Operator, inputs: Types, outputs: Types, computed: Cost, batch: int, precision: str) -> Work:
     kind = kind_of(op, inputs, outputs)
     if kind == "view":
-        return Work(name, kind, 2 * macs, 0, 0, 0, 0)
+        return Work(name, kind, 2 * batch * computed.macs, 0, 0, 0, 0)
     written = batch * sum(_bytes(x, precision) for x in outputs)
     weights = sum(w.numel * WIDTHS[precision] for w in op.weights(inputs).values() if w.dtype == "float32")
     return Work(
         name,
         kind,
-        2 * macs,
-        others,
+        2 * batch * computed.macs,
+        batch * computed.elementwise_ops,
         batch * sum(_bytes(x, precision) for x in inputs),
         written,
         weights,
@@ -147,4 +131,4 @@ def _work(
 
 
 def _bytes(x: TensorType, precision: str) -> int:
-    return x.numel * (WIDTHS[precision] if x.dtype == "float32" else BYTES[x.dtype])
+    return x.regions * x.numel * (WIDTHS[precision] if x.dtype == "float32" else BYTES[x.dtype])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from archspec.cli.common import OK, load, positive, report, spec_argument
 
-OPTIMIZERS = ("sgd", "momentum", "adam")
+OPTIMIZERS = ("sgd", "momentum", "adam", "adamw")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

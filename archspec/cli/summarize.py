@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     training = parser.add_argument_group("memory of training")
     training.add_argument("--train", action="store_true", help="also what a step of training takes, in --precision")
-    training.add_argument("--optimizer", choices=("sgd", "momentum", "adam"), help="by this optimiser (sgd)")
+    training.add_argument("--optimizer", choices=("sgd", "momentum", "adam", "adamw"), help="by this optimiser (sgd)")
     training.add_argument(
         "--workspace", choices=("cuda", "hopper", "cpu"), default="cuda", help="whose libraries' own memory (cuda)"
     )

@@ -17,17 +17,21 @@ from archspec.ops.arguments import (
     Stride,
 )
 from archspec.ops.base import NeedsNumber, Operator, OperatorError, Sample, Saved, Types, Weight, Window, operator
+from archspec.ops.reach import Reach, spread
 from archspec.ops.windows import (
     AXES,
     axes_label,
+    dilation_label,
     output_sizes,
+    padded,
+    pads_first,
     per_axis,
     refuse_undivided,
     spatial_rank,
     stride_label,
     window_over,
 )
-from archspec.tensor import TensorType, extent, pad_word, transposed_output
+from archspec.tensor import BYTES, TensorType, extent, pad_word, transposed_output
 
 
 @operator("conv", main="out")
@@ -118,7 +122,7 @@ class Conv(Operator):
         return _weight_and_bias(shape, self.out, self.bias)
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return Saved(inputs=(0,))
+        return _input_or_padded(inputs[0], self.padding, self.window(inputs))
 
     def macs(self, inputs: Types, outputs: Types) -> int:
         x = inputs[0]
@@ -133,7 +137,8 @@ class Conv(Operator):
 
     def label(self) -> str:
         groups = f", g={self.groups}" if self.groups > 1 else ""
-        return f"{axes_label(self.kernel)}, {self.out}{groups}{stride_label(self.stride)}"
+        steps = stride_label(self.stride) + dilation_label(self.dilation)
+        return f"{axes_label(self.kernel)}, {self.out}{groups}{steps}"
 
 
 @operator("depthwise", main="kernel")
@@ -185,7 +190,7 @@ class Depthwise(Operator):
         return _weight_and_bias((out, 1, *per_axis("kernel", self.kernel, x)), out, self.bias)
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return Saved(inputs=(0,))
+        return _input_or_padded(inputs[0], self.padding, self.window(inputs))
 
     def macs(self, inputs: Types, outputs: Types) -> int:
         return outputs[0].numel * math.prod(per_axis("kernel", self.kernel, inputs[0]))
@@ -198,7 +203,7 @@ class Depthwise(Operator):
 
     def label(self) -> str:
         times = f", ×{self.multiplier}" if self.multiplier > 1 else ""
-        return f"{axes_label(self.kernel)} dw{times}{stride_label(self.stride)}"
+        return f"{axes_label(self.kernel)} dw{times}{stride_label(self.stride)}{dilation_label(self.dilation)}"
 
 
 @operator("conv_transpose", main="out")
@@ -220,6 +225,7 @@ class ConvTranspose(Operator):
     """
 
     category = "conv"
+    kind = "transposed"
     autocast = "lower"
     tunable = frozenset({"init"})
     samples = (
@@ -326,9 +332,15 @@ class ConvTranspose(Operator):
     def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
         return tuple(Fraction(1, stride) for stride in per_axis("stride", self.stride, inputs[0]))
 
+    def reach(self, inputs: Types, outputs: Types, position: int = 0) -> tuple[Reach, ...]:
+        x = inputs[0]
+        kernels, strides = per_axis("kernel", self.kernel, x), per_axis("stride", self.stride, x)
+        axes = zip(kernels, strides, per_axis("dilation", self.dilation, x), self.cuts(x), strict=True)
+        return tuple(spread(kernel, stride, dilation, cut) for kernel, stride, dilation, (cut, _) in axes)
+
     def label(self) -> str:
         larger = stride_label(self.stride).replace("/", "×")
-        return f"{axes_label(self.kernel)}, {self.out}{larger}"
+        return f"{axes_label(self.kernel)}, {self.out}{larger}{dilation_label(self.dilation)}"
 
 
 @operator("locally_connected", main="out")
@@ -389,11 +401,14 @@ class LocallyConnected(Operator):
         positions = output_sizes(x, window)
         found = {"weight": Weight((self.out, x.channels, *window.kernel, *positions))}
         if self.bias:
-            found["bias"] = Weight((self.out, *positions))
+            found["bias"] = Weight((self.out, *positions), added=True)
         return found
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return Saved(inputs=(0,))
+        """Every window written out."""
+        taps = inputs[0].channels * math.prod(per_axis("kernel", self.kernel, inputs[0]))
+        positions = math.prod(outputs[0].spatial)
+        return Saved(own_bytes=positions * taps * BYTES[inputs[0].dtype])
 
     def macs(self, inputs: Types, outputs: Types) -> int:
         x = inputs[0]
@@ -410,4 +425,9 @@ class LocallyConnected(Operator):
 
 
 def _weight_and_bias(shape: tuple[int, ...], out: int, bias: bool) -> dict[str, Weight]:
-    return {"weight": Weight(shape), "bias": Weight((out,))} if bias else {"weight": Weight(shape)}
+    return {"weight": Weight(shape), "bias": Weight((out,), added=True)} if bias else {"weight": Weight(shape)}
+
+
+def _input_or_padded(x: TensorType, padding: object, window: Window) -> Saved:
+    """What a convolution keeps: its input, or the padded copy of it that was made first."""
+    return Saved(own_bytes=padded(x, window).nbytes) if pads_first(padding, window) else Saved(inputs=(0,))

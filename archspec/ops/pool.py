@@ -9,14 +9,17 @@ from archspec.ops.arguments import Dilation, Flag, Kernel, Padding, Size, Stride
 from archspec.ops.base import NO_STEP, Operator, Sample, Saved, Types, Window, operator
 from archspec.ops.windows import (
     axes_label,
+    dilation_label,
     output_sizes,
+    padded,
+    pads_first,
     per_axis,
     refuse_wide_padding,
     spatial_rank,
     stride_label,
     window_over,
 )
-from archspec.tensor import BYTES, TensorType, adaptive_extent
+from archspec.tensor import BYTES, TensorType, adaptive_extent, window_output
 
 
 @operator("max_pool", main="kernel")
@@ -36,6 +39,7 @@ class MaxPool(Operator):
     """
 
     category = "pool"
+    kind = "max_pool"
     samples = (
         Sample({"kernel": 2}, ((64, 224, 224),), ((64, 112, 112),)),
         Sample({"kernel": 3, "stride": 2}, ((96, 55, 55),), ((96, 27, 27),)),
@@ -57,7 +61,19 @@ class MaxPool(Operator):
         return _pooled(inputs[0], self.window(inputs))
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return Saved(inputs=(0,), own_bytes=BYTES["int64"] * outputs[0].numel)
+        """Its input, or a padded copy; and where each largest value was, also of windows that `ceil` then drops."""
+        x, window = inputs[0], self.window(inputs)
+        if not self.pads_first(window):
+            return Saved(inputs=(0,), own_bytes=BYTES["int64"] * outputs[0].numel)
+        wide = padded(x, window)
+        axes = zip(wide.spatial, window.kernel, window.stride, window.dilation, strict=True)
+        places = math.prod(window_output(n, k, s, dilation=d, ceil=window.ceil) for n, k, s, d in axes)
+        return Saved(own_bytes=wide.nbytes + BYTES["int64"] * x.channels * places)
+
+    def pads_first(self, window: Window) -> bool:
+        """Whether a padded copy is made: torch allows padding of half a kernel, dilation forgotten."""
+        sides = zip(window.before, window.kernel, strict=True)
+        return pads_first(self.padding, window) or any(n > k // 2 for n, k in sides)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return outputs[0].numel * (math.prod(per_axis("kernel", self.kernel, inputs[0])) - 1)
@@ -68,7 +84,7 @@ class MaxPool(Operator):
 
     def label(self) -> str:
         stride = self.kernel if self.stride is None else self.stride
-        return f"{axes_label(self.kernel)} max{stride_label(stride)}"
+        return f"{axes_label(self.kernel)} max{stride_label(stride)}{dilation_label(self.dilation)}"
 
 
 @operator("avg_pool", main="kernel")
@@ -104,7 +120,24 @@ class AvgPool(Operator):
         return _pooled(inputs[0], self.window(inputs))
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return Saved(inputs=(0,))
+        """Its input, or a padded copy; then also what it divides by, where that is not the same everywhere.
+
+        Of an image below the window also the means over planes, which torch needs before those over depth.
+        """
+        x, window = inputs[0], self.window(inputs)
+        copied = pads_first(self.padding, window)
+        wide = padded(x, window) if copied else x
+        divisors = BYTES[x.dtype] * math.prod(outputs[0].spatial) if copied and not self.count_padding else 0
+        planes = 0
+        if self.by_planes(inputs):
+            planes = BYTES[x.dtype] * x.channels * wide.spatial[0] * math.prod(outputs[0].spatial[1:])
+        own = planes + (wide.nbytes if copied else 0)
+        return Saved(inputs=() if copied else (0,), own_bytes=own, fixed_bytes=divisors)
+
+    def by_planes(self, inputs: Types) -> bool:
+        """Whether means are over planes first: torch refuses an image below the window. One of open size can be."""
+        sizes = zip(inputs[0].spatial, self.window(inputs).kernel, strict=True)
+        return inputs[0].rank == 3 and any(not isinstance(n, int) or n < kernel for n, kernel in sizes)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return outputs[0].numel * math.prod(per_axis("kernel", self.kernel, inputs[0]))
@@ -171,6 +204,7 @@ class AdaptiveMaxPool(Operator):
     """
 
     category = "pool"
+    kind = "max_pool"
     samples = (
         Sample({"size": 4}, ((256, 13, 13),), ((256, 4, 4),)),
         Sample({"size": [1]}, ((16, 78),), ((16, 1),)),
@@ -242,6 +276,7 @@ class GlobalMaxPool(Operator):
     """
 
     category = "pool"
+    kind = "max_pool"
     samples = (
         Sample({}, ((16, 78),), ((16,),)),
         Sample({"keep": True}, ((8, 4, 5, 6),), ((8, 1, 1, 1),)),

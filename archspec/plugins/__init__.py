@@ -26,7 +26,8 @@ from archspec.ops.arguments import (
     Real,
     Share,
 )
-from archspec.ops.base import Operator, OperatorError, Reference, Sample, Types, Weight, Window
+from archspec.ops.base import Operator, OperatorError, Reference, Sample, Saved, Types, Weight, Window
+from archspec.ops.reach import Reach, interpolated, nearest, same, slid, spread, whole
 from archspec.ops.windows import output_sizes, per_axis, spatial_rank, window_over
 from archspec.plugins.files import Plugin, load_plugin, plugin_of, unload, using
 from archspec.plugins.installed import broken, installed, operator_called
@@ -46,9 +47,11 @@ __all__ = [
     "Padding",
     "Plugin",
     "Positive",
+    "Reach",
     "Real",
     "Reference",
     "Sample",
+    "Saved",
     "Share",
     "Site",
     "TensorType",
@@ -57,15 +60,21 @@ __all__ = [
     "Window",
     "broken",
     "installed",
+    "interpolated",
     "load_plugin",
     "lowers",
+    "nearest",
     "operator",
     "operator_called",
     "output_sizes",
     "per_axis",
     "plugin_of",
+    "same",
+    "slid",
     "spatial_rank",
+    "spread",
     "unload",
     "using",
+    "whole",
     "window_over",
 ]

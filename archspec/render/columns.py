@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from archspec.analysis.receptive import Field, fields
+from archspec.analysis.receptive import Field
 from archspec.analysis.summary import Summary, number
 from archspec.errors import did_you_mean, fail
 from archspec.render.rows import Line
@@ -49,8 +49,7 @@ def _train_flops(summary: Summary, found: Sequence[Line]) -> list[str]:
 
 def _of_field(figure: Callable[[Field], str]) -> Cells:
     def cells(summary: Summary, found: Sequence[Line]) -> list[str]:
-        seen = fields(summary.graph)
-        texts = ([figure(axis) for axis in seen[line.layers[-1]]] for line in found)
+        texts = ([figure(axis) for axis in summary.fields[line.layers[-1]]] for line in found)
         return ["×".join(text if len({*text}) > 1 else text[:1]) or NOTHING for text in texts]
 
     return cells

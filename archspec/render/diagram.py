@@ -45,10 +45,10 @@ def diagram(graph: TypedGraph, depth: int | None = None, fuse: bool = True) -> D
     if len(main.boxes) > GUARD:  # nothing left to fold
         main = panel(reduced, fused, chosen, graph.name, closed=closed, most=MOST_BOXES)
     kinds = _kinds(main)
-    letters = {box.key: f" {letter}" for letter, boxes in kinds if letter for box in boxes}
-    named = tuple(replace(box, title=box.title + letters.get(box.key, "")) for box in _told_apart(graph, main.boxes))
+    letters = {box.key: letter for letter, boxes in kinds for box in boxes}
+    named = tuple(replace(box, letter=letters.get(box.key, "")) for box in _told_apart(graph, main.boxes))
     insets = (
-        _inset(reduced, fused, simple, boxes[0], f"{boxes[0].title} {letter}".rstrip()) for letter, boxes in kinds
+        _inset(reduced, fused, simple, boxes[0], replace(boxes[0], letter=letter).heading) for letter, boxes in kinds
     )
     opened = [inset for inset in insets if inset is not None]
     if not fuse:  # borders around what would be one box say too little for the room they take
@@ -57,12 +57,12 @@ def diagram(graph: TypedGraph, depth: int | None = None, fuse: bool = True) -> D
     return Diagram(replace(main, boxes=named), tuple(opened[:MOST_INSETS]), chosen, reduced.stands)
 
 
-def opened(graph: TypedGraph) -> Panel:
+def opened(graph: TypedGraph) -> Diagram:
     """The whole network with repeats drawn once, chains in a box and every block open."""
     reduced = collapse(graph)
     fused = chains(reduced.graph)
-    closed = single_chains(reduced.graph, fused)
-    return panel(reduced, fused, deepest(reduced.graph), graph.name, closed=closed)
+    depth, closed = deepest(reduced.graph), single_chains(reduced.graph, fused)
+    return Diagram(panel(reduced, fused, depth, graph.name, closed=closed), (), depth, reduced.stands)
 
 
 def _unframed(panel: Panel, paths: frozenset[str]) -> Panel:
@@ -78,11 +78,12 @@ def _unframed(panel: Panel, paths: frozenset[str]) -> Panel:
     return replace(panel, frames=tuple(one for frame in panel.frames for one in kept(frame)))
 
 
-def unfolded(graph: TypedGraph) -> Panel:
+def unfolded(graph: TypedGraph) -> Diagram:
     """The whole network, chains in a box and nothing else folded."""
     fused = chains(graph)
     whole = Collapsed(graph, {}, graph)
-    return panel(whole, fused, deepest(graph), graph.name, closed=single_chains(graph, fused))
+    depth = deepest(graph)
+    return Diagram(panel(whole, fused, depth, graph.name, closed=single_chains(graph, fused)), (), depth)
 
 
 def _branches(graph: TypedGraph) -> frozenset[str]:
@@ -121,10 +122,10 @@ def _told_apart(graph: TypedGraph, boxes: Sequence[Box]) -> Iterator[Box]:
     insides: dict[tuple[str, str], list[list[Operator]]] = {}
     for box in boxes:
         if box.kind == "block":
-            insides.setdefault((box.title, box.detail), []).append([node.op for node in box.nodes])
+            insides.setdefault((box.heading, box.detail), []).append([node.op for node in box.nodes])
     unlike = {known for known, found in insides.items() if known[1] and any(inside != found[0] for inside in found[1:])}
     for box in boxes:
-        several = box.kind == "block" and (box.title, box.detail) in unlike
+        several = box.kind == "block" and (box.heading, box.detail) in unlike
         yield replace(box, detail=narrowings(graph, box) or box.detail) if several else box
 
 
@@ -137,7 +138,7 @@ def _kinds(main: Panel) -> list[tuple[str, list[Box]]]:
     for box in main.boxes:
         if box.kind == "block" and box.path != ELIDED:
             inside = tuple((node.name.removeprefix(box.path), node.op.word) for node in box.nodes)
-            kinds.setdefault((box.title.partition(" ×")[0], inside), []).append(box)
+            kinds.setdefault((box.title, inside), []).append(box)
     words = [str(word) for word, *_ in kinds]
     return [
         (LETTERS[words[:i].count(word) % len(LETTERS)] if words.count(word) > 1 else "", boxes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from archspec.analysis.receptive import Field, fields
 from archspec.analysis.summary import Row, Summary, number, written
 from archspec.render.rows import by_figure, lines
 from archspec.render.units import binary
@@ -70,14 +69,13 @@ def csv(summary: Summary, columns: Sequence[str] | None = None) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(chosen)
-    seen = fields(summary.graph) if {"receptive_field", "stride"} & {*chosen} else {}
     for row in summary.rows:
-        figures = _figures(summary, row, seen)
+        figures = _figures(summary, row)
         writer.writerow([figures[name]() for name in chosen])
     return text.getvalue().removesuffix("\n")
 
 
-def _figures(summary: Summary, row: Row, seen: Mapping[str, tuple[Field, ...]]) -> dict[str, Callable[[], object]]:
+def _figures(summary: Summary, row: Row) -> dict[str, Callable[[], object]]:
     """What CSV may say of a layer, found when it is asked for."""
     c, span = row.counts, row.node.span
     return {
@@ -96,8 +94,8 @@ def _figures(summary: Summary, row: Row, seen: Mapping[str, tuple[Field, ...]]) 
         "gradient_bytes": lambda: BYTES["float32"] * c.trainable_params,
         "saved_bytes": lambda: written(summary.saved[row.name]),
         "train_flops": lambda: written(2 * summary.train_macs[row.name]),
-        "receptive_field": lambda: "x".join(str(axis.size) for axis in seen[row.name]),
-        "stride": lambda: "x".join(str(number(axis.jump)) for axis in seen[row.name]),
+        "receptive_field": lambda: "x".join(str(axis.size) for axis in summary.fields[row.name]),
+        "stride": lambda: "x".join(str(number(axis.jump)) for axis in summary.fields[row.name]),
         "file": lambda: span.file,
         "line": lambda: span.line,
         "column": lambda: span.column,

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from archspec.analysis.counts import Counts, total
 from archspec.analysis.summary import Row, Summary
 from archspec.errors import did_you_mean, fail
-from archspec.graph import Graph, Node, Tap
+from archspec.graph import Graph, Node, Tap, TypedGraph
 from archspec.render.captions import chain_caption, table_caption
 from archspec.render.chains import chains, single_chains
 from archspec.render.fold import PLAIN, Unit, fit, fold, levels
@@ -86,12 +86,12 @@ def by_figure(found: list[Line], sort: str | None) -> list[Line]:
     return sorted(found, key=lambda line: -getattr(line.counts, FIGURES[sort]))
 
 
-def _what(graph: Graph, unit: Unit, members: Sequence[Row], head: Mapping[str, str]) -> str:
+def _what(graph: TypedGraph, unit: Unit, members: Sequence[Row], head: Mapping[str, str]) -> str:
     times = f" ×{unit.count}" if unit.count > 1 else ""
     if not unit.folded:
-        word = table_caption(unit.nodes[0].op) + times
+        word = table_caption(graph, unit.nodes[0]) + times
     elif len({head[node.name] for node in unit.first}) == 1:
-        title, rest = chain_caption(unit.first)
+        title, rest = chain_caption(graph, unit.first)
         word = f"{title}{times} · {rest}" if rest else title + times
     else:
         word = describe(graph, unit) + times
@@ -102,24 +102,24 @@ def _what(graph: Graph, unit: Unit, members: Sequence[Row], head: Mapping[str, s
     return word
 
 
-def describe(graph: Graph, unit: Unit, counts: Mapping[str, int] = ONCE) -> str:
+def describe(graph: Graph, unit: Unit) -> str:
     """The block's word; for a plain group the words of what it holds, `bottleneck ×3`."""
-    kinds = _kinds(graph, unit, counts)
+    kinds = _kinds(graph, unit, ONCE)
     if len(kinds) == 1:
         ((word, number),) = kinds.items()
         return f"{word} ×{number}" if number > 1 else word
     return ", ".join(kinds) if len(kinds) <= 3 else f"{len(unit.first)} layers"
 
 
-def block_title(graph: Graph, unit: Unit, counts: Mapping[str, int]) -> str:
-    """The same where the name of the unit is not beside it: a group of several kinds by its own name.
+def block_title(graph: Graph, unit: Unit, counts: Mapping[str, int]) -> tuple[str, int]:
+    """The word of a block, or of what a plain group holds and how many; a group of several kinds by its own name.
 
     `counts` says of the paths in the graph how many repeats each stands for, where more than one.
     """
     kinds = _kinds(graph, unit, counts)
     if len(kinds) > 1:
-        return levels(unit.path)[-1]
-    return describe(graph, unit, counts)
+        return levels(unit.path)[-1], 1
+    return next(iter(kinds.items()))
 
 
 def _kinds(graph: Graph, unit: Unit, counts: Mapping[str, int]) -> dict[str, int]:

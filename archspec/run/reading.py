@@ -304,6 +304,10 @@ def _explain(cls: type[Section], error: ErrorDetails, value: Mapping, loc: tuple
     """What pydantic found, in the run file's own terms and place."""
     inner = tuple(error["loc"])
     name = ".".join(str(part) for part in (*loc, *inner))
+    if inner[-1:] == ("[key]",):  # of a mapping whose keys are numbers, say
+        what = f"the key {inner[-2]} of '{'.'.join(str(part) for part in (*loc, *inner[:-2]))}'"
+        message = error["msg"].replace("Input should", f"{what} should")
+        return Diagnostic("E603", message, source.at(value, inner[:-2]))
     if error["type"] == "missing":
         return Diagnostic("E602", f"'{name}' is missing", value.span, f"write {inner[-1]}: …")
     message = error["msg"].removeprefix("Value error, ").replace("Input should", f"'{name}' should")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from archspec.errors import fail
+from archspec.errors import SpecError, fail
 from archspec.files import replacing
 
 NESTED = ("state_dict", "model_state_dict", "model", "net", "params")
@@ -24,8 +25,15 @@ NESTED = ("state_dict", "model_state_dict", "model", "net", "params")
 WRAPPERS = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put before every name."""
 
-CUT_OFF = ("miniz", "PytorchStreamReader", "central directory", "unexpected EOF", "corrupt")
-"""Words of torch for a file that ends too soon or whose archive is broken."""
+CUT_OFF = ("miniz", "PytorchStreamReader", "central directory", "unexpected EOF", "corrupt", "incomplete metadata")
+"""Words of torch and safetensors for a file that ends too soon or whose archive is broken."""
+
+SAFE_FROM = (2, 10)
+"""The release of torch from which `weights_only` keeps a file from running code: before it could be got round
+(CVE-2025-32434, CVE-2026-24747)."""
+
+SUFFIXES = (".pth", ".pt", ".th", ".ckpt", ".bin", ".tar")
+"""Endings of torch's files."""
 
 METADATA = "archspec"
 """The one key of metadata in the files written here."""
@@ -44,7 +52,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
     Takes a plain state dict or one kept under 'state_dict' and its kin; drops the 'module.' of DataParallel.
     Raises SpecError E701 (no such file, or unreadable), E702 (of a kind that is not read), E703 (reading it
-    would run code) or E704 (no tensors in it).
+    would run code, or might: torch's files before torch 2.10) or E704 (no tensors in it).
     """
     path = Path(path)
     if not path.is_file():
@@ -53,33 +61,65 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         try:
             return Checkpoint(_unwrapped(load_file(path)))
         except (SafetensorError, OSError) as error:
-            raise fail("E701", f"'{path}' cannot be read as safetensors: {error}") from error
-    if path.suffix not in (".pth", ".pt", ".th", ".ckpt", ".bin", ".tar"):
+            raise unreadable(path, error) from error
+    if path.suffix not in SUFFIXES:
         hint = "files of weights end in .pth, .pt, .th or .safetensors"
         raise fail("E702", f"'{path}' is of no kind that is read", hint=hint)
     return _state_dict(_loaded(path), path)
 
 
+def unreadable(path: Path, error: Exception) -> SpecError:
+    """The E701 of a file whose bytes are not what its ending says: what they seem to be, and what to do."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as problem:
+        return fail("E701", f"'{path}' cannot be read: {problem.strerror or problem}")
+    if not head:
+        return fail("E701", f"'{path}' is an empty file")
+    stored = path.suffix == ".safetensors"
+    if head.startswith(b"version https://git-lfs"):
+        return fail("E701", f"'{path}' is a pointer of Git LFS, not the file itself", hint="git lfs pull brings it")
+    if head.lstrip()[:1] == b"<":
+        hint = "fetch the file itself: what was saved may be a page about it"
+        return fail("E701", f"'{path}' holds a web page, not weights", hint=hint)
+    if stored and head[:4] in (b"PK\3\4", b"\x80\2\x8a\n"):
+        return fail("E701", f"'{path}' is a file of torch by its content", hint="let its name end in .pth")
+    if not stored and head[8:10] == b'{"':
+        return fail("E701", f"'{path}' is safetensors by its content", hint="let its name end in .safetensors")
+    kind = "safetensors file" if stored else "torch file"
+    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
+        return fail("E701", f"'{path}' holds text, and is no {kind}")
+    if isinstance(error, EOFError) or any(word in str(error) for word in CUT_OFF):
+        return fail("E701", f"'{path}' is damaged or cut off", hint="fetch it again, or train it again")
+    if isinstance(error, SafetensorError | pickle.UnpicklingError):
+        return fail("E701", f"'{path}' is no {kind}, or a damaged one")
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    return fail("E701", f"'{path}' cannot be read as a {kind}: {reason}")
+
+
 def _loaded(path: Path) -> Any:
     if path.stat().st_size == 0:
         raise fail("E701", f"'{path}' is an empty file")
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < SAFE_FROM:
+        wanted = ".".join(map(str, SAFE_FROM))
+        message = f"'{path}' might run code where torch {torch.__version__} reads it: from {wanted} on it cannot"
+        raise fail("E703", message, hint=f"pip install 'torch>={wanted}', or save its tensors as safetensors")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of pickles that are no file of torch; what is wrong is told below
+            warnings.simplefilter("ignore", UserWarning)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL (\S+)", str(error))
         if found is None:
-            raise fail("E701", f"'{path}' is no torch file, or a damaged one") from error
+            raise unreadable(path, error) from error
         raise fail(
             "E703",
             f"'{path}' holds a Python object ({found[1]}), not tensors alone: reading it would run code",
             hint="where you trust it, save its tensors: torch.save(model.state_dict(), 'weights.pth')",
         ) from error
     except Exception as error:  # what torch raises for a damaged file differs by format and release
-        reason = str(error).strip().partition("\n")[0]
-        if isinstance(error, EOFError) or any(word in reason for word in CUT_OFF):
-            raise fail("E701", f"'{path}' is damaged or cut off", hint="fetch it again") from error
-        reason = reason or type(error).__name__
-        raise fail("E701", f"'{path}' cannot be read as a torch file: {reason}") from error
+        raise unreadable(path, error) from error
 
 
 def _state_dict(data: Any, path: Path) -> Checkpoint:

@@ -145,13 +145,14 @@ def key_map(name: str | Path, network: str) -> KeyMap:
     text = str(name)
     if text == "identity":
         return KeyMap(text, ())
-    folder = SHIPPED / text
     if not isinstance(name, Path) and text in shipped():
-        maps = [m for file in sorted(folder.glob("*.yaml")) for m in read_maps(file)]
+        maps = _shipped_maps(text)
         for m in maps:
             if network in m.networks:
                 return replace(m, name=text)
-        hint = did_you_mean(network, [n for m in maps for n in m.networks], "networks it knows")
+        names = [n for m in maps for n in m.networks]
+        knowing = [other for other in shipped() if any(network in m.networks for m in _shipped_maps(other))]
+        hint = f"{' and '.join(knowing)} does" if knowing else did_you_mean(network, names, "networks it knows")
         message = f"the map '{text}' does not know the network '{network}'"
         raise fail("E705", message, hint=f"{hint} (a YAML file works too)")
     path = Path(name)
@@ -164,6 +165,10 @@ def key_map(name: str | Path, network: str) -> KeyMap:
             return m
     known = ", ".join(n for m in maps for n in m.networks)
     raise fail("E705", f"'{path}' has no map for the network '{network}'", hint=f"it has maps for: {known}")
+
+
+def _shipped_maps(name: str) -> list[KeyMap]:
+    return [m for file in sorted((SHIPPED / name).glob("*.yaml")) for m in read_maps(file)]
 
 
 def shipped() -> list[str]:

@@ -158,29 +158,43 @@ class Match:
     tensors: Mapping[str, Tensor]
     misfits: tuple[Misfit, ...]
     lacking: tuple[str, ...]
+    unset: Mapping[str, str]
+    """Weights that the file lacks and may lack, and why."""
+    left_over: tuple[str, ...]
+    """Keys of the file that are of no weight of the network, wanted or not."""
     errors: tuple[Diagnostic, ...]
-    first: str
-    """The file's first key."""
 
 
-def match(keys: KeyMap, checkpoint: Checkpoint, graph: TypedGraph, wanted: Mapping[str, Tensor]) -> Match:
-    """The tensors of a file for the wanted weights of a network, by our names; others of the file are left out.
+def match(
+    keys: KeyMap, checkpoint: Checkpoint, graph: TypedGraph, wanted: Mapping[str, Tensor], others: AbstractSet[str]
+) -> Match:
+    """The tensors of a file for the wanted weights of a network, by our names; the network's `others` are left out.
 
-    Errors are E707. Raises SpecError E714.
+    Weights of NaN or infinite values are misfits too. Errors are E707. Raises SpecError E714.
     """
     errors: list[Diagnostic] = []
     contested: set[str] = set()
-    renamed = present_names(checkpoint.tensors, graph, wanted.keys()) if keys.name == "identity" else {}
+    own = keys.name == "identity"
+    renamed = present_names(checkpoint.tensors, graph, wanted.keys()) if own else {}
     places = _places(keys, checkpoint, wanted, errors, renamed, contested)
-    problems = {ours: _mismatch(checkpoint.tensors[theirs], wanted[ours]) for theirs, ours in places.items()}
+    problems = {
+        ours: _mismatch(checkpoint.tensors[theirs], wanted[ours]) or _not_finite(checkpoint.tensors[theirs])
+        for theirs, ours in places.items()
+    }
     there, optional = set(places.values()) | contested, _optional(graph)
+    absent = [name for name in wanted if name not in there]
     return Match(
         places,
         {o: checkpoint.tensors[t].to(wanted[o].dtype) for t, o in places.items() if not problems[o]},
         tuple(Misfit(ours, problem) for ours, problem in problems.items() if problem),
-        tuple(name for name in wanted if name not in there and name not in optional),
+        tuple(name for name in absent if name not in optional),
+        {name: optional[name] for name in absent if name in optional},
+        tuple(
+            key
+            for key in checkpoint.tensors
+            if key not in places and not keys.targets(graph.present_name(key) if own else key, wanted.keys() | others)
+        ),
         tuple(errors),
-        next(iter(checkpoint.tensors), ""),
     )
 
 
@@ -265,6 +279,12 @@ def _mismatch(theirs: Tensor, ours: Tensor) -> str | None:
             largest = f"{lost[lost.abs().argmax()].item():.4g}"
             return f"{beyond} beyond {ours.dtype}, the largest {largest}".replace("torch.", "")
     return None
+
+
+def _not_finite(theirs: Tensor) -> str | None:
+    """How many values of a tensor are no finite numbers, or None."""
+    wrong = int((~theirs.isfinite()).sum()) if theirs.is_floating_point() else 0
+    return f"{wrong:,} of its {theirs.numel():,} values are NaN or infinite" if wrong else None
 
 
 def _optional(graph: TypedGraph) -> dict[str, str]:

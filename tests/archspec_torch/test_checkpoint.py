@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 
 from archspec.errors import SpecError
 from archspec_torch.checkpoint import facts_of, read_checkpoint, write_checkpoint
@@ -96,8 +96,16 @@ def test_what_holds_no_weights_is_told_apart(tmp_path: Path) -> None:
         tmp_path / "folder.pth": ("E701", "is a folder"),
         write(tmp_path / "empty.pth", b""): ("E701", "is an empty file"),
         write(tmp_path / "cut.pth", whole[: len(whole) // 2]): ("E701", "is damaged or cut off"),
-        write(tmp_path / "text.pth", b"hello"): ("E701", "text.pth"),
-        write(tmp_path / "cut.safetensors", b"\x10\0\0\0\0\0\0\0{"): ("E701", "safetensors"),
+        write(tmp_path / "text.pth", b"hello"): ("E701", "holds text, and is no torch file"),
+        write(tmp_path / "number.pt", b"101"): ("E701", "holds text, and is no torch file"),
+        write(tmp_path / "page.pt", b"\n<!DOCTYPE html><p>not found"): ("E701", "holds a web page"),
+        write(tmp_path / "pointer.safetensors", b"version https://git-lfs.github.com/spec/v1\n"): ("E701", "Git LFS"),
+        write(tmp_path / "empty.safetensors", b""): ("E701", "is an empty file"),
+        write(tmp_path / "cut.safetensors", save(TENSORS)[:-4]): ("E701", "is damaged or cut off"),
+        write(tmp_path / "noise.safetensors", b"\xff" * 64): ("E701", "is no safetensors file, or a damaged one"),
+        write(tmp_path / "noise.pt", b"\xff" * 64): ("E701", "is no torch file, or a damaged one"),
+        write(tmp_path / "torch.safetensors", whole): ("E701", "is a file of torch by its content"),
+        write(tmp_path / "stored.pt", save(TENSORS)): ("E701", "is safetensors by its content"),
         write(tmp_path / "w.h5", b"x"): ("E702", "of no kind that is read"),
         tmp_path / "list.pt": ("E704", "a list"),
         tmp_path / "none.pt": ("E704", "only 'epoch', 'lr'"),
@@ -106,6 +114,21 @@ def test_what_holds_no_weights_is_told_apart(tmp_path: Path) -> None:
         with pytest.raises(SpecError) as caught:
             read_checkpoint(path)
         assert [(d.code, message in d.message) for d in caught.value.diagnostics] == [(code, True)], path
+
+
+@pytest.mark.parametrize(("release", "read"), [("2.9.1", False), ("2.4.0+cpu", False), ("2.10.0a0", True)])
+def test_torch_s_files_are_read_by_releases_that_run_nothing_in_them(
+    release: str, read: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save(TENSORS, tmp_path / "w.pt")
+    (tmp_path / "w.safetensors").write_bytes(save(TENSORS))
+    monkeypatch.setattr(torch, "__version__", release)
+    assert read_checkpoint(tmp_path / "w.safetensors").tensors.keys() == TENSORS.keys()
+    if read:
+        assert read_checkpoint(tmp_path / "w.pt").tensors.keys() == TENSORS.keys()
+        return
+    with pytest.raises(SpecError, match=rf"E703.*might run code where torch {release.replace('+', '.')}.*2\.10"):
+        read_checkpoint(tmp_path / "w.pt")
 
 
 def test_what_is_written_is_read_again_and_always_the_same(tmp_path: Path) -> None:

@@ -132,3 +132,13 @@ def test_shipped_maps_are_plain_yaml() -> None:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
         lines = [m["map"] for m in (data if isinstance(data, list) else [data])]
         assert lines == [{t.theirs: t.ours for t in m.templates} for m in read_maps(file)]
+
+
+def test_the_maps_that_know_a_network_are_told_where_another_was_named() -> None:
+    for name, said in (("timm", "torchvision does"), ("akamaster", "torchvision does")):
+        with pytest.raises(SpecError) as caught:
+            key_map(name, "resnet18")
+        (found,) = caught.value.diagnostics
+        assert found.code == "E705" and (found.hint or "").startswith(said)
+    with pytest.raises(SpecError, match=r"(?s)E705.*did you mean 'resnet18'"):
+        key_map("torchvision", "resnet81")

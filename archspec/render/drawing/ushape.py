@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from archspec.analysis.summary import Summary
 from archspec.close import close
-from archspec.graph import TypedGraph
+from archspec.graph import Node, TypedGraph
 from archspec.render.diagram import unfolded
 from archspec.render.drawing.page import legend, page
-from archspec.render.drawing.paint import Paint, scaling
+from archspec.render.drawing.paint import Look, Paint, scaling
 from archspec.render.drawing.scene import Ellipse, Path, Polygon, Scene, along, arrowhead, rounded
 from archspec.render.palette import Tint
 from archspec.render.picture import Arrow, Box, Panel
@@ -31,9 +31,12 @@ ACROSS = 44.0
 """Between the two sides of the U, at least."""
 HEAD, FOOT = 12.0, 12.0
 """Room for the text over and under a bar."""
+OVER = 16.0
+"""Room over a row for skips that pass bars."""
 MOST = 70
 """Bars on a page."""
 # Okabe and Ito's palette, in the order of appearance; skips are grey
+JOINS = {"concat": "copy, crop where larger, and concatenate", "add": "copy and add"}
 OPERATIONS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a00", "#7f5539")
 
 
@@ -46,8 +49,13 @@ class Bar:
     level: int
     skip: int | None = None
     """Number of the bar that the skip comes from."""
-    joined: str = ""
-    """How it comes in: ‖ or +."""
+    join: Box | None = None
+    """Where it comes in."""
+
+    @property
+    def joined(self) -> str:
+        """How the skip comes in: `concat` or `add`."""
+        return self.join.join if self.join else ""
 
 
 def encoder_decoder(graph: TypedGraph) -> list[Bar]:
@@ -55,16 +63,16 @@ def encoder_decoder(graph: TypedGraph) -> list[Bar]:
 
     Where the input leaves sizes open, at the graph's example of them.
     """
-    if not any(scaling_word(node.op.word) for node in graph.nodes.values()):
+    if not any(_may_enlarge(graph, node) for node in graph.layers()):
         return []
     if graph.sizes:
         graph = close(graph, graph.example)
-    return _bars(graph, unfolded(graph))
+    return _bars(graph, unfolded(graph).main)
 
 
-def scaling_word(word: str) -> bool:
-    """Whether an operator may enlarge an image."""
-    return word in ("conv_transpose", "upsample", "resize", "depth_to_space", "pixel_shuffle", "unpool")
+def _may_enlarge(graph: TypedGraph, node: Node) -> bool:
+    """Whether a step along an axis of what a layer gives is less than a cell of what it takes, or unknown."""
+    return any(step < 1 for step in node.op.steps(graph.input_types(node), graph.types[node.name]))
 
 
 def _bars(graph: TypedGraph, panel: Panel) -> list[Bar]:
@@ -76,7 +84,7 @@ def _bars(graph: TypedGraph, panel: Panel) -> list[Bar]:
         return []  # not one way with skips
     skips: dict[str, list[Arrow]] = {}
     for arrow in panel.arrows:
-        if arrow not in panel.spine:
+        if arrow not in panel.spine and not arrow.sizes:
             skips.setdefault(arrow.target, []).append(arrow)
     bars: list[Bar] = []
     made: dict[str, int] = {}
@@ -86,7 +94,7 @@ def _bars(graph: TypedGraph, panel: Panel) -> list[Bar]:
         tensor = graph.types[box.nodes[-1].name if box.nodes else key][0]
         level -= scaling(graph, box)
         if key in skips:
-            if len(skips[key]) > 1 or box.title not in ("‖", "+") or not bars or box.detail:
+            if len(skips[key]) > 1 or box.join not in JOINS or not bars or box.detail:
                 return []
             source = made[skips[key][0].source]
             if bars[source].level != level or source >= len(bars) - 2:
@@ -94,7 +102,7 @@ def _bars(graph: TypedGraph, panel: Panel) -> list[Bar]:
             up = (
                 bars.pop() if scaling(graph, boxes[last]) == 1 else None
             )  # the bar is drawn once, with the skip's beside it
-            bars.append(Bar(tensor, up.maker if up else box, level, source, box.title))
+            bars.append(Bar(tensor, up.maker if up else box, level, source, box))
         else:
             bars.append(Bar(tensor, box, level))
         made[key] = len(bars) - 1
@@ -108,14 +116,12 @@ def ushape_page(bars: Sequence[Bar], summary: Summary, paint: Paint) -> Scene:
     """The page of an encoder–decoder."""
     kinds: dict[str, str] = {}
     for bar in bars[1:]:
-        kinds.setdefault(_operation(bar.maker), OPERATIONS[len(kinds) % len(OPERATIONS)])
+        if bar.maker is not bar.join:
+            kinds.setdefault(_operation(bar.maker), OPERATIONS[len(kinds) % len(OPERATIONS)])
     drawn = _u(bars, kinds, paint)
     arrows = [(Tint(color, color, ""), words) for words, color in kinds.items()]
-    joins = {"‖": "copy, crop where larger, and concatenate", "+": "copy and add"}
-    arrows += [
-        (Tint(paint.theme.training, paint.theme.training, ""), joins[j])
-        for j in sorted({b.joined for b in bars} - {""})
-    ]
+    grey = Tint(paint.theme.training, paint.theme.training, "")
+    arrows += [(grey, JOINS[j]) for j in sorted({b.joined for b in bars} - {""})]
     example = f", at {numbered(summary.graph.example)}" if summary.graph.sizes else ""
     words = legend(arrows, [("", f"numbers above: channels; below: height and width{example}")], paint, drawn.width)
     return page(summary, [drawn], words, paint.theme)
@@ -125,8 +131,6 @@ def _operation(box: Box | None) -> str:
     """What an arrow does, without the channels it makes: `3×3 conv · ReLU`."""
     if box is None:
         return ""
-    if box.kind == "join":
-        return {"‖": "concatenation", "+": "sum"}[box.title]
     parts = [p for i, p in enumerate(box.title.split(", ")) if not (i and p.isdigit())]
     return ", ".join(parts) + (f" · {box.detail}" if box.detail else "")
 
@@ -144,6 +148,7 @@ def _u(bars: Sequence[Bar], kinds: Mapping[str, str], paint: Paint) -> Scene:
     middle: dict[int, float] = {}
     y = 0.0
     for n in levels:
+        y += OVER if any(bar.level == n and _between(bars, i) for i, bar in enumerate(bars)) else 0.0
         middle[n] = y + HEAD + heights[n] / 2
         y += HEAD + heights[n] + FOOT + DROP
     centers = _centers(bars, sizes)
@@ -154,9 +159,17 @@ def _u(bars: Sequence[Bar], kinds: Mapping[str, str], paint: Paint) -> Scene:
     for i, bar in enumerate(bars):
         _bar(found, bar, centers[i], middle[bar.level], sizes[i], bars, paint)
         if i:
-            _arrow(found, bars, i, sizes, centers, middle, kinds[_operation(bar.maker)])
+            joins = bar.maker is bar.join  # what it is joined with arrives as the skip does
+            color = paint.theme.training if joins else kinds[_operation(bar.maker)]
+            _arrow(found, bars, i, sizes, centers, middle, color)
     found.cover(max(c + s[0] / 2 for c, s in zip(centers, sizes, strict=True)) + 10, y - DROP)
     return found
+
+
+def _between(bars: Sequence[Bar], i: int) -> list[int]:
+    """The bars in its row that the skip into a bar has to pass."""
+    start = bars[i].skip
+    return [] if start is None else [n for n in range(start + 1, i) if bars[n].level == bars[i].level]
 
 
 def _centers(bars: Sequence[Bar], sizes: Sequence[tuple[float, float]]) -> list[float]:
@@ -169,7 +182,7 @@ def _centers(bars: Sequence[Bar], sizes: Sequence[tuple[float, float]]) -> list[
         elif bar.level == bars[i - 1].level:
             x = found[-1] + sizes[i - 1][0] / 2 + STEP + w / 2
         else:  # the arrow up meets the part that it brings
-            x = found[-1] - (w * _brought(bar, bars) / 2 if bar.joined == "‖" else 0.0)
+            x = found[-1] - (w * _brought(bar, bars) / 2 if bar.joined == "concat" else 0.0)
             x = max(x, ends.get(bar.level, -STEP) + ACROSS + w / 2)
         found.append(x)
         ends[bar.level] = x + w / 2
@@ -181,11 +194,12 @@ def _bar(
 ) -> None:
     theme = paint.theme
     w, h = size
-    tint = theme.tints["conv"]
+    tint: Tint | Look = paint.look(bar.maker) if paint.tint and bar.maker and bar.maker.nodes else theme.tints["conv"]
     left, top = x - w / 2, middle - h / 2
     scene.add(rounded(left, top, w, h, 0.5, tint.line, tint.fill))
-    if bar.skip is not None and bar.joined == "‖":
-        scene.add(rounded(left, top, w * _brought(bar, bars), h, 0.5, tint.line, theme.background))
+    if bar.skip is not None and bar.joined == "concat":
+        fill = paint.look(bar.join).fill if paint.tint and bar.join else theme.background
+        scene.add(rounded(left, top, w * _brought(bar, bars), h, 0.5, tint.line, fill))
     scene.text(x, top - 4, str(bar.tensor.channels), 8.5, theme.text)
     scene.text(x, top + h + 9, _size(bar.tensor), 7.0, theme.faint)
 
@@ -253,8 +267,14 @@ def _copy(
     y = middle[bar.level]
     start = (centers[bar.skip] + sizes[bar.skip][0] / 2 + 3, y)
     end = (centers[i] - sizes[i][0] / 2 - 3, y)
+    if passed := _between(bars, i):
+        over = y - max(sizes[n][1] for n in (bar.skip, *passed, i)) / 2 - HEAD - OVER / 2
+        out, back = start[0] + 9, end[0] - 13
+        way = [start, (out, y), (out, over), (back, over), (back, y)]
+        scene.add(along(way, 8, paint.theme.training, 2.6))
+        start = way[-1]
     _stroke(scene, start, end, paint.theme.training, 2.6)
-    if bar.joined == "+":
+    if bar.joined == "add":
         line = paint.theme.training
         scene.add(Ellipse(end[0] - 10, y, 6, 6, line, paint.theme.background))
         for stroke in (((-13, 0), (-7, 0)), ((-10, -3), (-10, 3))):

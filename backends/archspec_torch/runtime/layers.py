@@ -38,6 +38,17 @@ def matching(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
     return [name for name in names if any(matches(name, pattern) for pattern in wanted)]
 
 
+def whole_parts(names: Iterable[str], rest: Iterable[str]) -> list[str]:
+    """The outermost parts around layers of which none of the rest is in: `stage.2` for all the layers in it."""
+    mixed = {".".join(parts[:end]) for parts in (name.split(".") for name in rest) for end in range(1, len(parts) + 1)}
+    found: dict[str, None] = {}
+    for name in names:
+        parts = name.split(".")
+        around = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+        found[next((part for part in around if part not in mixed), name)] = None
+    return list(found)
+
+
 def learned(model: nn.Module) -> Iterator[tuple[str, str, nn.Parameter]]:
     """Layer, name and parameter of every weight that training may change, frozen for a while or not.
 
@@ -87,8 +98,9 @@ def initial_layers(graph: TypedGraph) -> list[str]:
 def check_patterns(run: RunFile, graph: TypedGraph) -> None:
     """Whether every pattern of a run means a layer that it can concern.
 
-    Raises SpecError E663 for patterns that mean none, E664 for layers to unfreeze that are not frozen, E665
-    where nothing would learn in the first epoch; all that is wrong at once.
+    Raises SpecError E603 for layers to replace without weights to take the others from, E663 for patterns that mean
+    none, E664 for layers to unfreeze that are not frozen, E665 where nothing would learn in the first epoch; all that
+    is wrong at once.
     """
     plan, learning = run.run.train, learning_layers(graph)
     found = [
@@ -96,6 +108,10 @@ def check_patterns(run: RunFile, graph: TypedGraph) -> None:
         *_unmatched(run, graph, ("train", "freeze"), plan.freeze, learning),
         *_unmatched(run, graph, ("train", "rates"), list(plan.rates), learning),
     ]
+    if run.run.model.replace and run.run.model.weights is None:
+        message = "replace names layers whose trained weights are not taken, and model.weights names none"
+        hint = "name the weights, or leave replace out: without weights every layer begins anew"
+        found.append(Diagnostic("E603", message, run.span("model", "replace"), hint))
     if isinstance(plan.init, Initial):
         found += _unmatched(run, graph, ("train", "init", "layers"), plan.init.layers, initial_layers(graph))
     frozen = matching(learning, plan.freeze)
@@ -113,6 +129,16 @@ def check_patterns(run: RunFile, graph: TypedGraph) -> None:
         found.append(Diagnostic("E665", message, run.span("train", "freeze"), hint))
     if found:
         raise SpecError(found)
+
+
+def freezing_notes(run: RunFile, graph: TypedGraph) -> list[str]:
+    """What is probably not meant: layers held that nothing has trained."""
+    plan, model = run.run.train, run.run.model
+    learning = learning_layers(graph)
+    anew = matching(learning, model.replace) if model.weights else learning
+    held = [layer for layer in matching(learning, plan.freeze) if layer in anew]
+    parts = whole_parts(held, set(learning).difference(held))
+    return [f"frozen as they are drawn, since nothing has trained them: {_listed(parts)}"] if held else []
 
 
 def _unmatched(

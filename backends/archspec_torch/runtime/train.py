@@ -29,7 +29,7 @@ from archspec_torch.runtime.evaluate import assess
 from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.images import background_color, frame_of
 from archspec_torch.runtime.labels import check_labels, lacking
-from archspec_torch.runtime.layers import check_patterns, with_init
+from archspec_torch.runtime.layers import check_patterns, freezing_notes, learned, learning_layers, matching, with_init
 from archspec_torch.runtime.loop import State, fresh_state, measure, steps_per_epoch, train_epoch
 from archspec_torch.runtime.network import image_input, load_network, network_for, placed_at
 from archspec_torch.runtime.optimize import rate_of
@@ -220,7 +220,7 @@ def _begun(job: Job, transferring: bool) -> tuple[Job, State]:
     plan = job.run.run.train
     try:
         network = compile(job.graph)
-        if transferring and (transferred := transfer(network, job.run)):
+        if transferring and (transferred := transfer(network, job.run, job.task.classes)):
             job = replace(job, notes=(*job.notes, str(transferred)))
         model = job.world.synchronised(network, plan.sync_batchnorm, job.device)
         state = fresh_state(model.to(job.device), plan)
@@ -306,6 +306,7 @@ def prepare(run: RunFile, world: World = ALONE) -> Job:
     warnings += lacking(source, run.span("data"))
     warnings += unreached(run, len(examples.labels), steps_per_epoch(examples, plan))
     preprocessing = Preprocessing(frame, *statistics(examples.histogram()), source.classes)
+    notes = [note, WITHOUT_EFFECT if plan.sync_batchnorm and world.size == 1 else None, *freezing_notes(run, graph)]
     return Job(
         run=run,
         graph=graph,
@@ -316,7 +317,7 @@ def prepare(run: RunFile, world: World = ALONE) -> Job:
         val=held.to(device),
         device=device,
         normalize=Normalize(preprocessing, device),
-        notes=tuple(filter(None, (note, WITHOUT_EFFECT if plan.sync_batchnorm and world.size == 1 else None))),
+        notes=tuple(filter(None, notes)),
         warnings=tuple(warnings),
         world=world,
     )
@@ -471,12 +472,15 @@ def introduction(job: Job, state: State, directory: Path) -> str:
     """What is about to be trained, on what, how and where."""
     plan = job.run.run.train
     parameters = sum(p.numel() for p in state.model.parameters() if p.requires_grad)
+    held = set(matching(learning_layers(job.graph), plan.freeze))
+    frozen = sum(p.numel() for layer, _, p in learned(state.model) if layer in held)
+    counted = f"{parameters:,} parameters" + (f", {frozen:,} of them frozen at first" if frozen else "")
     sizes = ", ".join(f"{n:,} {name}" for name, n in job.source.sizes.items())
     steps = steps_per_epoch(job.train, plan)
     how = f"{plan.epochs} epochs of {steps:,} steps of {plan.batch * plan.accumulate}"
     by = f"{plan.optimizer.kind} lr {plan.optimizer.lr:g}, {plan.schedule.kind}"
     rows = [
-        ("network", f"{job.graph.name}: {parameters:,} parameters, input {job.preprocessing.frame}"),
+        ("network", f"{job.graph.name}: {counted}, input {job.preprocessing.frame}"),
         ("data", f"{job.source.name}: {sizes}; {len(job.task.classes)} classes"),
         ("training", f"{how}, {by}, seed {plan.seed}, on {device_label(job.device)}"),
         *([("processes", f"{job.world.size}, which share each batch")] if job.world.size > 1 else []),

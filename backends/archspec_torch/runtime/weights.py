@@ -8,7 +8,7 @@ import safetensors
 from torch import nn
 
 from archspec.errors import fail
-from archspec_torch.checkpoint import facts_of
+from archspec_torch.checkpoint import facts_of, unreadable
 from archspec_torch.compiler import Network
 from archspec_torch.weights import present_names
 
@@ -26,7 +26,7 @@ def load_weights(model: nn.Module, path: Path) -> int | None:
             epoch = facts_of(file.metadata()).get("epoch")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (safetensors.SafetensorError, OSError) as error:
-        raise fail("E701", f"{path} cannot be read as safetensors: {error}") from error
+        raise unreadable(path, error) from error
     own = model.state_dict()
     if isinstance(model, Network):
         renamed = present_names(tensors, model._graph, own.keys())

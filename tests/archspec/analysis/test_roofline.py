@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,6 +104,17 @@ def test_views_and_sums(write_spec: Write) -> None:
     assert times["view"] == pytest.approx(2e-6)
 
 
+def test_behind_regions_work_is_that_of_all(write_spec: Write) -> None:
+    """5 boxes of 4 numbers out of 8×4×4; 32 numbers of each to 10 by 320 multiplications. Three images."""
+    layers = "- roi_pool: {regions: boxes, size: 2, stride: 1}\n- flatten\n- linear: {out: 10, bias: false}"
+    path = write_spec(layers, "null", inputs="{image: [8, 4, 4], boxes: [5, 4]}")
+    path.write_text(path.read_text().replace("input: null\n", ""))
+    pool, _, linear = works(path, batch=3).values()
+    assert (pool.read_bytes, pool.written_bytes) == (3 * 4 * (128 + 20), 3 * 4 * 5 * 32)
+    assert linear.flops == 2 * 3 * 5 * 320
+    assert (linear.read_bytes, linear.written_bytes, linear.weight_bytes) == (3 * 4 * 5 * 32, 3 * 4 * 5 * 10, 4 * 320)
+
+
 def test_shared_weights_are_read_by_each_layer_that_uses_them(write_spec: Write) -> None:
     path = write_spec(
         "- conv: {out: 8, kernel: 3, padding: same, bias: false}\n  name: a\n- share: a\n  name: b", "[8, 4, 4]"
@@ -136,6 +148,11 @@ def test_large_outputs_cost_more_where_memory_is_asked_for_anew(write_spec: Writ
         ("lrn", "local_norm"),
         ("max_pool: 2", "max_pool"),
         ("avg_pool: 2", "avg_pool"),
+        ("adaptive_max_pool: 4", "max_pool"),
+        ("adaptive_avg_pool: 4", "avg_pool"),
+        ("channel_shuffle: 4", "copy"),
+        ("hard_swish", "rectifier"),
+        ("magnitude", "elementwise"),
         ("global_avg_pool", "global_pool"),
         ("relu", "rectifier"),
         ("silu", "activation"),
@@ -161,8 +178,21 @@ def test_memory_is_that_of_inference() -> None:
     from archspec.analysis.memory import inference_memory
 
     graph = archspec.load("resnet18")
-    assert roofline(graph, "h200").memory_bytes == inference_memory(graph).peak.bytes
-    assert roofline(graph, "h200", precision="float16").memory_bytes == inference_memory(graph).peak.bytes // 2
+    assert roofline(graph, "h200").peak_bytes == inference_memory(graph).peak.bytes
+
+
+def test_memory_of_half_precision_is_torch_s_weights_and_half_the_tensors() -> None:
+    """Batch normalisations count their batches in int64, which `half` leaves alone."""
+    torch = pytest.importorskip("torch")
+    graph = archspec.load("resnet18")
+    with torch.device("meta"):
+        network = archspec.compile(graph)
+    single, half = (sum(t.nbytes for t in n.state_dict().values()) for n in (network, copy.deepcopy(network).half()))
+    assert 2 * half > single
+    tensors = roofline(graph, "h200").peak_bytes - single
+    found = roofline(graph, "h200", precision="float16")
+    assert found.peak_bytes == half + tensors // 2
+    assert (found.to_json()["peak_bytes"], found.to_json()["capacity_bytes"]) == (found.peak_bytes, 141 * 10**9)
 
 
 def test_open_sizes_are_taken_at_their_example() -> None:
@@ -170,7 +200,7 @@ def test_open_sizes_are_taken_at_their_example() -> None:
     fixed = archspec.load("resnet18", input="3x224x224")
     assert dict(opened.example) == {"H": 224, "W": 224}
     assert roofline(opened, "a100").seconds == pytest.approx(roofline(fixed, "a100").seconds)
-    assert roofline(opened, "a100").memory_bytes is None
+    assert roofline(opened, "a100").peak_bytes is None
 
 
 def test_an_unknown_precision_and_a_batch_of_none() -> None:

@@ -252,8 +252,14 @@ def test_reading_a_run_needs_no_torch() -> None:
     assert done.stdout.strip() == "False"
 
 
+def test_a_key_that_is_too_small_a_number_is_told_as_a_key(write: Write) -> None:
+    (found,) = errors(write("model: x\ntrain: {freeze: [a], unfreeze: {1: [a]}}"))
+    assert found.message == "the key 1 of 'train.unfreeze' should be greater than or equal to 2"
+    assert found.span is not None and (found.code, found.span.line, found.span.column) == ("E603", 2, 32)
+
+
 def test_the_examples_are_sound(root: Path) -> None:
-    files = sorted((root / "examples").glob("*.yaml"))
+    files = sorted((root / "examples").rglob("*.yaml"))
     runs = [path for path in files if "model:" in path.read_text(encoding="utf-8")]
     assert {path.stem for path in runs} >= {"digits", "mnist", "folder"}
     for path in runs:

@@ -93,7 +93,7 @@ class Subject:
 def subject_of(job: Job) -> Subject:
     """The run's network as its first step would find it."""
     network = compile(job.graph)
-    transfer(network, job.run)
+    transfer(network, job.run, job.task.classes)
     return Subject(job, network.to(job.device))
 
 

@@ -73,7 +73,12 @@ def _weights(op: Operator, inputs: Types, module: nn.Module) -> Iterator[str]:
 
 
 def on_backward(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:
-    """What torch's autograd keeps of the layer, by its hooks on saved tensors: which tensors, how many bytes."""
+    """What torch's autograd keeps of the layer, by its hooks on saved tensors: which tensors, how many bytes.
+
+    Nothing is asked of a layer that is there only when the network answers.
+    """
+    if op.answers:
+        return
     for in_place in (False, True) if op.storage == "activation" else (False,):
         few, many = (_kept(op, inputs, outputs, batch, in_place) for batch in (BATCH, BATCH + 1))
         own = many.own_bytes - few.own_bytes  # for one more example

@@ -142,6 +142,8 @@ class Operator(BaseModel):
     references: ClassVar[Mapping[str, Literal["inputs", "extra"]]] = {}
     """Arguments that name layers: `inputs` replaces what flows in, `extra` is appended to it.
     They are fields of type `Reference`, resolved to edges before the operator is made: always None here."""
+    sized_by: ClassVar[str | None] = None
+    """The reference of which nothing is read but the size, where there is one: the last of the inputs."""
     tunable: ClassVar[frozenset[str]] = frozenset()
     """Arguments that `defaults:` may fill, because they do not change the structure."""
     storage: ClassVar[Storage] = "new"

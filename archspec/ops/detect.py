@@ -66,6 +66,7 @@ class Decoder(Operator):
 
     category = "detect"
     references = {"image": "extra"}
+    sized_by = "image"
     autocast = "float32"
     answers = True
 

@@ -30,6 +30,7 @@ class Upsample(Operator):
 
     arity = (1, 2)
     references = {"to": "extra"}
+    sized_by = "to"
     samples = (
         Sample({"scale": 2}, ((256, 13, 13),), ((256, 26, 26),)),
         Sample({"scale": [1, 3], "mode": "bilinear"}, ((8, 5, 5),), ((8, 5, 15),)),

@@ -294,6 +294,7 @@ class Crop(Operator):
 
     arity = (1, 2)
     references = {"to": "extra"}
+    sized_by = "to"
     storage = "view"
     samples = (
         Sample({"size": 224}, ((3, 256, 256),), ((3, 224, 224),)),

@@ -35,7 +35,7 @@ def diagram(graph: TypedGraph, depth: int | None = None, fuse: bool = True) -> D
     limit = deepest(reduced.graph)
     branches = _branches(graph)
     simple = single_chains(reduced.graph, fused)
-    closed = simple if depth is not None or not fuse else simple | _repeated(graph, reduced, simple)
+    closed = simple if depth is not None or not fuse else simple | _repeated(graph, reduced, simple) | _detectors(graph)
     chosen = limit if depth is None else max(1, min(depth, limit))
     while True:
         main = panel(reduced, fused, chosen, graph.name, closed=closed, opened=branches)
@@ -108,6 +108,11 @@ def _repeated(graph: TypedGraph, reduced: Collapsed, simple: frozenset[str]) -> 
         for path, scope in named.items()
         if words[scope.word] > 1 and not any(row.startswith(f"{path}.") for row in rows)
     )
+
+
+def _detectors(graph: TypedGraph) -> frozenset[str]:
+    """What stands behind detection heads, drawn as one box: its lines from each head, twice, tell little."""
+    return frozenset(path for path, scope in graph.scopes.items() if scope.word == "detector")
 
 
 def _fits(main: Panel, by_default: bool, fuse: bool) -> bool:

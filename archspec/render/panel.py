@@ -172,8 +172,8 @@ def _arrows(view: Collapsed, boxes: Mapping[str, Box], home: Mapping[str, str]) 
 
 
 def sizes_only(node: Node, position: int) -> bool:
-    """Whether a layer reads nothing of that input but its size: what `to:` names."""
-    return position > 0 and "to" in node.op.references
+    """Whether a layer reads nothing of that input but its size."""
+    return node.op.sized_by is not None and 0 < position == len(node.inputs) - 1
 
 
 def _main_path(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[Arrow, ...]:

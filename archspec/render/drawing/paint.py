@@ -52,8 +52,9 @@ class Paint:
 
 
 def scaling(graph: TypedGraph, box: Box) -> int:
-    """-1 where a box makes the image smaller, 1 where larger; unpadded borders and global pooling do not count."""
-    if not box.nodes or box.kind not in ("layer", "block"):
+    """-1 where a box makes the image smaller, 1 where larger; unpadded borders and global pooling do not count, and
+    lists of boxes are no images."""
+    if not box.nodes or box.kind not in ("layer", "block") or box.nodes[-1].op.category == "detect":
         return 0
     inside = {node.name for node in box.nodes}
     entering = [graph.type_of(tap) for node in box.nodes for tap in node.inputs if tap.node not in inside]

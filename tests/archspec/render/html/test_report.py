@@ -146,9 +146,8 @@ def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == f"{target}\n"
     found = inside(target.read_text(encoding="utf-8"))
     assert (found["batch"], found["optimizer"]) == (4, "adam")
-    assert found["memory"]["training"]["optimizer"] == 2 * 4 * 61_706 + 4 * 10, (
-        "two numbers a parameter, a step a tensor"
-    )
+    # two numbers a parameter; on a GPU torch counts steps in the processor's memory
+    assert found["memory"]["training"]["optimizer"] == 2 * 4 * 61_706
 
 
 @pytest.mark.parametrize("target", ["r.pdf", "none/r.html", "folder.html"])

@@ -44,19 +44,22 @@ def tracked_peak(graph: archspec.TypedGraph, batch: int, optimizer: str, precisi
             steps: torch.optim.Optimizer = torch.optim.Adam(weights)
         else:
             steps = torch.optim.SGD(weights, 0.1, momentum=0.9 if optimizer == "momentum" else 0.0)
-        images = torch.randn(batch, *graph.types[graph.inputs[0]][0].shape)
-        scores = graph.type_of(next(iter(graph.outputs.values()))).shape
-        targets = torch.zeros((batch, *scores[1:]), dtype=torch.long)
+        given = [torch.randn(batch, *graph.types[name][0].shape) for name in graph.inputs]
+        scores = graph.type_of(next(iter(graph.outputs.values())))
+        scored, rows = graph.task in ("classify", "segment"), batch * scores.regions
+        shape = (rows, *scores.spatial) if scored else (rows, *scores.shape)
+        targets = torch.zeros(shape, dtype=torch.long if scored else torch.float32)
         tracker = MemTracker()
-        tracker.track_external(network, steps, images, targets)
+        tracker.track_external(network, steps, *given, targets)
         with tracker:
             for _ in range(2):
                 tracker.reset_mod_stats()
                 tracker._peak_mem, tracker._peak_mem_snap = {torch.device("cpu"): 0}, {}
                 with torch.autocast("cpu", getattr(torch, precision), enabled=precision != "float32"):
-                    found = network(images)
+                    found = network(*given)
                     found = [found] if torch.is_tensor(found) else list(found.values())
-                    loss = sum(nn.functional.cross_entropy(one, targets) for one in found)
+                    compared = nn.functional.cross_entropy if scored else nn.functional.mse_loss
+                    loss = sum(compared(one, targets) for one in found)
                 del found
                 loss.backward()
                 del loss

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 
+from archspec.analysis.cost import cost
 from archspec.analysis.storage import in_place
-from archspec.errors import fail
 from archspec.graph import Node, TypedGraph
 from archspec.tensor import BYTES, TensorType, at
 
@@ -100,12 +100,6 @@ def depth(graph: TypedGraph) -> int:
     return max(longest.values(), default=0)
 
 
-def dominant(counts: Mapping[str, Counts], figure: str, most: int = 3) -> list[tuple[str, int]]:
-    """The names with most of one figure (`params`, `macs`, …), largest first, none of them zero."""
-    ranked = sorted(((name, getattr(c, figure)) for name, c in counts.items()), key=lambda pair: -pair[1])
-    return [pair for pair in ranked[:most] if pair[1]]
-
-
 def _count_node(graph: TypedGraph, node: Node, batch: int, fresh: bool, own_memory: bool) -> Counts:
     op, inputs, outputs = node.op, graph.input_types(node), graph.types[node.name]
     params = trainable = buffers = weight_bytes = 0
@@ -118,24 +112,13 @@ def _count_node(graph: TypedGraph, node: Node, batch: int, fresh: bool, own_memo
             else:
                 params += size
                 trainable += size if weight.kind == "parameter" else 0
-    try:
-        macs, elementwise = op.macs(inputs, outputs), op.elementwise_ops(inputs, outputs)
-    except TypeError as error:
-        if not graph.sizes:
-            raise
-        from archspec.sizes import NoNumber
-
-        if not isinstance(error, NoNumber):
-            raise
-        message = f"{op.word} at {node.name}: what it costs is computed from numbers, and its input leaves them open"
-        raise fail("E315", message, node.span, "write the image's size, as `--input 3x224x224`", node.trail) from error
-    times = batch * outputs[0].regions  # what comes of a region costs that much for each
+    computed = cost(graph, node)
     return Counts(
         params=params,
         trainable_params=trainable,
         buffers=buffers,
         weight_bytes=weight_bytes,
-        macs=times * macs,
-        elementwise_ops=times * elementwise,
+        macs=batch * computed.macs,
+        elementwise_ops=batch * computed.elementwise_ops,
         activation_bytes=batch * sum(t.nbytes for t in outputs) if own_memory and op.storage != "view" else 0,
     )

@@ -27,7 +27,8 @@ class Needs:
     optimizer: Optimizer
     device: Device
     memory: Memory
-    """Of tensors: exact. cuDNN's own workspace, which it chooses when it runs, is not in it."""
+    """Of tensors: those kept are exact. What a layer makes and drops again while it computes is not in it, nor is
+    cuDNN's own workspace, which it chooses when it runs."""
     budget: int | None = None
     """Bytes that were to be filled."""
     largest: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archspec.analysis.autocast import COPIED, Precision, autocast, weight_copies
+from archspec.analysis.cost import cost, kept
 from archspec.analysis.order import execution_order
 from archspec.analysis.storage import overwriting, storages
 from archspec.graph import Tap, TypedGraph
@@ -26,20 +27,20 @@ def saved_bytes(graph: TypedGraph, batch: int = 1, precision: Precision = "float
     makes of inputs and weights, at the layer they are made for.
     """
     found = dict.fromkeys(graph.nodes, 0)
-    found |= {name: kept for name, (kept, _) in weight_copies(graph, precision).items()}
+    found |= {name: size for name, (size, _) in weight_copies(graph, precision).items()}
     over = overwriting(graph)
     graph = autocast(graph, precision)
     flowing = learning(graph)
     place = storages(graph, over, training=True)
-    kept: set[Tap] = set()
+    lasting: set[Tap] = set()
     for node in execution_order(graph):
         if node.name not in flowing:
             continue
-        saved = node.op.saved(graph.input_types(node), graph.types[node.name], node.name in over)
+        saved = kept(graph, node, node.name in over)
         found[node.name.partition(COPIED)[0]] += batch * saved.own_bytes + saved.fixed_bytes
-        kept |= {place[node.inputs[position]] for position in saved.inputs}
-        kept |= {place[Tap(node.name)]} if saved.output else set()
-    for tap in kept - {Tap(name) for name in graph.inputs}:
+        lasting |= {place[node.inputs[position]] for position in saved.inputs}
+        lasting |= {place[Tap(node.name)]} if saved.output else set()
+    for tap in lasting - {Tap(name) for name in graph.inputs}:
         found[tap.node.partition(COPIED)[0]] += batch * graph.type_of(tap).nbytes
     return found
 
@@ -54,8 +55,7 @@ def train_macs(graph: TypedGraph, batch: int = 1) -> dict[str, int]:
     found = {}
     for node in graph.nodes.values():
         inputs = graph.input_types(node)
-        outputs = graph.types[node.name]
-        macs = batch * max(output.regions for output in outputs) * node.op.macs(inputs, outputs)
+        macs = batch * cost(graph, node).macs
         learned = any(weight.kind == "parameter" for weight in node.op.weights(inputs).values())
         passed = any(tap.node in flowing for tap in node.inputs)
         found[node.name] = macs * (1 + learned + passed)

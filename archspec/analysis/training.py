@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from archspec.analysis.autocast import COPIED, Precision, autocast, weight_copies
+from archspec.analysis.cost import kept
 from archspec.analysis.memory import Memory, Moment, Phase
 from archspec.analysis.order import execution_order
 from archspec.analysis.saved import learning
@@ -82,9 +83,7 @@ class _Step:
         self.learned, self.buffers, self.tensors, self.largest = _weights(graph)
         self.learns = learning(graph)
         self.saved: dict[str, Saved] = {
-            node.name: node.op.saved(graph.input_types(node), graph.types[node.name], node.name in over)
-            for node in self.order
-            if node.name in self.learns
+            node.name: kept(graph, node, node.name in over) for node in self.order if node.name in self.learns
         }
         self.used = 0
         self.held: dict[Tap, int] = {}
@@ -132,22 +131,29 @@ class _Step:
                     self._release(tap)
 
     def _loss(self) -> None:
-        """Each output's loss in turn: of its scores what it keeps, then the gradients, the last one's first."""
-        outputs = list(self.graph.outputs.values())
-        given = [self.batch * self.graph.type_of(tap).nbytes for tap in outputs]
-        sizes = [
-            size * _FLOAT // BYTES[self.graph.type_of(tap).dtype] for tap, size in zip(outputs, given, strict=True)
-        ]
+        """Each output's loss in turn: of its scores what it keeps, then the gradients, the last one's first.
+
+        Of an output that depends on nothing that learns, nothing is kept and no gradient made.
+        """
         scored = self.graph.task in ("classify", "segment")
-        self.used += (sum(sizes) if scored else 0) + _SCALARS
-        self._note("loss", "")
-        for tap in {self.place[tap] for tap in outputs}:
+        self.used += _SCALARS
+        learning: list[tuple[Tap, int, int]] = []
+        """Outputs with a gradient, the bytes of their scores in float32 and as they are."""
+        for tap in self.graph.outputs.values():
+            made = self.graph.type_of(tap)
+            given = self.batch * made.nbytes
+            size = given * _FLOAT // BYTES[made.dtype]
+            self._note("loss", "", size if scored else 0)
+            if tap.node in self.learns:
+                learning.append((tap, size, given))
+                self.used += size if scored else 0
+        for tap in {self.place[tap] for tap in self.graph.outputs.values()}:
             if not self.keepers[tap]:
                 self._release(tap)
         self.used -= sum(others for _, others in self.copies.values())
-        for tap, size, own in reversed(list(zip(outputs, sizes, given, strict=True))):
+        for tap, size, given in reversed(learning):
             self._note("loss", "", 2 * size if scored else size)
-            self._pass(tap, self._made(own))
+            self._pass(tap, self._made(given))
             self.used -= size if scored else 0
         self.used -= _SCALARS
 
@@ -195,8 +201,8 @@ class _Step:
         saved = self.saved.get(node.name)
         if saved is None:
             return set()
-        kept = {self.place[node.inputs[position]] for position in saved.inputs}
-        return kept | {self.place[Tap(node.name)]} if saved.output else kept
+        inputs = {self.place[node.inputs[position]] for position in saved.inputs}
+        return inputs | {self.place[Tap(node.name)]} if saved.output else inputs
 
     def _own(self, node: Node) -> int:
         """Bytes of what a layer keeps besides its inputs and output: masks, indices, statistics."""
@@ -242,10 +248,10 @@ class _Step:
     # figures
 
     def _targets(self) -> int:
-        """Bytes of the targets: class numbers, one an example or a pixel; else as many numbers as the output."""
+        """Bytes of the targets: class numbers, one an example, region or pixel; else as many numbers as the output."""
         output = self.graph.type_of(next(iter(self.graph.outputs.values())))
         if self.graph.task in ("classify", "segment"):
-            cells = output.numel // output.channels
+            cells = output.regions * output.numel // output.channels
             return self.batch * cells * _INDEX
         return self.batch * output.nbytes
 

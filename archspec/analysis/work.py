@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from archspec.analysis.cost import Cost, cost, cost_of
 from archspec.analysis.order import execution_order
 from archspec.analysis.storage import overwriting
 from archspec.devices import Kind
@@ -21,7 +22,7 @@ from archspec.ops.conv import ConvTranspose
 from archspec.ops.norm import LocalResponseNorm
 from archspec.ops.pool import MaxPool
 from archspec.passes.deploy import deploy
-from archspec.tensor import BYTES, TensorType, at
+from archspec.tensor import BYTES, TensorType
 
 MOVERS = frozenset({"concat", "split", "slice", "channel_shuffle"})
 """Merges and partings that move numbers and compute none."""
@@ -79,16 +80,14 @@ def work(graph: TypedGraph, batch: int = 1, precision: str = "float32") -> Itera
     for node in execution_order(deployed):
         inputs = tuple(x.at(sizes) for x in deployed.input_types(node))
         outputs = tuple(x.at(sizes) for x in deployed.types[node.name])
-        macs = at(node.op.macs(deployed.input_types(node), deployed.types[node.name]), sizes)
-        others = at(node.op.elementwise_ops(deployed.input_types(node), deployed.types[node.name]), sizes)
-        one = _work(node.name, node.op, inputs, outputs, batch * macs, batch * others, batch, precision)
+        computed = cost(deployed, node).at(sizes)
+        one = _work(node.name, node.op, inputs, outputs, computed, batch, precision)
         yield replace(one, allocated_bytes=0) if node.name in in_place else one
 
 
 def layer_work(op: Operator, inputs: Types, outputs: Types, name: str = "", batch: int = 1) -> Work:
     """The work of one operator on tensors of those types, in float32."""
-    macs, others = op.macs(inputs, outputs), op.elementwise_ops(inputs, outputs)
-    return _work(name, op, inputs, outputs, batch * macs, batch * others, batch, "float32")
+    return _work(name, op, inputs, outputs, cost_of(op, inputs, outputs), batch, "float32")
 
 
 def kind_of(op: Operator, inputs: Types, outputs: Types) -> Kind:
@@ -126,19 +125,17 @@ def _convolution(op: Operator, inputs: Types, outputs: Types) -> Kind:
     return "depthwise" if group == 1 else "grouped"
 
 
-def _work(
-    name: str, op: Operator, inputs: Types, outputs: Types, macs: int, others: int, batch: int, precision: str
-) -> Work:
+def _work(name: str, op: Operator, inputs: Types, outputs: Types, computed: Cost, batch: int, precision: str) -> Work:
     kind = kind_of(op, inputs, outputs)
     if kind == "view":
-        return Work(name, kind, 2 * macs, 0, 0, 0, 0)
+        return Work(name, kind, 2 * batch * computed.macs, 0, 0, 0, 0)
     written = batch * sum(_bytes(x, precision) for x in outputs)
     weights = sum(w.numel * WIDTHS[precision] for w in op.weights(inputs).values() if w.dtype == "float32")
     return Work(
         name,
         kind,
-        2 * macs,
-        others,
+        2 * batch * computed.macs,
+        batch * computed.elementwise_ops,
         batch * sum(_bytes(x, precision) for x in inputs),
         written,
         weights,
@@ -147,4 +144,4 @@ def _work(
 
 
 def _bytes(x: TensorType, precision: str) -> int:
-    return x.numel * (WIDTHS[precision] if x.dtype == "float32" else BYTES[x.dtype])
+    return x.regions * x.numel * (WIDTHS[precision] if x.dtype == "float32" else BYTES[x.dtype])

@@ -75,11 +75,11 @@ class Saved:
     inputs: tuple[int, ...] = ()
     output: bool = False
     own_bytes: int = 0
-    """Masks, indices, intermediate results: bytes per example."""
+    """Masks, indices, intermediate results: bytes per example (per region, where there are several)."""
     fixed_bytes: int = 0
     """Bytes whatever the batch: a batch's statistics."""
     backward_bytes: int = 0
-    """Temporaries of the backward pass itself: bytes per example."""
+    """Temporaries of the backward pass itself: bytes per example (per region, where there are several)."""
 
 
 @dataclass(frozen=True, slots=True)

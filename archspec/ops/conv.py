@@ -21,13 +21,15 @@ from archspec.ops.windows import (
     AXES,
     axes_label,
     output_sizes,
+    padded,
+    pads_first,
     per_axis,
     refuse_undivided,
     spatial_rank,
     stride_label,
     window_over,
 )
-from archspec.tensor import TensorType, extent, pad_word, transposed_output
+from archspec.tensor import BYTES, TensorType, extent, pad_word, transposed_output
 
 
 @operator("conv", main="out")
@@ -118,7 +120,7 @@ class Conv(Operator):
         return _weight_and_bias(shape, self.out, self.bias)
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return Saved(inputs=(0,))
+        return _input_or_padded(inputs[0], self.padding, self.window(inputs))
 
     def macs(self, inputs: Types, outputs: Types) -> int:
         x = inputs[0]
@@ -185,7 +187,7 @@ class Depthwise(Operator):
         return _weight_and_bias((out, 1, *per_axis("kernel", self.kernel, x)), out, self.bias)
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return Saved(inputs=(0,))
+        return _input_or_padded(inputs[0], self.padding, self.window(inputs))
 
     def macs(self, inputs: Types, outputs: Types) -> int:
         return outputs[0].numel * math.prod(per_axis("kernel", self.kernel, inputs[0]))
@@ -393,7 +395,10 @@ class LocallyConnected(Operator):
         return found
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return Saved(inputs=(0,))
+        """Every window written out."""
+        taps = inputs[0].channels * math.prod(per_axis("kernel", self.kernel, inputs[0]))
+        positions = math.prod(outputs[0].spatial)
+        return Saved(own_bytes=positions * taps * BYTES[inputs[0].dtype])
 
     def macs(self, inputs: Types, outputs: Types) -> int:
         x = inputs[0]
@@ -411,3 +416,8 @@ class LocallyConnected(Operator):
 
 def _weight_and_bias(shape: tuple[int, ...], out: int, bias: bool) -> dict[str, Weight]:
     return {"weight": Weight(shape), "bias": Weight((out,))} if bias else {"weight": Weight(shape)}
+
+
+def _input_or_padded(x: TensorType, padding: object, window: Window) -> Saved:
+    """What a convolution keeps: its input, or the padded copy of it that was made first."""
+    return Saved(own_bytes=padded(x, window).nbytes) if pads_first(padding, window) else Saved(inputs=(0,))

@@ -8,7 +8,7 @@ from pydantic import Field, PlainValidator
 from archspec.ops.arguments import Dilation, Padding, Real, Stride
 from archspec.ops.base import Operator, OperatorError, Sample, Saved, Types, Weight, Window, operator
 from archspec.ops.merge import Merge
-from archspec.ops.windows import axes_label, output_sizes, spatial_rank, stride_label, window_over
+from archspec.ops.windows import axes_label, output_sizes, padded, pads_first, spatial_rank, stride_label, window_over
 from archspec.tensor import TensorType
 
 DEEPEST = 4
@@ -133,6 +133,13 @@ class Filter(Operator):
         sizes = extents(self.kernel)
         return {"weight": Weight((1, *sizes) if self.sums(inputs[0]) else (1, 1, *sizes), "frozen")}
 
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        """As any convolution, though its weight does not learn."""
+        window = self.window(inputs)
+        if pads_first(self.padding, window):
+            return Saved(own_bytes=padded(inputs[0], window).nbytes)
+        return Saved(inputs=(0,))
+
     def macs(self, inputs: Types, outputs: Types) -> int:
         return outputs[0].numel * math.prod(extents(self.kernel))
 
@@ -164,7 +171,8 @@ class Magnitude(Merge):
     )
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return Saved(inputs=tuple(range(len(inputs))), output=True)
+        """The tensors stacked, and their length."""
+        return Saved(output=True, own_bytes=sum(x.nbytes for x in inputs))
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return 2 * len(inputs) * outputs[0].numel

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from archspec.ops.arguments import LARGEST, Count, Real, as_written
 from archspec.ops.base import Operator, OperatorError, Reference, Sample, Saved, Types, Weight, operator
 from archspec.ops.windows import refuse_undivided
-from archspec.tensor import TensorType, larger, smaller
+from archspec.tensor import BYTES, TensorType, larger, smaller
 
 MAX_PARTS = 4_096
 
@@ -85,6 +85,12 @@ def _stretch(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
 def _fits(p: int, q: int) -> bool:
     """Whether two sizes are equal or one of them is 1; of open sizes that is asked last."""
     return any(isinstance(n, int) and n == 1 for n in (p, q)) or p == q or 1 in (p, q)
+
+
+def _folded(op: Operator, inputs: Types) -> Saved:
+    """What is kept where tensors are taken in one after the other: all of them, and each result but the last."""
+    between = (op.infer(inputs[:count])[0] for count in range(2, len(inputs)))
+    return Saved(inputs=tuple(range(len(inputs))), own_bytes=sum(result.nbytes for result in between))
 
 
 class Merge(Operator):
@@ -219,7 +225,7 @@ class Multiply(Merge):
         return (TensorType(shape, inputs[0].dtype),)
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return Saved(inputs=tuple(range(len(inputs))))
+        return _folded(self, inputs)
 
     def label(self) -> str:
         return "×"
@@ -265,7 +271,7 @@ class Max(Merge):
     )
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return Saved(inputs=tuple(range(len(inputs))))
+        return _folded(self, inputs)
 
     def label(self) -> str:
         return "max"
@@ -301,7 +307,9 @@ class WeightedAdd(Merge):
         return {"weight": Weight((len(inputs),))}
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return Saved(inputs=tuple(range(len(inputs))))
+        """The tensors, and the weights on the way to what they are multiplied with."""
+        numbers = {"relu": 2 * len(inputs) + 1, "softmax": len(inputs), "none": 0}[self.normalize]
+        return Saved(inputs=tuple(range(len(inputs))), fixed_bytes=numbers * BYTES["float32"])
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return (2 * len(inputs) - 1) * outputs[0].numel

@@ -190,7 +190,8 @@ class InstanceNorm(Operator):
         return _scale_and_shift(inputs, self.affine)
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return Saved(inputs=(0,), own_bytes=2 * BYTES["float32"] * inputs[0].channels)
+        """Mean and deviation of each channel, and its weight written out for each image."""
+        return Saved(inputs=(0,), own_bytes=(2 + self.affine) * BYTES["float32"] * inputs[0].channels)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return _statistics_ops(inputs, self.affine)

@@ -10,13 +10,15 @@ from archspec.ops.base import NO_STEP, Operator, Sample, Saved, Types, Window, o
 from archspec.ops.windows import (
     axes_label,
     output_sizes,
+    padded,
+    pads_first,
     per_axis,
     refuse_wide_padding,
     spatial_rank,
     stride_label,
     window_over,
 )
-from archspec.tensor import BYTES, TensorType, adaptive_extent
+from archspec.tensor import BYTES, TensorType, adaptive_extent, window_output
 
 
 @operator("max_pool", main="kernel")
@@ -57,7 +59,19 @@ class MaxPool(Operator):
         return _pooled(inputs[0], self.window(inputs))
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return Saved(inputs=(0,), own_bytes=BYTES["int64"] * outputs[0].numel)
+        """Its input, or a padded copy; and where each largest value was, also of windows that `ceil` then drops."""
+        x, window = inputs[0], self.window(inputs)
+        if not self.pads_first(window):
+            return Saved(inputs=(0,), own_bytes=BYTES["int64"] * outputs[0].numel)
+        wide = padded(x, window)
+        axes = zip(wide.spatial, window.kernel, window.stride, window.dilation, strict=True)
+        places = math.prod(window_output(n, k, s, dilation=d, ceil=window.ceil) for n, k, s, d in axes)
+        return Saved(own_bytes=wide.nbytes + BYTES["int64"] * x.channels * places)
+
+    def pads_first(self, window: Window) -> bool:
+        """Whether a padded copy is made: torch allows padding of half a kernel, dilation forgotten."""
+        sides = zip(window.before, window.kernel, strict=True)
+        return pads_first(self.padding, window) or any(n > k // 2 for n, k in sides)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return outputs[0].numel * (math.prod(per_axis("kernel", self.kernel, inputs[0])) - 1)
@@ -104,7 +118,24 @@ class AvgPool(Operator):
         return _pooled(inputs[0], self.window(inputs))
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return Saved(inputs=(0,))
+        """Its input, or a padded copy; then also what it divides by, where that is not the same everywhere.
+
+        Of an image below the window also the means over planes, which torch needs before those over depth.
+        """
+        x, window = inputs[0], self.window(inputs)
+        copied = pads_first(self.padding, window)
+        wide = padded(x, window) if copied else x
+        divisors = BYTES[x.dtype] * math.prod(outputs[0].spatial) if copied and not self.count_padding else 0
+        planes = 0
+        if self.by_planes(inputs):
+            planes = BYTES[x.dtype] * x.channels * wide.spatial[0] * math.prod(outputs[0].spatial[1:])
+        own = planes + (wide.nbytes if copied else 0)
+        return Saved(inputs=() if copied else (0,), own_bytes=own, fixed_bytes=divisors)
+
+    def by_planes(self, inputs: Types) -> bool:
+        """Whether means are over planes first: torch refuses an image below the window. One of open size can be."""
+        sizes = zip(inputs[0].spatial, self.window(inputs).kernel, strict=True)
+        return inputs[0].rank == 3 and any(not isinstance(n, int) or n < kernel for n, kernel in sizes)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return outputs[0].numel * math.prod(per_axis("kernel", self.kernel, inputs[0]))

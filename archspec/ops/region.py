@@ -5,9 +5,12 @@ from fractions import Fraction
 from pydantic import Field
 
 from archspec.ops.arguments import Count, Flag, Positive, Size
-from archspec.ops.base import Operator, OperatorError, Reference, Sample, Types, operator
+from archspec.ops.base import Operator, OperatorError, Reference, Sample, Saved, Types, operator
 from archspec.ops.windows import axes_label, per_axis
-from archspec.tensor import TensorType
+from archspec.tensor import BYTES, TensorType
+
+_PLACE = 4
+"""Bytes of the number of a cell: torchvision's kernels write it as an int32."""
 
 
 class RegionOperator(Operator):
@@ -78,6 +81,9 @@ class RoiAlign(RegionOperator):
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return 8 * self.sampling**2 * outputs[0].numel
 
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(own_bytes=_box_bytes(inputs))
+
     def label(self) -> str:
         return f"{axes_label(self.size)} RoI align"
 
@@ -108,5 +114,14 @@ class RoiPool(RegionOperator):
         Sample({"size": [2, 3], "stride": 0.5}, ((4, 5, 6), (1, 4)), ((4, 2, 3),)),
     )
 
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        """The box, and for every number of the output which cell it came from."""
+        return Saved(own_bytes=_box_bytes(inputs) + _PLACE * outputs[0].numel)
+
     def label(self) -> str:
         return f"{axes_label(self.size)} RoI pool"
+
+
+def _box_bytes(inputs: Types) -> int:
+    """A box with the number of its image, in the wider of the two types."""
+    return 5 * max(BYTES[x.dtype] for x in inputs)

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from archspec.ops.base import Operator, OperatorError, Sample, Saved, Storage, Types, operator
+from archspec.tensor import BYTES
 
 Probability = Annotated[float, Field(strict=True, ge=0, lt=1, description="Probability of being dropped.")]
 
@@ -75,6 +76,10 @@ class SpatialDropout(_Drop):
             raise OperatorError(f"a vector of {inputs[0]} features has no feature maps to drop", hint="use `dropout`")
         return (inputs[0],)
 
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        x = inputs[0]
+        return Saved(own_bytes=x.channels * BYTES[x.dtype] if self.p else 0)
+
     def label(self) -> str:
         return f"spatial dropout {self.p:g}"
 
@@ -99,6 +104,9 @@ class DropPath(_Drop):
     )
 
     p: Probability = 0.0
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(own_bytes=BYTES[inputs[0].dtype] if self.p else 0)
 
     def label(self) -> str:
         return f"drop path {self.p:g}" if self.p else ""

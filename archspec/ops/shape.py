@@ -8,7 +8,18 @@ from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from archspec.ops.arguments import LARGEST, AxesFromZero, Count, SizeOrNone, as_written
-from archspec.ops.base import NO_STEP, NeedsNumber, Operator, OperatorError, Reference, Sample, Types, Window, operator
+from archspec.ops.base import (
+    NO_STEP,
+    NeedsNumber,
+    Operator,
+    OperatorError,
+    Reference,
+    Sample,
+    Saved,
+    Types,
+    Window,
+    operator,
+)
 from archspec.ops.windows import AXES, axes_label, ones, per_axis, refuse_without_axes, wanted_size
 from archspec.tensor import TensorType
 
@@ -253,6 +264,10 @@ class Pad(Operator):
             return None
         before, after = (tuple(side[end] for side in self.sides(x)) for end in (0, 1))
         return Window(ones(x), ones(x), before, after, ones(x))
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        mirrored = self.mode != "zeros" and any(map(any, self.sides(inputs[0])))
+        return Saved(inputs=(0,)) if mirrored else Saved()
 
     def label(self) -> str:
         shown = [] if self.size == 0 else [f"pad {as_written(self.size)}"]

@@ -90,6 +90,25 @@ def output_sizes(x: TensorType, window: Window) -> tuple[int, ...]:
     return tuple(found)
 
 
+def pads_first(padding: object, window: Window) -> bool:
+    """Whether torch's own layers cannot pad so, and a padded copy of the input is made before them.
+
+    Their sides are equal and fixed; those of `same_upper` with a stride follow the size of the image.
+    """
+    return window.before != window.after or follows_size(padding, window)
+
+
+def follows_size(padding: object, window: Window) -> bool:
+    """Whether the sides depend on the size of the image."""
+    return padding == "same_upper" and max(window.stride) > 1
+
+
+def padded(x: TensorType, window: Window) -> TensorType:
+    """The input with the padding of its window around it."""
+    sides = zip(x.spatial, window.before, window.after, strict=True)
+    return TensorType((x.channels, *(n + lo + hi for n, lo, hi in sides)), x.dtype)
+
+
 def refuse_wide_padding(x: TensorType, window: Window) -> None:
     """Pooling takes at most half a window of padding, so that no window lies in padding alone."""
     for axis, name in enumerate(AXES[x.rank]):

@@ -26,7 +26,7 @@ from archspec.ops.arguments import (
     Real,
     Share,
 )
-from archspec.ops.base import Operator, OperatorError, Reference, Sample, Types, Weight, Window
+from archspec.ops.base import Operator, OperatorError, Reference, Sample, Saved, Types, Weight, Window
 from archspec.ops.windows import output_sizes, per_axis, spatial_rank, window_over
 from archspec.plugins.files import Plugin, load_plugin, plugin_of, unload, using
 from archspec.plugins.installed import broken, installed, operator_called
@@ -49,6 +49,7 @@ __all__ = [
     "Real",
     "Reference",
     "Sample",
+    "Saved",
     "Share",
     "Site",
     "TensorType",

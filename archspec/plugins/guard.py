@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from archspec.errors import Diagnostic, SpecError
-from archspec.ops.base import Operator, OperatorError, Weight, Window
+from archspec.ops.base import Operator, OperatorError, Saved, Weight, Window
 from archspec.plugins.faults import at, fault
 from archspec.tensor import BYTES, TensorType
 
@@ -113,6 +113,15 @@ def _window(result: Any) -> Problem:
     return None if result is None or isinstance(result, Window) else f"returns a Window or None, not {_kind(result)}"
 
 
+def _saved(result: Any) -> Problem:
+    if not isinstance(result, Saved):
+        return f"returns a Saved, not {_kind(result)}"
+    for name in ("own_bytes", "fixed_bytes", "backward_bytes"):
+        if (problem := _count(getattr(result, name))) is not None:
+            return f"of `{name}` {problem}"
+    return None
+
+
 def _steps(result: Any) -> Problem:
     if isinstance(result, tuple) and all(isinstance(step, Fraction) for step in result):
         return None
@@ -140,5 +149,6 @@ _CHECKS: dict[str, Callable[[Any], Problem]] = {
     "elementwise_ops": _count,
     "window": _window,
     "steps": _steps,
+    "saved": _saved,
     "label": _text,
 }

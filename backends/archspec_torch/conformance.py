@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from archspec.ops.base import Operator, Types
+from archspec.analysis.cost import kept_of
+from archspec.ops.base import Operator, Saved, Types
 from archspec_torch.lowering import Site, lower
 
 LARGEST = 2**24
@@ -27,6 +30,7 @@ def disagreements(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:
     Each in words that go on behind the layer's name. What the layer raises is raised.
     """
     yield from on_shapes(op, inputs, outputs)
+    yield from on_backward(op, inputs, outputs)
     if max(x.numel for x in (*inputs, *outputs)) <= LARGEST:
         yield from on_numbers(op, inputs, outputs)
 
@@ -66,6 +70,49 @@ def _weights(op: Operator, inputs: Types, module: nn.Module) -> Iterator[str]:
             kind = "parameter" if parameters[name].requires_grad else "frozen"
         if name in state and kind != weight.kind:
             yield f"stores '{name}' as a {_KINDS[kind]}, and by `weights` it is a {_KINDS[weight.kind]}"
+
+
+def on_backward(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:
+    """What torch's autograd keeps of the layer, by its hooks on saved tensors: which tensors, how many bytes."""
+    for in_place in (False, True) if op.storage == "activation" else (False,):
+        few, many = (_kept(op, inputs, outputs, batch, in_place) for batch in (BATCH, BATCH + 1))
+        own = many.own_bytes - few.own_bytes  # for one more example
+        found = replace(few, own_bytes=own, fixed_bytes=few.own_bytes - BATCH * own)
+        said = replace(kept_of(op, inputs, outputs, in_place), backward_bytes=0)
+        if in_place:  # input and output are one
+            said = replace(said, inputs=tuple(sorted({0, *said.inputs})) if said.output else said.inputs, output=False)
+        said = replace(said, inputs=tuple(sorted({*said.inputs})))
+        if found != said:
+            where = " in place" if in_place else ""
+            yield f"keeps{where} for its backward pass {_told(found)}, and by `saved` it is {_told(said)}"
+
+
+def _kept(op: Operator, inputs: Types, outputs: Types, batch: int, in_place: bool) -> Saved:
+    """What autograd keeps of a batch: all bytes that are neither inputs, weights nor output as `own_bytes`."""
+    lasting: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        lasting[tensor.untyped_storage()._cdata] = tensor.untyped_storage()
+        return tensor
+
+    with FakeTensorMode():  # tensors of the CPU without their numbers: of another device torch keeps otherwise
+        module = lower(Site(op, inputs, outputs, in_place)).train()
+        leaves = [torch.empty(batch * x.regions, *x.shape, requires_grad=True) for x in inputs]
+        given = [leaf.clone() for leaf in leaves]
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            found = as_tuple(module(*given))
+    places = {x.untyped_storage()._cdata: i for i, x in enumerate(given)}
+    made = {y.untyped_storage()._cdata for y in found} - places.keys()
+    stored = {t.untyped_storage()._cdata for t in (*module.parameters(), *module.buffers())}
+    own = sum(storage.nbytes() for key, storage in lasting.items() if key not in places.keys() | made | stored)
+    return Saved(tuple(sorted(places[key] for key in lasting if key in places)), bool(made & lasting.keys()), own)
+
+
+def _told(saved: Saved) -> str:
+    parts = [f"input {i}" for i in saved.inputs] + ["its output"] * saved.output
+    parts += [f"{saved.own_bytes:,} B an example"] * bool(saved.own_bytes)
+    parts += [f"{saved.fixed_bytes:,} B whatever the batch"] * bool(saved.fixed_bytes)
+    return " and ".join(parts) or "nothing"
 
 
 def on_numbers(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:

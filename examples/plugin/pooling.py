@@ -14,6 +14,7 @@ from archspec.plugins import (
     OperatorError,
     Positive,
     Sample,
+    Saved,
     TensorType,
     Types,
     Weight,
@@ -69,6 +70,12 @@ class BlurPool(Operator):
         rank = inputs[0].rank
         half = (self.size // 2,) * rank
         return Window((self.size,) * rank, (self.stride,) * rank, half, half, (1,) * rank)
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        """Its input, for the reflection, and the reflected copy that is convolved."""
+        x = inputs[0]
+        wide = TensorType((x.channels, *(n + 2 * (self.size // 2) for n in x.spatial)), x.dtype)
+        return Saved(inputs=(0,), own_bytes=wide.nbytes)
 
     def label(self) -> str:
         return f"blur {self.size}, /{self.stride}"
@@ -136,6 +143,11 @@ class GemPool(Operator):
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return 4 * inputs[0].numel + outputs[0].numel
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        """What every step is differentiated from: the maxima and their powers, the means, and 1/p twice."""
+        x, y = inputs[0], outputs[0]
+        return Saved(inputs=(0,), output=True, own_bytes=2 * x.nbytes + y.nbytes, fixed_bytes=8)
 
     def label(self) -> str:
         return f"GeM {self.p:g}"

@@ -262,7 +262,7 @@ def problems(tmp_path: Path, body: str, weights: str = "{}", stored: str = "pass
 
 def test_a_layer_that_is_what_it_says_has_nothing_to_be_found(tmp_path: Path) -> None:
     stored = "self.w = nn.Parameter(torch.ones(4))"
-    assert problems(tmp_path, "return x * self.w.reshape(4, 1, 1)", "{'w': Weight((4,))}", stored) == ""
+    assert problems(tmp_path, "return x + self.w.reshape(4, 1, 1)", "{'w': Weight((4,))}", stored) == ""
 
 
 @pytest.mark.parametrize(
@@ -271,6 +271,7 @@ def test_a_layer_that_is_what_it_says_has_nothing_to_be_found(tmp_path: Path) ->
         ("return 2 * x[..., 1:]", "gives 2×4×6×5 for a batch of 2, and by `infer` it is 2×4×6×6"),
         ("return x @ x", "multiplies 864 times by torch's count, and by `macs` it is 0"),
         ("return x.mul_(2)", "overwrites its input"),
+        ("return x.exp()", "keeps for its backward pass its output, and by `saved` it is nothing"),
         ("return x - x.mean(0)", "another result in a batch than alone"),
         ("return 2 * x.detach()", "has no gradient"),
         ("return (x * 0).abs().sqrt()", "a gradient that is not finite"),

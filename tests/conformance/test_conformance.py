@@ -23,8 +23,9 @@ from weights import Refused, Weights
 
 from archspec.lowering import LOWERINGS, Site
 from archspec.ops import REGISTRY, Operator, OperatorError
+from archspec.ops.base import typed
 from archspec.tensor import TensorType
-from archspec_torch.conformance import as_tuple, on_shapes
+from archspec_torch.conformance import as_tuple, on_backward, on_shapes
 from archspec_torch.lowering import lower
 
 Shape = tuple[int, ...]
@@ -102,6 +103,13 @@ def test_samples_hold(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", WORDS)
+def test_autograd_keeps_of_samples_what_is_said(word: str) -> None:
+    for sample in REGISTRY[word].samples:
+        op, inputs = made(word, sample.args), types(sample.inputs)
+        assert list(on_backward(op, inputs, typed(op, inputs))) == []
+
+
+@pytest.mark.parametrize("word", WORDS)
 def test_whole_numbers_and_truth_values_are_not_mixed_up(word: str) -> None:
     cls = REGISTRY[word]
     for sample in cls.samples:
@@ -168,8 +176,9 @@ def agree_without_data(
     inputs: tuple[TensorType, ...],
     outputs: tuple[TensorType, ...],
 ) -> None:
-    """Shapes, weights and multiplications of the module on the meta device; what it keeps is in checkpoints."""
+    """Shapes, weights, multiplications and what autograd keeps, on tensors without data; weights are in checkpoints."""
     assert list(on_shapes(op, inputs, outputs)) == []
+    assert list(on_backward(op, inputs, outputs)) == []
     with torch.device("meta"):
         module = lower(Site(op, inputs, outputs))
     buffers = {name for name, _ in module.named_buffers()}

@@ -90,10 +90,11 @@ class LocallyConnectedLayer(nn.Module):
             x = x.unfold(axis + 2, size, self.window.stride[axis])
         places = x.shape[2 : 2 + rank]
         # (N, C, *positions, *kernel) to one matrix product a position: (P, N, taps) by (P, taps, out)
-        patches = x.permute(*range(2, 2 + rank), 0, 1, *range(2 + rank, 2 + 2 * rank)).flatten(0, rank - 1)
+        patches = x.permute(*range(2, 2 + rank), 0, 1, *range(2 + rank, 2 + 2 * rank))
+        patches = patches.clone(memory_format=torch.contiguous_format).flatten(0, rank - 1)
         weight = self.weight.flatten(2 + rank).flatten(1, 1 + rank).permute(2, 1, 0)
         y = torch.bmm(patches.flatten(2), weight).permute(1, 2, 0).unflatten(2, places)
-        return y if self.bias is None else y + self.bias
+        return y if self.bias is None else y + self.bias.to(y.dtype)
 
 
 @lowers(Conv)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from archspec.ops.base import Window
+from archspec.ops.windows import follows_size, pads_first
 from archspec.tensor import pad_word
 
 
@@ -43,20 +44,14 @@ Sides = FixedSides | SameUpperSides
 
 def equal_sides(padding: object, window: Window) -> tuple[int, ...] | None:
     """The padding as torch's layers take it, one number an axis; None where they cannot."""
-    if window.before != window.after or _follows_size(padding, window):
-        return None
-    return window.before
+    return None if pads_first(padding, window) else window.before
 
 
 def sides_of(padding: object, window: Window) -> Sides:
     """The padding of a window, fixed or found anew for every tensor."""
-    if _follows_size(padding, window):
+    if follows_size(padding, window):
         return SameUpperSides(window.kernel, window.stride, window.dilation)
     return FixedSides(tuple(zip(window.before, window.after, strict=True)))
-
-
-def _follows_size(padding: object, window: Window) -> bool:
-    return padding == "same_upper" and max(window.stride) > 1
 
 
 def pad(x: Tensor, sides: Sides, value: float = 0.0) -> Tensor:

@@ -108,10 +108,9 @@ class GlobalMax(nn.Module):
 def max_pool(site: Site[MaxPool]) -> nn.Module:
     """`nn.MaxPool{1,2,3}d`, behind cells of −∞ where the sides differ."""
     op, window = site.op, site.op.window(site.inputs)
-    equal, pool = equal_sides(op.padding, window), MAX[len(window.kernel)]
-    # torch allows padding of half a kernel, dilation forgotten
-    if equal is not None and all(n <= k // 2 for n, k in zip(equal, window.kernel, strict=True)):
-        return pool(window.kernel, window.stride, equal, window.dilation, ceil_mode=op.ceil)
+    pool = MAX[len(window.kernel)]
+    if not op.pads_first(window):
+        return pool(window.kernel, window.stride, window.before, window.dilation, ceil_mode=op.ceil)
     bare = pool(window.kernel, window.stride, 0, window.dilation, ceil_mode=op.ceil)
     return PaddedPool(bare, window, sides_of(op.padding, window), float("-inf"))
 
@@ -121,18 +120,13 @@ def avg_pool(site: Site[AvgPool]) -> nn.Module:
     """`nn.AvgPool{1,2,3}d`, behind zeros where the sides differ."""
     op, window = site.op, site.op.window(site.inputs)
     equal, pool = equal_sides(op.padding, window), AVERAGE[len(window.kernel)]
-    if len(window.kernel) == 3 and any(map(_may_be_below, site.inputs[0].spatial, window.kernel)):
+    if op.by_planes(site.inputs):
         pool = PlanesThenDepth
     if equal is not None:
         return pool(window.kernel, window.stride, equal, op.ceil, op.count_padding)
     bare = pool(window.kernel, window.stride, 0, op.ceil)
     padded = PaddedPool if op.count_padding else PaddedMeanOfInput
     return padded(bare, window, sides_of(op.padding, window), 0.0)
-
-
-def _may_be_below(size: int, kernel: int) -> bool:
-    """Whether an image can be smaller than the window: one of open size can."""
-    return not isinstance(size, int) or size < kernel
 
 
 @lowers(AdaptiveAvgPool)

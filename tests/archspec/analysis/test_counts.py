@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 import archspec
-from archspec.analysis.counts import Counts, count, count_params, depth, dominant, total
+from archspec.analysis.counts import Counts, count, count_params, depth, total
 
 
 def counts_of(path, batch=1):
@@ -102,4 +102,3 @@ def test_resnet18_activations_are_those_of_torchvisions_modules():
 def test_counts_add_up():
     a, b = Counts(params=1, macs=2, weight_bytes=4), Counts(params=10, macs=20, buffers=3)
     assert total([a, b]) == Counts(params=11, macs=22, weight_bytes=4, buffers=3)
-    assert dominant({"a": a, "b": b, "c": Counts()}, "macs") == [("b", 20), ("a", 2)]

@@ -103,6 +103,17 @@ def test_views_and_sums(write_spec: Write) -> None:
     assert times["view"] == pytest.approx(2e-6)
 
 
+def test_behind_regions_work_is_that_of_all(write_spec: Write) -> None:
+    """5 boxes of 4 numbers out of 8×4×4; 32 numbers of each to 10 by 320 multiplications. Three images."""
+    layers = "- roi_pool: {regions: boxes, size: 2, stride: 1}\n- flatten\n- linear: {out: 10, bias: false}"
+    path = write_spec(layers, "null", inputs="{image: [8, 4, 4], boxes: [5, 4]}")
+    path.write_text(path.read_text().replace("input: null\n", ""))
+    pool, _, linear = works(path, batch=3).values()
+    assert (pool.read_bytes, pool.written_bytes) == (3 * 4 * (128 + 20), 3 * 4 * 5 * 32)
+    assert linear.flops == 2 * 3 * 5 * 320
+    assert (linear.read_bytes, linear.written_bytes, linear.weight_bytes) == (3 * 4 * 5 * 32, 3 * 4 * 5 * 10, 4 * 320)
+
+
 def test_shared_weights_are_read_by_each_layer_that_uses_them(write_spec: Write) -> None:
     path = write_spec(
         "- conv: {out: 8, kernel: 3, padding: same, bias: false}\n  name: a\n- share: a\n  name: b", "[8, 4, 4]"

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import archspec
+from archspec import zoo
 from archspec.cli import main
 from archspec.render.html import page
 from archspec.render.html.data import data
@@ -53,6 +54,20 @@ def test_the_tree_holds_every_layer_once_in_order(name: str) -> None:
     every = list(scopes(found["tree"]))
     assert len({scope["id"] for scope in every}) == len(every), "an id names one scope"
     assert all(len(scope["kids"]) == scope["count"] for scope in every if scope["kind"] == "repeat")
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in zoo.entries()])
+def test_every_network_of_the_zoo_has_a_page_with_both_timelines(name: str) -> None:
+    graph = archspec.load(name)
+    found = json.loads(json.dumps(data(graph, optimizer="adam")))
+    layers = {i for i, node in enumerate(graph.nodes) if node not in graph.inputs}
+    assert len(found["layers"]) == len(graph.nodes)
+    for run, phases in (("inference", {"forward"}), ("training", {"forward", "loss", "step"})):
+        memory = found["memory"][run]
+        met = {phase for phase, _, _ in memory["moments"]}
+        assert phases <= met <= phases | ({"backward"} if run == "training" else set())
+        assert {layer for phase, layer, _ in memory["moments"] if phase in ("forward", "backward")} <= layers
+        assert all(used >= memory["weights"] + memory["inputs"] for _, _, used in memory["moments"])
 
 
 def test_the_tree_of_a_resnet50_has_its_paper_s_stages() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from archspec.cli.common import OK, load, positive, spec_argument
+from archspec.cli.common import OK, load, load_one, positive, spec_argument
 
 STYLES = ("blocks", "layers", "paper", "unet", "volumes")
 HELP = """\
@@ -32,14 +32,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     marks = parser.add_mutually_exclusive_group()
     marks.add_argument("--heat", choices=("params", "macs", "memory"), help="colour by share of the whole network's")
-    marks.add_argument("--highlight-diff", metavar="OTHER", help="colour what was added or changed since spec OTHER")
+    marks.add_argument(
+        "--highlight-diff",
+        metavar="OTHER",
+        help="colour what was added or changed since spec OTHER, with the same --input and --set",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     import archspec
 
     graph = load(args)
-    other = archspec.load(args.highlight_diff) if args.highlight_diff else None
+    other = load_one(args.highlight_diff, args) if args.highlight_diff else None
     looks = {"style": args.style, "heat": args.heat, "theme": args.theme, "against": other}
     print(archspec.draw(graph, args.output, args.depth, **looks))
     return OK

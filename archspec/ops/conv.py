@@ -20,6 +20,7 @@ from archspec.ops.base import NeedsNumber, Operator, OperatorError, Sample, Save
 from archspec.ops.windows import (
     AXES,
     axes_label,
+    dilation_label,
     output_sizes,
     padded,
     pads_first,
@@ -135,7 +136,8 @@ class Conv(Operator):
 
     def label(self) -> str:
         groups = f", g={self.groups}" if self.groups > 1 else ""
-        return f"{axes_label(self.kernel)}, {self.out}{groups}{stride_label(self.stride)}"
+        steps = stride_label(self.stride) + dilation_label(self.dilation)
+        return f"{axes_label(self.kernel)}, {self.out}{groups}{steps}"
 
 
 @operator("depthwise", main="kernel")
@@ -200,7 +202,7 @@ class Depthwise(Operator):
 
     def label(self) -> str:
         times = f", ×{self.multiplier}" if self.multiplier > 1 else ""
-        return f"{axes_label(self.kernel)} dw{times}{stride_label(self.stride)}"
+        return f"{axes_label(self.kernel)} dw{times}{stride_label(self.stride)}{dilation_label(self.dilation)}"
 
 
 @operator("conv_transpose", main="out")
@@ -330,7 +332,7 @@ class ConvTranspose(Operator):
 
     def label(self) -> str:
         larger = stride_label(self.stride).replace("/", "×")
-        return f"{axes_label(self.kernel)}, {self.out}{larger}"
+        return f"{axes_label(self.kernel)}, {self.out}{larger}{dilation_label(self.dilation)}"
 
 
 @operator("locally_connected", main="out")

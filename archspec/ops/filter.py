@@ -8,7 +8,16 @@ from pydantic import Field, PlainValidator
 from archspec.ops.arguments import Dilation, Padding, Real, Stride
 from archspec.ops.base import Operator, OperatorError, Sample, Saved, Types, Weight, Window, operator
 from archspec.ops.merge import Merge
-from archspec.ops.windows import axes_label, output_sizes, padded, pads_first, spatial_rank, stride_label, window_over
+from archspec.ops.windows import (
+    axes_label,
+    dilation_label,
+    output_sizes,
+    padded,
+    pads_first,
+    spatial_rank,
+    stride_label,
+    window_over,
+)
 from archspec.tensor import TensorType
 
 DEEPEST = 4
@@ -150,7 +159,7 @@ class Filter(Operator):
         return window_over("filter", x, spatial, self.stride, self.padding, self.dilation)
 
     def label(self) -> str:
-        return f"{axes_label(extents(self.kernel))} filter{stride_label(self.stride)}"
+        return f"{axes_label(extents(self.kernel))} filter{stride_label(self.stride)}{dilation_label(self.dilation)}"
 
 
 @operator("magnitude", main="of")

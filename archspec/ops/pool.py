@@ -9,6 +9,7 @@ from archspec.ops.arguments import Dilation, Flag, Kernel, Padding, Size, Stride
 from archspec.ops.base import NO_STEP, Operator, Sample, Saved, Types, Window, operator
 from archspec.ops.windows import (
     axes_label,
+    dilation_label,
     output_sizes,
     padded,
     pads_first,
@@ -82,7 +83,7 @@ class MaxPool(Operator):
 
     def label(self) -> str:
         stride = self.kernel if self.stride is None else self.stride
-        return f"{axes_label(self.kernel)} max{stride_label(stride)}"
+        return f"{axes_label(self.kernel)} max{stride_label(stride)}{dilation_label(self.dilation)}"
 
 
 @operator("avg_pool", main="kernel")

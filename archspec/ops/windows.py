@@ -150,6 +150,14 @@ def stride_label(stride: int | tuple[int, ...]) -> str:
     return f", /{sizes[0]}" if len(set(sizes)) == 1 else f", /{axes_label(sizes)}"
 
 
+def dilation_label(dilation: int | tuple[int, ...]) -> str:
+    """`, d=2` where the taps of a window lie apart, else nothing."""
+    sizes = (dilation,) if isinstance(dilation, int) else dilation
+    if max(sizes) == 1:
+        return ""
+    return f", d={sizes[0]}" if len(set(sizes)) == 1 else f", d={axes_label(sizes)}"
+
+
 def refuse_without_axes(x: TensorType) -> None:
     if x.rank not in AXES:
         what = f"a vector of {x} features" if x.rank == 0 else f"{x}"

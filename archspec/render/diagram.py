@@ -45,10 +45,10 @@ def diagram(graph: TypedGraph, depth: int | None = None, fuse: bool = True) -> D
     if len(main.boxes) > GUARD:  # nothing left to fold
         main = panel(reduced, fused, chosen, graph.name, closed=closed, most=MOST_BOXES)
     kinds = _kinds(main)
-    letters = {box.key: f" {letter}" for letter, boxes in kinds if letter for box in boxes}
-    named = tuple(replace(box, title=box.title + letters.get(box.key, "")) for box in _told_apart(graph, main.boxes))
+    letters = {box.key: letter for letter, boxes in kinds for box in boxes}
+    named = tuple(replace(box, letter=letters.get(box.key, "")) for box in _told_apart(graph, main.boxes))
     insets = (
-        _inset(reduced, fused, simple, boxes[0], f"{boxes[0].title} {letter}".rstrip()) for letter, boxes in kinds
+        _inset(reduced, fused, simple, boxes[0], replace(boxes[0], letter=letter).heading) for letter, boxes in kinds
     )
     opened = [inset for inset in insets if inset is not None]
     if not fuse:  # borders around what would be one box say too little for the room they take
@@ -57,12 +57,12 @@ def diagram(graph: TypedGraph, depth: int | None = None, fuse: bool = True) -> D
     return Diagram(replace(main, boxes=named), tuple(opened[:MOST_INSETS]), chosen, reduced.stands)
 
 
-def opened(graph: TypedGraph) -> Panel:
+def opened(graph: TypedGraph) -> Diagram:
     """The whole network with repeats drawn once, chains in a box and every block open."""
     reduced = collapse(graph)
     fused = chains(reduced.graph)
-    closed = single_chains(reduced.graph, fused)
-    return panel(reduced, fused, deepest(reduced.graph), graph.name, closed=closed)
+    depth, closed = deepest(reduced.graph), single_chains(reduced.graph, fused)
+    return Diagram(panel(reduced, fused, depth, graph.name, closed=closed), (), depth, reduced.stands)
 
 
 def _unframed(panel: Panel, paths: frozenset[str]) -> Panel:
@@ -78,11 +78,12 @@ def _unframed(panel: Panel, paths: frozenset[str]) -> Panel:
     return replace(panel, frames=tuple(one for frame in panel.frames for one in kept(frame)))
 
 
-def unfolded(graph: TypedGraph) -> Panel:
+def unfolded(graph: TypedGraph) -> Diagram:
     """The whole network, chains in a box and nothing else folded."""
     fused = chains(graph)
     whole = Collapsed(graph, {}, graph)
-    return panel(whole, fused, deepest(graph), graph.name, closed=single_chains(graph, fused))
+    depth = deepest(graph)
+    return Diagram(panel(whole, fused, depth, graph.name, closed=single_chains(graph, fused)), (), depth)
 
 
 def _branches(graph: TypedGraph) -> frozenset[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from archspec.analysis.diff import Change, Difference, Kind, Loading
 from archspec.graph import TypedGraph
+from archspec.render.captions import label
 from archspec.render.units import binary, cells_wide, decimal, grouped, numbered, share
 
 MOST = 24
@@ -110,7 +111,7 @@ def _folded(graph: TypedGraph, names: Sequence[str]) -> list[str]:
 def _range(graph: TypedGraph, path: str, first: int, last: int, layers: int) -> str:
     name = path if first < 0 else f"{path}.{first}" if first == last else f"{path}.{first}–{last}"
     node = graph.nodes.get(name)
-    return f"{name}  {node.op.word} {node.op.label()}".rstrip() if node else f"{name}  {_layers(layers)}"
+    return f"{name}  {node.op.word} {label(graph, node)}".rstrip() if node else f"{name}  {_layers(layers)}"
 
 
 def _around(name: str) -> Iterable[str]:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 
 from archspec.analysis.summary import Summary
+from archspec.render.drawing.metrics import FONT
+from archspec.render.drawing.page import joins_noted
+from archspec.render.drawing.xdot import quoted
 from archspec.render.palette import LIGHT
 from archspec.render.picture import Arrow, Box, Diagram, Frame, Panel
 from archspec.render.shapes import inside_shapes, margin_shapes
@@ -14,7 +17,6 @@ from archspec.render.units import decimal, numbered
 TINTS = LIGHT.tints
 TEXT, FAINT, ARROW, TRAINING = LIGHT.text, LIGHT.faint, LIGHT.arrow, LIGHT.training
 PANEL, BORDER = LIGHT.panel, LIGHT.border
-FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
 ONE_LINE = 34
 """Characters up to which a box's detail stands beside its title."""
 LEADING = '<BR/><FONT POINT-SIZE="2"> </FONT><BR/>'
@@ -31,7 +33,7 @@ def to_dot(picture: Diagram, summary: Summary) -> str:
     # memory: long ones, said before all else, lie in order
     sections = [f"cluster_{number:02}{'_' * 54}" for number in range(len(panels) + 1)]
     lines = [
-        f"digraph {_quoted(summary.name)} {{",
+        f"digraph {quoted(summary.name)} {{",
         *(f"  subgraph {section} {{ }}" for section in sections),
         # components are laid out apart, so that insets do not stretch the network, and set in a grid
         # (packing sees the boxes alone: the borders and arrows around them need the room between)
@@ -126,21 +128,15 @@ def _margin_nodes(margin: dict[str, str], names: dict[str, str], indent: str) ->
         above = name
 
 
-def _frames(frames: Iterable[Frame]) -> Iterator[Frame]:
-    for frame in frames:
-        yield frame
-        yield from _frames(frame.frames)
-
-
 def _framed(frames: Iterable[Frame]) -> Iterator[str]:
-    return (key for frame in _frames(frames) for key in frame.boxes)
+    return (key for frame in frames for inner in frame.walk() for key in inner.boxes)
 
 
 def _frame(frame: Frame, names: dict[str, str], drawn: Callable[[str], str], indent: str) -> Iterator[str]:
     yield f"{indent}subgraph cluster_{names[_first(frame)]}_{len(indent)} {{"
     yield f'{indent}  peripheries=1; style=rounded; color="{BORDER}"; margin=8;'
     yield f'{indent}  labeljust=r; fontsize=10; fontcolor="{FAINT}";'
-    yield f"{indent}  label={_quoted(frame.title)};"
+    yield f"{indent}  label={quoted(frame.title)};"
     yield from (f"{indent}  {drawn(key)}" for key in frame.boxes)
     for inner in frame.frames:
         yield from _frame(inner, names, drawn, indent + "  ")
@@ -159,7 +155,7 @@ def _box(box: Box, note: str = "") -> str:
         style += ', style="rounded,filled,dashed"'
     if box.kind in ("input", "output", "port"):
         return _tensor(box)
-    if box.kind == "join" and not box.detail and len(box.title) <= 2:
+    if box.join and not box.detail and len(box.title) <= 2:
         return f'label="{box.title}", shape=circle, fixedsize=true, width=0.27, margin=0, {style}'
     return f"label=<{_label(box, note)}>, {style}{', penwidth=1.6' if box.kind == 'block' else ''}"
 
@@ -172,11 +168,11 @@ def _tensor(box: Box) -> str:
 
 
 def _label(box: Box, note: str) -> str:
-    title, detail = _text(box.title), _text(box.detail)
+    title, detail = _text(box.heading), _text(box.detail)
     if box.kind == "block":
         title = f"<B>{title}</B>"
-    if box.kind == "join":
-        title = title.replace("+", "⊕")
+    if box.join == "add":
+        title = "⊕"
     if box.count > 1:
         title += f" <B>×{box.count}</B>"
     small = f'<FONT POINT-SIZE="9.5">{detail}</FONT>'
@@ -189,7 +185,8 @@ def _label(box: Box, note: str) -> str:
 
 def _arrow(arrow: Arrow) -> str:
     training = f', style=dashed, color="{TRAINING}"' if arrow.train else ""
-    return f" [weight={1 if arrow.aside or arrow.train else 8}{training}]"
+    sizes = f', style=dotted, color="{TRAINING}"' if arrow.sizes else ""
+    return f" [weight={1 if arrow.aside or arrow.train or arrow.sizes else 8}{training or sizes}]"
 
 
 def _title(summary: Summary) -> str:
@@ -208,7 +205,7 @@ def _title(summary: Summary) -> str:
 
 def _legend(picture: Diagram) -> str:
     """Colour chips for the classes of boxes that the picture has, and its signs."""
-    boxes = [box for panel in (picture.main, *picture.insets) for box in panel.boxes]
+    boxes = list(picture.boxes)
     used = {box.category for box in boxes if box.kind in ("layer", "block")}
     chips = [
         f'<TD BGCOLOR="{tint.fill}" COLOR="{tint.line}" BORDER="1" WIDTH="16" HEIGHT="10" FIXEDSIZE="TRUE"></TD>'
@@ -216,21 +213,16 @@ def _legend(picture: Diagram) -> str:
         for category, tint in TINTS.items()
         if category in used
     ]
-    signs = {"+": "⊕ sum", "‖": "‖ concatenation", "×": "× product"}
-    notes = [signs[sign] for sign in signs if any(box.kind == "join" and box.title == sign for box in boxes)]
-    notes += ["×N repeats"] * _repeats(picture, boxes)
+    notes = [f"{sign.replace('+', '⊕')} {words}" for sign, words in joins_noted(boxes)]
+    notes += ["×N repeats"] * any(panel.repeats for panel in picture.panels)
     notes += ["dashed: training only"] * any(box.train for box in boxes)
+    notes += ["dotted: gives its size alone"] * any(a.sizes for panel in picture.panels for a in panel.arrows)
     across = min(len(chips), CHIPS) or 1
     chips += ["<TD></TD><TD></TD>"] * (-len(chips) % across)
     rows = ["".join(chips[i : i + across]) for i in range(0, len(chips), across)]
     rows += [f'<TD COLSPAN="{2 * across}" ALIGN="LEFT">{_faint(note)}</TD>' for note in _lines(notes, across)]
     cells = "".join(f"<TR>{row}</TR>" for row in rows)
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="4" CELLPADDING="1">{cells}</TABLE>' if rows else ""
-
-
-def _repeats(picture: Diagram, boxes: Iterable[Box]) -> bool:
-    panels = (picture.main, *picture.insets)
-    return any(box.count > 1 for box in boxes) or any("×" in f.title for p in panels for f in _frames(p.frames))
 
 
 def _lines(notes: list[str], across: int) -> list[str]:
@@ -244,7 +236,3 @@ def _faint(text: str) -> str:
 
 def _text(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

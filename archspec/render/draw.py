@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from archspec.analysis.diff import diff
 from archspec.analysis.summary import summarize
+from archspec.close import close
 from archspec.errors import fail
 from archspec.files import write_text
 from archspec.graph import TypedGraph
-from archspec.render.diagram import diagram
+from archspec.render.diagram import diagram, unfolded
 from archspec.render.dot import to_dot
 from archspec.render.drawing.blocks import blocks_page
-from archspec.render.drawing.column import paper_page, unlettered
+from archspec.render.drawing.column import column, paper_page
 from archspec.render.drawing.paint import Paint
 from archspec.render.drawing.scene import Scene
 from archspec.render.drawing.svg import to_svg
@@ -20,11 +22,10 @@ from archspec.render.drawing.ushape import encoder_decoder, ushape_page
 from archspec.render.drawing.volumes import MOST_VOLUMES, volumes_page
 from archspec.render.drawing.xdot import to_xdot
 from archspec.render.files import checked, rasterize
-from archspec.render.marked import by_difference, by_share
+from archspec.render.marked import Heat, by_difference, by_share
 from archspec.render.palette import THEMES
 
 Style = Literal["blocks", "layers", "paper", "unet", "volumes"]
-Heat = Literal["params", "macs", "memory"]
 
 
 def draw(
@@ -42,7 +43,7 @@ def draw(
     encoder–decoder; `layers` has a box for each layer; `paper` is the column of the ResNet and VGG papers; `unet`
     has a row for each resolution; `volumes` has the tensors as boxes in perspective. Scopes deeper than `depth`
     levels are folded in the first two; without a depth, as many as it takes to fit a page. `heat` colours by
-    share of parameters, MACs or activation memory; `against` by difference from another graph, layers matched by name.
+    share of parameters, MACs or activation memory; `against` by difference from another graph, as `diff` finds it.
 
     DOT is text for graphviz to lay out in the first two styles, and elsewhere the picture as it is, pinned.
 
@@ -73,25 +74,30 @@ def _scene(
     graph: TypedGraph, depth: int | None, style: Style, heat: Heat | None, theme: str, against: TypedGraph | None
 ) -> Scene:
     summary = summarize(graph)
-    picture = diagram(graph, depth, fuse=style != "layers")
-    paint = Paint(THEMES[theme], graph)
+    sized = close(graph, graph.example) if graph.sizes else graph
+    plain = depth is None and heat is None and against is None and not graph.sizes
+    bars = encoder_decoder(sized) if style == "unet" or (style == "blocks" and plain) else []
+    if style == "unet" and not bars:
+        hint = "an encoder–decoder makes the image smaller and larger again, and skips across; try `--style blocks`"
+        raise fail("E574", f"'{graph.name}' is no encoder–decoder that `unet` can draw", hint=hint)
+    if bars:
+        picture = unfolded(sized)
+    elif style == "paper":
+        picture = column(graph)
+    else:
+        picture = diagram(sized if style == "volumes" else graph, depth, fuse=style != "layers")
+    paint = Paint(THEMES[theme], sized)
     if against is not None:
-        paint = by_difference(paint, picture, against)
+        paint = by_difference(paint, picture, diff(against, graph))
     elif heat is not None:
         paint = by_share(paint, picture, summary, heat)
-    plain = depth is None and paint.tint is None and not graph.sizes
-    if style == "unet" or (style == "blocks" and plain):
-        if bars := encoder_decoder(graph):
-            return ushape_page(bars, summary, paint)
-        if style == "unet":
-            hint = "an encoder–decoder makes the image smaller and larger again, and skips across; try `--style blocks`"
-            raise fail("E574", f"'{graph.name}' is no encoder–decoder that `unet` can draw", hint=hint)
+    if bars:
+        return ushape_page(bars, summary, paint)
     if style == "paper":
-        return paper_page(graph, summary, paint)
+        return paper_page(picture, summary, paint)
     if style == "volumes":
         if len(picture.main.spine) > MOST_VOLUMES:
-            raise fail(
-                "E574", f"'{graph.name}' has too many tensors to draw in perspective", hint="try `--style blocks`"
-            )
-        return volumes_page(unlettered(picture.main), summary, paint)
+            what = f"'{graph.name}' has too many tensors to draw in perspective"
+            raise fail("E574", what, hint="try `--style blocks`")
+        return volumes_page(picture.main.unlettered, summary, paint)
     return blocks_page(picture, summary, paint)

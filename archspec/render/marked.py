@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from archspec.analysis.diff import Change, Difference, Kind
 from archspec.analysis.summary import Summary
-from archspec.graph import Node, Tap, TypedGraph
 from archspec.render.captions import caption
 from archspec.render.drawing.paint import Paint
-from archspec.render.palette import Theme, Tint, blend
+from archspec.render.palette import Theme, Tint, blend, shade
 from archspec.render.picture import Box, Diagram
 from archspec.render.units import binary, decimal, share
+
+Heat = Literal["params", "macs", "memory"]
+Mark = Kind | Literal["added", "same"]
 
 SCALE = 5
 """Steps of the scale in the legend."""
 FIGURES = {"params": "parameters", "macs": "MACs", "memory": "activation memory"}
+NOTES = {
+    "changed": "changed",
+    "rewired": "reads other layers",
+    "resized": "of another size",
+    "renamed": "under another name",
+}
 
 
-def by_share(paint: Paint, picture: Diagram, summary: Summary, heat: Literal["params", "macs", "memory"]) -> Paint:
+def by_share(paint: Paint, picture: Diagram, summary: Summary, heat: Heat) -> Paint:
     """Boxes filled by their share of a figure of the whole network, all repeats of a box counted together.
 
     In insets by the share of the one block that they show.
@@ -27,13 +36,13 @@ def by_share(paint: Paint, picture: Diagram, summary: Summary, heat: Literal["pa
     attribute = "activation_bytes" if heat == "memory" else heat
     cost: dict[str, int] = {row.name: getattr(summary.figures(row.counts), attribute) for row in summary.rows}
     total = sum(cost.values())
+    main = {box.key for box in picture.main.boxes}
 
     def shown(box: Box) -> int:
-        return sum(cost.get(name, 0) for name in _members(box, picture, main))
+        names = picture.members(box) if box.key in main else [node.name for node in box.nodes]
+        return sum(cost.get(name, 0) for name in names)
 
-    main = {box.key for box in picture.main.boxes}
-    every = [box for panel in (picture.main, *picture.insets) for box in panel.boxes if box.nodes]
-    most = max((shown(box) for box in every), default=0) or 1
+    most = max((shown(box) for box in picture.boxes if box.nodes), default=0) or 1
     theme = paint.theme
 
     def tint(box: Box) -> Tint:
@@ -46,79 +55,88 @@ def by_share(paint: Paint, picture: Diagram, summary: Summary, heat: Literal["pa
         figure = binary(found, 1) if heat == "memory" else decimal(found, 1)
         return f"{figure} · {share(found, total)}"
 
+    top = 100 * most / total if total else 0.0
+    steps = [i / (SCALE - 1) for i in range(SCALE)]
     chips = tuple(
-        (_shade(theme, i / (SCALE - 1)), share(most * i // (SCALE - 1), total) if i else "0 %") for i in range(SCALE)
+        (_shade(theme, step), f"{top * step:.{1 if top < 10 else 0}f} %" if step else "0 %") for step in steps
     )
     return replace(paint, tint=tint, note=note, chips=chips, heading=f"share of {FIGURES[heat]}")
 
 
-def _members(box: Box, picture: Diagram, main: set[str]) -> Iterable[str]:
-    """The layers a box stands for: in the network with all their repeats, in an inset alone."""
-    for node in box.nodes:
-        yield from picture.stands.get(node.name, (node.name,)) if box.key in main else (node.name,)
-
-
 def _shade(theme: Theme, part: float) -> Tint:
-    low, high = theme.heat
-    return Tint(blend(low, high, part), blend(theme.arrow, high, 0.35), "")
+    return Tint(shade(theme.heat, part), blend(theme.arrow, theme.heat[-1], 0.35), "")
 
 
-def by_difference(paint: Paint, picture: Diagram, against: TypedGraph) -> Paint:
-    """Boxes coloured by whether the other network has a layer of the same name, and the same layer."""
-    graph, theme = paint.graph, paint.theme
-    unlike = {node.name: kind for node in graph.layers() if (kind := _difference(graph, node, against))}
-    gone = [name for name in against.nodes if name not in graph.nodes]
+def by_difference(paint: Paint, picture: Diagram, found: Difference) -> Paint:
+    """Boxes coloured by what `diff` says of their layers, a box of several by the most that any of them says.
 
-    def kinds(box: Box) -> list[str]:
-        names = [name for node in box.nodes for name in picture.stands.get(node.name, (node.name,))]
-        return [unlike.get(name, "") for name in names]
+    A layer whose weights no longer fit, as where more channels reach it, is `resized`.
+    """
+    theme, before = paint.theme, found.before
+    changes = {change.after: change for change in found.changes}
+    for key, _, _ in found.loading.misfits:
+        name = found.after.present_name(key).rpartition(".")[0]
+        changes.setdefault(name, Change("resized", name, name, ("weights of another shape",)))
+    added = set(found.added)
+    tints: dict[Mark, Tint] = {
+        "added": theme.added,
+        "changed": theme.changed,
+        "rewired": theme.touched,
+        "resized": theme.touched,
+        "renamed": theme.same,
+        "same": theme.same,
+    }
+
+    def marks(box: Box) -> list[Mark]:
+        return [
+            "added" if name in added else changes[name].kind if name in changes else "same"
+            for name in picture.members(box)
+        ]
+
+    def mark(box: Box) -> Mark:
+        kinds = set(marks(box))
+        if "added" in kinds and len(kinds) > 1:
+            return "changed"
+        return next(kind for kind in tints if kind in kinds)
 
     def tint(box: Box) -> Tint:
-        found = kinds(box)
-        if all(kind == "added" for kind in found):
-            return theme.added
-        return theme.changed if any(found) else theme.same
+        return tints[mark(box)]
 
     def note(box: Box) -> str:
-        found = kinds(box)
-        if all(kind == "added" for kind in found):
-            return "added"
-        if not any(found):
-            return ""
-        changed = [n for n in box.nodes if unlike.get(n.name) and n.name in against.nodes]
-        before = [caption(against.nodes[n.name].op) for n in changed if against.nodes[n.name].op != n.op]
-        if box.kind != "block" and before and before[0] not in (box.title, box.detail):
-            return f"was {before[0]}"
-        return "changed" if box.kind != "block" else f"{sum(map(bool, found))} of {len(found)} layers differ"
+        kind = mark(box)
+        if kind in ("same", "added"):
+            return "" if kind == "same" else "added"
+        if box.kind == "block":
+            each = marks(box)
+            unlike = [one for one in each if one not in ("same", "renamed")]
+            return f"{len(unlike)} of {len(each)} layers differ" if unlike else NOTES["renamed"]
+        change = next((changes[node.name] for node in box.nodes if node.name in changes), None)
+        if change is None or change.kind != kind:  # another of its layers, or another repeat
+            return NOTES[kind]
+        if kind == "renamed":
+            return f"was {change.before}"
+        if kind == "changed":
+            old, new = (caption(graph, graph.nodes[n]) for graph, n in ((before, change.before), (after, change.after)))
+            return f"was {old}" if old != new else change.what[0]
+        return NOTES[kind] if kind == "rewired" else change.what[0]
 
+    after = found.after
+    used = {mark(box) for box in picture.boxes if box.nodes}
     chips = [
-        (theme.added, f"added to {against.name}"),
-        (theme.changed, "changed"),
-        (theme.same, f"as in {against.name}"),
+        (tint, words)
+        for tint, words, kinds in (
+            (theme.added, f"added to {before.name}", {"added"}),
+            (theme.changed, "changed", {"changed"}),
+            (theme.touched, "reading other layers, or of another size", {"rewired", "resized"}),
+            (theme.same, f"as in {before.name}", {"same", "renamed"}),
+        )
+        if used & kinds
     ]
-    if gone:
-        chips.append((Tint(theme.background, theme.border, ""), f"no longer there: {_few(gone)}"))
+    if found.removed:
+        chips.append((Tint(theme.background, theme.border, ""), f"no longer there: {_few(found.removed)}"))
     return replace(paint, tint=tint, note=note, chips=tuple(chips))
 
 
-def _difference(graph: TypedGraph, node: Node, against: TypedGraph) -> str:
-    other = against.nodes.get(node.name)
-    if other is None:
-        return "added"
-    same = (
-        node.op == other.op
-        and node.inputs == other.inputs
-        and node.shares == other.shares
-        and graph.types[node.name] == against.types[node.name]
-        and _weights(graph, node) == _weights(against, other)
-    )
-    return "" if same else "changed"
-
-
-def _weights(graph: TypedGraph, node: Node) -> Mapping[Tap, object]:
-    return {tap: graph.type_of(tap).shape[:1] for tap in node.inputs}
-
-
-def _few(names: list[str], most: int = 3) -> str:
+def _few(names: Sequence[str], most: int = 3) -> str:
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,10 +28,12 @@ class Theme:
     training: str
     panel: str
     border: str
-    heat: tuple[str, str]
-    """From nothing to all of it."""
+    heat: tuple[str, ...]
+    """From nothing to all of it, in equal steps."""
     added: Tint
     changed: Tint
+    touched: Tint
+    """The same layer, on other tensors."""
     same: Tint
     stages: tuple[str, ...]
     """Fills of one stage after another."""
@@ -63,6 +65,7 @@ LIGHT = Theme(
     heat=("#fffaf0", "#e07b39"),
     added=Tint("#c9eadd", "#007d5a", "added"),
     changed=Tint("#f9dcc4", "#c8540a", "changed"),
+    touched=Tint("#f8f2b8", "#a08f00", "touched"),
     same=Tint("#f5f5f5", "#9a9a9a", "as in"),
     stages=("#f9dcc4", "#e0d6ee", "#d3ecd2", "#f6d3cf", "#cfe4f4", "#f8f2b8"),
 )
@@ -89,9 +92,10 @@ DARK = Theme(
     training="#808080",
     panel="#1d2025",
     border="#4a4e55",
-    heat=("#1f2228", "#a34b18"),
+    heat=("#1f2228", "#472a5c", "#8f2d5e", "#b04522"),
     added=Tint("#0c4232", "#2bbf92", "added"),
     changed=Tint("#54300f", "#e69f00", "changed"),
+    touched=Tint("#46420f", "#f0e442", "touched"),
     same=Tint("#24272c", "#80858c", "as in"),
     stages=("#54300f", "#3b2f55", "#1f4428", "#542522", "#123c58", "#46420f"),
 )
@@ -103,3 +107,10 @@ def blend(low: str, high: str, share: float) -> str:
     """A colour between two: `share` of the way."""
     channels = zip((low[1:3], low[3:5], low[5:7]), (high[1:3], high[3:5], high[5:7]), strict=True)
     return "#" + "".join(f"{round(int(a, 16) + (int(b, 16) - int(a, 16)) * share):02x}" for a, b in channels)
+
+
+def shade(colours: Sequence[str], share: float) -> str:
+    """The colour at a share of the way along several in equal steps."""
+    place = share * (len(colours) - 1)
+    step = min(int(place), len(colours) - 2)
+    return blend(colours[step], colours[step + 1], place - step)

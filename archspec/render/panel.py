@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from math import prod
 
 from archspec.graph import Node, Tap, TypedGraph
-from archspec.render.captions import caption, chain_caption
+from archspec.render.captions import caption, chain_caption, label
 from archspec.render.chains import Collapsed
 from archspec.render.fold import NONE, PLAIN, Unit, fold, levels
 from archspec.render.picture import Arrow, Box, Frame, Panel, ranks, spine
 from archspec.render.rows import block_title
-from archspec.tensor import TensorType
 
 JOINS = {"add": "+", "concat": "‖", "multiply": "×", "mean": "mean", "max": "max", "weighted_add": "w+"}
 """What the joins of tensors are drawn as."""
@@ -43,7 +43,7 @@ def panel(
         for position, tap in enumerate(node.inputs):
             if tap.node not in graph.nodes and tap.node not in home:
                 home[tap.node] = f"port {tap.node}"
-                text = _typed(view.whole.type_of(view.source(node, position)))
+                text = str(view.whole.type_of(view.source(node, position)))
                 boxes[home[tap.node]] = Box(home[tap.node], "port", "input", text)
     gathered: dict[str, list[Node]] = {}
     units: dict[str, Unit] = {}
@@ -59,15 +59,17 @@ def panel(
     arrows = _arrows(view, boxes, home)
     for name, tap in graph.outputs.items():
         key = f"output {name}"
-        text = _typed(view.whole.type_of(view.whole.outputs.get(name, tap)))
+        tensor = view.whole.type_of(view.whole.outputs.get(name, tap))
         train = tap.node in graph.nodes and graph.nodes[tap.node].phase == "train"
         named = name if len(graph.outputs) > 1 and not path else ""
-        boxes[key] = Box(key, "output", "input", text, named, train=train)
-        arrows.append(Arrow(home[tap.node], key, text, train))
-    ordered = tuple(boxes.values())
+        boxes[key] = Box(key, "output", "input", str(tensor), named, train=train)
+        arrows.append(Arrow(home[tap.node], key, tensor, train))
+    above = len(levels(path)) if path else 0
+    frames = _frames(graph, tuple(boxes.values()), view.counts, depth, above)
+    framed = {inner.path for frame in frames for inner in frame.walk()}
+    ordered = tuple(replace(box, count=_times(box, view.counts, framed, above)) for box in boxes.values())
     last = next((box for box in ordered if box.kind == "output" and not box.train), ordered[-1])
     found = _main_path(ordered, arrows)
-    frames = _frames(graph, ordered, view.counts, depth, len(levels(path)) if path else 0)
     return Panel(title, ordered, found, frames, path, spine(ordered, found, last.key))
 
 
@@ -80,27 +82,30 @@ def _elided(found: list[Unit], most: int | None) -> list[Unit]:
 
 
 def _input_title(graph: TypedGraph, name: str) -> str:
-    text = _typed(graph.types[name][0])
+    text = str(graph.types[name][0])
     return f"{name} {text}" if len(graph.inputs) > 1 else text
-
-
-def _typed(tensor: TensorType) -> str:
-    return str(tensor)
 
 
 def _box(view: Collapsed, key: str, unit: Unit, nodes: tuple[Node, ...], fused: Mapping[str, str]) -> Box:
     graph = view.graph
-    count = view.counts.get(unit.path, 1) if key.startswith("block ") else 1
     train = nodes[0].phase == "train"
     if len({fused[node.name] for node in nodes}) > 1:
-        return Box(
-            key, "block", "block", block_title(graph, unit, view.counts), _widths(graph, nodes), count, train, nodes
-        )
+        title, detail = block_title(graph, unit, view.counts), _widths(graph, nodes)
+        return Box(key, "block", "block", title, detail, train=train, nodes=nodes)
     lead = next((n for n in nodes if n.op.category in ("conv", "linear")), nodes[0])
-    title, detail = chain_caption(nodes)
+    title, detail = chain_caption(graph, nodes)
     if lead.op.word in JOINS and len(lead.inputs) > 1:
-        return Box(key, "join", "merge", JOINS[lead.op.word], detail, count, train, nodes)
-    return Box(key, "layer", lead.op.category, title or nodes[0].op.word, detail, count, train, nodes)
+        return Box(key, "join", "merge", JOINS[lead.op.word], detail, train=train, nodes=nodes, join=lead.op.word)
+    return Box(key, "layer", lead.op.category, title or nodes[0].op.word, detail, train=train, nodes=nodes)
+
+
+def _times(box: Box, counts: Mapping[str, int], framed: Collection[str], above: int) -> int:
+    """How many of its like a box stands for, those aside that a border around it or around its panel tells of."""
+    if not box.nodes:
+        return 1
+    parts = levels(box.path if box.kind == "block" else box.nodes[0].name)
+    paths = (".".join(parts[:end]) for end in range(above + 1, len(parts) + 1))
+    return prod(counts.get(path, 1) for path in paths if path not in framed)
 
 
 def _widths(graph: TypedGraph, nodes: Sequence[Node]) -> str:
@@ -128,7 +133,7 @@ def _widths(graph: TypedGraph, nodes: Sequence[Node]) -> str:
     number, last = reached[nodes[-1].name]
     labels: list[str] = []
     while last is not None and number <= MOST_WIDTHS:
-        labels.append(caption(last.op) if last.op.category == "linear" else last.op.label())
+        labels.append((caption if last.op.category == "linear" else label)(graph, last))
         last = before[last.name]
     return " – ".join(reversed(labels))
 
@@ -161,9 +166,14 @@ def _arrows(view: Collapsed, boxes: Mapping[str, Box], home: Mapping[str, str]) 
             if start == end or (key in seen and boxes[end].kind != "join"):
                 continue
             seen.add(key)
-            text = _typed(view.whole.type_of(view.source(node, position)))
-            arrows.append(Arrow(start, end, text, node.phase == "train"))
+            tensor = view.whole.type_of(view.source(node, position))
+            arrows.append(Arrow(start, end, tensor, node.phase == "train", sizes=_sizes_only(node, position)))
     return arrows
+
+
+def _sizes_only(node: Node, position: int) -> bool:
+    """Whether a layer reads nothing of that input but its size: what `to:` names."""
+    return position > 0 and "to" in node.op.references
 
 
 def _main_path(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[Arrow, ...]:
@@ -209,8 +219,7 @@ def _frames(
         taken = {key for child in children[path] for key in worth[child]}
         scope = graph.scopes.get(path)
         word = scope.word if scope and scope.word not in PLAIN else ""
-        times = f"×{counts[path]}" if path in counts else ""
-        return Frame(path, f"{word} {times}".strip(), tuple(k for k in worth[path] if k not in taken), inner)
+        return Frame(path, word, tuple(k for k in worth[path] if k not in taken), inner, counts.get(path, 1))
 
     return tuple(frame(path) for path in children[""])
 

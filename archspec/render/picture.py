@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 from archspec.graph import Node
+from archspec.tensor import TensorType
 
 Kind = Literal["input", "output", "layer", "join", "block", "port"]
 
@@ -23,6 +25,15 @@ class Box:
     count: int = 1
     train: bool = False
     nodes: tuple[Node, ...] = ()
+    join: str = ""
+    """Of a join the operator's word: `add`, `concat`, `multiply`, …"""
+    letter: str = ""
+    """Which inset shows it, where several kinds of blocks have one title."""
+
+    @property
+    def heading(self) -> str:
+        """The title with the letter of its inset."""
+        return f"{self.title} {self.letter}".rstrip()
 
     @property
     def path(self) -> str:
@@ -32,28 +43,42 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """From box to box: the `shape` that flows there, and whether it skips over others (`aside`)."""
+    """From box to box: the `tensor` that flows there, and whether it skips over others (`aside`)."""
 
     source: str
     target: str
-    shape: str
+    tensor: TensorType
     train: bool = False
     aside: bool = False
     projected: bool = False
     """Whether it stands for a projection that is not drawn as a box."""
+    sizes: bool = False
+    """Whether the target reads nothing of it but how large it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A border around the boxes of an opened block, and how many times it repeats."""
+    """A border around the boxes of an opened block, its word where that says something, and its repeats."""
 
     path: str
-    title: str
+    word: str
     boxes: tuple[str, ...]
     frames: tuple[Frame, ...] = ()
+    count: int = 1
+
+    @property
+    def title(self) -> str:
+        """What stands at the border: `bottleneck ×3`."""
+        return f"{self.word} ×{self.count}".strip() if self.count > 1 else self.word
+
+    def walk(self) -> Iterator[Frame]:
+        """Itself and the frames inside."""
+        yield self
+        for frame in self.frames:
+            yield from frame.walk()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Panel:
     """Boxes and arrows that hang together: the network, or the inside of a block."""
 
@@ -65,6 +90,34 @@ class Panel:
     """Of the block whose inside it is."""
     spine: tuple[Arrow, ...] = ()
     """The longest way to the main output, from its input down."""
+
+    @cached_property
+    def straight(self) -> frozenset[str]:
+        """The boxes of the main path."""
+        return frozenset(key for arrow in self.spine for key in (arrow.source, arrow.target))
+
+    @cached_property
+    def _by_key(self) -> dict[str, Box]:
+        return {box.key: box for box in self.boxes}
+
+    def box(self, key: str) -> Box:
+        """The box of that key."""
+        return self._by_key[key]
+
+    @property
+    def unlettered(self) -> Panel:
+        """The panel by itself: without the letters that tell which inset shows a block."""
+        return replace(self, boxes=tuple(replace(box, letter="") for box in self.boxes))
+
+    @property
+    def repeats(self) -> bool:
+        """Whether anything in it stands for several."""
+        return any(box.count > 1 for box in self.boxes) or any(frame.count > 1 for frame in self.every_frame)
+
+    @property
+    def every_frame(self) -> list[Frame]:
+        """Each frame before those inside it."""
+        return [inner for frame in self.frames for inner in frame.walk()]
 
     @property
     def length(self) -> int:
@@ -81,6 +134,20 @@ class Diagram:
     depth: int = 1
     stands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Layer that is drawn to all that it stands for: itself, and the same layer of each repeat."""
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        """The network, then the insets."""
+        return (self.main, *self.insets)
+
+    @property
+    def boxes(self) -> Iterator[Box]:
+        """Those of all panels."""
+        return (box for panel in self.panels for box in panel.boxes)
+
+    def members(self, box: Box) -> list[str]:
+        """The layers that a box of the network stands for, those of all repeats among them."""
+        return [name for node in box.nodes for name in self.stands.get(node.name, (node.name,))]
 
 
 def ranks(boxes: Iterable[Box], arrows: Iterable[Arrow]) -> dict[str, int]:

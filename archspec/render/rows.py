@@ -9,7 +9,7 @@ from types import MappingProxyType
 from archspec.analysis.counts import Counts, total
 from archspec.analysis.summary import Row, Summary
 from archspec.errors import did_you_mean, fail
-from archspec.graph import Graph, Node, Tap
+from archspec.graph import Graph, Node, Tap, TypedGraph
 from archspec.render.captions import chain_caption, table_caption
 from archspec.render.chains import chains, single_chains
 from archspec.render.fold import PLAIN, Unit, fit, fold, levels
@@ -86,12 +86,12 @@ def by_figure(found: list[Line], sort: str | None) -> list[Line]:
     return sorted(found, key=lambda line: -getattr(line.counts, FIGURES[sort]))
 
 
-def _what(graph: Graph, unit: Unit, members: Sequence[Row], head: Mapping[str, str]) -> str:
+def _what(graph: TypedGraph, unit: Unit, members: Sequence[Row], head: Mapping[str, str]) -> str:
     times = f" ×{unit.count}" if unit.count > 1 else ""
     if not unit.folded:
-        word = table_caption(unit.nodes[0].op) + times
+        word = table_caption(graph, unit.nodes[0]) + times
     elif len({head[node.name] for node in unit.first}) == 1:
-        title, rest = chain_caption(unit.first)
+        title, rest = chain_caption(graph, unit.first)
         word = f"{title}{times} · {rest}" if rest else title + times
     else:
         word = describe(graph, unit) + times

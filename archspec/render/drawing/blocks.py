@@ -7,11 +7,11 @@ from dataclasses import replace
 from archspec.analysis.summary import Summary
 from archspec.render.drawing.glyph import glyph, paint_glyph
 from archspec.render.drawing.layered import FRAME_TITLE, HEADING, Layout, layered
-from archspec.render.drawing.page import legend, page
+from archspec.render.drawing.page import joins_noted, legend, page
 from archspec.render.drawing.paint import Paint, scaling
 from archspec.render.drawing.scene import Path, Point, Polygon, Run, Scene, Text, along, arrowhead, rounded
 from archspec.render.palette import Tint
-from archspec.render.picture import Arrow, Box, Diagram, Frame, Panel
+from archspec.render.picture import Arrow, Diagram, Frame, Panel
 from archspec.render.shapes import inside_shapes, margin_shapes
 
 MARGIN = 9.0
@@ -82,9 +82,9 @@ def _without_common(panel: Panel) -> tuple[Panel, str]:
 
 
 def _lines(panel: Panel, layout: Layout, paint: Paint) -> list[tuple[Path, Polygon]]:
-    """Arrows, those of training first, under the others."""
+    """Arrows, those of training and of sizes first, under the others."""
     found: list[tuple[Path, Polygon]] = []
-    order = sorted(range(len(panel.arrows)), key=lambda i: not panel.arrows[i].train)
+    order = sorted(range(len(panel.arrows)), key=lambda i: not (panel.arrows[i].train or panel.arrows[i].sizes))
     for i in order:
         found.append(arrow_marks(panel.arrows[i], layout.routes[i], paint))
     return found
@@ -92,8 +92,8 @@ def _lines(panel: Panel, layout: Layout, paint: Paint) -> list[tuple[Path, Polyg
 
 def arrow_marks(arrow: Arrow, route: list[Point], paint: Paint) -> tuple[Path, Polygon]:
     """A line and its head."""
-    color = paint.theme.training if arrow.train else paint.theme.arrow
-    line = along(_short(route), CORNER, color, 1.1, "dashed" if arrow.train else "")
+    color = paint.theme.training if arrow.train or arrow.sizes else paint.theme.arrow
+    line = along(_short(route), CORNER, color, 1.1, "dotted" if arrow.sizes else "dashed" if arrow.train else "")
     return line, arrowhead(route[-2], route[-1], color)
 
 
@@ -111,34 +111,22 @@ def _frame(scene: Scene, frame: Frame, bounds: tuple[float, float, float, float]
     scene.text(right - 5, top + HEADING - 3.5, frame.title, FRAME_TITLE, paint.theme.faint, "end")
 
 
-def _boxes(picture: Diagram) -> list[Box]:
-    return [box for panel in (picture.main, *picture.insets) for box in panel.boxes]
-
-
 def _chips(picture: Diagram, paint: Paint) -> list[tuple[Tint, str]]:
-    """The classes of boxes that the picture has, or the scale that colours it."""
-    if paint.chips:
-        return list(paint.chips)
-    used = {box.category for box in _boxes(picture) if box.kind in ("layer", "block")}
+    """The classes of boxes that the picture has, where it is coloured by class."""
+    if paint.tint:
+        return []
+    used = {box.category for box in picture.boxes if box.kind in ("layer", "block")}
     return [(tint, tint.legend) for category, tint in paint.theme.tints.items() if category in used]
 
 
 def _notes(picture: Diagram, paint: Paint) -> list[tuple[str, str]]:
     """The signs that the picture has, and what they say."""
-    boxes = _boxes(picture)
-    signs = {"+": "sum", "‖": "concatenation", "×": "product"}
-    found = [(s, words) for s, words in signs.items() if any(b.kind == "join" and b.title == s for b in boxes)]
+    boxes = list(picture.boxes)
+    found = joins_noted(boxes)
     scales = {scaling(paint.graph, box) for box in boxes}
     found += [("▼", "smaller image")] * (-1 in scales) + [("▲", "larger image")] * (1 in scales)
-    found += [("", "×N: repeats")] * _repeats(picture, boxes)
+    found += [("", "×N: repeats")] * any(panel.repeats for panel in picture.panels)
     found += [("", "double border: shared weights")] * any(paint.look(box).shared for box in boxes)
     found += [("dashed", "training only")] * any(box.train for box in boxes)
+    found += [("faint", "gives its size alone")] * any(a.sizes for panel in picture.panels for a in panel.arrows)
     return found
-
-
-def _repeats(picture: Diagram, boxes: list[Box]) -> bool:
-    def titles(frames: tuple[Frame, ...]) -> list[str]:
-        return [title for frame in frames for title in (frame.title, *titles(frame.frames))]
-
-    panels = (picture.main, *picture.insets)
-    return any(box.count > 1 for box in boxes) or any("×" in title for p in panels for title in titles(p.frames))

@@ -6,8 +6,7 @@ projections; Simonyan and Zisserman 2014, table 1 (arXiv:1409.1556).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -17,10 +16,10 @@ from archspec.render.captions import caption
 from archspec.render.diagram import diagram, opened, unfolded
 from archspec.render.drawing.glyph import DRAWN, Glyph, glyph, paint_glyph
 from archspec.render.drawing.layered import Layout, inside, layered
-from archspec.render.drawing.page import legend, page
+from archspec.render.drawing.page import joins_noted, legend, page
 from archspec.render.drawing.paint import Paint
-from archspec.render.drawing.scene import Path, Point, Scene, along, arrowhead
-from archspec.render.picture import Arrow, Box, Frame, Panel
+from archspec.render.drawing.scene import Dash, Path, Point, Scene, along, arrowhead
+from archspec.render.picture import Arrow, Box, Diagram, Frame, Panel
 
 LONGEST, MOST = 44, 110
 """Rows and boxes up to which nothing is folded."""
@@ -35,17 +34,17 @@ POINT = 0.5
 """Size of a sum, which is where an arc meets the column."""
 
 
-def paper_page(graph: TypedGraph, summary: Summary, paint: Paint) -> Scene:
-    """The page of a network as a column."""
-    whole = _panel(graph)
+def paper_page(picture: Diagram, summary: Summary, paint: Paint) -> Scene:
+    """The page of a network as a column, made by `column`."""
+    whole = picture.main
     theme = paint.theme
     glyphs = _glyphs(whole, _stages(whole), paint)
-    column = replace(whole, frames=tuple(_repeats(whole.frames)))
-    step = STEP if all(box.key in _straight(column) or not box.nodes for box in column.boxes) else FORKED
+    column = replace(whole, frames=tuple(frame for frame in whole.every_frame if frame.count > 1))
+    step = STEP if all(box.key in column.straight or not box.nodes for box in column.boxes) else FORKED
     layout = layered(replace(column, frames=()), {key: (g.width, g.height) for key, g in glyphs.items()}, step, SKIP)
     found = Scene()
     for arrow, route in zip(column.arrows, layout.routes, strict=True):
-        _connect(found, arrow, route, layout, glyphs, paint)
+        _connect(found, arrow, route, column, layout, glyphs, paint)
     for frame in column.frames:
         _bracket(found, frame, column, layout, glyphs, paint)
     for key, drawn in glyphs.items():
@@ -60,25 +59,26 @@ def paper_page(graph: TypedGraph, summary: Summary, paint: Paint) -> Scene:
     part = Scene()
     part.place(found, 60 - left, 0)
     part.cover(layout.right + 60 - left + 30, layout.bottom + 3)
-    skips = [arrow for arrow in column.arrows if _is_arc(arrow, glyphs)]
+    skips = [arrow for arrow in column.arrows if _is_arc(arrow, column)]
     notes = [("solid", "identity shortcut")] * any(not arrow.projected for arrow in skips)
     notes += [("dotted", "projection shortcut")] * any(arrow.projected for arrow in skips)
-    notes += [("‖", "concatenation")] * any(box.kind == "join" and box.title == "‖" for box in column.boxes)
+    notes += joins_noted(g.box for g in glyphs.values() if g.height > POINT)
     notes += [("dashed", "training only")] * any(arrow.train for arrow in column.arrows)
-    notes += [("", "[ ]×N: repeats")] * any("×" in frame.title for frame in column.frames)
-    words = legend([], notes, paint, max(part.width, 300.0)) if notes else None
+    notes += [("faint", "gives its size alone")] * any(arrow.sizes for arrow in column.arrows)
+    notes += [("", "double border: shared weights")] * any(g.look.shared for g in glyphs.values())
+    notes += [("", "[ ]×N: repeats")] * bool(column.frames)
+    words = legend([], notes, paint, max(part.width, 300.0)) if notes or paint.chips else None
     return page(summary, [part], words, theme)
 
 
-def _panel(graph: TypedGraph) -> Panel:
+def column(graph: TypedGraph) -> Diagram:
     """The network with nothing folded where that is not too long, else with repeats once, else in blocks."""
-    whole = _shortcuts(unfolded(graph))
-    if _rows(whole) <= LONGEST and len(whole.boxes) <= MOST:
-        return whole
-    once = _shortcuts(opened(graph))
-    if _rows(once) <= LONGEST and len(once.boxes) <= MOST:
-        return once
-    return unlettered(diagram(graph).main)
+    for found in (unfolded(graph), opened(graph)):
+        main = _shortcuts(found.main)
+        if _rows(main) <= LONGEST and len(main.boxes) <= MOST:
+            return replace(found, main=main)
+    folded = diagram(graph)
+    return replace(folded, main=folded.main.unlettered, insets=())
 
 
 def _rows(panel: Panel) -> int:
@@ -90,7 +90,7 @@ def _rows(panel: Panel) -> int:
 def _shortcuts(panel: Panel) -> Panel:
     """A panel in which a shortcut with a projection, or what stands for one, is an arrow, `projected`."""
     boxes = {box.key: box for box in panel.boxes}
-    straight = _straight(panel)
+    straight = panel.straight
     into: dict[str, list[Arrow]] = {}
     out: dict[str, list[Arrow]] = {}
     for arrow in panel.arrows:
@@ -105,7 +105,7 @@ def _shortcuts(panel: Panel) -> Panel:
                 break
             way.append(key)
             key = out[key][0].target
-        if way and key in straight and boxes[key].title == "+":
+        if way and key in straight and boxes[key].join == "add":
             gone |= dict.fromkeys(way, key)
     arrows: list[Arrow] = []
     for arrow in panel.arrows:
@@ -126,100 +126,87 @@ def _passes(box: Box) -> bool:
     return box.kind == "layer" and box.category in ("conv", "pool", "shape", "norm")
 
 
-def unlettered(panel: Panel) -> Panel:
-    """A panel by itself: without the letters that tell which inset shows a block."""
-    plain = (replace(b, title=re.sub(" [A-Z]$", "", b.title)) if b.kind == "block" else b for b in panel.boxes)
-    return replace(panel, boxes=tuple(plain))
-
-
-def _straight(panel: Panel) -> set[str]:
-    """The boxes of the main path."""
-    return {key for arrow in panel.spine for key in (arrow.source, arrow.target)}
-
-
 def _without(frame: Frame, gone: set[str]) -> Frame:
     kept = tuple(key for key in frame.boxes if key not in gone)
     return replace(frame, boxes=kept, frames=tuple(_without(inner, gone) for inner in frame.frames))
 
 
-def _spatial(shape: str) -> str:
-    return shape.partition("×")[2]
-
-
 def _stages(panel: Panel) -> dict[str, int]:
     """Boxes to the number of their stage: how often the size of the image has changed."""
-    leaving = {arrow.source: _spatial(arrow.shape) for arrow in reversed(panel.arrows)}
-    known: dict[str, int] = {}
+    leaving = {arrow.source: arrow.tensor.spatial for arrow in reversed(panel.arrows)}
+    known: dict[tuple[int, ...], int] = {}
     for arrow in panel.spine:
         if boxed := leaving.get(arrow.source):
             known.setdefault(boxed, len(known))
     found = {key: known[size] for key, size in leaving.items() if size in known}
-    for frame in _innermost(panel.frames):  # a block has one colour, that of its result
+    for frame in (
+        frame for frame in panel.every_frame if not frame.frames
+    ):  # a block has one colour, that of its result
         last = [found[key] for key in frame.boxes if key in found][-1:]
         found |= dict.fromkeys(frame.boxes, last[0]) if last else {}
     return found
-
-
-def _innermost(frames: tuple[Frame, ...]) -> Iterator[Frame]:
-    for frame in frames:
-        yield from _innermost(frame.frames) if frame.frames else (frame,)
-
-
-def _repeats(frames: tuple[Frame, ...]) -> Iterator[Frame]:
-    """The frames of what is drawn once for several."""
-    for frame in frames:
-        if "×" in frame.title:
-            yield frame
-        yield from _repeats(frame.frames)
 
 
 def _sizes(panel: Panel) -> dict[str, str]:
     """The first box of each stage on the main path, to the size of the image that leaves it."""
     found: dict[str, str] = {}
     for i, (before, after) in enumerate(pairwise(panel.spine)):
-        if _spatial(after.shape) and (not i or _spatial(before.shape) != _spatial(after.shape)):
-            found[after.source] = _spatial(after.shape)
+        if after.tensor.rank and (not i or before.tensor.spatial != after.tensor.spatial):
+            found[after.source] = "×".join(map(str, after.tensor.spatial))
     return found
 
 
 def _glyphs(panel: Panel, stages: Mapping[str, int], paint: Paint) -> dict[str, Glyph]:
     theme = paint.theme
     found: dict[str, Glyph] = {}
+    entering: dict[str, list[Arrow]] = {box.key: [] for box in panel.boxes}
+    for arrow in panel.arrows:
+        entering[arrow.target].append(arrow)
     for box in panel.boxes:
         look = paint.look(box)
-        if box.kind == "join" and box.title in DRAWN:
+        if box.join in DRAWN:
+            met = all(arrow in panel.spine or _is_arc(arrow, panel) for arrow in entering[box.key])
             point = Glyph(box, look, (), POINT, POINT)
-            found[box.key] = point if box.title == "+" else glyph(replace(box, detail=""), look, theme)
+            found[box.key] = point if box.join == "add" and met else glyph(replace(box, detail=""), look, theme)
             continue
         if not paint.tint and box.category in ("conv", "block") and box.key in stages:
             fill = theme.stages[stages[box.key] % len(theme.stages)]
             look = replace(look, fill=fill, line=theme.tints["shape"].line)
         elif not paint.tint and box.nodes:
             look = replace(look, fill=theme.background, line=theme.tints["shape"].line)
-        drawn = glyph(_plain(box), replace(look, scale=0), theme)
-        found[box.key] = drawn if box.kind == "block" or not box.nodes else replace(drawn, height=HEIGHT)
+        drawn = glyph(_plain(paint.graph, box), replace(look, scale=0), theme)
+        tall = box.kind == "block" or not box.nodes or len(drawn.lines) > 1
+        found[box.key] = drawn if tall else replace(drawn, height=HEIGHT)
     width = max((g.width for g in found.values() if g.box.category in ("conv", "pool", "linear")), default=0.0)
     return {k: replace(g, width=max(width, g.width)) if g.box.kind == "layer" else g for k, g in found.items()}
 
 
-def _plain(box: Box) -> Box:
+def _plain(graph: TypedGraph, box: Box) -> Box:
     """A box that names its weighted layer, or its first, and no other."""
     if box.kind != "layer":
         return box
     lead = next((node for node in box.nodes if node.op.category in ("conv", "linear")), None)
-    return replace(box, title=caption(lead.op) if lead else box.title, detail="")
+    return replace(box, title=caption(graph, lead) if lead else box.title, detail="")
 
 
-def _is_arc(arrow: Arrow, glyphs: Mapping[str, Glyph]) -> bool:
-    return arrow.aside and glyphs[arrow.target].box.title == "+"
+def _is_arc(arrow: Arrow, panel: Panel) -> bool:
+    """Whether an arrow skips from the column to a sum further down in it."""
+    ends = {arrow.source, arrow.target}
+    return arrow.aside and ends <= panel.straight and panel.box(arrow.target).join == "add"
 
 
 def _connect(
-    scene: Scene, arrow: Arrow, route: list[Point], layout: Layout, glyphs: Mapping[str, Glyph], paint: Paint
+    scene: Scene,
+    arrow: Arrow,
+    route: list[Point],
+    panel: Panel,
+    layout: Layout,
+    glyphs: Mapping[str, Glyph],
+    paint: Paint,
 ) -> None:
     """Draw an arrow: an arc where it skips to a sum."""
-    color = paint.theme.training if arrow.train else paint.theme.arrow
-    if _is_arc(arrow, glyphs):
+    color = paint.theme.training if arrow.train or arrow.sizes else paint.theme.arrow
+    if _is_arc(arrow, panel):
         (x0, y0), (x1, y1) = layout.place[arrow.source], layout.place[arrow.target]
         x = max(x for x, _ in route)
         source = glyphs[arrow.source]
@@ -233,7 +220,8 @@ def _connect(
         )
         scene.add(arrowhead((x1 + 6, y1), (x1, y1), color, 4.5))
         return
-    scene.add(along(route, 5, color, 1.0, "dashed" if arrow.train else "dotted" if arrow.projected else ""))
+    dash: Dash = "dashed" if arrow.train else "dotted" if arrow.projected or arrow.sizes else ""
+    scene.add(along(route, 5, color, 1.0, dash))
     if glyphs[arrow.target].height > POINT:
         scene.add(arrowhead(route[-2], route[-1], color, 4.5))
 
@@ -250,5 +238,4 @@ def _bracket(
         scene.add(along([(x + inward, top), (x, top), (x, bottom), (x + inward, bottom)], 0, paint.theme.text, 1.2))
     routes = zip(panel.arrows, layout.routes, strict=True)
     reach = max([right, *(x for arrow, route in routes if arrow.target in keys for x, _ in route)])
-    times = frame.title.rpartition("×")[2]
-    scene.text(reach + 5, (top + bottom) / 2 + 4, f"×{times}", 11, paint.theme.text, "start", bold=True)
+    scene.text(reach + 5, (top + bottom) / 2 + 4, f"×{frame.count}", 11, paint.theme.text, "start", bold=True)

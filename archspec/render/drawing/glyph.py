@@ -18,7 +18,7 @@ ONE_LINE = 175.0
 """Width up to which a detail stands beside its title."""
 SIGN = 18.0
 """A join without words: a circle of this diameter."""
-DRAWN = ("+", "‖", "×")
+DRAWN = {"add": "+", "concat": "‖", "multiply": "×"}
 """Joins with a sign that is drawn, not written."""
 
 
@@ -38,8 +38,8 @@ def glyph(box: Box, look: Look, theme: Theme, note: str = "") -> Glyph:
     """A box with its text measured; `note` is a line of its own under the rest."""
     if box.kind in ("input", "output", "port"):
         return _tensor(box, look, theme)
-    sign = box.title if box.kind == "join" and box.title in DRAWN else ""
-    title = [] if sign else [Run(box.title, TITLE, theme.text, box.kind == "block")]
+    sign = DRAWN.get(box.join, "")
+    title = [] if sign else [Run(box.heading, TITLE, theme.text, box.kind == "block")]
     if box.count > 1:
         title.append(Run(f"  ×{box.count}", TITLE, theme.text, bold=True))
     detail = Run(box.detail, DETAIL, theme.text)

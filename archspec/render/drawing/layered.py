@@ -106,10 +106,6 @@ def _shift(lane: Lane, start: float, axis: dict[int, float]) -> None:
         _shift(child, axis[id(lane)], axis)
 
 
-def _nested(frames: tuple[Frame, ...]) -> list[Frame]:
-    return [inner for frame in frames for inner in (frame, *_nested(frame.frames))]
-
-
 def inside(frame: Frame) -> list[str]:
     """The boxes of a frame and of those in it."""
     return [*frame.boxes, *(key for inner in frame.frames for key in inside(inner))]
@@ -118,7 +114,7 @@ def inside(frame: Frame) -> list[str]:
 def _paddings(panel: Panel, sizes: Mapping[str, Size]) -> dict[str, float]:
     """Room beside boxes for the frames around them, and for a frame's title to the right of the arrow into it."""
     found: dict[str, float] = {}
-    for frame in reversed(_nested(panel.frames)):
+    for frame in reversed(panel.every_frame):
         held = inside(frame)
         for key in held:
             found[key] = found.get(key, 0.0) + PADDING
@@ -139,7 +135,7 @@ def _heights(
         r: max((sizes[box.key][1] for box in panel.boxes if row[box.key] == r), default=0.0) for r in range(count)
     }
     above, below = dict.fromkeys(range(count), 0.0), dict.fromkeys(range(count), 0.0)
-    for frame in _nested(panel.frames):
+    for frame in panel.every_frame:
         held = [row[key] for key in inside(frame)]
         above[min(held)] += HEADING
         below[max(held)] += PADDING

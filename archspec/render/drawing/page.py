@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from archspec.analysis.summary import Summary
-from archspec.render.drawing.glyph import sign_mark
+from archspec.render.drawing.glyph import DRAWN, sign_mark
 from archspec.render.drawing.paint import Look, Paint
 from archspec.render.drawing.scene import Dash, Polygon, Run, Scene, Text, along, rounded
 from archspec.render.palette import Theme, Tint
+from archspec.render.picture import Box
 from archspec.render.units import decimal, numbered, shape
 
 BORDER = 18.0
@@ -16,6 +17,14 @@ BETWEEN = 18.0
 """Between pictures on a page."""
 A4 = (210.0, 297.0)
 SMALL = 9.0
+STROKES: dict[str, tuple[Dash, bool]] = {
+    "solid": ("", False),
+    "dotted": ("dotted", False),
+    "dashed": ("dashed", True),
+    "faint": ("dotted", True),
+}
+"""Lines of a legend: their dash, and whether they are light."""
+WORDS = {"add": "sum", "concat": "concatenation", "multiply": "product"}
 
 
 def page(summary: Summary, parts: Sequence[Scene], legend: Scene | None, theme: Theme) -> Scene:
@@ -93,7 +102,10 @@ def _set(parts: Sequence[Scene], width: float) -> Scene:
 
 
 def legend(chips: Iterable[tuple[Tint, str]], notes: Iterable[tuple[str, str]], paint: Paint, width: float) -> Scene:
-    """Colour chips and signs in rows no wider than `width`; of notes, the sign is drawn before the words."""
+    """Colour chips and signs in rows no wider than `width`; of notes, the sign is drawn before the words.
+
+    Over them, where the picture is coloured by a figure or by a difference, what its colours are.
+    """
     theme = paint.theme
     found = Scene()
     x = y = 0.0
@@ -112,22 +124,28 @@ def legend(chips: Iterable[tuple[Tint, str]], notes: Iterable[tuple[str, str]], 
         found.add(Text(at + before, y + SMALL, (run,), "start"))
         return at, y
 
-    for tint, words in chips:
-        at, row = room(words, 21)
-        found.add(rounded(at, row + 0.5, 16, 10, 2, tint.line, tint.fill))
-    if x:
-        x, y = 0.0, y + 16
+    for row in (paint.chips, chips):
+        for tint, words in row:
+            at, top = room(words, 21)
+            found.add(rounded(at, top + 0.5, 16, 10, 2, tint.line, tint.fill))
+        if x:
+            x, y = 0.0, y + 16
     for sign, words in notes:
-        at, row = room(words, {"": 0.0, "dashed": 23.0, "dotted": 23.0, "solid": 23.0}.get(sign, 13.0))
-        _drawn(found, sign, at, row + 5.5, theme)
+        at, top = room(words, 23.0 if sign in STROKES else 13.0 if sign else 0.0)
+        _drawn(found, sign, at, top + 5.5, theme)
     return found
 
 
+def joins_noted(boxes: Iterable[Box]) -> list[tuple[str, str]]:
+    """The signs of the joins among boxes, and what they say."""
+    used = {box.join for box in boxes}
+    return [(sign, WORDS[join]) for join, sign in DRAWN.items() if join in used]
+
+
 def _drawn(scene: Scene, sign: str, x: float, y: float, theme: Theme) -> None:
-    if sign in ("dashed", "dotted", "solid"):
-        line = theme.training if sign == "dashed" else theme.arrow
-        dash: Dash = "dashed" if sign == "dashed" else "dotted" if sign == "dotted" else ""
-        scene.add(along([(x, y), (x + 18, y)], 0, line, 1.2, dash))
+    if sign in STROKES:
+        dash, light = STROKES[sign]
+        scene.add(along([(x, y), (x + 18, y)], 0, theme.training if light else theme.arrow, 1.2, dash))
     elif sign in ("▼", "▲"):
         down = 1 if sign == "▼" else -1
         scene.add(Polygon(((x, y - 3 * down), (x + 8, y - 3 * down), (x + 4, y + 4 * down)), "", theme.faint))

@@ -32,6 +32,7 @@ class Paint:
 
     theme: Theme
     graph: TypedGraph
+    """With numbers for the sizes that the spec leaves open."""
     tint: Callable[[Box], Tint] | None = None
     """Instead of the colour by class: by share of the cost, or by difference."""
     chips: tuple[tuple[Tint, str], ...] = ()
@@ -63,10 +64,7 @@ def scaling(graph: TypedGraph, box: Box) -> int:
 
 
 def _compared(before: TensorType, after: TensorType) -> int:
-    if not after.rank or after.rank != before.rank:
-        return 0
-    sizes = [*before.spatial, *after.spatial]
-    if not all(type(size) is int for size in sizes) or max(after.spatial) == 1:
+    if not after.rank or after.rank != before.rank or max(after.spatial) == 1:
         return 0
     if any(3 * a <= 2 * b for b, a in zip(before.spatial, after.spatial, strict=True)):
         return -1

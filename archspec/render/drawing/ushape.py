@@ -15,8 +15,8 @@ from archspec.analysis.summary import Summary
 from archspec.close import close
 from archspec.graph import TypedGraph
 from archspec.render.diagram import unfolded
-from archspec.render.drawing.page import legend, page
-from archspec.render.drawing.paint import Paint, scaling
+from archspec.render.drawing.page import WORDS, legend, page
+from archspec.render.drawing.paint import Look, Paint, scaling
 from archspec.render.drawing.scene import Ellipse, Path, Polygon, Scene, along, arrowhead, rounded
 from archspec.render.palette import Tint
 from archspec.render.picture import Arrow, Box, Panel
@@ -34,6 +34,7 @@ HEAD, FOOT = 12.0, 12.0
 MOST = 70
 """Bars on a page."""
 # Okabe and Ito's palette, in the order of appearance; skips are grey
+JOINS = {"concat": "copy, crop where larger, and concatenate", "add": "copy and add"}
 OPERATIONS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a00", "#7f5539")
 
 
@@ -47,7 +48,7 @@ class Bar:
     skip: int | None = None
     """Number of the bar that the skip comes from."""
     joined: str = ""
-    """How it comes in: ‖ or +."""
+    """How it comes in: `concat` or `add`."""
 
 
 def encoder_decoder(graph: TypedGraph) -> list[Bar]:
@@ -59,7 +60,7 @@ def encoder_decoder(graph: TypedGraph) -> list[Bar]:
         return []
     if graph.sizes:
         graph = close(graph, graph.example)
-    return _bars(graph, unfolded(graph))
+    return _bars(graph, unfolded(graph).main)
 
 
 def scaling_word(word: str) -> bool:
@@ -76,7 +77,7 @@ def _bars(graph: TypedGraph, panel: Panel) -> list[Bar]:
         return []  # not one way with skips
     skips: dict[str, list[Arrow]] = {}
     for arrow in panel.arrows:
-        if arrow not in panel.spine:
+        if arrow not in panel.spine and not arrow.sizes:
             skips.setdefault(arrow.target, []).append(arrow)
     bars: list[Bar] = []
     made: dict[str, int] = {}
@@ -86,7 +87,7 @@ def _bars(graph: TypedGraph, panel: Panel) -> list[Bar]:
         tensor = graph.types[box.nodes[-1].name if box.nodes else key][0]
         level -= scaling(graph, box)
         if key in skips:
-            if len(skips[key]) > 1 or box.title not in ("‖", "+") or not bars or box.detail:
+            if len(skips[key]) > 1 or box.join not in JOINS or not bars or box.detail:
                 return []
             source = made[skips[key][0].source]
             if bars[source].level != level or source >= len(bars) - 2:
@@ -94,7 +95,7 @@ def _bars(graph: TypedGraph, panel: Panel) -> list[Bar]:
             up = (
                 bars.pop() if scaling(graph, boxes[last]) == 1 else None
             )  # the bar is drawn once, with the skip's beside it
-            bars.append(Bar(tensor, up.maker if up else box, level, source, box.title))
+            bars.append(Bar(tensor, up.maker if up else box, level, source, box.join))
         else:
             bars.append(Bar(tensor, box, level))
         made[key] = len(bars) - 1
@@ -111,11 +112,8 @@ def ushape_page(bars: Sequence[Bar], summary: Summary, paint: Paint) -> Scene:
         kinds.setdefault(_operation(bar.maker), OPERATIONS[len(kinds) % len(OPERATIONS)])
     drawn = _u(bars, kinds, paint)
     arrows = [(Tint(color, color, ""), words) for words, color in kinds.items()]
-    joins = {"‖": "copy, crop where larger, and concatenate", "+": "copy and add"}
-    arrows += [
-        (Tint(paint.theme.training, paint.theme.training, ""), joins[j])
-        for j in sorted({b.joined for b in bars} - {""})
-    ]
+    grey = Tint(paint.theme.training, paint.theme.training, "")
+    arrows += [(grey, JOINS[j]) for j in sorted({b.joined for b in bars} - {""})]
     example = f", at {numbered(summary.graph.example)}" if summary.graph.sizes else ""
     words = legend(arrows, [("", f"numbers above: channels; below: height and width{example}")], paint, drawn.width)
     return page(summary, [drawn], words, paint.theme)
@@ -126,7 +124,7 @@ def _operation(box: Box | None) -> str:
     if box is None:
         return ""
     if box.kind == "join":
-        return {"‖": "concatenation", "+": "sum"}[box.title]
+        return WORDS[box.join]
     parts = [p for i, p in enumerate(box.title.split(", ")) if not (i and p.isdigit())]
     return ", ".join(parts) + (f" · {box.detail}" if box.detail else "")
 
@@ -169,7 +167,7 @@ def _centers(bars: Sequence[Bar], sizes: Sequence[tuple[float, float]]) -> list[
         elif bar.level == bars[i - 1].level:
             x = found[-1] + sizes[i - 1][0] / 2 + STEP + w / 2
         else:  # the arrow up meets the part that it brings
-            x = found[-1] - (w * _brought(bar, bars) / 2 if bar.joined == "‖" else 0.0)
+            x = found[-1] - (w * _brought(bar, bars) / 2 if bar.joined == "concat" else 0.0)
             x = max(x, ends.get(bar.level, -STEP) + ACROSS + w / 2)
         found.append(x)
         ends[bar.level] = x + w / 2
@@ -181,10 +179,10 @@ def _bar(
 ) -> None:
     theme = paint.theme
     w, h = size
-    tint = theme.tints["conv"]
+    tint: Tint | Look = paint.look(bar.maker) if paint.tint and bar.maker and bar.maker.nodes else theme.tints["conv"]
     left, top = x - w / 2, middle - h / 2
     scene.add(rounded(left, top, w, h, 0.5, tint.line, tint.fill))
-    if bar.skip is not None and bar.joined == "‖":
+    if bar.skip is not None and bar.joined == "concat":
         scene.add(rounded(left, top, w * _brought(bar, bars), h, 0.5, tint.line, theme.background))
     scene.text(x, top - 4, str(bar.tensor.channels), 8.5, theme.text)
     scene.text(x, top + h + 9, _size(bar.tensor), 7.0, theme.faint)
@@ -254,7 +252,7 @@ def _copy(
     start = (centers[bar.skip] + sizes[bar.skip][0] / 2 + 3, y)
     end = (centers[i] - sizes[i][0] / 2 - 3, y)
     _stroke(scene, start, end, paint.theme.training, 2.6)
-    if bar.joined == "+":
+    if bar.joined == "add":
         line = paint.theme.training
         scene.add(Ellipse(end[0] - 10, y, 6, 6, line, paint.theme.background))
         for stroke in (((-13, 0), (-7, 0)), ((-10, -3), (-10, 3))):

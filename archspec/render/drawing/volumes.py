@@ -15,8 +15,9 @@ from archspec.render.drawing.metrics import text_width
 from archspec.render.drawing.page import legend, page
 from archspec.render.drawing.paint import Paint
 from archspec.render.drawing.scene import Point, Polygon, Scene, along, arrowhead
-from archspec.render.palette import blend
+from archspec.render.palette import Tint, blend
 from archspec.render.picture import Box, Panel
+from archspec.render.units import numbered
 
 HIGH, THICK, LONG = 120.0, 46.0, 110.0
 """The largest image, the most channels, and the most features."""
@@ -30,6 +31,8 @@ MOST_BARS = 3
 UNCHANGED = ("norm", "activation", "regularize")
 """Operations whose result is drawn with the tensor that they take."""
 LABEL, WORDS = 8.5, 8.0
+JOINS = {"add": "sum", "concat": "concat", "multiply": "product"}
+"""What the joins are called that are elsewhere drawn as signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,11 @@ class Volume:
     thick: float
     high: float
     away: float
+    tint: Tint
     lines: tuple[str, ...]
     """What made it."""
     kernel: float = 0.0
     """The window that the next operation slides over it, as a share of the image."""
-    category: str = "conv"
 
     @property
     def width(self) -> float:
@@ -53,46 +56,59 @@ class Volume:
 
 def volumes_page(main: Panel, summary: Summary, paint: Paint) -> Scene:
     """The page of a network as volumes: of the tensors on its main path."""
-    volumes = _volumes(main)
+    volumes = _volumes(main, paint)
     scene = _row(volumes, paint)
-    notes = [("", "C@H×W: channels, height, width; edges follow roots")]
+    example = f"; at {numbered(summary.graph.example)}" if summary.graph.sizes else ""
+    notes = [("", f"C@H×W: channels, height, width; edges follow roots{example}")]
     straight = {key for arrow in main.spine for key in (arrow.source, arrow.target)}
     if any(box.key not in straight for box in main.boxes) or any(a not in main.spine for a in main.arrows):
         notes.append(("", "the main path; branches and skips are not drawn"))
     return page(summary, [scene], legend([], notes, paint, scene.width), paint.theme)
 
 
-def _volumes(main: Panel) -> list[Volume]:
+def _volumes(main: Panel, paint: Paint) -> list[Volume]:
     boxes = {box.key: box for box in main.boxes}
-    tensors = [(_sizes(arrow.shape), boxes[arrow.source]) for arrow in main.spine]
-    largest = max((max(shape[1:]) for shape, _ in tensors if len(shape) > 1), default=1)
-    most = max((shape[0] for shape, _ in tensors if len(shape) > 1), default=1)
-    features = max((shape[0] for shape, _ in tensors if len(shape) == 1), default=1)
+    tensors = [(arrow.tensor, boxes[arrow.source]) for arrow in main.spine]
+    largest = max((max(tensor.spatial) for tensor, _ in tensors if tensor.rank), default=1)
+    most = max((tensor.channels for tensor, _ in tensors if tensor.rank), default=1)
+    features = max((tensor.channels for tensor, _ in tensors if not tensor.rank), default=1)
     found: list[Volume] = []
-    for i, (shape, maker) in enumerate(tensors):
+    for i, (tensor, maker) in enumerate(tensors):
         following = boxes[main.spine[i].target]
-        if maker.title == "flatten":
+        if maker.nodes and all(node.op.word == "flatten" for node in maker.nodes):
             continue
-        if found and maker.category in UNCHANGED and i and shape == tensors[i - 1][0]:  # the same box once more
-            window = _window(following) / max(shape[1:], default=1)
-            found[-1] = replace(found[-1], lines=(*found[-1].lines, *_words(maker))[:3], kernel=min(window, 1.0))
+        window = min(_window(following) / max(tensor.spatial, default=1), 1.0)
+        again = found and maker.category in UNCHANGED and i and tensor == tensors[i - 1][0]
+        if again and (not paint.tint or _tint(maker, paint) == found[-1].tint):  # the same volume once more
+            found[-1] = replace(found[-1], lines=(*found[-1].lines, *_words(maker))[:3], kernel=window)
             continue
-        if len(shape) == 1:
-            high = 14 + LONG * (shape[0] / features) ** 0.5
-            bar = Volume(str(shape[0]), 5.0, high, 7.0, _words(replace(maker, count=1)), category="linear")
-            found += [bar] * (maker.count if maker.count <= MOST_BARS else 1)
+        regions = f"{tensor.regions} × " if tensor.regions > 1 else ""
+        tint, lines = _tint(maker, paint), _words(maker)
+        if not tensor.rank:
+            high = 14 + LONG * (tensor.channels / features) ** 0.5
+            several = 1 < maker.count <= MOST_BARS
+            lines = _words(replace(maker, count=1)) if several else lines
+            bar = Volume(f"{regions}{tensor.channels}", 5.0, high, 7.0, tint, _noted(lines, maker, paint))
+            found += [bar] * (maker.count if several else 1)
             continue
-        sides = [10 + HIGH * (size / largest) ** 0.7 for size in shape[1:]]
-        window = _window(following) / max(shape[1:])
-        thick = max(2.5, THICK * (shape[0] / most) ** 0.5)
-        label = f"{shape[0]}@{'×'.join(str(size) for size in shape[1:])}"
-        found.append(Volume(label, thick, sides[0], sides[-1], _words(maker), min(window, 1.0), maker.category))
+        sides = [10 + HIGH * (size / largest) ** 0.7 for size in tensor.spatial]
+        thick = max(2.5, THICK * (tensor.channels / most) ** 0.5)
+        label = f"{regions}{tensor.channels}@{'×'.join(map(str, tensor.spatial))}"
+        found.append(Volume(label, thick, sides[0], sides[-1], tint, _noted(lines, maker, paint), window))
     return found
 
 
-def _sizes(shape: str) -> list[int]:
-    """The numbers of a shape, 1 for a size that is none."""
-    return [int(size) if size.isdigit() else 1 for size in shape.split("×")]
+def _tint(maker: Box, paint: Paint) -> Tint:
+    """The colours of a volume: those of what made it."""
+    if not paint.tint:
+        return paint.theme.tints[maker.category]
+    look = paint.look(maker)
+    return Tint(look.fill, look.line, "")
+
+
+def _noted(lines: tuple[str, ...], maker: Box, paint: Paint) -> tuple[str, ...]:
+    """What made a volume, and why it has its colour."""
+    return (*lines, *filter(None, [paint.look(maker).note]))
 
 
 def _window(box: Box) -> int:
@@ -114,7 +130,7 @@ def _words(box: Box) -> tuple[str, ...]:
         return (box.title, *((f"×{box.count}",) if box.count > 1 else ()))
     first, *others = box.title.split(", ")
     steps = [part for part in others if not part.isdigit()]
-    head = {"+": "sum", "‖": "concat", "×": "product"}.get(first, first)
+    head = JOINS.get(box.join, first)
     if head.startswith("FC "):
         head = "FC"
     head += f", {', '.join(steps)}" if steps else ""
@@ -147,7 +163,8 @@ def _row(volumes: Sequence[Volume], paint: Paint) -> Scene:
             x = (centers[i - 1] + centers[i]) / 2
             for n, line in enumerate(volume.lines):
                 scene.text(x, middle + tallest / 2 + 16 + n * 10, line, WORDS, paint.theme.faint)
-    scene.cover(0, middle + tallest / 2 + 42)
+    most = max((len(volume.lines) for volume in volumes), default=0)
+    scene.cover(0, middle + tallest / 2 + 12 + 10 * max(most, 3))
     return scene
 
 
@@ -159,7 +176,7 @@ def _corner(volume: Volume, center: float, middle: float) -> Point:
 def _box(scene: Scene, volume: Volume, center: float, middle: float, paint: Paint) -> None:
     x, y = _corner(volume, center, middle)
     dx, dy = volume.away * SLANT[0], -volume.away * SLANT[1]
-    tint = paint.theme.tints[volume.category]
+    tint = volume.tint
     w, h = volume.thick, volume.high
     front = ((x, y), (x + w, y), (x + w, y - h), (x, y - h))
     top = ((x, y - h), (x + w, y - h), (x + w + dx, y - h + dy), (x + dx, y - h + dy))

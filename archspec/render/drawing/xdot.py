@@ -23,7 +23,7 @@ def to_xdot(scene: Scene, title: str, background: str) -> str:
     width, height = _number(scene.width), _number(scene.height)
     corner = 'shape=point, style=invis, label="", width=0, height=0'
     return (
-        f'graph {_quoted(title)} {{\n  graph [layout=nop2, bb="0,0,{width},{height}", pad=0, margin=0,\n'
+        f'graph {quoted(title)} {{\n  graph [layout=nop2, bb="0,0,{width},{height}", pad=0, margin=0,\n'
         f'    bgcolor="{background}", _background={_pieces(drawn)}];\n'
         f'  lower [{corner}, pos="0,0"];\n  upper [{corner}, pos="{width},{height}"];\n}}\n'
     )
@@ -76,8 +76,9 @@ def _number(value: float) -> str:
 
 def _pieces(text: str) -> str:
     """A long string as several that DOT joins: its reader takes no more than 16,384 bytes at once."""
-    return " + ".join(_quoted(text[i : i + PIECE]) for i in range(0, len(text), PIECE)) or '""'
+    return " + ".join(quoted(text[i : i + PIECE]) for i in range(0, len(text), PIECE)) or '""'
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as a string of DOT."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

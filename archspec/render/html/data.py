@@ -120,8 +120,8 @@ def _layers(
             {
                 "name": node.name,
                 "op": node.op.word,
-                "what": table_caption(node.op) if there else "input",
-                "caption": caption(node.op) if there else node.name,
+                "what": table_caption(graph, node) if there else "input",
+                "caption": caption(graph, node) if there else node.name,
                 "category": node.op.category if there else "input",
                 "inputs": [[numbers[tap.node], tap.port] for tap in node.inputs],
                 "shapes": [shape(made.shape) for made in graph.types[node.name]],

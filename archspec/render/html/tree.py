@@ -57,7 +57,7 @@ class _Tree:
         scope = self.graph.scopes.get(path)
         unit = Unit(path, scope.word if scope else "layers", tuple(nodes), folded=True)
         if path in self.single:
-            title, detail = chain_caption(nodes)
+            title, detail = chain_caption(self.graph, nodes)
             kids: list[Branch | int] = [self.numbers[node.name] for node in nodes]
             return self._branch(path, "chain", title or unit.word, detail, kids)
         return self._branch(path, "block", describe(self.graph, unit), "", self.kids(nodes, depth + 1))
@@ -81,7 +81,7 @@ class _Tree:
             if len(numbers) < 2 or len(numbers) == len(kids):  # alone, or all that a block has: it is the chain
                 yield from together
                 continue
-            title, detail = chain_caption(nodes[number] for number in numbers)
+            title, detail = chain_caption(self.graph, (nodes[number] for number in numbers))
             path = nodes[numbers[0]].name
             yield self._branch(path, "chain", title or "layers", detail, [*numbers])
 

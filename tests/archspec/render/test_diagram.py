@@ -72,7 +72,7 @@ def test_resnet152_is_its_table_in_the_paper():
         ("bottleneck A", "stage.0.block.0"),
         ("bottleneck B", "stage.0.block.1"),
     ]
-    assert [box.title for box in found.main.boxes if box.kind == "block"][:2] == ["bottleneck A", "bottleneck B"]
+    assert [box.heading for box in found.main.boxes if box.kind == "block"][:2] == ["bottleneck A", "bottleneck B"]
 
 
 @pytest.mark.parametrize(("name", "blocks"), [("resnet50", (3, 4, 6, 3)), ("resnet152", (3, 8, 36, 3))])

@@ -199,7 +199,7 @@ def test_text_stands_out_from_every_fill(theme):
         low, high = sorted((luminance(a), luminance(b)))
         return (high + 0.05) / (low + 0.05)
 
-    fills = [tint.fill for tint in (*theme.tints.values(), theme.added, theme.changed, theme.same)]
+    fills = [tint.fill for tint in (*theme.tints.values(), theme.added, theme.changed, theme.touched, theme.same)]
     for fill in [*fills, *theme.heat, *theme.stages, theme.background]:
         assert contrast(theme.text, fill) >= 4.5  # WCAG AA
     assert contrast(theme.faint, theme.background) >= 4.5

@@ -9,7 +9,7 @@ import pytest
 
 import archspec
 from archspec.render.diagram import diagram
-from archspec.render.drawing.column import paper_page
+from archspec.render.drawing.column import _glyphs, column, paper_page
 from archspec.render.drawing.paint import Paint
 from archspec.render.drawing.scene import Path, Scene, Text
 from archspec.render.drawing.ushape import _centers, encoder_decoder, ushape_page
@@ -23,7 +23,7 @@ def words(scene: Scene) -> list[str]:
 
 def paper(name):
     graph = archspec.load(name)
-    return paper_page(graph, archspec.summarize(graph), Paint(LIGHT, graph))
+    return paper_page(column(graph), archspec.summarize(graph), Paint(LIGHT, graph))
 
 
 def arcs(scene, dash):
@@ -163,8 +163,111 @@ HOURGLASS = """
 def test_the_sides_of_a_u_stand_apart_even_without_a_row_at_the_bottom(write_spec):
     graph = archspec.load(write_spec(HOURGLASS, input="[3, 64, 64]"))
     bars = encoder_decoder(graph)
-    assert [(bar.level, bar.joined) for bar in bars] == [(0, ""), (0, ""), (1, ""), (2, ""), (1, "+"), (0, "+")]
+    assert [(bar.level, bar.joined) for bar in bars] == [(0, ""), (0, ""), (1, ""), (2, ""), (1, "add"), (0, "add")]
     places = _centers(bars, [(20.0, 10.0)] * len(bars))
     for level in range(3):
         row = [x for x, bar in zip(places, bars, strict=True) if bar.level == level]
         assert all(after - before >= 20 for before, after in pairwise(row))
+
+
+def test_heat_colours_a_u_and_volumes(tmp_path):
+    for name, style in (("unet", "unet"), ("alexnet_2012", "volumes")):
+        graph = archspec.load(name)
+        plain, warm = (
+            archspec.draw(graph, tmp_path / f"{name}{heat}.svg", style=style, heat=heat).read_text(encoding="utf-8")
+            for heat in (None, "params")
+        )
+        assert "share of parameters" in warm
+        assert warm.count(f'fill="{LIGHT.heat[1]}"') > 1, "the dearest, and the legend's"
+        assert LIGHT.heat[1] not in plain
+
+
+def test_a_difference_colours_volumes(tmp_path):
+    path = tmp_path / "d.svg"
+    archspec.draw(archspec.load("vgg16"), path, style="volumes", against=archspec.load("vgg13"))
+    assert f'fill="{LIGHT.touched.fill}"' in path.read_text(encoding="utf-8")
+
+
+OPEN = """
+- conv: {out: 8, kernel: 7, stride: 2, padding: 3}
+- max_pool: {kernel: 3, stride: 2, padding: 1}
+"""
+
+
+def test_volumes_of_open_sizes_are_those_of_their_example(tmp_path, write_spec):
+    graph = archspec.load(write_spec(OPEN, input="[3, H, W]"))
+    size = graph.example["H"]
+    svg = archspec.draw(graph, tmp_path / "o.svg", style="volumes").read_text(encoding="utf-8")
+    for label in (f"3@{size}×{size}", f"8@{size // 2}×{size // 2}", f"8@{size // 4}×{size // 4}"):
+        assert f">{label}<" in svg
+
+
+def test_blocks_of_open_sizes_show_where_the_image_gets_smaller(write_spec, tmp_path):
+    graph = archspec.load(write_spec(OPEN, input="[3, H, W]"))
+    assert "smaller image" in archspec.draw(graph, tmp_path / "o.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "captions"),
+    [
+        ("[4, 200]", ["9 conv, 8, /3", "2 max pool, /2", "5 conv, 16, d=2"]),
+        ("[4, 99, 99, 99]", ["9×9×9 conv, 8, /3", "2×2×2 max pool, /2", "5×5×5 conv, 16, d=2"]),
+        ("[4, 200, 200]", ["9×9 conv, 8, /3", "2×2 max pool, /2", "5×5 conv, 16, d=2"]),
+    ],
+)
+def test_a_window_has_as_many_axes_as_its_image(sizes, captions, write_spec):
+    layers = "- conv: {out: 8, kernel: 9, stride: 3}\n- max_pool: 2\n- conv: {out: 16, kernel: 5, dilation: 2}"
+    graph = archspec.load(write_spec(layers, input=sizes))
+    assert [box.title for box in diagram(graph).main.boxes if box.nodes] == captions
+
+
+def test_two_convolutions_drawn_as_one_say_so():
+    boxes = diagram(archspec.load("unet_same")).main.boxes
+    assert {box.count for box in boxes if box.title.startswith("3×3 conv")} == {2}
+
+
+SHARED = """
+- layers:
+    - conv: {out: 16, kernel: 3, padding: same}
+      repeat: 2
+  name: left
+- share: left
+  from: right
+  name: other
+"""
+
+
+def test_text_stays_inside_the_boxes_of_a_column(tmp_path):
+    path = tmp_path / "s.yaml"
+    body = f"inputs: {{l: [16, 8, 8], right: [16, 8, 8]}}\nlayers:{SHARED}outputs: {{a: left, b: other}}\n"
+    path.write_text(f"archspec: 1\nname: s\n{body}", encoding="utf-8")
+    graph = archspec.load(str(path))
+    glyphs = _glyphs(column(graph).main, {}, Paint(LIGHT, graph))
+    for drawn in glyphs.values():
+        text = sum(max(run.size for run in line) for line in drawn.lines)
+        assert drawn.height >= text, "a line under another has room"
+    assert sum(len(drawn.lines) == 2 for drawn in glyphs.values()) == 2
+
+
+PYRAMID = """
+- conv: {out: 8, kernel: 3, stride: 2, padding: 1}
+  name: c1
+- conv: {out: 8, kernel: 3, stride: 2, padding: 1}
+  name: c2
+- conv: 8
+  from: c1
+  name: l1
+- upsample: {to: l1}
+  from: c2
+  name: u1
+- add: [l1, u1]
+"""
+
+
+def test_what_gives_its_size_alone_is_told_from_data(write_spec):
+    graph = archspec.load(write_spec(PYRAMID, input="[3, 32, 32]"))
+    main = diagram(graph).main
+    assert [(arrow.source, arrow.target) for arrow in main.arrows if arrow.sizes] == [("chain l1", "chain u1")]
+    scene = paper_page(column(graph), archspec.summarize(graph), Paint(LIGHT, graph))
+    assert {"gives its size alone", "sum"} <= set(words(scene)), "what comes from the side is summed at a sign"
+    assert not arcs(scene, "")

@@ -20,7 +20,6 @@ from archspec.errors import SpecError, fail, format_diagnostics
 from archspec.render.html import error_page, page
 
 if TYPE_CHECKING:
-    from archspec.analysis.training import Optimizer
     from archspec.graph import TypedGraph
 
 HOST = "127.0.0.1"
@@ -41,7 +40,7 @@ class Watched:
         spec: str,
         load: Callable[[], TypedGraph],
         batch: int = 1,
-        optimizer: Optimizer = "sgd",
+        optimizer: str = "sgd",
         precision: str = "float32",
         device: str | Path | None = None,
     ):

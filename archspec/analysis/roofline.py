@@ -9,9 +9,11 @@ overhead besides. Where the device overlaps them the longest of the three is the
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from archspec.analysis.autocast import arithmetic
 from archspec.analysis.memory import inference_memory
 from archspec.analysis.work import Work, work
 from archspec.devices import Device, load_device
@@ -20,9 +22,6 @@ from archspec.errors import did_you_mean, fail
 from archspec.graph import TypedGraph
 
 Bound = Literal["compute", "memory", "overhead"]
-
-SHORT = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-"""Short names of precisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +45,6 @@ class LayerTime:
             return "overhead"
         return "compute" if self.computing >= self.moving else "memory"
 
-    def to_json(self) -> dict[str, Any]:
-        """The keys that `summarize --device` adds to a layer."""
-        return {
-            "kind": self.work.kind,
-            "bytes": self.work.bytes,
-            "intensity": self.work.intensity,
-            "bound": self.bound,
-            "seconds": self.seconds,
-        }
-
 
 @dataclass(frozen=True)
 class Roofline:
@@ -67,6 +56,10 @@ class Roofline:
     layers: tuple[LayerTime, ...] = field(repr=False)
     memory_bytes: int | None
     """Most memory in use at once at inference; None where the input leaves sizes open."""
+
+    @cached_property
+    def by_name(self) -> dict[str, LayerTime]:
+        return {layer.name: layer for layer in self.layers}
 
     @property
     def seconds(self) -> float:
@@ -120,6 +113,7 @@ def roofline(graph: TypedGraph, device: str | Path | Device, batch: int = 1, pre
     found = device if isinstance(device, Device) else load_device(device)
     if batch < 1:
         raise fail("E580", f"a batch of {batch} examples cannot be counted", hint="a whole number of at least 1")
+    precision = arithmetic(precision)
     if precision not in found.peak_tflops:
         hint = did_you_mean(precision, list(found.peak_tflops), "precisions it has")
         raise fail("E564", f"{found.name} has no peak for '{precision}'", hint=hint)

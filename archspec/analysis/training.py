@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from archspec.analysis.autocast import COPIED, Precision, autocast, weight_copies
 from archspec.analysis.cost import kept
@@ -24,10 +24,30 @@ from archspec.graph import Node, Tap, TypedGraph
 from archspec.ops.base import Saved
 from archspec.tensor import BYTES
 
-Optimizer = Literal["sgd", "momentum", "adam"]
+Optimizer = Literal["sgd", "momentum", "adam", "adamw", "rmsprop", "adagrad"]
 
-STATES: dict[Optimizer, int] = {"sgd": 0, "momentum": 1, "adam": 2}
-"""Numbers that an optimiser keeps for every parameter."""
+
+class Keeps(NamedTuple):
+    """What one of torch's optimisers holds in memory, as its loop over parameters with its usual settings does."""
+
+    title: str
+    states: int
+    """Numbers kept for every parameter."""
+    temporaries: int = 0
+    """Tensors as large as a parameter, in use at once while that parameter is changed."""
+    counts: bool = False
+    """Whether it keeps the number of steps, for each parameter."""
+
+
+OPTIMIZERS: dict[Optimizer, Keeps] = {
+    "sgd": Keeps("SGD", 0),
+    "momentum": Keeps("SGD with momentum", 1),
+    "adam": Keeps("Adam", 2, 2, True),
+    "adamw": Keeps("AdamW", 2, 2, True),
+    "rmsprop": Keeps("RMSprop", 1, 1, True),
+    "adagrad": Keeps("Adagrad", 1, 1, True),
+}
+"""Those that run files know, by the same names; their `sgd` has a momentum unless it is 0, which is `momentum` here."""
 
 _FLOAT = BYTES["float32"]
 _INDEX = BYTES["int64"]
@@ -43,7 +63,7 @@ def training_memory(
     In a lower precision forward pass and loss run under torch's autocast; in float16 the loss is scaled (GradScaler).
 
     Cross-entropy is taken of every output of a classifying or segmenting network, the mean squared error of any
-    other's. Adam is torch's loop over parameters, whose two temporaries are as large as the largest of them.
+    other's.
     """
     return _Step(graph, batch, optimizer, precision).run()
 
@@ -95,17 +115,15 @@ class _Step:
         self.moments: list[Moment] = []
 
     def run(self) -> Memory:
-        states = STATES[self.optimizer] * sum(self.learned.values())
-        if self.optimizer == "adam":
-            states += _FLOAT * self.tensors  # each counts its steps
+        keeps = OPTIMIZERS[self.optimizer]
+        states = keeps.states * sum(self.learned.values()) + (_FLOAT * self.tensors if keeps.counts else 0)
         weights = sum(self.learned.values()) + self.buffers
         inputs = self.batch * sum(self.graph.types[name][0].nbytes for name in self.graph.inputs)
         resting = weights + states + inputs + self._targets()
         self._forward()
         self._loss()
         self._backward()
-        temporary = 2 * self.largest if self.optimizer == "adam" else 0
-        self._note("step", self.optimizer, temporary)
+        self._note("step", self.optimizer, keeps.temporaries * self.largest)
         moments = tuple(Moment(m.phase, m.layer, m.bytes + resting) for m in self.moments)
         return Memory(weights, states, inputs + self._targets(), moments)
 

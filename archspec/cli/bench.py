@@ -82,8 +82,7 @@ def _comparison(timed: list[Any]) -> Any:
 
 def _print_rows(timed: Iterator[Any], device: Device, batch: int, threads: int | None) -> None:
     """A line a network as it is done, and how well they agree."""
-    from archspec.render.roofline import duration
-    from archspec.render.units import decimal
+    from archspec.render.units import decimal, duration
 
     print(f"measured here against {device.name}, float32, batch {batch}\n")
     print(f"{'network':{NAME}}  {'MACs':>9}  {'measured':>9}  {'estimated':>9}  {'error':>7}")

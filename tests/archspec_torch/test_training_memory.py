@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archspec
 from archspec import zoo
+from archspec.analysis.facts import Facts
 from archspec.analysis.training import training_memory
 from archspec.analysis.weight_file import weight_file_bytes
 from archspec.close import close
@@ -91,7 +92,7 @@ def test_every_network_of_the_zoo_has_a_step_and_the_optimiser_keeps_what_torch_
 @pytest.mark.parametrize(("name", "optimizer", "budget"), [("resnet18", "adam", 2**28), ("mobilenet_v2", "sgd", 2**27)])
 def test_by_mem_tracker_the_batch_told_fits_and_one_more_does_not(name, optimizer, budget, precision, tracked_peak):
     graph = small(name)
-    found = archspec.summarize(graph, optimizer=optimizer, device="cpu", fit=budget, precision=precision).training
+    found = archspec.summarize(graph, optimizer=optimizer, workspace="cpu", fit=budget, precision=precision).training
     assert found.largest > 1
     assert tracked_peak(graph, found.largest, optimizer, precision) <= budget
     assert tracked_peak(graph, found.largest + 1, optimizer, precision) > budget
@@ -99,7 +100,7 @@ def test_by_mem_tracker_the_batch_told_fits_and_one_more_does_not(name, optimize
 
 def test_a_budget_of_training_memory_is_the_peak_that_mem_tracker_sees(tracked_peak):
     graph = small("lenet5")
-    facts = archspec.summarize(graph).facts()
+    facts = Facts(archspec.summarize(graph))
     for name, step in (
         ("train_peak_bytes", (1, "sgd", "float32")),
         ("train_peak_bytes.adam.8", (8, "adam", "float32")),

@@ -257,6 +257,9 @@ def _ask_all(op: Operator, inputs: Types, outputs: Types) -> None:
     op.macs(inputs, outputs)
     op.elementwise_ops(inputs, outputs)
     op.window(inputs)
+    op.saved(inputs, outputs, False)
+    if outputs[0].rank and inputs and inputs[0].rank == outputs[0].rank:
+        op.reach(inputs, outputs, 0)
     op.steps(inputs, outputs)
     op.label()
 

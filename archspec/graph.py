@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from archspec.errors import Frame, Span
-from archspec.ops.base import Operator
+from archspec.ops.base import Operator, Weight
 from archspec.tensor import TensorType
 
 if TYPE_CHECKING:
@@ -154,6 +154,17 @@ class TypedGraph(Graph):
 
         met = dict.fromkeys(n for outputs in self.types.values() for x in outputs for n in x.shape)
         return example([self.types[name][0].shape for name in self.inputs], met, self.sizes)
+
+    @cached_property
+    def weights(self) -> Mapping[str, Mapping[str, Weight]]:
+        """Stored tensors by layer and by their names there; those that layers share at the first of them."""
+        owners: set[str] = set()
+        found: dict[str, Mapping[str, Weight]] = {}
+        for node in self.nodes.values():
+            if (owner := node.shares or node.name) not in owners:
+                owners.add(owner)
+                found[node.name] = node.op.weights(self.input_types(node))
+        return found
 
     def type_of(self, tap: Tap) -> TensorType:
         """Type of one tensor."""

@@ -81,18 +81,15 @@ def autocast(graph: TypedGraph, precision: Precision) -> TypedGraph:
 def weight_copies(graph: TypedGraph, precision: Precision) -> dict[str, tuple[int, int]]:
     """Bytes that each layer's weights take in the lower precision: of those its backward pass needs, and of others.
 
-    Autocast makes a copy when a weight is first used. The bias's is given up with autocast itself, after the loss.
+    Autocast makes a copy when a weight is first used. That of a bias is given up with autocast itself, after the loss.
     """
     if precision == "float32":
         return {}
     found: dict[str, tuple[int, int]] = {}
-    for node in graph.nodes.values():
-        if node.op.autocast == "lower" and node.shares is None:
-            kept = others = 0
-            for name, weight in node.op.weights(graph.input_types(node)).items():
-                size = weight.numel * BYTES[precision]
-                kept, others = (kept, others + size) if name == "bias" else (kept + size, others)
-            found[node.name] = kept, others
+    for layer, weights in graph.weights.items():
+        if graph.nodes[layer].op.autocast == "lower":
+            sizes = [(weight.numel * BYTES[precision], weight.added) for weight in weights.values()]
+            found[layer] = sum(n for n, added in sizes if not added), sum(n for n, added in sizes if added)
     return found
 
 
@@ -106,4 +103,4 @@ def _computed_in(node: Node, given: list[TensorType], precision: Precision) -> s
 
 def _copies(node: Node) -> bool:
     """Whether inputs of another precision are copied before it runs; sums and products take both as they are."""
-    return node.op.autocast == "lower" or node.op.word == "concat"
+    return node.op.autocast in ("lower", "promote")

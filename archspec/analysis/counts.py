@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 from archspec.analysis.cost import cost
 from archspec.analysis.storage import in_place
 from archspec.graph import Node, TypedGraph
-from archspec.tensor import BYTES, TensorType, at
+from archspec.tensor import TensorType, at
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +58,14 @@ def count(graph: TypedGraph, batch: int = 1) -> dict[str, Counts]:
     costs and activations, never parameters.
     """
     overwriting = in_place(graph)
-    owners: set[str] = set()
     found: dict[str, Counts] = {}
     met: dict[tuple[int, tuple[TensorType, ...], bool, bool], Counts] = {}  # by the operator's `id`: blocks repeat
     for node in graph.nodes.values():
-        owner = node.shares or node.name
-        fresh, own_memory = owner not in owners, node.name not in overwriting
+        fresh, own_memory = node.name in graph.weights, node.name not in overwriting
         key = (id(node.op), graph.input_types(node), fresh, own_memory)
         if key not in met:
-            met[key] = _count_node(graph, node, batch, fresh, own_memory)
+            met[key] = _count_node(graph, node, batch, own_memory)
         found[node.name] = met[key]
-        owners.add(owner)
     return found
 
 
@@ -80,15 +77,8 @@ def total(counts: Iterable[Counts]) -> Counts:
 
 def count_params(graph: TypedGraph) -> int:
     """Elements of all learned tensors of a graph, each once: heads that exist only in training included."""
-    owners: dict[str, Node] = {}
-    for node in graph.nodes.values():
-        owners.setdefault(node.shares or node.name, node)
-    return sum(
-        weight.numel
-        for node in owners.values()
-        for weight in node.op.weights(graph.input_types(node)).values()
-        if weight.kind != "buffer"
-    )
+    stored = (weight for weights in graph.weights.values() for weight in weights.values())
+    return sum(weight.numel for weight in stored if weight.kind != "buffer")
 
 
 def depth(graph: TypedGraph) -> int:
@@ -100,19 +90,18 @@ def depth(graph: TypedGraph) -> int:
     return max(longest.values(), default=0)
 
 
-def _count_node(graph: TypedGraph, node: Node, batch: int, fresh: bool, own_memory: bool) -> Counts:
-    op, inputs, outputs = node.op, graph.input_types(node), graph.types[node.name]
+def _count_node(graph: TypedGraph, node: Node, batch: int, own_memory: bool) -> Counts:
     params = trainable = buffers = weight_bytes = 0
-    if fresh:
-        for weight in op.weights(inputs).values():
-            size = weight.numel
-            weight_bytes += size * BYTES[weight.dtype]
-            if weight.kind == "buffer":
-                buffers += size
-            else:
-                params += size
-                trainable += size if weight.kind == "parameter" else 0
+    for weight in graph.weights.get(node.name, {}).values():
+        size = weight.numel
+        weight_bytes += weight.nbytes
+        if weight.kind == "buffer":
+            buffers += size
+        else:
+            params += size
+            trainable += size if weight.kind == "parameter" else 0
     computed = cost(graph, node)
+    lasting = own_memory and node.op.storage != "view"
     return Counts(
         params=params,
         trainable_params=trainable,
@@ -120,5 +109,5 @@ def _count_node(graph: TypedGraph, node: Node, batch: int, fresh: bool, own_memo
         weight_bytes=weight_bytes,
         macs=batch * computed.macs,
         elementwise_ops=batch * computed.elementwise_ops,
-        activation_bytes=batch * sum(t.nbytes for t in outputs) if own_memory and op.storage != "view" else 0,
+        activation_bytes=batch * sum(t.nbytes for t in graph.types[node.name]) if lasting else 0,
     )

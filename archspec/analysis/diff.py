@@ -215,12 +215,7 @@ def _shown(value: object) -> str:
 
 def _state(graph: TypedGraph) -> dict[tuple[str, str], Weight]:
     """Stored tensors by layer and name, shared ones at the layer they belong to."""
-    return {
-        (node.name, name): weight
-        for node in graph.nodes.values()
-        if node.shares is None
-        for name, weight in node.op.weights(graph.input_types(node)).items()
-    }
+    return {(layer, name): weight for layer, weights in graph.weights.items() for name, weight in weights.items()}
 
 
 def _loading(old: TypedGraph, new: TypedGraph, pairs: dict[str, str]) -> Loading:

@@ -8,8 +8,9 @@ from typing import Literal
 from archspec.analysis.order import execution_order
 from archspec.analysis.storage import last_reads, overwriting, storages
 from archspec.graph import Tap, TypedGraph
+from archspec.ops.base import Weight
 from archspec.passes.deploy import deploy
-from archspec.tensor import BYTES
+from archspec.tensor import BYTES, TensorType
 
 Phase = Literal["forward", "loss", "backward", "step"]
 
@@ -41,22 +42,22 @@ class Memory:
         return max(self.moments, key=lambda moment: moment.bytes)
 
 
-def inference_memory(graph: TypedGraph, batch: int = 1) -> Memory:
+def inference_memory(graph: TypedGraph, batch: int = 1, width: int = BYTES["float32"]) -> Memory:
     """Memory of one forward pass of the deployed network, without gradients, in the order that will run.
 
-    A tensor lives from the layer that makes it to the last one that reads it; outputs live to the end.
+    A tensor lives from the layer that makes it to the last one that reads it; outputs live to the end. `width`:
+    bytes of what is a float32 in the spec, weights among it; counters and the like keep theirs.
     """
+
+    def size(stored: TensorType | Weight) -> int:
+        return stored.nbytes * width // BYTES["float32"] if stored.dtype == "float32" else stored.nbytes
+
     deployed = deploy(graph)
     order = list(execution_order(deployed))
     place = storages(deployed, overwriting(deployed))
     last = last_reads(deployed, order, place)
-    weights = sum(
-        weight.numel * BYTES[weight.dtype]
-        for node in deployed.nodes.values()
-        if node.shares is None
-        for weight in node.op.weights(deployed.input_types(node)).values()
-    )
-    inputs = batch * sum(deployed.types[name][0].nbytes for name in deployed.inputs)
+    weights = sum(size(weight) for layer in deployed.weights.values() for weight in layer.values())
+    inputs = batch * sum(size(deployed.types[name][0]) for name in deployed.inputs)
     ending: dict[int, list[Tap]] = {}
     for tap, index in last.items():
         ending.setdefault(index, []).append(tap)
@@ -67,7 +68,7 @@ def inference_memory(graph: TypedGraph, batch: int = 1) -> Memory:
         for port, made in enumerate(deployed.types[node.name]):
             tap = Tap(node.name, port)
             if place[tap] == tap:
-                held[tap] = batch * made.nbytes
+                held[tap] = batch * size(made)
                 used += held[tap]
         moments.append(Moment("forward", node.name, used))
         for tap in ending.get(index, ()):

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from archspec.analysis.autocast import Precision, precision_of
 from archspec.analysis.memory import Memory
-from archspec.analysis.training import OPTIMIZERS, Optimizer, largest_batch, training_memory
+from archspec.analysis.training import OPTIMIZERS, Optimizer, Workspace, largest_batch, training_memory
 from archspec.errors import did_you_mean, fail
 from archspec.graph import TypedGraph
-
-Workspace = Literal["cuda", "hopper", "cpu"]
-"""Whose libraries take memory for themselves."""
 
 WORKSPACES: tuple[str, ...] = get_args(Workspace)
 
@@ -79,5 +76,8 @@ def training_needs(
         told = f"how much memory training takes depends on {', '.join(graph.sizes)}, which the input leaves open"
         shape = graph.types[graph.inputs[0]][0].at(graph.example).shape
         raise fail("E581", told, hint=f"give the size of the images: --input {'x'.join(map(str, shape))}")
-    largest = None if budget is None else largest_batch(graph, budget - WORKSPACE[workspace], known, computed)
-    return Needs(known, workspace, training_memory(graph, batch, known, computed), budget, largest, computed)
+    largest = None
+    if budget is not None:
+        largest = largest_batch(graph, budget - WORKSPACE[workspace], known, computed, workspace)
+    memory = training_memory(graph, batch, known, computed, workspace)
+    return Needs(known, workspace, memory, budget, largest, computed)

@@ -1,14 +1,19 @@
-"""How far each cell of a tensor is from the next one in the input, and how much of the input it sees."""
+"""How far each cell of a tensor is from the next one in the input, and how much of the input it sees.
+
+A cell sees what a gradient of it can reach: by a window, but also by what is computed from all positions. A gate made
+of a global mean (squeeze-and-excitation) makes everything seen, and so do `group_norm` and `instance_norm`, whose
+statistics are the image's own; batch normalisation does not, whose statistics are constants once deployed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
 
-from archspec.analysis.reach import Reach, reaches
 from archspec.graph import Node, Tap, TypedGraph
+from archspec.ops.reach import Reach
 
 Interval = tuple[int, int]
 """The first cell and the last."""
@@ -119,12 +124,12 @@ def fields(graph: TypedGraph) -> dict[str, tuple[Field, ...]]:
     return found
 
 
-def stride(graph: TypedGraph) -> int | Fraction:
+def stride(seen: Mapping[str, tuple[Field, ...]]) -> int | Fraction:
     """The largest jump of any tensor that still has spatial axes: 32 for a ResNet-50; 1 where none has.
 
     Global pooling leaves no next cell and so does not count, whether or not it keeps the axes.
     """
-    largest = max((f.jump for axes in fields(graph).values() for f in axes), default=1)
+    largest = max((f.jump for axes in seen.values() for f in axes), default=1)
     return int(largest) if largest.denominator == 1 else largest
 
 
@@ -153,5 +158,5 @@ def _arriving(
     inputs, after = graph.input_types(node), graph.types[node.name][0]
     for position, tap in enumerate(read_by(node)):
         if len(axes := seen[tap.node]) == rank:
-            ways = reaches(node.op, inputs, position, after)
+            ways = node.op.reach(inputs, graph.types[node.name], position)
             yield tuple(cells.through(way, n) for cells, way, n in zip(axes, ways, after.spatial, strict=True))

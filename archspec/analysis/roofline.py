@@ -54,7 +54,7 @@ class Roofline:
     precision: str
     batch: int
     layers: tuple[LayerTime, ...] = field(repr=False)
-    memory_bytes: int | None
+    peak_bytes: int | None
     """Most memory in use at once at inference; None where the input leaves sizes open."""
 
     @cached_property
@@ -80,6 +80,11 @@ class Roofline:
         """Operations a byte over the whole network."""
         return sum(layer.work.operations for layer in self.layers) / self.bytes if self.bytes else 0.0
 
+    @property
+    def capacity_bytes(self) -> int:
+        """Memory of the device."""
+        return int(1e9 * self.device.memory_gb)
+
     def bound_seconds(self) -> dict[Bound, float]:
         """Time of the layers that each bound holds."""
         found: dict[Bound, float] = {"compute": 0.0, "memory": 0.0, "overhead": 0.0}
@@ -98,8 +103,8 @@ class Roofline:
             "bytes": self.bytes,
             "intensity": self.intensity,
             "bound_seconds": dict(self.bound_seconds()),
-            "peak_memory_bytes": self.memory_bytes,
-            "memory_bytes": int(1e9 * self.device.memory_gb),
+            "peak_bytes": self.peak_bytes,
+            "capacity_bytes": self.capacity_bytes,
         }
 
 
@@ -118,8 +123,8 @@ def roofline(graph: TypedGraph, device: str | Path | Device, batch: int = 1, pre
         hint = did_you_mean(precision, list(found.peak_tflops), "precisions it has")
         raise fail("E564", f"{found.name} has no peak for '{precision}'", hint=hint)
     layers = tuple(layer_time(one, found, precision) for one in work(graph, batch, precision))
-    memory = None if graph.sizes else inference_memory(graph, batch).peak.bytes * WIDTHS[precision] // 4
-    return Roofline(found, precision, batch, layers, memory)
+    peak = None if graph.sizes else inference_memory(graph, batch, WIDTHS[precision]).peak.bytes
+    return Roofline(found, precision, batch, layers, peak)
 
 
 def layer_time(one: Work, device: Device, precision: str = "float32") -> LayerTime:

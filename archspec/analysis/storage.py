@@ -37,9 +37,10 @@ def in_place(graph: Graph) -> frozenset[str]:
 def overwriting(graph: TypedGraph) -> frozenset[str]:
     """Names of the layers that overwrite their first input when the network runs: activations and sums.
 
-    These are the activations of `in_place`, those that alone read a sum, and sums onto the fresh output of a
-    convolution, linear or normalising layer (the end of a residual body). Safe for gradients: for the backward
-    pass those layers keep their input and a sum keeps nothing, so none needs the result that is overwritten.
+    A sum is what says so of itself (`Operator.overwrites`). The layers are the activations of `in_place`, those that
+    alone read a sum, and sums onto the fresh output of a convolution, linear or normalising layer (the end of a
+    residual body). Safe for gradients: for the backward pass those layers keep their input and a sum keeps nothing,
+    so none needs the result that is overwritten.
     """
     wanted = {tap.node for tap in graph.outputs.values()}
     found = set(in_place(graph))
@@ -51,8 +52,8 @@ def overwriting(graph: TypedGraph) -> frozenset[str]:
             continue
         of_one_type = {*graph.input_types(node), *graph.types[node.name]} == {graph.types[source.name][0]}
         fresh = source.op.category in OVERWRITABLE and source.op.storage == "new"
-        a_sum = source.op.word == "add" and len(source.inputs) > 1
-        if (node.op.word == "add" and fresh and of_one_type) or (node.op.storage == "activation" and a_sum):
+        a_sum = source.op.overwrites and len(source.inputs) > 1
+        if (node.op.overwrites and fresh and of_one_type) or (node.op.storage == "activation" and a_sum):
             found.add(node.name)
     return frozenset(found)
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archspec.analysis.memory import Memory
-    from archspec.analysis.needs import Needs, Workspace
+    from archspec.analysis.needs import Needs
     from archspec.analysis.roofline import Roofline
+    from archspec.analysis.training import Workspace
     from archspec.devices import Device
 
 

@@ -24,30 +24,27 @@ from archspec.graph import Node, Tap, TypedGraph
 from archspec.ops.base import Saved
 from archspec.tensor import BYTES
 
-Optimizer = Literal["sgd", "momentum", "adam", "adamw", "rmsprop", "adagrad"]
+Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
+Workspace = Literal["cuda", "hopper", "cpu"]
+"""Whose libraries run the step, and take memory for themselves."""
 
 
 class Keeps(NamedTuple):
-    """What one of torch's optimisers holds in memory, as its loop over parameters with its usual settings does."""
+    """What an optimiser holds in memory."""
 
     title: str
     states: int
     """Numbers kept for every parameter."""
-    temporaries: int = 0
-    """Tensors as large as a parameter, in use at once while that parameter is changed."""
-    counts: bool = False
-    """Whether it keeps the number of steps, for each parameter."""
+    adapts: bool = False
+    """Whether it counts the steps of every parameter, and divides by the root of a second state."""
 
 
 OPTIMIZERS: dict[Optimizer, Keeps] = {
     "sgd": Keeps("SGD", 0),
     "momentum": Keeps("SGD with momentum", 1),
-    "adam": Keeps("Adam", 2, 2, True),
-    "adamw": Keeps("AdamW", 2, 2, True),
-    "rmsprop": Keeps("RMSprop", 1, 1, True),
-    "adagrad": Keeps("Adagrad", 1, 1, True),
+    "adam": Keeps("Adam", 2, adapts=True),
+    "adamw": Keeps("AdamW", 2, adapts=True),
 }
-"""Those that run files know, by the same names; their `sgd` has a momentum unless it is 0, which is `momentum` here."""
 
 _FLOAT = BYTES["float32"]
 _INDEX = BYTES["int64"]
@@ -56,26 +53,36 @@ _SCALARS = 2 * _FLOAT
 
 
 def training_memory(
-    graph: TypedGraph, batch: int = 1, optimizer: Optimizer = "sgd", precision: Precision = "float32"
+    graph: TypedGraph,
+    batch: int = 1,
+    optimizer: Optimizer = "sgd",
+    precision: Precision = "float32",
+    workspace: Workspace = "cuda",
 ) -> Memory:
     """Memory over one training step from the second step on. Takes time linear in the graph.
 
     In a lower precision forward pass and loss run under torch's autocast; in float16 the loss is scaled (GradScaler).
 
     Cross-entropy is taken of every output of a classifying or segmenting network, the mean squared error of any
-    other's.
+    other's. Optimisers are as torch runs them by default: on a GPU all parameters at once, for which Adam makes the
+    roots of its second state for all of them, and counts steps in memory of the processor; on the processor one
+    parameter after the other, whose two temporaries are as large as the largest.
     """
-    return _Step(graph, batch, optimizer, precision).run()
+    return _Step(graph, batch, optimizer, precision, workspace).run()
 
 
 def largest_batch(
-    graph: TypedGraph, budget: int, optimizer: Optimizer = "sgd", precision: Precision = "float32"
+    graph: TypedGraph,
+    budget: int,
+    optimizer: Optimizer = "sgd",
+    precision: Precision = "float32",
+    workspace: Workspace = "cuda",
 ) -> int:
     """The most examples whose training step fits into so many bytes; 0 where not even one does.
 
     At every moment memory grows by as much for every further example, so two steps tell of all others.
     """
-    one, two = (training_memory(graph, batch, optimizer, precision).moments for batch in (1, 2))
+    one, two = (training_memory(graph, batch, optimizer, precision, workspace).moments for batch in (1, 2))
     if any(first.bytes > budget for first in one):
         return 0
     growth = ((first, second.bytes - first.bytes) for first, second in zip(one, two, strict=True))
@@ -93,11 +100,11 @@ class _Gradient:
 class _Step:
     """One step, followed from layer to layer; `used` are the bytes in use beside weights, optimiser and batch."""
 
-    def __init__(self, graph: TypedGraph, batch: int, optimizer: Optimizer, precision: Precision):
+    def __init__(self, graph: TypedGraph, batch: int, optimizer: Optimizer, precision: Precision, workspace: Workspace):
         over = overwriting(graph)
         self.copies = weight_copies(graph, precision)
         graph = autocast(graph, precision)
-        self.graph, self.batch, self.optimizer, self.precision = graph, batch, optimizer, precision
+        self.graph, self.batch, self.optimizer, self.at_once = graph, batch, optimizer, workspace != "cpu"
         self.order = list(execution_order(graph))
         self.place = storages(graph, over, training=True)
         self.learned, self.buffers, self.tensors, self.largest = _weights(graph)
@@ -115,15 +122,17 @@ class _Step:
         self.moments: list[Moment] = []
 
     def run(self) -> Memory:
-        keeps = OPTIMIZERS[self.optimizer]
-        states = keeps.states * sum(self.learned.values()) + (_FLOAT * self.tensors if keeps.counts else 0)
+        states = OPTIMIZERS[self.optimizer].states * sum(self.learned.values())
+        if OPTIMIZERS[self.optimizer].adapts and not self.at_once:
+            states += _FLOAT * self.tensors
         weights = sum(self.learned.values()) + self.buffers
         inputs = self.batch * sum(self.graph.types[name][0].nbytes for name in self.graph.inputs)
         resting = weights + states + inputs + self._targets()
         self._forward()
         self._loss()
         self._backward()
-        self._note("step", self.optimizer, keeps.temporaries * self.largest)
+        roots = sum(self.learned.values()) if self.at_once else 2 * self.largest
+        self._note("step", self.optimizer, roots if OPTIMIZERS[self.optimizer].adapts else 0)
         moments = tuple(Moment(m.phase, m.layer, m.bytes + resting) for m in self.moments)
         return Memory(weights, states, inputs + self._targets(), moments)
 
@@ -281,14 +290,11 @@ def _weights(graph: TypedGraph) -> tuple[dict[str, int], int, int, int]:
     """Bytes of learned tensors by layer, bytes of all other weights, number and largest of the learned tensors."""
     learned: dict[str, int] = {}
     others = tensors = largest = 0
-    for node in graph.nodes.values():
-        if node.shares is not None:
-            continue
-        for weight in node.op.weights(graph.input_types(node)).values():
-            size = weight.numel * BYTES[weight.dtype]
+    for layer, weights in graph.weights.items():
+        for weight in weights.values():
             if weight.kind == "parameter":
-                learned[node.name] = learned.get(node.name, 0) + size
-                tensors, largest = tensors + 1, max(largest, size)
+                learned[layer] = learned.get(layer, 0) + weight.nbytes
+                tensors, largest = tensors + 1, max(largest, weight.nbytes)
             else:
-                others += size
+                others += weight.nbytes
     return learned, others, tensors, largest

@@ -18,10 +18,9 @@ def weight_file_bytes(graph: TypedGraph) -> int:
     (https://github.com/huggingface/safetensors#format).
     """
     tensors = [
-        (-BYTES[weight.dtype], f"{node.name}.{name}", weight)
-        for node in graph.nodes.values()
-        if node.shares is None
-        for name, weight in node.op.weights(graph.input_types(node)).items()
+        (-BYTES[weight.dtype], f"{layer}.{name}", weight)
+        for layer, weights in graph.weights.items()
+        for name, weight in weights.items()
     ]
     header, at = {}, 0
     for width, name, weight in sorted(tensors, key=lambda tensor: tensor[:2]):

@@ -7,11 +7,11 @@ from fractions import Fraction
 from typing import Any
 
 from archspec.analysis.plain import number
-from archspec.analysis.reach import Reach, reaches
 from archspec.analysis.receptive import Field, Interval, fields, read_by
 from archspec.close import close
 from archspec.errors import did_you_mean, fail
 from archspec.graph import Graph, TypedGraph
+from archspec.ops.reach import Outside, Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class View:
     """A cell of a layer and the pixels it sees, an entry an axis; the last pixel is counted among them."""
 
     layer: str
+    input: str
+    """Name of the network's input whose pixels these are: of several, the first that the layer sees."""
     cell: tuple[int, ...]
     size: tuple[int, ...]
     """Cells of the layer along each axis."""
@@ -46,6 +48,7 @@ class View:
         """Plain data for `where --format json`."""
         return {
             "layer": self.layer,
+            "input": self.input,
             "cell": list(self.cell),
             "receptive_field": list(self.sees),
             "stride": [number(axis.jump) for axis in self.field],
@@ -66,7 +69,8 @@ def where(graph: TypedGraph, layer: str, cell: tuple[int, ...]) -> View:
     graph = close(graph, graph.example) if graph.sizes else graph
     name = layer_named(graph, graph.present_name(layer))
     seen, output = fields(graph)[name], graph.types[name][0]
-    image = graph.types[_source(graph, name)][0].spatial
+    source = _source(graph, name)
+    image = graph.types[source][0].spatial
     span = graph.nodes[name].span
     if not seen or len(seen) != len(image):
         told = f"{name} gives {output}: its numbers have no place in the image"
@@ -77,6 +81,7 @@ def where(graph: TypedGraph, layer: str, cell: tuple[int, ...]) -> View:
     whole, inside = (_seen(graph, name, cell, cut) for cut in (False, True))
     return View(
         layer=name,
+        input=source,
         cell=cell,
         size=output.spatial,
         image=image,
@@ -127,7 +132,7 @@ def _seen(graph: TypedGraph, name: str, cell: tuple[int, ...], cut: bool) -> lis
             before = inputs[position]
             if before.rank != len(spans):
                 continue
-            ways = reaches(node.op, inputs, position, graph.types[node.name][0])
+            ways = node.op.reach(inputs, graph.types[node.name], position)
             axes = zip(ways, spans, before.spatial, strict=True)
             found = [_read(way, span, n if cut else None) for way, span, n in axes]
             if any(first > last for first, last in found):
@@ -142,7 +147,21 @@ def _read(way: Reach, span: Interval, cells: int | None) -> Interval:
     first, last = span
     if way.every == way.apart == 1:
         low, high = way.low(first), way.high(last)
-        return (low, high) if cells is None else (max(low, 0), min(high, cells - 1))
+        return (low, high) if cells is None else _on_the_image(low, high, cells, way.outside)
     read = [range(way.low(y), way.high(y) + 1, way.apart) for y in range(first, last + 1)]
     found = [at for taps in read for at in taps if cells is None or 0 <= at < cells]
     return (min(found), max(found)) if found else (0, -1)
+
+
+def _on_the_image(first: int, last: int, cells: int, outside: Outside) -> Interval:
+    """Of the cells from first to last those that there are, and where padding shows others the ones it shows."""
+    end = cells - 1
+    if outside == "replicate":
+        return (min(max(first, 0), end), min(max(last, 0), end))
+    inside = (max(first, 0), min(last, end))
+    if outside == "nothing":
+        return inside
+    shown = [inside] if inside[0] <= inside[1] else []
+    shown += [(-min(last, -1), -first)] if first < 0 else []
+    shown += [(2 * end - last, 2 * end - max(first, cells))] if last > end else []
+    return min(low for low, _ in shown), max(high for _, high in shown)

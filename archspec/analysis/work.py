@@ -8,29 +8,18 @@ layers share are read by each.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from archspec.analysis.cost import Cost, cost, cost_of
 from archspec.analysis.order import execution_order
 from archspec.analysis.storage import overwriting
-from archspec.devices import Kind
 from archspec.devices.model import WIDTHS
 from archspec.graph import TypedGraph
-from archspec.ops.base import Operator, Types
-from archspec.ops.conv import ConvTranspose
-from archspec.ops.norm import LocalResponseNorm
-from archspec.ops.pool import MaxPool
+from archspec.ops.base import Kind, Operator, Types
 from archspec.passes.deploy import deploy
 from archspec.tensor import BYTES, TensorType
 
-MOVERS = frozenset({"concat", "split", "slice", "channel_shuffle"})
-"""Merges and partings that move numbers and compute none."""
-
-STRAIGHT = frozenset(
-    {"relu", "relu6", "leaky_relu", "prelu", "hard_sigmoid", "hard_swish", "hard_tanh", "threshold", "maxout"}
-)
-"""Activations without an exponential."""
 THIN = 8
 """Channels below which a convolution leaves most of a vector unit idle."""
 
@@ -90,30 +79,28 @@ def layer_work(op: Operator, inputs: Types, outputs: Types, name: str = "", batc
     return _work(name, op, inputs, outputs, cost_of(op, inputs, outputs), batch, "float32")
 
 
+USUAL: Mapping[str, Kind] = {
+    "pool": "avg_pool",
+    "norm": "norm",
+    "activation": "activation",
+    "linear": "linear",
+    "merge": "elementwise",
+}
+"""The kind of most operators of a category; what is in none of them moves numbers and computes none."""
+
+
 def kind_of(op: Operator, inputs: Types, outputs: Types) -> Kind:
     """Which kind of operation an operator is on tensors of those types."""
     if op.storage == "view":
         return "view"
-    if op.category == "conv":
-        return _convolution(op, inputs, outputs)
-    if op.category == "pool":
-        if math.prod(outputs[0].spatial) == 1:
-            return "global_pool"
-        return "max_pool" if isinstance(op, MaxPool) else "avg_pool"
-    if op.category == "norm":
-        return "local_norm" if isinstance(op, LocalResponseNorm) else "norm"
-    if op.category == "activation":
-        return "rectifier" if op.word in STRAIGHT else "activation"
-    if op.category == "linear":
-        return "linear"
-    if op.category == "merge" and op.word not in MOVERS:
-        return "elementwise"
-    return "copy"
+    if op.category == "pool" and math.prod(outputs[0].spatial) == 1:
+        return "global_pool"
+    if op.kind is not None:
+        return op.kind
+    return _convolution(op, inputs, outputs) if op.category == "conv" else USUAL.get(op.category, "copy")
 
 
 def _convolution(op: Operator, inputs: Types, outputs: Types) -> Kind:
-    if isinstance(op, ConvTranspose):
-        return "transposed"
     weight = op.weights(inputs).get("weight")
     if weight is None or len(weight.shape) < 2:
         return "conv"

@@ -13,7 +13,7 @@ def batch_option(parser: argparse._ActionsContainer) -> None:
 
 def optimizer_option(parser: argparse._ActionsContainer, default: str | None = None) -> None:
     """One of those whose memory is known; what none is called is told by E582."""
-    parser.add_argument("--optimizer", metavar="NAME", default=default, help="sgd, momentum, adam, adamw … (sgd)")
+    parser.add_argument("--optimizer", metavar="NAME", default=default, help="sgd, momentum, adam, adamw (sgd)")
 
 
 def precision_option(parser: argparse._ActionsContainer, of: str) -> None:

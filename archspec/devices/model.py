@@ -8,32 +8,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Kind = Literal[
-    "conv",
-    "pointwise",
-    "thin",
-    "grouped",
-    "depthwise",
-    "transposed",
-    "linear",
-    "norm",
-    "local_norm",
-    "rectifier",
-    "activation",
-    "max_pool",
-    "avg_pool",
-    "global_pool",
-    "elementwise",
-    "copy",
-    "view",
-]
-"""Classes of operations that a library runs by programs of one sort, so that one efficiency speaks for all of a class.
+from archspec.ops.base import Kind
 
-`conv` is dense with a kernel above 1; `pointwise` dense with a kernel of 1; `thin` with a kernel above 1 and fewer
-than 8 channels out, too few for vector units; `grouped` and `depthwise` with groups of several channels and of one;
-`rectifier` activations without an exponential and `activation` those with one; `elementwise` sums, products and the
-like; `copy` what only moves numbers; `view` what does not even that, and costs no more than the call.
-"""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 MATRIX = frozenset({"conv", "pointwise", "grouped", "transposed", "linear"})

@@ -51,6 +51,7 @@ class Relu(Activation):
         - relu
     """
 
+    kind = "rectifier"
     keeps = "output"
     samples = _keeps((64, 56, 56), (10,))
 
@@ -69,6 +70,7 @@ class Relu6(Activation):
         - relu6
     """
 
+    kind = "rectifier"
     samples = _keeps((32, 112, 112), (8, 20))
 
     def label(self) -> str:
@@ -87,6 +89,7 @@ class LeakyRelu(Activation):
         - leaky_relu: 0.1
     """
 
+    kind = "rectifier"
     keeps = "either"
     tunable = frozenset({"slope"})
     samples = (
@@ -113,7 +116,7 @@ class Prelu(Activation):
         - prelu: {shared: true}
     """
 
-    storage = "new"
+    kind = "rectifier"
     storage = "new"
     tunable = frozenset({"slope"})
     samples = (
@@ -203,7 +206,6 @@ class Gelu(Activation):
     """
 
     storage = "new"
-    storage = "new"
     samples = (
         Sample({}, ((384, 56, 56),), ((384, 56, 56),)),
         Sample({"approximate": "tanh"}, ((16,),), ((16,),)),
@@ -279,6 +281,7 @@ class HardSigmoid(Activation):
         - hard_sigmoid
     """
 
+    kind = "rectifier"
     samples = _keeps((72, 1, 1), (3,))
 
     def label(self) -> str:
@@ -296,6 +299,7 @@ class HardSwish(Activation):
         - hard_swish
     """
 
+    kind = "rectifier"
     samples = _keeps((16, 112, 112), (1280,))
 
     def label(self) -> str:
@@ -313,6 +317,7 @@ class HardTanh(Activation):
         - hard_tanh
     """
 
+    kind = "rectifier"
     samples = _keeps((6, 28, 28), (84,))
 
     def label(self) -> str:
@@ -330,7 +335,6 @@ class Softplus(Activation):
         - softplus
     """
 
-    storage = "new"
     storage = "new"
     tunable = frozenset({"beta"})
     samples = (
@@ -356,6 +360,7 @@ class Threshold(Activation):
         - threshold: 0.1
     """
 
+    kind = "rectifier"
     tunable = frozenset({"at", "value"})
     samples = (
         Sample({"at": 0.1}, ((16, 101),), ((16, 101),)),
@@ -426,6 +431,7 @@ class Maxout(Operator):
         - maxout: 2            # 240 units
     """
 
+    kind = "rectifier"
     category = "activation"
     samples = (
         Sample({}, ((480,),), ((240,),)),

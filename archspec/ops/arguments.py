@@ -106,6 +106,27 @@ def _init(value: Any) -> Any:
     )
 
 
+def _parts(value: Any) -> Any:
+    sizes = value if isinstance(value, list | tuple) else [value]
+    if sizes and all(type(n) is int and 1 <= n <= LARGEST for n in sizes):
+        return value if isinstance(value, int) else tuple(value)
+    raise PydanticCustomError(
+        "argument_parts",
+        "a whole number of equal parts is expected, or a list with the channels of each part, not {shown}",
+        {"shown": str(value)[:60]},
+    )
+
+
+def _range(value: Any) -> Any:
+    if isinstance(value, list | tuple) and len(value) == 2 and all(type(n) is int and n >= 0 for n in value):
+        return tuple(value)
+    raise PydanticCustomError(
+        "argument_range",
+        "[first, end] in whole numbers is expected, `end` not included, not {shown}",
+        {"shown": str(value)[:60]},
+    )
+
+
 # What the schema of the language says of these arguments; the functions above do the checking.
 _AtLeast0 = Annotated[int, Field(ge=0)]
 _AtLeast1 = Annotated[int, Field(ge=1)]
@@ -127,6 +148,13 @@ Padding = Annotated[
     Field(description="Cells added around the input: a number, one an axis, [before, after] an axis, or a word."),
 ]
 """A number, one an axis, [before, after] an axis, or a word of `archspec.tensor.PaddingWord`."""
+Parts = Annotated[int | tuple[int, ...], PlainValidator(_parts, json_schema_input_type=_AtLeast1 | list[_AtLeast1])]
+"""How many equal parts of the channels, or the channels of each."""
+Range = Annotated[
+    tuple[int, int],
+    PlainValidator(_range, json_schema_input_type=Annotated[list[_AtLeast0], Field(min_length=2, max_length=2)]),
+]
+"""The first and the one behind the last."""
 Init = Annotated[
     str | dict[str, float],
     PlainValidator(

@@ -14,10 +14,37 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from archspec.tensor import TensorType
+from archspec.ops.reach import Reach, same, slid, whole
+from archspec.tensor import BYTES, TensorType
 
 Category = Literal["input", "conv", "linear", "pool", "norm", "activation", "merge", "shape", "regularize", "attention"]
 Storage = Literal["new", "view", "activation"]
+Kind = Literal[
+    "conv",
+    "pointwise",
+    "thin",
+    "grouped",
+    "depthwise",
+    "transposed",
+    "linear",
+    "norm",
+    "local_norm",
+    "rectifier",
+    "activation",
+    "max_pool",
+    "avg_pool",
+    "global_pool",
+    "elementwise",
+    "copy",
+    "view",
+]
+"""Classes of operations that a library runs by programs of one sort, so that one efficiency speaks for all of a class.
+
+`conv` is dense with a kernel above 1; `pointwise` dense with a kernel of 1; `thin` with a kernel above 1 and fewer
+than 8 channels out, too few for vector units; `grouped` and `depthwise` with groups of several channels and of one;
+`rectifier` activations without an exponential and `activation` those with one; `elementwise` sums, products and the
+like; `copy` what only moves numbers; `view` what does not even that, and costs no more than the call.
+"""
 Types = tuple[TensorType, ...]
 _ONE = Fraction(1)
 NO_STEP = Fraction(0)
@@ -47,6 +74,8 @@ class Weight:
     shape: tuple[int, ...]
     kind: Literal["parameter", "frozen", "buffer"] = "parameter"
     dtype: str = "float32"
+    added: bool = False
+    """Whether it is only added to the result, as a bias: then the backward pass needs its gradient, not its value."""
 
     @property
     def numel(self) -> int:
@@ -54,6 +83,10 @@ class Weight:
         for size in self.shape:
             n *= size
         return n
+
+    @property
+    def nbytes(self) -> int:
+        return self.numel * BYTES[self.dtype]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +148,14 @@ class Operator(BaseModel):
     gradient: ClassVar[Literal["new", "same", "part"]] = "new"
     """Where the gradients of inputs lie: in memory of their own, or in that of the output's gradient, of which
     they are all (sums, views) or a part (concatenation). One of another size than the output's is always new."""
-    autocast: ClassVar[Literal["lower", "float32", "widest"]] = "widest"
-    """What torch's autocast computes it in: the lower precision, float32, or the widest of its inputs'."""
+    overwrites: ClassVar[bool] = False
+    """Whether it may write its result over its first input, fresh from a weighted or normalising layer, and an
+    activation over that: its backward pass needs neither, as that of a sum."""
+    autocast: ClassVar[Literal["lower", "float32", "widest", "promote"]] = "widest"
+    """What torch's autocast computes it in: the lower precision, float32, or the widest of its inputs', which it
+    takes as they are (`widest`), or of which copies are made where they differ (`promote`)."""
+    kind: ClassVar[Kind | None] = None
+    """Which kind of work it is, for estimates of time; None where its category, weights and sizes say so."""
     samples: ClassVar[tuple[Sample, ...]] = ()
 
     def infer(self, inputs: Types) -> Types:
@@ -156,6 +195,19 @@ class Operator(BaseModel):
         if window is not None:
             return tuple(_ONE if stride == 1 else Fraction(stride) for stride in window.stride)
         return (_ONE,) * outputs[0].rank
+
+    def reach(self, inputs: Types, outputs: Types, position: int = 0) -> tuple[Reach, ...]:
+        """Which cells of the input at that position a cell of the output reads, an entry a spatial axis.
+
+        Unless an operator says otherwise: those in its window; without one that at the same place, and where the
+        size of an axis changes all along it. Asked where both have as many axes, and of sizes that are numbers.
+        """
+        window = self.window(inputs)
+        if window is not None:
+            parts = zip(window.kernel, window.stride, window.before, window.dilation, strict=True)
+            return tuple(slid(*part) for part in parts)
+        sizes = zip(inputs[position].spatial, outputs[0].spatial, strict=True)
+        return tuple(same() if old == new else whole(old) for old, new in sizes)
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         """What torch keeps for the backward pass; `in_place`: where the layer overwrites its first input."""

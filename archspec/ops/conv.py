@@ -17,6 +17,7 @@ from archspec.ops.arguments import (
     Stride,
 )
 from archspec.ops.base import NeedsNumber, Operator, OperatorError, Sample, Saved, Types, Weight, Window, operator
+from archspec.ops.reach import Reach, spread
 from archspec.ops.windows import (
     AXES,
     axes_label,
@@ -224,6 +225,7 @@ class ConvTranspose(Operator):
     """
 
     category = "conv"
+    kind = "transposed"
     autocast = "lower"
     tunable = frozenset({"init"})
     samples = (
@@ -330,6 +332,12 @@ class ConvTranspose(Operator):
     def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
         return tuple(Fraction(1, stride) for stride in per_axis("stride", self.stride, inputs[0]))
 
+    def reach(self, inputs: Types, outputs: Types, position: int = 0) -> tuple[Reach, ...]:
+        x = inputs[0]
+        kernels, strides = per_axis("kernel", self.kernel, x), per_axis("stride", self.stride, x)
+        axes = zip(kernels, strides, per_axis("dilation", self.dilation, x), self.cuts(x), strict=True)
+        return tuple(spread(kernel, stride, dilation, cut) for kernel, stride, dilation, (cut, _) in axes)
+
     def label(self) -> str:
         larger = stride_label(self.stride).replace("/", "×")
         return f"{axes_label(self.kernel)}, {self.out}{larger}{dilation_label(self.dilation)}"
@@ -393,7 +401,7 @@ class LocallyConnected(Operator):
         positions = output_sizes(x, window)
         found = {"weight": Weight((self.out, x.channels, *window.kernel, *positions))}
         if self.bias:
-            found["bias"] = Weight((self.out, *positions))
+            found["bias"] = Weight((self.out, *positions), added=True)
         return found
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
@@ -417,7 +425,7 @@ class LocallyConnected(Operator):
 
 
 def _weight_and_bias(shape: tuple[int, ...], out: int, bias: bool) -> dict[str, Weight]:
-    return {"weight": Weight(shape), "bias": Weight((out,))} if bias else {"weight": Weight(shape)}
+    return {"weight": Weight(shape), "bias": Weight((out,), added=True)} if bias else {"weight": Weight(shape)}
 
 
 def _input_or_padded(x: TensorType, padding: object, window: Window) -> Saved:

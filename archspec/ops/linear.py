@@ -51,7 +51,7 @@ class Linear(Operator):
     def weights(self, inputs: Types) -> dict[str, Weight]:
         found = {"weight": Weight((self.out, inputs[0].channels))}
         if self.bias:
-            found["bias"] = Weight((self.out,))
+            found["bias"] = Weight((self.out,), added=True)
         return found
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:

@@ -1,13 +1,13 @@
 """Layers where tensors meet (sums, products, concatenation) or part along their channels."""
 
 from functools import reduce
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PlainValidator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from archspec.ops.arguments import LARGEST, Count, Real, as_written
+from archspec.ops.arguments import Count, Parts, Range, Real, as_written
 from archspec.ops.base import Operator, OperatorError, Reference, Sample, Saved, Types, Weight, operator
+from archspec.ops.reach import Reach, same, whole
 from archspec.ops.windows import refuse_undivided
 from archspec.tensor import BYTES, TensorType, larger, smaller
 
@@ -87,12 +87,6 @@ def _fits(p: int, q: int) -> bool:
     return any(isinstance(n, int) and n == 1 for n in (p, q)) or p == q or 1 in (p, q)
 
 
-def _folded(op: Operator, inputs: Types) -> Saved:
-    """What is kept where tensors are taken in one after the other: all of them, and each result but the last."""
-    between = (op.infer(inputs[:count])[0] for count in range(2, len(inputs)))
-    return Saved(inputs=tuple(range(len(inputs))), own_bytes=sum(result.nbytes for result in between))
-
-
 class Merge(Operator):
     """Two or more tensors of one shape, elementwise: n − 1 operations an output element."""
 
@@ -112,6 +106,19 @@ class Merge(Operator):
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return (len(inputs) - 1) * outputs[0].numel
 
+    def reach(self, inputs: Types, outputs: Types, position: int = 0) -> tuple[Reach, ...]:
+        """The same place; one cell stretched is at all, and what is too large is cut as much at both ends."""
+        sizes = zip(inputs[position].spatial, outputs[0].spatial, strict=True)
+        return tuple(whole(old) if new > old else same((old - new) // 2) for old, new in sizes)
+
+
+class _OneByOne(Merge):
+    """A merge that takes its tensors in one after the other, and keeps all of them, and each result but the last."""
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        between = (self.infer(inputs[:count])[0] for count in range(2, len(inputs)))
+        return Saved(inputs=tuple(range(len(inputs))), own_bytes=sum(result.nbytes for result in between))
+
 
 @operator("add", main="of")
 class Add(Merge):
@@ -129,6 +136,7 @@ class Add(Merge):
     """
 
     gradient = "same"
+    overwrites = True
     samples = (
         Sample({}, ((64, 56, 56), (64, 56, 56)), ((64, 56, 56),)),
         Sample({}, ((64, 1, 1), (64, 7, 5), (64, 7, 5)), ((64, 7, 5),)),
@@ -169,6 +177,8 @@ class Concat(Merge):
     """
 
     gradient = "part"
+    autocast = "promote"
+    kind = "copy"
     samples = (
         Sample({}, ((64, 28, 28), (128, 28, 28), (32, 28, 28), (32, 28, 28)), ((256, 28, 28),)),
         Sample({"crop": "center"}, ((512, 64, 64), (512, 56, 56)), ((1024, 56, 56),)),
@@ -194,7 +204,7 @@ class Concat(Merge):
 
 
 @operator("multiply", main="of")
-class Multiply(Merge):
+class Multiply(_OneByOne):
     """Product of two or more tensors: gates.
 
     y = x₁ · x₂ · … · xₙ
@@ -224,9 +234,6 @@ class Multiply(Merge):
             shape = tuple(larger(p, q) for p, q in zip(shape, x.shape, strict=True))
         return (TensorType(shape, inputs[0].dtype),)
 
-    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return _folded(self, inputs)
-
     def label(self) -> str:
         return "×"
 
@@ -255,7 +262,7 @@ class Mean(Merge):
 
 
 @operator("max", main="of")
-class Max(Merge):
+class Max(_OneByOne):
     """Elementwise maximum of two or more tensors of one shape.
 
     y = max(x₁, x₂, …, xₙ)
@@ -269,9 +276,6 @@ class Max(Merge):
         Sample({}, ((8, 4, 4), (8, 4, 4)), ((8, 4, 4),)),
         Sample({}, ((10,), (10,), (10,)), ((10,),)),
     )
-
-    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        return _folded(self, inputs)
 
     def label(self) -> str:
         return "max"
@@ -347,21 +351,6 @@ class Scale(Operator):
         return f"× {self.factor:g}"
 
 
-def _parts(value: Any) -> Any:
-    sizes = value if isinstance(value, list | tuple) else [value]
-    if sizes and all(type(n) is int and 1 <= n <= LARGEST for n in sizes):
-        return value if isinstance(value, int) else tuple(value)
-    raise PydanticCustomError(
-        "argument_parts",
-        "a whole number of equal parts is expected, or a list with the channels of each part, not {shown}",
-        {"shown": str(value)[:60]},
-    )
-
-
-_AtLeast1 = Annotated[int, Field(ge=1)]
-Parts = Annotated[int | tuple[int, ...], PlainValidator(_parts, json_schema_input_type=_AtLeast1 | list[_AtLeast1])]
-
-
 def _bounded(parts: int) -> None:
     """Raises OperatorError where a tensor falls into more parts than any network has use for."""
     if parts > MAX_PARTS:
@@ -421,25 +410,6 @@ class Split(Operator):
         return f"split {'+'.join(map(str, sizes))}"
 
 
-_AtLeast0 = Annotated[int, Field(ge=0)]
-
-
-def _range(value: Any) -> Any:
-    if isinstance(value, list | tuple) and len(value) == 2 and all(type(n) is int and n >= 0 for n in value):
-        return tuple(value)
-    raise PydanticCustomError(
-        "argument_range",
-        "[first, end] in whole numbers is expected, `end` not included, not {shown}",
-        {"shown": str(value)[:60]},
-    )
-
-
-Range = Annotated[
-    tuple[int, int],
-    PlainValidator(_range, json_schema_input_type=Annotated[list[_AtLeast0], Field(min_length=2, max_length=2)]),
-]
-
-
 @operator("slice", main="channels")
 class Slice(Operator):
     """Takes channels [first, end] of its input, counted from 0, `end` itself not included.
@@ -485,6 +455,7 @@ class ChannelShuffle(Operator):
     """
 
     category = "merge"
+    kind = "copy"
     samples = (
         Sample({"groups": 2}, ((116, 28, 28),), ((116, 28, 28),)),
         Sample({"groups": 3}, ((12,),), ((12,),)),

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from archspec.ops.arguments import Count, Flag, Positive, Real, Share
 from archspec.ops.base import Operator, OperatorError, Sample, Saved, Types, Weight, operator
+from archspec.ops.reach import Reach, whole
 from archspec.ops.windows import refuse_undivided
 from archspec.tensor import BYTES
 
@@ -142,6 +143,10 @@ class GroupNorm(Operator):
     def weights(self, inputs: Types) -> dict[str, Weight]:
         return _scale_and_shift(inputs, self.affine)
 
+    def reach(self, inputs: Types, outputs: Types, position: int = 0) -> tuple[Reach, ...]:
+        """Everything: mean and deviation are over all positions, in evaluation too."""
+        return tuple(whole(n) for n in inputs[0].spatial)
+
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         return Saved(inputs=(0,), own_bytes=2 * BYTES["float32"] * self.groups)
 
@@ -189,6 +194,10 @@ class InstanceNorm(Operator):
     def weights(self, inputs: Types) -> dict[str, Weight]:
         return _scale_and_shift(inputs, self.affine)
 
+    def reach(self, inputs: Types, outputs: Types, position: int = 0) -> tuple[Reach, ...]:
+        """Everything: mean and deviation are over all positions, in evaluation too."""
+        return tuple(whole(n) for n in inputs[0].spatial)
+
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         """Mean and deviation of each channel, and its weight written out for each image."""
         return Saved(inputs=(0,), own_bytes=(2 + self.affine) * BYTES["float32"] * inputs[0].channels)
@@ -212,6 +221,7 @@ class LocalResponseNorm(Operator):
     """
 
     category = "norm"
+    kind = "local_norm"
     autocast = "float32"
     tunable = frozenset({"alpha", "beta", "k"})
     samples = (Sample({}, ((96, 55, 55),), ((96, 55, 55),)),)

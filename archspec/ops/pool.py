@@ -39,6 +39,7 @@ class MaxPool(Operator):
     """
 
     category = "pool"
+    kind = "max_pool"
     samples = (
         Sample({"kernel": 2}, ((64, 224, 224),), ((64, 112, 112),)),
         Sample({"kernel": 3, "stride": 2}, ((96, 55, 55),), ((96, 27, 27),)),
@@ -203,6 +204,7 @@ class AdaptiveMaxPool(Operator):
     """
 
     category = "pool"
+    kind = "max_pool"
     samples = (
         Sample({"size": 4}, ((256, 13, 13),), ((256, 4, 4),)),
         Sample({"size": [1]}, ((16, 78),), ((16, 1),)),
@@ -274,6 +276,7 @@ class GlobalMaxPool(Operator):
     """
 
     category = "pool"
+    kind = "max_pool"
     samples = (
         Sample({}, ((16, 78),), ((16,),)),
         Sample({"keep": True}, ((8, 4, 5, 6),), ((8, 1, 1, 1),)),

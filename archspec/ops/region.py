@@ -6,6 +6,7 @@ from pydantic import Field
 
 from archspec.ops.arguments import Count, Flag, Positive, Size
 from archspec.ops.base import Operator, OperatorError, Reference, Sample, Saved, Types, operator
+from archspec.ops.reach import Reach, whole
 from archspec.ops.windows import axes_label, per_axis
 from archspec.tensor import BYTES, TensorType
 
@@ -41,6 +42,10 @@ class RegionOperator(Operator):
     def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
         """None that is the same for all boxes: the stride of the features is left as it is."""
         return (Fraction(1),) * 2
+
+    def reach(self, inputs: Types, outputs: Types, position: int = 0) -> tuple[Reach, ...]:
+        """Everything: a region may lie anywhere."""
+        return tuple(whole(n) for n in inputs[position].spatial)
 
 
 @operator("roi_align")

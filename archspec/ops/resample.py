@@ -7,6 +7,7 @@ from pydantic import Field
 
 from archspec.ops.arguments import AxesOrNone, Count, Flag, SizeOrNone, Stride
 from archspec.ops.base import NO_STEP, Operator, OperatorError, Reference, Sample, Types, Window, operator
+from archspec.ops.reach import Reach, interpolated, nearest
 from archspec.ops.windows import AXES, axes_label, ones, per_axis, refuse_without_axes, wanted_size
 from archspec.tensor import TensorType
 
@@ -78,6 +79,12 @@ class Upsample(Operator):
         if self.scale is None:
             return (NO_STEP,) * outputs[0].rank
         return tuple(Fraction(1, by) for by in per_axis("scale", self.scale, inputs[0]))
+
+    def reach(self, inputs: Types, outputs: Types, position: int = 0) -> tuple[Reach, ...]:
+        sizes = zip(inputs[0].spatial, outputs[0].spatial, strict=True)
+        if self.mode == "nearest":
+            return tuple(nearest(old, new) for old, new in sizes)
+        return tuple(interpolated(old, new, self.align_corners) for old, new in sizes)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return 0 if self.mode == "nearest" else (2 ** (inputs[0].rank + 1) - 1) * outputs[0].numel
@@ -161,6 +168,9 @@ class PixelShuffle(Operator):
 
     def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:
         return (Fraction(1, self.scale),) * 2
+
+    def reach(self, inputs: Types, outputs: Types, position: int = 0) -> tuple[Reach, ...]:
+        return tuple(nearest(n, self.scale * n) for n in inputs[0].spatial)
 
     def label(self) -> str:
         return f"pixel shuffle ×{self.scale}"

@@ -20,6 +20,7 @@ from archspec.ops.base import (
     Window,
     operator,
 )
+from archspec.ops.reach import Outside, Reach, slid
 from archspec.ops.windows import AXES, axes_label, ones, per_axis, refuse_without_axes, wanted_size
 from archspec.tensor import TensorType
 
@@ -264,6 +265,10 @@ class Pad(Operator):
             return None
         before, after = (tuple(side[end] for side in self.sides(x)) for end in (0, 1))
         return Window(ones(x), ones(x), before, after, ones(x))
+
+    def reach(self, inputs: Types, outputs: Types, position: int = 0) -> tuple[Reach, ...]:
+        outside: Outside = "nothing" if self.mode == "zeros" else self.mode
+        return tuple(slid(1, before=before, outside=outside) for before, _ in self.sides(inputs[0]))
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         mirrored = self.mode != "zeros" and any(map(any, self.sides(inputs[0])))

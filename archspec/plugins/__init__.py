@@ -27,6 +27,7 @@ from archspec.ops.arguments import (
     Share,
 )
 from archspec.ops.base import Operator, OperatorError, Reference, Sample, Saved, Types, Weight, Window
+from archspec.ops.reach import Reach, interpolated, nearest, same, slid, spread, whole
 from archspec.ops.windows import output_sizes, per_axis, spatial_rank, window_over
 from archspec.plugins.files import Plugin, load_plugin, plugin_of, unload, using
 from archspec.plugins.installed import broken, installed, operator_called
@@ -46,6 +47,7 @@ __all__ = [
     "Padding",
     "Plugin",
     "Positive",
+    "Reach",
     "Real",
     "Reference",
     "Sample",
@@ -58,15 +60,21 @@ __all__ = [
     "Window",
     "broken",
     "installed",
+    "interpolated",
     "load_plugin",
     "lowers",
+    "nearest",
     "operator",
     "operator_called",
     "output_sizes",
     "per_axis",
     "plugin_of",
+    "same",
+    "slid",
     "spatial_rank",
+    "spread",
     "unload",
     "using",
+    "whole",
     "window_over",
 ]

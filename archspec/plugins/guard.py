@@ -10,6 +10,7 @@ from typing import Any
 
 from archspec.errors import Diagnostic, SpecError
 from archspec.ops.base import Operator, OperatorError, Saved, Weight, Window
+from archspec.ops.reach import Reach
 from archspec.plugins.faults import at, fault
 from archspec.tensor import BYTES, TensorType
 
@@ -113,6 +114,12 @@ def _window(result: Any) -> Problem:
     return None if result is None or isinstance(result, Window) else f"returns a Window or None, not {_kind(result)}"
 
 
+def _reach(result: Any) -> Problem:
+    if isinstance(result, tuple) and all(isinstance(one, Reach) for one in result):
+        return None
+    return f"returns a tuple of Reaches, one a spatial axis, not {result!r}"
+
+
 def _saved(result: Any) -> Problem:
     if not isinstance(result, Saved):
         return f"returns a Saved, not {_kind(result)}"
@@ -149,6 +156,7 @@ _CHECKS: dict[str, Callable[[Any], Problem]] = {
     "elementwise_ops": _count,
     "window": _window,
     "steps": _steps,
+    "reach": _reach,
     "saved": _saved,
     "label": _text,
 }

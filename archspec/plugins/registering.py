@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args
 from archspec.errors import Diagnostic, Related, Span, SpecError, fail
 from archspec.ops import REGISTRY
 from archspec.ops.act import ACTIVATIONS
-from archspec.ops.base import Category, Operator
+from archspec.ops.base import Category, Kind, Operator
 from archspec.plugins.faults import at
 from archspec.plugins.guard import guard
 from archspec.spec import MODIFIERS, RESERVED, STRUCTURAL
@@ -77,6 +77,8 @@ def _problems(cls: Any) -> list[str]:
         found += [f"`{what}` names '{name}', which is none of its arguments" for name in names if name not in fields]
     if cls.category not in get_args(Category):
         found.append(f"its category '{cls.category}' is none of {', '.join(get_args(Category))}")
+    if cls.kind is not None and cls.kind not in get_args(Kind):
+        found.append(f"its kind '{cls.kind}' is none of {', '.join(get_args(Kind))}")
     arity = cls.arity
     if not (isinstance(arity, tuple) and len(arity) == 2 and type(arity[0]) is int):
         found.append(f"its arity {arity!r} is not (fewest, most) input tensors")

@@ -43,10 +43,9 @@ def _facts(found: Roofline) -> list[tuple[str, str]]:
     facts = [("a pass", f"{duration(seconds)}, {rate(found.batch / seconds)} a second" if seconds else "no time")]
     facts += [("bound by", named)] if named else []
     facts += [("moves", f"{binary(found.bytes)}, {rate(found.intensity)} operations a byte")]
-    if found.memory_bytes is not None:
-        room = 1e9 * found.device.memory_gb
-        fits = "" if found.memory_bytes <= room else ": more than there is"
-        facts += [("memory", f"{binary(found.memory_bytes)} of {binary(int(room))}{fits}")]
+    if found.peak_bytes is not None:
+        fits = "" if found.peak_bytes <= found.capacity_bytes else ": more than there is"
+        facts += [("memory", f"{binary(found.peak_bytes)} of {binary(found.capacity_bytes)}{fits}")]
     return facts
 
 

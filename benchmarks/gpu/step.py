@@ -64,11 +64,10 @@ def peak(name: str, batch: int, optimizer: str) -> int:
     graph = archspec.load(name)
     network = archspec.compile(graph).cuda().train()
     weights = list(network.parameters())
-    if optimizer == "adam":  # one parameter after the other, as archspec counts it
-        steps: torch.optim.Optimizer = torch.optim.Adam(weights, foreach=False)
+    if optimizer == "adam":  # all parameters at once, as torch does by default on a GPU
+        steps: torch.optim.Optimizer = torch.optim.Adam(weights)
     else:
-        momentum = 0.9 if optimizer == "momentum" else 0.0
-        steps = torch.optim.SGD(weights, 0.01, momentum=momentum, foreach=False)
+        steps = torch.optim.SGD(weights, 0.01, momentum=0.9 if optimizer == "momentum" else 0.0)
     images = torch.randn(batch, *graph.types[graph.inputs[0]][0].shape, device="cuda")
     scores = graph.type_of(next(iter(graph.outputs.values()))).shape
     targets = torch.zeros((batch, *scores[1:]), dtype=torch.long, device="cuda")

@@ -13,6 +13,7 @@ from archspec.plugins import (
     Operator,
     OperatorError,
     Positive,
+    Reach,
     Sample,
     Saved,
     TensorType,
@@ -22,6 +23,7 @@ from archspec.plugins import (
     lowers,
     operator,
     output_sizes,
+    slid,
     spatial_rank,
 )
 
@@ -70,6 +72,9 @@ class BlurPool(Operator):
         rank = inputs[0].rank
         half = (self.size // 2,) * rank
         return Window((self.size,) * rank, (self.stride,) * rank, half, half, (1,) * rank)
+
+    def reach(self, inputs: Types, outputs: Types, position: int = 0) -> tuple[Reach, ...]:
+        return (slid(self.size, self.stride, self.size // 2, outside="reflect"),) * inputs[0].rank
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         """Its input, for the reflection, and the reflected copy that is convolved."""

@@ -122,6 +122,36 @@ UPSAMPLINGS = [
 ]
 
 
+@pytest.mark.parametrize("mode", ["reflect", "replicate"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_padding_shows_what_it_repeats_of_the_image(mode, stride, write_spec):
+    layers = (
+        f"- conv: {{out: 2, kernel: 3, stride: {stride}}}\n- pad: {{size: [[4, 2], 3], mode: {mode}}}\n"
+        "- conv: {out: 2, kernel: 2}\n- conv: {out: 2, kernel: 3, padding: 1}\n  name: last"
+    )
+    graph = archspec.load(write_spec(layers, "[1, 15, 15]"))
+    rows, columns = graph.types["last"][0].spatial
+    cells = [(y, x) for y in range(rows) for x in range(columns)]
+    assert all_probed(graph, "last", cells) == [list(archspec.where(graph, "last", cell).inside) for cell in cells]
+
+
+@pytest.mark.parametrize("norm", ["instance_norm", "group_norm: 2", "batch_norm"])
+def test_a_norm_over_positions_sees_all_of_them(norm, write_spec):
+    layers = f"- conv: {{out: 4, kernel: 3, padding: 1}}\n- {norm}\n- conv: {{out: 2, kernel: 3}}\n  name: last"
+    graph = archspec.load(write_spec(layers, "[1, 12, 12]"))
+    cells = [(0, 0), (4, 5), (9, 9)]
+    assert all_probed(graph, "last", cells) == [list(archspec.where(graph, "last", cell).inside) for cell in cells]
+    assert fields(graph)["last"][0].jump == 1
+
+
+def test_of_several_inputs_it_says_which_it_speaks_of(write_spec):
+    layers = "- conv: {out: 2, kernel: 3, padding: same}\n  from: right\n  name: last"
+    path = write_spec(layers, "null", inputs="{left: [1, 9, 9], right: [1, 8, 8]}")
+    path.write_text(path.read_text().replace("input: null\n", ""))
+    view = archspec.where(archspec.load(path), "last", (7, 0))
+    assert (view.input, view.image, view.to_json()["input"]) == ("right", (8, 8), "right")
+
+
 @pytest.mark.parametrize("upsampling", UPSAMPLINGS)
 def test_every_cell_behind_every_kind_of_upsampling(upsampling, write_spec):
     layers = f"- conv: {{out: 4, kernel: 3, stride: 2}}\n{upsampling}\n- conv: {{out: 2, kernel: 2}}\n  name: last"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from archspec.analysis.summary import Summary
 from archspec.close import close
-from archspec.graph import TypedGraph
+from archspec.graph import Node, TypedGraph
 from archspec.render.diagram import unfolded
 from archspec.render.drawing.page import WORDS, legend, page
 from archspec.render.drawing.paint import Look, Paint, scaling
@@ -56,16 +56,16 @@ def encoder_decoder(graph: TypedGraph) -> list[Bar]:
 
     Where the input leaves sizes open, at the graph's example of them.
     """
-    if not any(scaling_word(node.op.word) for node in graph.nodes.values()):
+    if not any(_may_enlarge(graph, node) for node in graph.layers()):
         return []
     if graph.sizes:
         graph = close(graph, graph.example)
     return _bars(graph, unfolded(graph).main)
 
 
-def scaling_word(word: str) -> bool:
-    """Whether an operator may enlarge an image."""
-    return word in ("conv_transpose", "upsample", "resize", "depth_to_space", "pixel_shuffle", "unpool")
+def _may_enlarge(graph: TypedGraph, node: Node) -> bool:
+    """Whether a step along an axis of what a layer gives is less than a cell of what it takes, or unknown."""
+    return any(step < 1 for step in node.op.steps(graph.input_types(node), graph.types[node.name]))
 
 
 def _bars(graph: TypedGraph, panel: Panel) -> list[Bar]:

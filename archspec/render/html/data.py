@@ -70,7 +70,7 @@ def data(
             "activation_bytes": summary.totals.activation_bytes,
             "weight_bytes": summary.totals.weight_bytes,
             "depth": depth(summary.graph),
-            "stride": number(stride(summary.graph)),
+            "stride": number(stride(summary.fields)),
         },
         "legend": {category: tint.legend for category, tint in LIGHT.tints.items()},
         "layers": _layers(graph, batch, numbers, seen),

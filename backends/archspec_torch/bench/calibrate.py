@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from archspec.devices.model import KINDS, Device, Full, Kind, Share
+from archspec.devices.model import KINDS, Device, Full, Share
+from archspec.ops.base import Kind
 from archspec_torch.bench.clock import computing_with, seconds
 from archspec_torch.bench.fit import fit_share
 from archspec_torch.bench.probes import Probe, probes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import archspec
+from archspec.analysis.receptive import fields
 
 LAYERS = """
 - layers:
@@ -88,3 +89,14 @@ def test_a_formula_of_open_sizes_cannot_be_held_under_a_number(write_spec):
         assert [d.code for d in archspec.check(path)] == ["E402"]
     path = write_spec(layers, input="[3, H, W]", **{"assert": "[layers.conv1.params == 112]"})
     assert archspec.check(path) == []
+
+
+def test_receptive_fields_are_found_once_however_many_are_asserted(write_spec, monkeypatch):
+    from archspec.analysis import summary
+
+    calls = []
+    monkeypatch.setattr(summary, "fields", lambda graph: calls.append(graph) or fields(graph))
+    layers = "- conv: {out: 2, kernel: 3}\n  name: c\n  repeat: 4"
+    asserted = [f"layers.c.{i}.receptive_field == {2 * i + 3}" for i in range(4)] + ["stride == layers.c.2.stride"]
+    archspec.load(write_spec(layers, "[1, 16, 16]", **{"assert": f"[{', '.join(asserted)}]"}))
+    assert len(calls) == 1

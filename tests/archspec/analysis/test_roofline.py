@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,6 +148,11 @@ def test_large_outputs_cost_more_where_memory_is_asked_for_anew(write_spec: Writ
         ("lrn", "local_norm"),
         ("max_pool: 2", "max_pool"),
         ("avg_pool: 2", "avg_pool"),
+        ("adaptive_max_pool: 4", "max_pool"),
+        ("adaptive_avg_pool: 4", "avg_pool"),
+        ("channel_shuffle: 4", "copy"),
+        ("hard_swish", "rectifier"),
+        ("magnitude", "elementwise"),
         ("global_avg_pool", "global_pool"),
         ("relu", "rectifier"),
         ("silu", "activation"),
@@ -172,8 +178,21 @@ def test_memory_is_that_of_inference() -> None:
     from archspec.analysis.memory import inference_memory
 
     graph = archspec.load("resnet18")
-    assert roofline(graph, "h200").memory_bytes == inference_memory(graph).peak.bytes
-    assert roofline(graph, "h200", precision="float16").memory_bytes == inference_memory(graph).peak.bytes // 2
+    assert roofline(graph, "h200").peak_bytes == inference_memory(graph).peak.bytes
+
+
+def test_memory_of_half_precision_is_torch_s_weights_and_half_the_tensors() -> None:
+    """Batch normalisations count their batches in int64, which `half` leaves alone."""
+    torch = pytest.importorskip("torch")
+    graph = archspec.load("resnet18")
+    with torch.device("meta"):
+        network = archspec.compile(graph)
+    single, half = (sum(t.nbytes for t in n.state_dict().values()) for n in (network, copy.deepcopy(network).half()))
+    assert 2 * half > single
+    tensors = roofline(graph, "h200").peak_bytes - single
+    found = roofline(graph, "h200", precision="float16")
+    assert found.peak_bytes == half + tensors // 2
+    assert (found.to_json()["peak_bytes"], found.to_json()["capacity_bytes"]) == (found.peak_bytes, 141 * 10**9)
 
 
 def test_open_sizes_are_taken_at_their_example() -> None:
@@ -181,7 +200,7 @@ def test_open_sizes_are_taken_at_their_example() -> None:
     fixed = archspec.load("resnet18", input="3x224x224")
     assert dict(opened.example) == {"H": 224, "W": 224}
     assert roofline(opened, "a100").seconds == pytest.approx(roofline(fixed, "a100").seconds)
-    assert roofline(opened, "a100").memory_bytes is None
+    assert roofline(opened, "a100").peak_bytes is None
 
 
 def test_an_unknown_precision_and_a_batch_of_none() -> None:

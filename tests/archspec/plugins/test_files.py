@@ -45,6 +45,25 @@ def test_a_file_is_loaded_once_and_again_when_it_has_changed(plugin: Callable[..
     assert "twice" in REGISTRY, "what was there stays where the new version fails"
 
 
+ANALYSED = """
+    kind = 'copy'
+    overwrites = True
+    def reach(self, inputs, outputs, position=0): return (whole(inputs[0].spatial[0]), slid(3, 1, 1, outside='reflect'))
+    def saved(self, inputs, outputs, in_place=False): return Saved(inputs=(0,), own_bytes=inputs[0].nbytes)
+"""
+
+
+def test_analysis_asks_its_operators(plugin: Callable[..., Path], write_spec: Callable[..., Path]) -> None:
+    """8×5 floats are 160 bytes: its own copy, and the convolution's output that it keeps."""
+    load_plugin(plugin(DOUBLE + ANALYSED[1:]))
+    graph = archspec.load(write_spec("- conv: {out: 1, kernel: 1}\n- double", "[1, 8, 5]"))
+    (_, found) = archspec.roofline(graph, "h200").layers
+    assert (found.work.kind, found.work.allocated_bytes) == ("copy", 0), "written over the convolution's output"
+    view = archspec.where(graph, "double1", (2, 0))
+    assert (view.first, view.last, view.inside) == ((0, -1), (7, 1), ((0, 7), (0, 1)))
+    assert sum(archspec.summarize(graph).saved.values()) == 2 * 160
+
+
 def test_two_plugins_of_one_file_name(plugin: Callable[..., Path]) -> None:
     load_plugin(plugin(DOUBLE, "a/ops.py"))
     load_plugin(plugin(DOUBLE.replace("double", "twice"), "b/ops.py"))
@@ -120,6 +139,7 @@ def test_files_that_are_no_plugin(told: Told, tmp_path: Path) -> None:
         (DOUBLE + "    tunable = frozenset({'eps'})\n", "E554", 2, "`tunable` names 'eps'"),
         (DOUBLE + "    references = {'to': 'extra'}\n", "E554", 2, "`references` names 'to'"),
         (DOUBLE + "    category = 'magic'\n", "E554", 2, "category 'magic'"),
+        (DOUBLE + "    kind = 'magic'\n", "E554", 2, "kind 'magic'"),
         (DOUBLE + "    arity = 2\n", "E554", 2, "arity 2"),
         ("from __future__ import annotations\n" + DOUBLE + "    by: Nowhere = 1\n", "E554", 3, "'Nowhere'"),
         (DOUBLE + "    by = 2\n", "E551", 3, "non-annotated attribute"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import traceback
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archspec import zoo
-from archspec.analysis.autocast import precision_of
+from archspec.analysis.autocast import arithmetic, precision_of
+from archspec.analysis.needs import optimizer_of
+from archspec.analysis.roofline import device_for
 from archspec.errors import SpecError, fail, format_diagnostics
 from archspec.render.html import error_page, page
 
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from archspec.graph import TypedGraph
 
 HOST = "127.0.0.1"
-PORT = 8750
 EVERY = 0.25
 """Seconds between looks at the files."""
 AT_ONCE = 32
@@ -46,17 +48,23 @@ class Watched:
     ):
         self.spec, self.load, self.batch, self.optimizer = spec, load, batch, optimizer
         self.precision, self.device = precision, device
-        precision_of(precision)  # told at once: no change of the file would mend it
+        precision_of(precision)  # told at once: no change of the spec would mend them
+        optimizer_of(optimizer)
+        if device is not None:
+            device_for(device, arithmetic(precision))
         self.changed = threading.Condition()
         self.version, self.page, self.wrong = 0, "", ""
         self.files = {str(zoo.locate(spec)[0])}
+        if device is not None and Path(device).is_file():
+            self.files.add(str(device))
         self.state: State = {}
         self.make()
 
     def make(self) -> None:
-        """The page, of the network or of what is wrong; and the files that it came from."""
+        """The page, of the network or of what is wrong, archspec itself included; and the files that it came from."""
         before = look(self.files)  # as they were before they are read: a change meanwhile is seen next time
         number = self.version + 1
+        files: set[str] = set()
         try:
             graph = self.load()
             text, wrong = page(graph, self.batch, self.optimizer, self.precision, self.device, live=str(number)), ""
@@ -65,6 +73,11 @@ class Watched:
             wrong = format_diagnostics(error.diagnostics)
             text = error_page(self.spec, wrong, live=str(number))
             files = {d.span.file for d in error.diagnostics if d.span}
+        except Exception as error:  # ours: told on the page as such, and whole where the server was started
+            wrong = traceback.format_exc()
+            said = f"internal error: {type(error).__name__}: {error}\n\n"
+            said += "This is a fault of archspec, not of the spec: please report it, with what the terminal shows."
+            text = error_page(self.spec, said, live=str(number))
         self.files |= {file for file in files if file and Path(file).is_file()}
         self.state = look(self.files) | before
         with self.changed:
@@ -105,7 +118,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, watched: Watched, port: int = PORT):
+    def __init__(self, watched: Watched, port: int):
         self.watched = watched
         self.places = threading.Semaphore(AT_ONCE)
         try:
@@ -113,7 +126,7 @@ class Server(ThreadingHTTPServer):
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
             why = "is taken by another program" if taken else f"cannot be had: {error.strerror or error}"
-            hint = "another one: `--port 8751`, or any that is free: `--port 0`"
+            hint = "another one: `--port N`, or any that is free: `--port 0`"
             raise fail("E576", f"port {port} {why}", hint=hint) from None
 
     @property

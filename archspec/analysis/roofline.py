@@ -115,16 +115,22 @@ def roofline(graph: TypedGraph, device: str | Path | Device, batch: int = 1, pre
     open the figures are at the graph's example of them. Raises SpecError: E560 to E563 of the device file, E564 for
     a precision whose peak it does not give, E580 for a batch below 1.
     """
-    found = device if isinstance(device, Device) else load_device(device)
+    precision = arithmetic(precision)
+    found = device_for(device, precision)
     if batch < 1:
         raise fail("E580", f"a batch of {batch} examples cannot be counted", hint="a whole number of at least 1")
-    precision = arithmetic(precision)
-    if precision not in found.peak_tflops:
-        hint = did_you_mean(precision, list(found.peak_tflops), "precisions it has")
-        raise fail("E564", f"{found.name} has no peak for '{precision}'", hint=hint)
     layers = tuple(layer_time(one, found, precision) for one in work(graph, batch, precision))
     peak = None if graph.sizes else inference_memory(graph, batch, WIDTHS[precision]).peak.bytes
     return Roofline(found, precision, batch, layers, peak)
+
+
+def device_for(device: str | Path | Device, precision: str) -> Device:
+    """A device by its name or file, held to have a peak for a precision. Raises SpecError E560 to E564."""
+    found = device if isinstance(device, Device) else load_device(device)
+    if precision not in found.peak_tflops:
+        hint = did_you_mean(precision, list(found.peak_tflops), "precisions it has")
+        raise fail("E564", f"{found.name} has no peak for '{precision}'", hint=hint)
+    return found
 
 
 def layer_time(one: Work, device: Device, precision: str = "float32") -> LayerTime:

@@ -8,11 +8,13 @@ import sys
 from archspec.cli.common import OK, spec_argument
 from archspec.cli.report import page_options
 
+PORT = 8750
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     spec_argument(parser)
-    where = "where to listen (8750); 0: any that is free"
-    parser.add_argument("--port", type=port, default=8750, metavar="P", help=where)
+    where = f"where to listen ({PORT}); 0: any that is free"
+    parser.add_argument("--port", type=port, default=PORT, metavar="P", help=where)
     page_options(parser)
 
 

@@ -122,10 +122,10 @@ def _told_apart(graph: TypedGraph, boxes: Sequence[Box]) -> Iterator[Box]:
     insides: dict[tuple[str, str], list[list[Operator]]] = {}
     for box in boxes:
         if box.kind == "block":
-            insides.setdefault((box.title, box.detail), []).append([node.op for node in box.nodes])
+            insides.setdefault((box.heading, box.detail), []).append([node.op for node in box.nodes])
     unlike = {known for known, found in insides.items() if known[1] and any(inside != found[0] for inside in found[1:])}
     for box in boxes:
-        several = box.kind == "block" and (box.title, box.detail) in unlike
+        several = box.kind == "block" and (box.heading, box.detail) in unlike
         yield replace(box, detail=narrowings(graph, box) or box.detail) if several else box
 
 
@@ -138,7 +138,7 @@ def _kinds(main: Panel) -> list[tuple[str, list[Box]]]:
     for box in main.boxes:
         if box.kind == "block" and box.path != ELIDED:
             inside = tuple((node.name.removeprefix(box.path), node.op.word) for node in box.nodes)
-            kinds.setdefault((box.title.partition(" ×")[0], inside), []).append(box)
+            kinds.setdefault((box.title, inside), []).append(box)
     words = [str(word) for word, *_ in kinds]
     return [
         (LETTERS[words[:i].count(word) % len(LETTERS)] if words.count(word) > 1 else "", boxes)

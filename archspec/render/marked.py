@@ -15,7 +15,7 @@ from archspec.render.picture import Box, Diagram
 from archspec.render.units import binary, decimal, share
 
 Heat = Literal["params", "macs", "memory"]
-Mark = Kind | Literal["added", "same"]
+Mark = Kind | Literal["added", "partly", "same"]
 
 SCALE = 5
 """Steps of the scale in the legend."""
@@ -26,6 +26,13 @@ NOTES = {
     "resized": "of another size",
     "renamed": "under another name",
 }
+CHANGED = {
+    frozenset[str](): "",
+    frozenset({"changed"}): "changed",
+    frozenset({"partly"}): "changed in part",
+    frozenset({"changed", "partly"}): "changed, whole or in part",
+}
+"""What the legend says of boxes that were changed."""
 
 
 def by_share(paint: Paint, picture: Diagram, summary: Summary, heat: Heat) -> Paint:
@@ -81,6 +88,7 @@ def by_difference(paint: Paint, picture: Diagram, found: Difference) -> Paint:
     tints: dict[Mark, Tint] = {
         "added": theme.added,
         "changed": theme.changed,
+        "partly": theme.changed,
         "rewired": theme.touched,
         "resized": theme.touched,
         "renamed": theme.same,
@@ -95,8 +103,8 @@ def by_difference(paint: Paint, picture: Diagram, found: Difference) -> Paint:
 
     def mark(box: Box) -> Mark:
         kinds = set(marks(box))
-        if "added" in kinds and len(kinds) > 1:
-            return "changed"
+        if len(kinds) > 1 and ("added" in kinds or ("changed" in kinds and box.kind == "block")):
+            return "partly"
         return next(kind for kind in tints if kind in kinds)
 
     def tint(box: Box) -> Tint:
@@ -106,10 +114,8 @@ def by_difference(paint: Paint, picture: Diagram, found: Difference) -> Paint:
         kind = mark(box)
         if kind in ("same", "added"):
             return "" if kind == "same" else "added"
-        if box.kind == "block":
-            each = marks(box)
-            unlike = [one for one in each if one not in ("same", "renamed")]
-            return f"{len(unlike)} of {len(each)} layers differ" if unlike else NOTES["renamed"]
+        if box.kind == "block" or kind == "partly":
+            return _parts(box, marks(box))
         change = next((changes[node.name] for node in box.nodes if node.name in changes), None)
         if change is None or change.kind != kind:  # another of its layers, or another repeat
             return NOTES[kind]
@@ -126,7 +132,7 @@ def by_difference(paint: Paint, picture: Diagram, found: Difference) -> Paint:
         (tint, words)
         for tint, words, kinds in (
             (theme.added, f"added to {before.name}", {"added"}),
-            (theme.changed, "changed", {"changed"}),
+            (theme.changed, CHANGED[frozenset(used & {"changed", "partly"})], {"changed", "partly"}),
             (theme.touched, "reading other layers, or of another size", {"rewired", "resized"}),
             (theme.same, f"as in {before.name}", {"same", "renamed"}),
         )
@@ -135,6 +141,17 @@ def by_difference(paint: Paint, picture: Diagram, found: Difference) -> Paint:
     if found.removed:
         chips.append((Tint(theme.background, theme.border, ""), f"no longer there: {_few(found.removed)}"))
     return replace(paint, tint=tint, note=note, chips=tuple(chips))
+
+
+def _parts(box: Box, marks: Sequence[Mark]) -> str:
+    """How many of the layers that a box stands for are different; of repeats, how many were added."""
+    unlike = [one for one in marks if one not in ("same", "renamed")]
+    if not unlike:
+        return NOTES["renamed"]
+    repeats, rest = divmod(len(unlike) * box.count, len(marks))
+    if box.kind != "block" and set(unlike) == {"added"} and box.count > 1 and not rest:
+        return f"{repeats} of {box.count} added"
+    return f"{len(unlike)} of {len(marks)} layers differ"
 
 
 def _few(names: Sequence[str], most: int = 3) -> str:

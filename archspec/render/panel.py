@@ -90,8 +90,8 @@ def _box(view: Collapsed, key: str, unit: Unit, nodes: tuple[Node, ...], fused: 
     graph = view.graph
     train = nodes[0].phase == "train"
     if len({fused[node.name] for node in nodes}) > 1:
-        title, detail = block_title(graph, unit, view.counts), _widths(graph, nodes)
-        return Box(key, "block", "block", title, detail, train=train, nodes=nodes)
+        (title, holds), detail = block_title(graph, unit, view.counts), _widths(graph, nodes)
+        return Box(key, "block", "block", title, detail, train=train, nodes=nodes, holds=holds)
     lead = next((n for n in nodes if n.op.category in ("conv", "linear")), nodes[0])
     title, detail = chain_caption(graph, nodes)
     if lead.op.word in JOINS and len(lead.inputs) > 1:
@@ -167,11 +167,11 @@ def _arrows(view: Collapsed, boxes: Mapping[str, Box], home: Mapping[str, str]) 
                 continue
             seen.add(key)
             tensor = view.whole.type_of(view.source(node, position))
-            arrows.append(Arrow(start, end, tensor, node.phase == "train", sizes=_sizes_only(node, position)))
+            arrows.append(Arrow(start, end, tensor, node.phase == "train", sizes=sizes_only(node, position)))
     return arrows
 
 
-def _sizes_only(node: Node, position: int) -> bool:
+def sizes_only(node: Node, position: int) -> bool:
     """Whether a layer reads nothing of that input but its size: what `to:` names."""
     return position > 0 and "to" in node.op.references
 

@@ -27,13 +27,16 @@ class Box:
     nodes: tuple[Node, ...] = ()
     join: str = ""
     """Of a join the operator's word: `add`, `concat`, `multiply`, …"""
+    holds: int = 1
+    """Of a group how many blocks of its title are in it."""
     letter: str = ""
     """Which inset shows it, where several kinds of blocks have one title."""
 
     @property
     def heading(self) -> str:
-        """The title with the letter of its inset."""
-        return f"{self.title} {self.letter}".rstrip()
+        """The title with the number of blocks inside and the letter of its inset."""
+        holds = f" ×{self.holds}" if self.holds > 1 else ""
+        return f"{self.title}{holds} {self.letter}".rstrip()
 
     @property
     def path(self) -> str:

@@ -81,24 +81,24 @@ def _what(graph: TypedGraph, unit: Unit, members: Sequence[Row], head: Mapping[s
     return word
 
 
-def describe(graph: Graph, unit: Unit, counts: Mapping[str, int] = ONCE) -> str:
+def describe(graph: Graph, unit: Unit) -> str:
     """The block's word; for a plain group the words of what it holds, `bottleneck ×3`."""
-    kinds = _kinds(graph, unit, counts)
+    kinds = _kinds(graph, unit, ONCE)
     if len(kinds) == 1:
         ((word, number),) = kinds.items()
         return f"{word} ×{number}" if number > 1 else word
     return ", ".join(kinds) if len(kinds) <= 3 else f"{len(unit.first)} layers"
 
 
-def block_title(graph: Graph, unit: Unit, counts: Mapping[str, int]) -> str:
-    """The same where the name of the unit is not beside it: a group of several kinds by its own name.
+def block_title(graph: Graph, unit: Unit, counts: Mapping[str, int]) -> tuple[str, int]:
+    """The word of a block, or of what a plain group holds and how many; a group of several kinds by its own name.
 
     `counts` says of the paths in the graph how many repeats each stands for, where more than one.
     """
     kinds = _kinds(graph, unit, counts)
     if len(kinds) > 1:
-        return levels(unit.path)[-1]
-    return describe(graph, unit, counts)
+        return levels(unit.path)[-1], 1
+    return next(iter(kinds.items()))
 
 
 def _kinds(graph: Graph, unit: Unit, counts: Mapping[str, int]) -> dict[str, int]:

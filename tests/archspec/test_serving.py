@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import archspec
+from archspec.devices.reading import directory
 from archspec.errors import SpecError
 from archspec.serving import Server, Watched
 from tests.browser import PROGRAM, Browser
@@ -122,6 +123,40 @@ def test_a_browser_sees_the_mistake_and_its_mending(served: tuple[subprocess.Pop
         assert browser.complaints == []
     finally:
         browser.close()
+
+
+def test_a_device_that_is_not_there_is_told_before_anyone_listens(spec: Path) -> None:
+    command = [sys.executable, "-m", "archspec", "serve", str(spec), "--port", "0", "--device", "nosuch"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error E560: there is no device 'nosuch'")
+
+
+def test_a_device_file_is_followed(spec: Path, tmp_path: Path) -> None:
+    device = tmp_path / "mine.device.yaml"
+    text = (directory() / "a100.yaml").read_text(encoding="utf-8")
+    device.write_text(text, encoding="utf-8")
+    watched = Watched(str(spec), lambda: _load(spec), device=str(device))
+    assert not watched.renew() and watched.wrong == ""
+    renamed_over(device, text.replace("bandwidth_gb_per_s", "bandwith_gb_per_s"))
+    assert watched.renew() and "E561" in watched.wrong
+    renamed_over(device, text)
+    assert watched.renew() and watched.wrong == ""
+
+
+def test_a_fault_of_archspec_is_told_and_survived(spec: Path) -> None:
+    faults = [ZeroDivisionError("of ours"), None]
+
+    def load() -> archspec.TypedGraph:
+        if fault := faults.pop(0):
+            raise fault
+        return _load(spec)
+
+    watched = Watched(str(spec), load)
+    assert "internal error: ZeroDivisionError: of ours" in watched.page and "Traceback" not in watched.page
+    assert watched.wrong.startswith("Traceback") and "in load" in watched.wrong, "whole in the terminal"
+    renamed_over(spec, GOOD)
+    assert watched.renew() and watched.wrong == ""
 
 
 def _load(spec: Path) -> archspec.TypedGraph:

@@ -39,19 +39,19 @@ def paper_page(picture: Diagram, summary: Summary, paint: Paint) -> Scene:
     whole = picture.main
     theme = paint.theme
     glyphs = _glyphs(whole, _stages(whole), paint)
-    column = replace(whole, frames=tuple(frame for frame in whole.every_frame if frame.count > 1))
-    step = STEP if all(box.key in column.straight or not box.nodes for box in column.boxes) else FORKED
-    layout = layered(replace(column, frames=()), {key: (g.width, g.height) for key, g in glyphs.items()}, step, SKIP)
+    shown = replace(whole, frames=tuple(frame for frame in whole.every_frame if frame.count > 1))
+    step = STEP if all(box.key in shown.straight or not box.nodes for box in shown.boxes) else FORKED
+    layout = layered(replace(shown, frames=()), {key: (g.width, g.height) for key, g in glyphs.items()}, step, SKIP)
     found = Scene()
-    for arrow, route in zip(column.arrows, layout.routes, strict=True):
-        _connect(found, arrow, route, column, layout, glyphs, paint)
-    for frame in column.frames:
-        _bracket(found, frame, column, layout, glyphs, paint)
+    for arrow, route in zip(shown.arrows, layout.routes, strict=True):
+        _connect(found, arrow, route, shown, layout, glyphs, paint)
+    for frame in shown.frames:
+        _bracket(found, frame, shown, layout, glyphs, paint)
     for key, drawn in glyphs.items():
         if drawn.height > POINT:
             paint_glyph(found, drawn, *layout.place[key], theme)
     left = layout.left - 12
-    sizes = [(layout.place[key][1], text) for key, text in _sizes(column).items()]
+    sizes = [(layout.place[key][1], text) for key, text in _sizes(shown).items()]
     for y, text in sizes:
         found.text(left, y + 3, text, 9, theme.faint, "end", bold=True)
     if sizes:
@@ -59,14 +59,14 @@ def paper_page(picture: Diagram, summary: Summary, paint: Paint) -> Scene:
     part = Scene()
     part.place(found, 60 - left, 0)
     part.cover(layout.right + 60 - left + 30, layout.bottom + 3)
-    skips = [arrow for arrow in column.arrows if _is_arc(arrow, column)]
+    skips = [arrow for arrow in shown.arrows if _is_arc(arrow, shown)]
     notes = [("solid", "identity shortcut")] * any(not arrow.projected for arrow in skips)
     notes += [("dotted", "projection shortcut")] * any(arrow.projected for arrow in skips)
     notes += joins_noted(g.box for g in glyphs.values() if g.height > POINT)
-    notes += [("dashed", "training only")] * any(arrow.train for arrow in column.arrows)
-    notes += [("faint", "gives its size alone")] * any(arrow.sizes for arrow in column.arrows)
+    notes += [("dashed", "training only")] * any(arrow.train for arrow in shown.arrows)
+    notes += [("faint", "gives its size alone")] * any(arrow.sizes for arrow in shown.arrows)
     notes += [("", "double border: shared weights")] * any(g.look.shared for g in glyphs.values())
-    notes += [("", "[ ]×N: repeats")] * bool(column.frames)
+    notes += [("", "[ ]×N: repeats")] * bool(shown.frames)
     words = legend([], notes, paint, max(part.width, 300.0)) if notes or paint.chips else None
     return page(summary, [part], words, theme)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from archspec.render.drawing.lanes import Lane, lanes, rows
@@ -21,6 +21,8 @@ PADDING = 9.0
 HEADING = 13.0
 """Room over a frame's boxes for its title."""
 FRAME_TITLE = 8.5
+APART = 7.0
+"""Between lines of different tensors that run level between two rows."""
 
 Size = tuple[float, float]
 
@@ -49,16 +51,17 @@ def layered(panel: Panel, sizes: Mapping[str, Size], step: float = STEP, skip: f
     axis: dict[int, float] = {}
     _settle(found[0], row, sizes, padding, axis, skip)
     _shift(found[0], 0.0, axis)
-    tops, heights, floors = _heights(panel, row, sizes, step)
-    place = {key: (axis[id(lane)], tops[row[key]] + heights[row[key]] / 2) for lane in found for key in lane.boxes}
-    routes = _routes(panel, found, row, place, sizes, axis, tops, floors, step)
-    layout = Layout(place, routes)
+    column = {key: axis[id(lane)] for lane in found for key in lane.boxes}
+    ways = _ways(panel, found, row, column, sizes, axis)
+    tops, heights, floors = _heights(panel, row, sizes, step, _crowded(panel, row, column, ways))
+    place = {key: (x, tops[row[key]] + heights[row[key]] / 2) for key, x in column.items()}
+    layout = Layout(place, _routes(panel, ways, row, place, sizes, tops, floors, step))
     for frame in panel.frames:
         _border(frame, panel, layout, sizes)
     edges = [
         (place[k][0] - sizes[k][0] / 2, place[k][0] + sizes[k][0] / 2, place[k][1] + sizes[k][1] / 2) for k in place
     ]
-    edges += [(x, x, y) for route in routes for x, y in route]
+    edges += [(x, x, y) for route in layout.routes for x, y in route]
     edges += [(bounds[0], bounds[2], bounds[3]) for _, bounds in layout.frames]
     layout.left = min(edge[0] for edge in edges)
     layout.right = max(edge[1] for edge in edges)
@@ -127,9 +130,9 @@ def _title_room(frame: Frame) -> float:
 
 
 def _heights(
-    panel: Panel, row: Mapping[str, int], sizes: Mapping[str, Size], step: float
+    panel: Panel, row: Mapping[str, int], sizes: Mapping[str, Size], step: float, crowded: Collection[int]
 ) -> tuple[dict[int, float], dict[int, float], dict[int, float]]:
-    """Top and height of each row, and where the borders of frames under it end."""
+    """Top and height of each row, and where the borders of frames under it end; more room under `crowded` rows."""
     count = max(row.values()) + 1
     heights = {
         r: max((sizes[box.key][1] for box in panel.boxes if row[box.key] == r), default=0.0) for r in range(count)
@@ -144,63 +147,120 @@ def _heights(
     for r in range(count):
         y += above[r]
         tops[r] = y
-        y += heights[r] + below[r] + step
+        y += heights[r] + below[r] + step + (APART if r in crowded else 0.0)
     return tops, heights, {r: tops[r] + heights[r] + below[r] for r in range(count)}
 
 
-def _routes(
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How an arrow runs: at the `x` of its lane, from below its source to the top of its target, or by their sides.
+
+    Sides are -1 left, 1 right, 0 below or on top.
+    """
+
+    x: float
+    leaves: int = 0
+    enters: int = 0
+    direct: bool = False
+    """Whether it runs from one to the other without a corner."""
+
+
+def _ways(
     panel: Panel,
     found: list[Lane],
     row: Mapping[str, int],
-    place: Mapping[str, Point],
+    column: Mapping[str, float],
     sizes: Mapping[str, Size],
     axis: Mapping[int, float],
-    tops: Mapping[int, float],
-    floors: Mapping[int, float],
-    step: float,
-) -> list[list[Point]]:
+) -> list[Way]:
     by_arrow = {i: lane for lane in found for i in (lane.into, lane.out) if i is not None}
     occupied: dict[int, list[tuple[float, float]]] = {}
-    for key, (x, _) in place.items():
+    for key, x in column.items():
         occupied.setdefault(row[key], []).append((x - sizes[key][0] / 2, x + sizes[key][0] / 2))
 
     def free(key: str, lane_x: float) -> bool:
         """Whether nothing stands in its row between a box and a lane."""
-        x = place[key][0]
-        low, high = min(x, lane_x), max(x, lane_x)
+        low, high = min(column[key], lane_x), max(column[key], lane_x)
         return sum(1 for left, right in occupied[row[key]] if right > low and left < high) <= 1
 
     def enters(i: int, arrow: Arrow) -> int:
-        """The side at which an arrow comes into a box: -1 left, 1 right, 0 on top."""
-        x, end = axis[id(by_arrow[i])] if i in by_arrow else place[arrow.source][0], place[arrow.target][0]
+        """The side at which an arrow comes into a box."""
+        x, end = axis[id(by_arrow[i])] if i in by_arrow else column[arrow.source], column[arrow.target]
         if x == end or not free(arrow.target, x) or _inside(x, end, sizes[arrow.target][0]):
             return 0
         return 1 if x > end else -1
 
-    taken = {(arrow.target, enters(i, arrow)) for i, arrow in enumerate(panel.arrows)}
-    routes: list[list[Point]] = []
+    entering = [enters(i, arrow) for i, arrow in enumerate(panel.arrows)]
+    taken = {(arrow.target, side) for arrow, side in zip(panel.arrows, entering, strict=True)}
+    ways: list[Way] = []
     for i, arrow in enumerate(panel.arrows):
-        (x0, y0), (x1, y1) = place[arrow.source], place[arrow.target]
+        start, end = column[arrow.source], column[arrow.target]
+        lane = by_arrow.get(i)
+        x = axis[id(lane)] if lane else start
+        if lane is None or start == end == x:
+            ways.append(Way(x, direct=True))
+            continue
+        side = 1 if x > start else -1
+        beside = x != start and not lane.boxes and free(arrow.source, x) and (arrow.source, side) not in taken
+        ways.append(Way(x, side if beside else 0, entering[i]))
+    return ways
+
+
+def _crowded(panel: Panel, row: Mapping[str, int], column: Mapping[str, float], ways: list[Way]) -> set[int]:
+    """Rows under which lines of different tensors would run level over one another: one that leaves, one that comes."""
+    leaving: dict[int, list[tuple[str, float, float]]] = {}
+    coming: dict[int, list[tuple[str, float, float]]] = {}
+    for arrow, way in zip(panel.arrows, ways, strict=True):
+        start, end = column[arrow.source], column[arrow.target]
+        if not way.direct and not way.leaves and way.x != start:
+            leaving.setdefault(row[arrow.source], []).append((arrow.source, min(start, way.x), max(start, way.x)))
+        if not way.direct and not way.enters and way.x != end:
+            coming.setdefault(row[arrow.target] - 1, []).append((arrow.source, min(way.x, end), max(way.x, end)))
+    return {
+        r
+        for r in leaving.keys() & coming.keys()
+        if any(
+            one != other and left < end and start < right
+            for one, left, right in leaving[r]
+            for other, start, end in coming[r]
+        )
+    }
+
+
+def _routes(
+    panel: Panel,
+    ways: list[Way],
+    row: Mapping[str, int],
+    place: Mapping[str, Point],
+    sizes: Mapping[str, Size],
+    tops: Mapping[int, float],
+    floors: Mapping[int, float],
+    step: float,
+) -> list[list[Point]]:
+    routes: list[list[Point]] = []
+    for arrow, way in zip(panel.arrows, ways, strict=True):
+        (x0, y0), (x1, y1), x = place[arrow.source], place[arrow.target], way.x
         (w0, h0), (w1, h1) = sizes[arrow.source], sizes[arrow.target]
         bottom, top = (x0, y0 + h0 / 2), (x1, y1 - h1 / 2)
-        lane = by_arrow.get(i)
-        x = axis[id(lane)] if lane else x0
-        under = floors[row[arrow.source]] + step / 2
-        over = tops[row[arrow.target]] - step / 2
-        if lane is None or (x0 == x1 == x):
+        if way.direct:
             routes.append([bottom, top])
             continue
+        under = floors[row[arrow.source]] + step / 2
+        over = tops[row[arrow.target]] - step / 2
         points: list[Point] = []
         if x == x0:
             points += [bottom]
-        elif not lane.boxes and free(arrow.source, x) and (arrow.source, 1 if x > x0 else -1) not in taken:
-            points += [(x0 + (w0 / 2 if x > x0 else -w0 / 2), y0), (x, y0)]
+        elif way.leaves:
+            points += [(x0 + way.leaves * w0 / 2, y0), (x, y0)]
         else:
             points += [bottom, (x0, under), (x, under)]
         if x == x1:
             points += [top]
-        elif enters(i, arrow):
-            points += [(x, y1), (x1 + (w1 / 2 if x > x1 else -w1 / 2), y1)]
+        elif way.enters:
+            points += [(x, y1), (x1 + way.enters * w1 / 2, y1)]
+        elif arrow.sizes:  # beside what comes as data
+            at = x1 + (w1 if x > x1 else -w1) * 0.3
+            points += [(x, over), (at, over), (at, top[1])]
         else:
             points += [(x, over), (x1, over), top]
         routes.append([p for n, p in enumerate(points) if not n or p != points[n - 1]])

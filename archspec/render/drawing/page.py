@@ -10,7 +10,7 @@ from archspec.render.drawing.paint import Look, Paint
 from archspec.render.drawing.scene import Dash, Polygon, Run, Scene, Text, along, rounded
 from archspec.render.palette import Theme, Tint
 from archspec.render.picture import Box
-from archspec.render.units import decimal, numbered, shape
+from archspec.render.units import decimal, numbered
 
 BORDER = 18.0
 BETWEEN = 18.0
@@ -46,8 +46,8 @@ def page(summary: Summary, parts: Sequence[Scene], legend: Scene | None, theme: 
 
 def _title(summary: Summary, theme: Theme) -> tuple[Text, Text]:
     totals = summary.figures(summary.totals)
-    inputs = ", ".join(shape(x.shape) for x in summary.inputs.values())
-    outputs = ", ".join(shape(x.shape) for x in summary.outputs.values())
+    inputs = ", ".join(str(x) for x in summary.inputs.values())
+    outputs = ", ".join(str(x) for x in summary.outputs.values())
     facts = [f"{inputs} → {outputs}"]
     facts += [f"{decimal(totals.params, 1)} parameters"] * bool(totals.params)
     example = f" at {numbered(summary.graph.example)}" if summary.graph.sizes else ""

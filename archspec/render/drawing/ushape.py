@@ -15,7 +15,7 @@ from archspec.analysis.summary import Summary
 from archspec.close import close
 from archspec.graph import Node, TypedGraph
 from archspec.render.diagram import unfolded
-from archspec.render.drawing.page import WORDS, legend, page
+from archspec.render.drawing.page import legend, page
 from archspec.render.drawing.paint import Look, Paint, scaling
 from archspec.render.drawing.scene import Ellipse, Path, Polygon, Scene, along, arrowhead, rounded
 from archspec.render.palette import Tint
@@ -31,6 +31,8 @@ ACROSS = 44.0
 """Between the two sides of the U, at least."""
 HEAD, FOOT = 12.0, 12.0
 """Room for the text over and under a bar."""
+OVER = 16.0
+"""Room over a row for skips that pass bars."""
 MOST = 70
 """Bars on a page."""
 # Okabe and Ito's palette, in the order of appearance; skips are grey
@@ -47,8 +49,13 @@ class Bar:
     level: int
     skip: int | None = None
     """Number of the bar that the skip comes from."""
-    joined: str = ""
-    """How it comes in: `concat` or `add`."""
+    join: Box | None = None
+    """Where it comes in."""
+
+    @property
+    def joined(self) -> str:
+        """How the skip comes in: `concat` or `add`."""
+        return self.join.join if self.join else ""
 
 
 def encoder_decoder(graph: TypedGraph) -> list[Bar]:
@@ -95,7 +102,7 @@ def _bars(graph: TypedGraph, panel: Panel) -> list[Bar]:
             up = (
                 bars.pop() if scaling(graph, boxes[last]) == 1 else None
             )  # the bar is drawn once, with the skip's beside it
-            bars.append(Bar(tensor, up.maker if up else box, level, source, box.join))
+            bars.append(Bar(tensor, up.maker if up else box, level, source, box))
         else:
             bars.append(Bar(tensor, box, level))
         made[key] = len(bars) - 1
@@ -109,7 +116,8 @@ def ushape_page(bars: Sequence[Bar], summary: Summary, paint: Paint) -> Scene:
     """The page of an encoder–decoder."""
     kinds: dict[str, str] = {}
     for bar in bars[1:]:
-        kinds.setdefault(_operation(bar.maker), OPERATIONS[len(kinds) % len(OPERATIONS)])
+        if bar.maker is not bar.join:
+            kinds.setdefault(_operation(bar.maker), OPERATIONS[len(kinds) % len(OPERATIONS)])
     drawn = _u(bars, kinds, paint)
     arrows = [(Tint(color, color, ""), words) for words, color in kinds.items()]
     grey = Tint(paint.theme.training, paint.theme.training, "")
@@ -123,8 +131,6 @@ def _operation(box: Box | None) -> str:
     """What an arrow does, without the channels it makes: `3×3 conv · ReLU`."""
     if box is None:
         return ""
-    if box.kind == "join":
-        return WORDS[box.join]
     parts = [p for i, p in enumerate(box.title.split(", ")) if not (i and p.isdigit())]
     return ", ".join(parts) + (f" · {box.detail}" if box.detail else "")
 
@@ -142,6 +148,7 @@ def _u(bars: Sequence[Bar], kinds: Mapping[str, str], paint: Paint) -> Scene:
     middle: dict[int, float] = {}
     y = 0.0
     for n in levels:
+        y += OVER if any(bar.level == n and _between(bars, i) for i, bar in enumerate(bars)) else 0.0
         middle[n] = y + HEAD + heights[n] / 2
         y += HEAD + heights[n] + FOOT + DROP
     centers = _centers(bars, sizes)
@@ -152,9 +159,17 @@ def _u(bars: Sequence[Bar], kinds: Mapping[str, str], paint: Paint) -> Scene:
     for i, bar in enumerate(bars):
         _bar(found, bar, centers[i], middle[bar.level], sizes[i], bars, paint)
         if i:
-            _arrow(found, bars, i, sizes, centers, middle, kinds[_operation(bar.maker)])
+            joins = bar.maker is bar.join  # what it is joined with arrives as the skip does
+            color = paint.theme.training if joins else kinds[_operation(bar.maker)]
+            _arrow(found, bars, i, sizes, centers, middle, color)
     found.cover(max(c + s[0] / 2 for c, s in zip(centers, sizes, strict=True)) + 10, y - DROP)
     return found
+
+
+def _between(bars: Sequence[Bar], i: int) -> list[int]:
+    """The bars in its row that the skip into a bar has to pass."""
+    start = bars[i].skip
+    return [] if start is None else [n for n in range(start + 1, i) if bars[n].level == bars[i].level]
 
 
 def _centers(bars: Sequence[Bar], sizes: Sequence[tuple[float, float]]) -> list[float]:
@@ -183,7 +198,8 @@ def _bar(
     left, top = x - w / 2, middle - h / 2
     scene.add(rounded(left, top, w, h, 0.5, tint.line, tint.fill))
     if bar.skip is not None and bar.joined == "concat":
-        scene.add(rounded(left, top, w * _brought(bar, bars), h, 0.5, tint.line, theme.background))
+        fill = paint.look(bar.join).fill if paint.tint and bar.join else theme.background
+        scene.add(rounded(left, top, w * _brought(bar, bars), h, 0.5, tint.line, fill))
     scene.text(x, top - 4, str(bar.tensor.channels), 8.5, theme.text)
     scene.text(x, top + h + 9, _size(bar.tensor), 7.0, theme.faint)
 
@@ -251,6 +267,12 @@ def _copy(
     y = middle[bar.level]
     start = (centers[bar.skip] + sizes[bar.skip][0] / 2 + 3, y)
     end = (centers[i] - sizes[i][0] / 2 - 3, y)
+    if passed := _between(bars, i):
+        over = y - max(sizes[n][1] for n in (bar.skip, *passed, i)) / 2 - HEAD - OVER / 2
+        out, back = start[0] + 9, end[0] - 13
+        way = [start, (out, y), (out, over), (back, over), (back, y)]
+        scene.add(along(way, 8, paint.theme.training, 2.6))
+        start = way[-1]
     _stroke(scene, start, end, paint.theme.training, 2.6)
     if bar.joined == "add":
         line = paint.theme.training

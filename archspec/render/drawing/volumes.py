@@ -127,7 +127,7 @@ def _words(box: Box) -> tuple[str, ...]:
     if not box.nodes:
         return ()
     if box.kind == "block":
-        return (box.title, *((f"×{box.count}",) if box.count > 1 else ()))
+        return (box.heading, *((f"×{box.count}",) if box.count > 1 else ()))
     first, *others = box.title.split(", ")
     steps = [part for part in others if not part.isdigit()]
     head = JOINS.get(box.join, first)

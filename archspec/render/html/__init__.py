@@ -65,12 +65,18 @@ def page(
     from archspec.render.html.data import data
 
     found = data(graph, batch, optimizer, precision, device)
-    return written("page.html", graph.name, SCRIPTS, live, data=json_text(found))
+    shown = diagram_section("Diagram")
+    return written("page.html", graph.name, SCRIPTS, live, data=json_text(found), diagram=shown)
 
 
 def error_page(title: str, text: str, live: str) -> str:
     """The live page of a spec in which something is wrong: what `archspec check` would say."""
     return written("error.html", title, ("basics.js",), live, text=html.escape(text))
+
+
+def diagram_section(heading: str, figures: str = "") -> str:
+    """The part of a page in which the diagram is; `figures` is markup over it."""
+    return _filled(_file("diagram.html"), {"heading": heading, "figures": figures})
 
 
 def json_text(found: Any) -> str:

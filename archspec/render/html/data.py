@@ -10,12 +10,13 @@ from archspec.analysis.memory import Memory, inference_memory
 from archspec.analysis.needs import optimizer_of
 from archspec.analysis.plain import number
 from archspec.analysis.receptive import Field, fields, stride
-from archspec.analysis.summary import summarize
+from archspec.analysis.summary import Summary, summarize
 from archspec.analysis.training import OPTIMIZERS, training_memory
 from archspec.close import close
 from archspec.render.captions import caption, table_caption
 from archspec.render.html.tree import tree
 from archspec.render.palette import LIGHT
+from archspec.render.panel import sizes_only
 from archspec.render.units import numbered, shape
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def data(
             "stride": number(stride(summary.fields)),
         },
         "legend": {category: tint.legend for category, tint in LIGHT.tints.items()},
-        "layers": _layers(graph, batch, numbers, seen),
+        "layers": _layers(graph, summary, numbers, seen),
         "tree": tree(graph),
         "memory": {
             "inference": _timeline(inference_memory(graph, batch), numbers),
@@ -105,10 +106,11 @@ def _roofline(
 
 
 def _layers(
-    graph: TypedGraph, batch: int, numbers: dict[str, int], seen: dict[str, tuple[Field, ...]]
+    graph: TypedGraph, summary: Summary, numbers: dict[str, int], seen: dict[str, tuple[Field, ...]]
 ) -> list[dict[str, Any]]:
-    rows = {row.name: row for row in summarize(graph, batch).rows}
-    counts = count(graph, batch)
+    rows = {row.name: row for row in summary.rows}
+    # heads that exist only in training are counted apart: the summary is of the network as deployed
+    counts = summary.counts if len(graph.nodes) == len(summary.counts) else count(graph, summary.batch)
     found = []
     for node in graph.nodes.values():
         row = rows.get(node.name)
@@ -125,6 +127,7 @@ def _layers(
                 "caption": caption(graph, node) if there else node.name,
                 "category": node.op.category if there else "input",
                 "inputs": [[numbers[tap.node], tap.port] for tap in node.inputs],
+                "sizes": [i for i in range(len(node.inputs)) if sizes_only(node, i)],
                 "shapes": [shape(made.shape) for made in graph.types[node.name]],
                 "params": figures.params,
                 "macs": figures.macs,

@@ -84,12 +84,15 @@ function arranged(scope) {
     if (!items.has(key)) items.set(key, { key, port: side, tap, w: 2, h: 0 });
     return key;
   };
-  const add = (from, to, tap, train) => { if (from !== to) edges.set(`${from}|${to}|${tap}`, { from, to, tap, train }); };
+  const add = (from, to, tap, train, sizes = false) => {
+    const key = `${from}|${to}|${tap}`;
+    if (from !== to) edges.set(key, { from, to, tap, train, sizes: sizes && (!edges.has(key) || edges.get(key).sizes) });
+  };
   for (const i of scope.layers) {
-    for (const [source, at] of data.layers[i].inputs) {
-      const tap = `${source}:${at}`;
-      add(inside(source) ? child(source) : port("in", tap), child(i), tap, data.layers[i].train);
-    }
+    data.layers[i].inputs.forEach(([source, at], position) => {
+      const tap = `${source}:${at}`, sizes = data.layers[i].sizes.includes(position);
+      add(inside(source) ? child(source) : port("in", tap), child(i), tap, data.layers[i].train, sizes);
+    });
     for (const [reader, at] of readers[i]) {
       if (reader === -1 ? scope !== root : !inside(reader)) add(child(i), port("out", `${i}:${at}`), `${i}:${at}`, reader >= 0 && data.layers[reader].train);
     }
@@ -134,10 +137,11 @@ function render() {
 }
 
 function paint(scope, dx, dy, parts) {
+  const items = new Map(scope.items.map((item) => [item.key, item]));
   for (const edge of scope.edges) {
-    const to = scope.items.find((item) => item.key === edge.to);
+    const to = items.get(edge.to);
     const arrow = to.port || to.inner ? null : "url(#arrow)";
-    parts.push(draw("path", { d: curve(edge.points, dx, dy), class: edge.train ? "edge train" : "edge", "marker-end": arrow }));
+    parts.push(draw("path", { d: curve(edge.points, dx, dy), class: `edge${edge.train ? " train" : ""}${edge.sizes ? " sizes" : ""}`, "marker-end": arrow }));
   }
   for (const item of scope.items) {
     const left = dx + item.x - item.w / 2, top = dy + item.y;

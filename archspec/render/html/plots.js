@@ -108,7 +108,8 @@ function plots() {
   const seen = layers.filter((layer) => layer.field.length && !layer.train);
   byId("field-section").hidden = !seen.length;
   if (!seen.length) return;
-  const size = Math.max(...Object.values(data.inputs)[0].split("×").slice(1).map(Number));
+  const sizes = data.layers.filter((layer) => layer.category === "input").flatMap((layer) => layer.shapes[0].split("×").slice(1).map(Number));
+  const size = Math.max(...sizes);
   plot(field, { title: "What a cell sees of the input,", desc: "in cells along the wider axis, layer by layer, padding included.",
     points: seen.map((layer) => [Math.max(...layer.field), layer.i, ""]), told: (n) => grouped(+n.toFixed(2)), unit: 10, steps: false, columns: ["Layer", "Sees"],
     level: { value: size, name: `the whole image: ${size}` } });

@@ -24,7 +24,7 @@ function roofline() {
   place.replaceChildren();
   const { peak, bandwidth, layers } = found, ridge = peak / bandwidth;
   const width = Math.max(320, Math.min(900, place.clientWidth || 560)), height = 320;
-  const edge = { left: 92, right: 18, top: 44, bottom: 44 };
+  const edge = { left: 92, right: 30, top: 44, bottom: 44 };
   const across = powers([...layers.map((l) => l[1]), ridge / 3, ridge * 3]);
   const up = powers([...layers.map((l) => l[2]), peak]);
   const part = (value, marks) => (Math.log10(value) - marks[0]) / (marks[marks.length - 1] - marks[0]);

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archspec.graph import TypedGraph
-from archspec.render.html import json_text, written
+from archspec.render.html import diagram_section, json_text, written
 from archspec.render.html.data import data
 from archspec.render.units import binary, decimal, grouped
 
@@ -63,7 +63,8 @@ class RunPage:
 def run_page(page: RunPage) -> str:
     """The page as text. It may show the images written into it, and load none."""
     text = json_text(page.to_json())
-    return written("run.html", page.name, SCRIPTS, styles=STYLES, images=True, data=text)
+    shown = diagram_section("Network", '<dl id="network"></dl>')
+    return written("run.html", page.name, SCRIPTS, styles=STYLES, images=True, data=text, diagram=shown)
 
 
 def _text(value: Any) -> str:

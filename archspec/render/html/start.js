@@ -23,6 +23,7 @@ byId("notes").textContent = [
 const used = new Set(data.layers.map((layer) => layer.category));
 byId("legend").append(...Object.entries(data.legend).filter(([category]) => used.has(category) && category !== "input")
   .map(([category, name]) => make("span", { class: `chip ${category}` }, name)));
+if (data.layers.some((layer) => layer.sizes.length)) byId("legend").append(make("span", {}, "dotted: gives its size alone"));
 
 canvas.append(surface);
 while (openLevel(AT_FIRST));

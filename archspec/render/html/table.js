@@ -1,9 +1,10 @@
 // The table of layers: sorted by any column, filtered by words, one with the diagram.
 
 const layers = data.layers.map((layer, i) => ({ ...layer, i })).filter((layer) => layer.category !== "input");
+layers.forEach((layer, i) => { layer.number = i + 1; });
 const most = (key) => Math.max(1, ...layers.map((layer) => layer[key]));
 const COLUMNS = [
-  { head: "#", value: (l) => l.i, text: (l) => l.i, number: true, key: "i" },
+  { head: "#", value: (l) => l.i, text: (l) => l.number, number: true },
   { head: "Layer", value: (l) => l.name, text: (l) => l.name, row: true },
   { head: "Operation", value: (l) => l.what, text: (l) => l.what + (l.train ? " · training" : "") + (l.frozen ? " · frozen" : "") },
   { head: "Output", value: (l) => l.shapes[0].split("×").reduce((n, s) => n * s, 1), text: (l) => l.shapes.join(" + "), number: true },
@@ -46,7 +47,7 @@ function sortBy(i, down = sorting.column === i ? !sorting.down : Boolean(COLUMNS
 
 /** The rows that every word of the filter is found in, in the order asked for. */
 function fill() {
-  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = filter.value.toLowerCase().replace(/(\d)x(?=\d)/g, "$1×").split(/\s+/).filter(Boolean);
   const { value } = COLUMNS[sorting.column], sign = sorting.down ? -1 : 1;
   const found = layers.filter((layer) => words.every((word) => layer.words.includes(word)));
   found.sort((a, b) => {

@@ -78,7 +78,7 @@ def test_resnet152_is_its_table_in_the_paper():
 @pytest.mark.parametrize(("name", "blocks"), [("resnet50", (3, 4, 6, 3)), ("resnet152", (3, 8, 36, 3))])
 def test_a_folded_stage_says_how_many_blocks_it_has(name, blocks):
     found = diagram(archspec.load(name), depth=1)
-    stages = [(box.title, box.count) for box in found.main.boxes if box.kind == "block"]
+    stages = [(box.heading, box.count) for box in found.main.boxes if box.kind == "block"]
     assert stages == [(f"bottleneck ×{number}", 1) for number in blocks]
     (inset,) = found.insets
     assert (inset.title, inset.path) == ("bottleneck ×3", "stage.0")

@@ -104,3 +104,13 @@ def test_a_layer_whose_weights_no_longer_fit_is_no_longer_the_same(write_spec):
     paint = by_difference(Paint(LIGHT, graph), picture, diff(before, graph))
     notes = {box.path: paint.look(box).note for box in picture.main.boxes if box.nodes}
     assert notes == {"a": "was 1×1 conv, 8", "b": "weights of another shape"}
+
+
+def test_a_box_of_several_says_how_many_were_added():
+    graph = archspec.load("vgg16")
+    picture = diagram(graph)  # the three convolutions of a stage are one box
+    paint = by_difference(Paint(LIGHT, graph), picture, diff(archspec.load("vgg13"), graph))
+    notes = [paint.look(box).note for box in picture.main.boxes if box.count > 1 and box.category == "conv"]
+    assert notes == ["", "", "1 of 3 added", "1 of 3 added", "1 of 3 added"]
+    assert "changed in part" in [words for _, words in paint.chips]
+    assert "changed" not in [words for _, words in paint.chips]

@@ -217,3 +217,41 @@ def test_graphs_that_nobody_would_build_are_laid_out_without_overlap(seed, write
         lines.append(f"{layer}\n  name: n{i}")
         names.append(f"n{i}")
     assert list(_untidy(archspec.load(write_spec("\n".join(lines), input="[4, 8, 8]")))) == []
+
+
+PYRAMID = """
+- conv: {out: 8, kernel: 3, stride: 2, padding: 1}
+  name: c1
+- conv: {out: 8, kernel: 3, stride: 2, padding: 1}
+  name: c2
+- conv: 8
+  from: c1
+  name: l1
+- upsample: {to: l1}
+  from: c2
+  name: u1
+- add: [l1, u1]
+  name: p1
+- map: [{conv: {out: 4, kernel: 3, padding: same}}, {conv: {out: 2, kernel: 3, padding: same}}]
+  from: [p1, c2]
+  name: head
+"""
+
+
+def test_a_line_that_comes_does_not_run_on_one_that_leaves(tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        f"archspec: 1\nname: p\ninput: [3, 32, 32]\nlayers:{PYRAMID}outputs: {{a: head.0, b: head.1}}\n",
+        encoding="utf-8",
+    )
+    main = diagram(archspec.load(str(path))).main
+    layout = layered(main, {box.key: (100.0, 20.0) for box in main.boxes})
+    level = [
+        (arrow.source, before[1], *sorted((before[0], after[0])))
+        for arrow, route in zip(main.arrows, layout.routes, strict=True)
+        for before, after in pairwise(route)
+        if before[1] == after[1]
+    ]
+    assert any(arrow.sizes for arrow in main.arrows)
+    for (one, y, left, right), (other, height, start, end) in combinations(level, 2):
+        assert one == other or abs(y - height) >= 4 or right <= start or end <= left

@@ -202,6 +202,17 @@ def test_volumes_of_open_sizes_are_those_of_their_example(tmp_path, write_spec):
         assert f">{label}<" in svg
 
 
+def test_volumes_of_regions_say_how_many(tmp_path):
+    path = tmp_path / "r.yaml"
+    path.write_text(
+        "archspec: 1\ninputs: {image: [3, 64, 64], boxes: [300, 4]}\nlayers:\n- conv: {out: 8, kernel: 4, stride: 4}\n"
+        "- roi_align: {regions: boxes, size: 7, stride: 4}\n- flatten\n- linear: 21\n",
+        encoding="utf-8",
+    )
+    svg = archspec.draw(archspec.load(str(path)), tmp_path / "r.svg", style="volumes").read_text(encoding="utf-8")
+    assert all(f">{label}<" in svg for label in ("8@16×16", "300 × 8@7×7", "300 × 21"))
+
+
 def test_blocks_of_open_sizes_show_where_the_image_gets_smaller(write_spec, tmp_path):
     graph = archspec.load(write_spec(OPEN, input="[3, H, W]"))
     assert "smaller image" in archspec.draw(graph, tmp_path / "o.svg").read_text(encoding="utf-8")
@@ -271,3 +282,35 @@ def test_what_gives_its_size_alone_is_told_from_data(write_spec):
     scene = paper_page(column(graph), archspec.summarize(graph), Paint(LIGHT, graph))
     assert {"gives its size alone", "sum"} <= set(words(scene)), "what comes from the side is summed at a sign"
     assert not arcs(scene, "")
+
+
+FUSED_LATE = """
+- conv: {out: 16, kernel: 3, padding: same}
+  name: a
+- conv: {out: 32, kernel: 2, stride: 2}
+  name: b
+- conv: {out: 64, kernel: 2, stride: 2}
+- upsample: 2
+- conv: {out: 32, kernel: 3, padding: same}
+- concat: [b, $prev]
+- upsample: 2
+- conv: {out: 16, kernel: 3, padding: same}
+- concat: [a, $prev]
+"""
+
+
+def test_a_skip_runs_over_the_tensors_between(write_spec):
+    graph = archspec.load(write_spec(FUSED_LATE, input="[3, 64, 64]"))
+    scene = ushape_page(encoder_decoder(graph), archspec.summarize(graph), Paint(LIGHT, graph))
+    bars = [mark for mark in scene.marks if isinstance(mark, Path) and mark.fill == LIGHT.tints["conv"].fill]
+    areas = [(min(x), max(x), min(y), max(y)) for x, y in (zip(*bar.points, strict=True) for bar in bars)]
+    skips = [mark for mark in scene.marks if isinstance(mark, Path) and mark.line == LIGHT.training and not mark.fill]
+    assert len(skips) == 6, "the bend, the end, and what it is joined with, twice"
+    for skip in skips:
+        for before, after in pairwise(skip.points[::3]):
+            for left, right, top, bottom in areas:
+                apart = max(before[0], after[0]) <= left or min(before[0], after[0]) >= right
+                assert apart or max(before[1], after[1]) <= top or min(before[1], after[1]) >= bottom
+    said = words(scene)
+    assert said.count("upsample ×2") == 1
+    assert [text for text in said if "concat" in text] == ["copy, crop where larger, and concatenate"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -122,6 +124,9 @@ def test_the_table_filters_by_words(opened: Browser) -> None:
     assert f"3 of 174 layers: {3 * 512 * 512 * 9:,} parameters" in opened.js(
         "document.querySelector('#shown').textContent"
     )
+    opened.press("Escape")
+    opened.type("stage.3 3x3")
+    assert names(opened) == found, "× as keyboards have it"
     opened.press("Escape")
     assert len(names(opened)) == 174
 
@@ -262,6 +267,61 @@ def test_on_paper_the_whole_diagram_is_shown(opened: Browser, tmp_path: Path) ->
     assert not opened.js("document.querySelector('#canvas svg > g').hasAttribute('transform')")
     opened.js("dispatchEvent(new Event('afterprint'))")
     assert opened.js("document.querySelector('#canvas svg > g').hasAttribute('transform')")
+
+
+@pytest.mark.skipif(which("pdftotext") is None, reason="no pdftotext on the path")
+def test_on_paper_every_page_of_the_table_has_its_heads(opened: Browser, tmp_path: Path) -> None:
+    opened.pdf(tmp_path / "page.pdf")
+    command = ["pdftotext", "-layout", str(tmp_path / "page.pdf"), "-"]
+    pages = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\f")
+    table = [text for text in pages if "stage.2.block." in text and "batch_norm" in text]
+    assert table
+    for text in table:
+        assert all(head in text for head in ("Layer", "Operation", "Output", "Params", "MACs", "Memory", "Sees"))
+
+
+def told(browser: Browser, tmp_path: Path, head: str, layers: str) -> Browser:
+    spec, target = tmp_path / "told.yaml", tmp_path / "told.html"
+    spec.write_text(f"archspec: 1\n{head}\nlayers:\n{layers}", encoding="utf-8")
+    archspec.report(archspec.load(spec), target, device="a100")
+    browser.size(1280, 900)
+    browser.open(target.as_uri())
+    assert browser.complaints == []
+    return browser
+
+
+def test_the_layers_of_a_network_with_two_inputs_are_numbered_from_one(browser: Browser, tmp_path: Path) -> None:
+    layers = "- concat: [a, b]\n- conv: {out: 4, kernel: 3}\n- relu\n"
+    shown = told(browser, tmp_path, "inputs: {a: [1, 8, 8], b: [2, 8, 8]}", layers)
+    numbers = "[...document.querySelectorAll('#table tbody td:first-child')].map((cell) => cell.textContent)"
+    assert shown.js(numbers) == ["1", "2", "3"]
+
+
+def test_receptive_fields_of_open_sizes_are_plotted(browser: Browser, tmp_path: Path) -> None:
+    layers = "- conv: {out: 4, kernel: 3}\n- conv: {out: 4, kernel: 5}\n"
+    shown = told(browser, tmp_path, "input: [3, H, W]", layers)
+    paths = shown.js("[...document.querySelectorAll('#field path')].map((path) => path.getAttribute('d') || '')")
+    assert paths and not any("NaN" in path for path in paths)
+    said = shown.js("document.querySelector('#field svg').textContent")
+    assert "the whole image: 224" in said and "most: 7" in said, "3, and then 3 + 5 − 1"
+
+
+def test_what_gives_its_size_alone_is_dotted(browser: Browser, tmp_path: Path) -> None:
+    layers = "- conv: {out: 4, kernel: 3, stride: 2}\n- upsample: {to: input}\n"
+    shown = told(browser, tmp_path, "input: [3, 32, 32]", layers)
+    assert shown.js("document.querySelectorAll('#canvas .edge.sizes').length") == 1
+    assert shown.js("document.querySelectorAll('#canvas .edge').length") == 4, "with three of data"
+    assert "gives its size alone" in shown.js("document.querySelector('#legend').textContent")
+
+
+def test_the_ticks_of_a_roofline_are_on_the_plot(browser: Browser, pages: Path) -> None:
+    path = pages / "wide.html"
+    path.write_text(page(archspec.load("vgg16"), batch=512, device="h200"), encoding="utf-8")
+    browser.open(path.as_uri())
+    cut = """(() => { const all = document.querySelector('#roofline svg').getBoundingClientRect();
+      return [...document.querySelectorAll('#roofline svg text')].map((text) => text.getBoundingClientRect())
+        .filter((text) => text.left < all.left || text.right > all.right).length; })()"""
+    assert browser.js(cut) == 0
 
 
 def test_a_hostile_name_stays_text(browser: Browser, tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ def _no_step(fact: str, value: Value) -> SpecError:
     from archspec.analysis.step import step_of, words
 
     wrong = step_of(fact)
-    message = f"in '{fact}' the '{wrong}' says nothing of a training step, or a second time what was said"
+    twice = wrong in words() or (str(wrong).isdecimal() and int(str(wrong)) > 0)
+    message = f"'{wrong}' in '{fact}' is {'told twice' if twice else 'no batch, optimiser or precision'}"
     known = did_you_mean(str(wrong), words(), "words")
     return fail("E586", message, value.span, f"a batch, an optimiser, a precision: {PEAK}.32.adam.bfloat16; {known}")

@@ -81,9 +81,9 @@ class Roofline:
         return sum(layer.work.operations for layer in self.layers) / self.bytes if self.bytes else 0.0
 
     @property
-    def capacity_bytes(self) -> int:
-        """Memory of the device."""
-        return int(1e9 * self.device.memory_gb)
+    def capacity_bytes(self) -> int | None:
+        """Memory of the device; None where its file does not tell."""
+        return None if self.device.memory_gb is None else int(1e9 * self.device.memory_gb)
 
     def bound_seconds(self) -> dict[Bound, float]:
         """Time of the layers that each bound holds."""

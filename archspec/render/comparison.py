@@ -64,8 +64,9 @@ def comparison(
         return {"markdown": markup.markdown, "latex": markup.latex}[format](head, rows, left)
     if columns is None:
         _leave_out(head, rows, get_terminal_size((100, 24)).columns if width is None else width)
-    examples = [f"{s.name} at {numbered(s.graph.example)}" for s in summaries if s.graph.sizes]
-    return "\n".join([_table(head, rows), *(["", *examples] if examples else [])])
+    notes = [f"{s.name} at {numbered(s.graph.example)}" for s in summaries if s.graph.sizes]
+    notes += [f"{s.name} as deployed, without {', '.join(s.training_heads)}" for s in summaries if s.training_heads]
+    return "\n".join([_table(head, rows), *(["", *notes] if notes else [])])
 
 
 def to_json(summaries: Sequence[Summary], sort: str | None = None) -> list[dict[str, Any]]:

@@ -43,9 +43,11 @@ def _facts(found: Roofline) -> list[tuple[str, str]]:
     facts = [("a pass", f"{duration(seconds)}, {rate(found.batch / seconds)} a second" if seconds else "no time")]
     facts += [("bound by", named)] if named else []
     facts += [("moves", f"{binary(found.bytes)}, {rate(found.intensity)} operations a byte")]
-    if found.peak_bytes is not None:
+    if found.peak_bytes is not None and found.capacity_bytes is not None:
         fits = "" if found.peak_bytes <= found.capacity_bytes else ": more than there is"
         facts += [("memory", f"{binary(found.peak_bytes)} of {binary(found.capacity_bytes)}{fits}")]
+    elif found.peak_bytes is not None:
+        facts += [("memory", binary(found.peak_bytes))]
     return facts
 
 

@@ -31,7 +31,8 @@ def totals(summary: Summary, width: int, paint: Paint) -> list[str]:
     ]
     if summary.params_with_aux is not None:
         heads = ", ".join(summary.training_heads)
-        entries.insert(1, ("in training", grouped(summary.params_with_aux), f"params with {heads}"))
+        told = f"params with {heads}; all else is of the network as deployed"
+        entries.insert(1, ("in training", grouped(summary.params_with_aux), told))
     if not t.buffers:
         size = binary(t.weight_bytes)
         entries = [e if e[0] != "params" or not t.params else (e[0], e[1], f"{e[2]}, {size}") for e in entries]

@@ -157,6 +157,25 @@ def test_the_notes_table_of_vgg16_has_the_right_total():
     assert lines[-1] == "TOTAL params: 138,357,544 with biases"
 
 
+def test_the_notes_write_out_what_each_value_of_an_output_reads(write_spec):
+    """A transposed convolution's weight begins with its input's channels; a locally connected one has a place each."""
+    layers = (
+        "- conv_transpose: {out: 8, kernel: 2, stride: 2}\n- conv: {out: 8, kernel: 3, groups: 2}\n"
+        "- locally_connected: {out: 16, kernel: 3}"
+    )
+    lines = notes(archspec.summarize(archspec.load(write_spec(layers, "[16, 8, 8]")))).splitlines()
+    assert [line.partition("weights: ")[2] for line in lines[1:4]] == [
+        "(2*2*16)*8 = 512",
+        "(3*3*4)*8 = 288",
+        "(3*3*8)*(12*12*16) = 165,888",
+    ]
+
+
+def test_heads_of_training_are_not_in_what_is_compared():
+    text = comparison([archspec.summarize(archspec.load("googlenet"))])
+    assert text.splitlines()[-1] == "googlenet as deployed, without aux1, aux2"
+
+
 def test_other_figures_and_networks_are_refused(capsys):
     assert main(["summarize", "lenet5", "--sort", "mcs"]) == 1
     assert "error E577" in capsys.readouterr().err

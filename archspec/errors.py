@@ -195,6 +195,10 @@ class Suggestion(str):
         return tuple(Fix(place, known, f"write '{known}'") for known in self.known)
 
 
+ALL_NAMED = 400
+"""Characters up to which a list of names is told whole; of a longer one the first twelve."""
+
+
 def did_you_mean(word: str, known: Sequence[str], what: str = "known") -> str:
     """A hint for an unknown word: the nearest known one (several, equally near), a Suggestion; or the list of those
     there are."""
@@ -210,8 +214,9 @@ def did_you_mean(word: str, known: Sequence[str], what: str = "known") -> str:
         return hint
     if not known:
         return f"there are no {what}"
-    shown = ", ".join(sorted(known)[:12]) + (", …" if len(known) > 12 else "")
-    return f"{what}: {shown}"
+    listed = sorted(known)
+    shown = listed if len(", ".join(listed)) <= ALL_NAMED else listed[:12]
+    return f"{what}: {', '.join(shown)}{', …' if len(shown) < len(listed) else ''}"
 
 
 MAX_SHOWN = 20

@@ -6,7 +6,7 @@ that graph algorithms run on; it is made when asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from archspec.sizes import Requirement, Sizes
 
 Phase = Literal["always", "train", "infer"]
+
+
+def around(name: str) -> Iterator[str]:
+    """The paths that lead to a layer: of the scopes around it, the outermost first, and itself last."""
+    parts = name.split(".")
+    return (".".join(parts[:end]) for end in range(1, len(parts) + 1))
 
 
 class Tap(NamedTuple):

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archspec import zoo
-from archspec.analysis.autocast import precision_of
-from archspec.analysis.roofline import SHORT, device_for
+from archspec.analysis.autocast import arithmetic, precision_of
+from archspec.analysis.needs import optimizer_of
+from archspec.analysis.roofline import device_for
 from archspec.errors import SpecError, fail, format_diagnostics
 from archspec.render.html import error_page, page
 
 if TYPE_CHECKING:
-    from archspec.analysis.training import Optimizer
     from archspec.graph import TypedGraph
 
 HOST = "127.0.0.1"
@@ -42,15 +42,16 @@ class Watched:
         spec: str,
         load: Callable[[], TypedGraph],
         batch: int = 1,
-        optimizer: Optimizer = "sgd",
+        optimizer: str = "sgd",
         precision: str = "float32",
         device: str | Path | None = None,
     ):
         self.spec, self.load, self.batch, self.optimizer = spec, load, batch, optimizer
         self.precision, self.device = precision, device
-        precision_of(precision)  # told at once: no change of the spec would mend it
+        precision_of(precision)  # told at once: no change of the spec would mend them
+        optimizer_of(optimizer)
         if device is not None:
-            device_for(device, SHORT.get(precision, precision))
+            device_for(device, arithmetic(precision))
         self.changed = threading.Condition()
         self.version, self.page, self.wrong = 0, "", ""
         self.files = {str(zoo.locate(spec)[0])}

@@ -12,7 +12,7 @@ import sys
 import archspec
 import archspec_torch
 from archspec.analysis.agreement import Comparison
-from archspec.render.roofline import duration
+from archspec.render.units import duration
 from archspec.zoo import entries
 
 GOAL_ERROR = 0.3

@@ -84,7 +84,7 @@ def main() -> None:
         for batch in BATCHES:
             for optimizer in OPTIMIZERS:
                 start = time.perf_counter()
-                ours = training_memory(graph, batch, optimizer, device="cpu").peak.bytes
+                ours = training_memory(graph, batch, optimizer, workspace="cpu").peak.bytes
                 middle = time.perf_counter()
                 theirs = tracked_peak(graph, batch, optimizer)
                 end = time.perf_counter()

@@ -18,7 +18,7 @@ def check_asserts(spec: Spec, graph: TypedGraph, changed: bool) -> int:
 
     Raises SpecError with a diagnostic (E401 … E404) for each that does not hold.
     """
-    facts = summarize(graph).facts()
+    facts = Facts(summarize(graph))
     kept = [value for value, always in spec.asserts if always or not changed]
     wrong: list[Diagnostic] = []
     for value in kept:
@@ -71,7 +71,7 @@ def _known(word: str, facts: Facts, value: Value) -> None:
         hint = f"say which figure: {word}.params"
         raise fail("E404", f"'{word}' is a layer, not one of its figures", value.span, hint)
     if not facts.below(path):
-        hint = did_you_mean(path, [*facts.paths], "layers")
+        hint = did_you_mean(path, [*facts.scopes], "layers")
         raise fail("E403", f"no layer is called '{path}'", value.span, hint)
     hint = did_you_mean(figure, LAYER_FIGURES, "figures of layers")
     raise fail("E404", f"'{figure}' is no figure of a layer", value.span, hint)
@@ -81,6 +81,7 @@ def _no_step(fact: str, value: Value) -> SpecError:
     from archspec.analysis.step import step_of, words
 
     wrong = step_of(fact)
-    message = f"in '{fact}' the '{wrong}' says nothing of a training step, or a second time what was said"
+    twice = wrong in words() or (str(wrong).isdecimal() and int(str(wrong)) > 0)
+    message = f"'{wrong}' in '{fact}' is {'told twice' if twice else 'no batch, optimiser or precision'}"
     known = did_you_mean(str(wrong), words(), "words")
     return fail("E586", message, value.span, f"a batch, an optimiser, a precision: {PEAK}.32.adam.bfloat16; {known}")

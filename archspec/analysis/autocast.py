@@ -18,15 +18,14 @@ from archspec.tensor import BYTES, TensorType
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
-PRECISIONS: dict[str, Precision] = {
+SHORT = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+_STORED: dict[str, Precision] = {
     "float32": "float32",
-    "fp32": "float32",
     "tf32": "float32",
     "bfloat16": "bfloat16",
-    "bf16": "bfloat16",
     "float16": "float16",
-    "fp16": "float16",
 }
+PRECISIONS: dict[str, Precision] = _STORED | {short: _STORED[long] for short, long in SHORT.items()}
 """What a person writes, and the precision of the tensors: tf32 is stored as float32."""
 
 COPIED = "%"
@@ -36,9 +35,14 @@ COPIED = "%"
 def precision_of(written: str) -> Precision:
     """The precision of the tensors by what a person writes. Raises SpecError E582 for an unknown one."""
     if written not in PRECISIONS:
-        told = f"memory of training is not known for the precision '{written}'"
-        raise fail("E582", told, hint=did_you_mean(written, [*PRECISIONS]))
+        hint = did_you_mean(written, [*PRECISIONS], "precisions")
+        raise fail("E582", f"costs are not known for the precision '{written}'", hint=hint)
     return PRECISIONS[written]
+
+
+def arithmetic(written: str) -> str:
+    """The precision of the arithmetic by what a person writes, tf32 apart from float32: as device files name it."""
+    return SHORT.get(written, written)
 
 
 class Cast(Operator):

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from archspec.analysis.summary import number, summarize
+from archspec.analysis.facts import OF_WHOLE, PEAK, Facts
+from archspec.analysis.plain import number
+from archspec.analysis.summary import summarize
 from archspec.close import close
 from archspec.graph import Node, Tap, TypedGraph
 from archspec.ops.arguments import as_written
@@ -21,24 +23,8 @@ from archspec.ops.base import Operator, Weight
 
 Kind = Literal["changed", "rewired", "resized", "renamed"]
 
-FIGURES = (
-    "params",
-    "params_with_aux",
-    "trainable_params",
-    "buffers",
-    "weight_bytes",
-    "weight_file_bytes",
-    "macs",
-    "flops",
-    "elementwise_ops",
-    "activation_bytes",
-    "inference_peak_bytes",
-    "saved_bytes",
-    "train_flops",
-    "layers",
-    "depth",
-    "stride",
-)
+FIGURES = tuple(name for name in OF_WHOLE if name not in (PEAK, "gradient_bytes"))
+"""All of one example; what a step of training takes is asked for by its batch, optimiser and precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +118,7 @@ def diff(before: TypedGraph, after: TypedGraph) -> Difference:
     old, new = (close(g, g.example) if g.sizes else g for g in (before, after))
     pairs = _Matching(old, new).pairs
     matched = set(pairs.values())
-    facts = [summarize(graph).facts() for graph in (old, new)]
+    facts = [Facts(summarize(graph)) for graph in (old, new)]
     return Difference(
         before,
         after,

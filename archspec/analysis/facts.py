@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields as fields_of
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from archspec.analysis.counts import Counts, depth, total
-from archspec.analysis.receptive import stride
-from archspec.analysis.weight_file import weight_file_bytes
-
-if TYPE_CHECKING:
-    from archspec.analysis.summary import Summary
+from archspec.analysis.figures import BY_KEY, OF_LAYERS, OF_NETWORKS, Figure, known, largest
+from archspec.analysis.summary import Summary
+from archspec.graph import around
 
 UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 """Names for numbers, so that a budget reads `weight_file_bytes < 100 * MiB`."""
@@ -20,10 +16,10 @@ UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 LAYERS = "layers."
 PEAK = "train_peak_bytes"
 """Peak memory of a training step; `train_peak_bytes.adam.32.bfloat16` says which (`archspec.analysis.step`)."""
-CLOSED = ("inference_peak_bytes", PEAK)
+OF_WHOLE: Mapping[str, Figure] = {f.key: f for f in OF_NETWORKS if f.needs != "device"}
+CLOSED = tuple(name for name, figure in OF_WHOLE.items() if figure.needs == "numbers")
 """What is a number only where the input leaves no size open."""
-
-_COUNTS = (*(f.name for f in fields_of(Counts)), "flops")
+LAYER_FIGURES = tuple(f.key for f in OF_LAYERS if f.needs != "device")
 
 
 def _train_peak(summary: Summary, name: str) -> int:
@@ -35,26 +31,6 @@ def _train_peak(summary: Summary, name: str) -> int:
         raise KeyError(name)
     graph = summary.training_graph or summary.graph
     return training_memory(graph, step.batch, step.optimizer, step.precision).peak.bytes
-
-
-def _with_heads(summary: Summary) -> int:
-    return summary.totals.params if summary.params_with_aux is None else summary.params_with_aux
-
-
-_TOTALS: dict[str, Callable[[Summary], Any]] = {
-    **{name: lambda s, name=name: getattr(s.totals, name) for name in _COUNTS},  # type: ignore[misc]
-    "params_with_aux": _with_heads,
-    "weight_file_bytes": lambda s: weight_file_bytes(s.graph),
-    "inference_peak_bytes": lambda s: s.inference.peak.bytes,
-    PEAK: lambda s: _train_peak(s, PEAK),
-    "train_flops": lambda s: s.train_flops,
-    "saved_bytes": lambda s: sum(s.saved.values()),
-    "layers": lambda s: len(s.rows),
-    "depth": lambda s: depth(s.graph),
-    "stride": lambda s: stride(s.fields),
-}
-
-LAYER_FIGURES = (*_COUNTS, "saved_bytes", "receptive_field", "stride")
 
 
 class Facts(Mapping[str, Any]):
@@ -76,43 +52,37 @@ class Facts(Mapping[str, Any]):
         return self._found[name]
 
     def __iter__(self) -> Iterator[str]:
-        open_sizes = bool(self.summary.graph.sizes)
-        yield from (name for name in _TOTALS if not (open_sizes and name in CLOSED))
+        yield from (name for name, figure in OF_WHOLE.items() if known(figure, self.summary))
         yield from UNITS
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def below(self, path: str) -> list[str]:
-        """Names of the layers of that name or in the scope of that name."""
-        return self.paths.get(path, [])
-
     @cached_property
-    def paths(self) -> Mapping[str, list[str]]:
-        """Every path that has layers, of layers and of the scopes around them, to the names of those layers."""
+    def scopes(self) -> dict[str, list[str]]:
+        """Every path that has layers, of scopes and of the layers themselves, to the names of its layers."""
         found: dict[str, list[str]] = {}
         for row in self.summary.rows:
-            end = 0
-            while end != -1:
-                end = row.name.find(".", end + 1)
-                found.setdefault(row.name if end == -1 else row.name[:end], []).append(row.name)
+            for path in around(row.name):
+                found.setdefault(path, []).append(row.name)
         return found
 
+    def below(self, path: str) -> list[str]:
+        """Names of the layers of that name or in the scope of that name."""
+        return self.scopes.get(path, [])
+
     def _total(self, name: str) -> Any:
-        if name.partition(".")[0] in CLOSED and self.summary.graph.sizes:
+        figure = OF_WHOLE[PEAK if name.startswith(f"{PEAK}.") else name]
+        if not known(figure, self.summary) or figure.total is None:
             raise KeyError(name)
-        if name.startswith(f"{PEAK}."):
-            return _train_peak(self.summary, name)
-        return _TOTALS[name](self.summary)
+        return _train_peak(self.summary, name) if name.startswith(f"{PEAK}.") else figure.total(self.summary)
 
     def _of_layers(self, name: str) -> Any:
-        path, _, figure = name.removeprefix(LAYERS).rpartition(".")
+        path, _, key = name.removeprefix(LAYERS).rpartition(".")
         names = self.below(path)
-        if not names or figure not in LAYER_FIGURES:
+        figure = BY_KEY[key] if names and key in LAYER_FIGURES else None
+        if figure is None or figure.layers is None:
             raise KeyError(name)
-        if figure == "saved_bytes":
-            return sum(self.summary.saved[layer] for layer in names)
-        if figure in ("receptive_field", "stride"):
-            axes = (axis for layer in names for axis in self.summary.fields[layer])
-            return max((axis.size if figure == "receptive_field" else axis.jump for axis in axes), default=1)
-        return getattr(total(self.summary.counts[layer] for layer in names), figure)
+        if figure.unit == "cells":
+            return largest(figure.layers(self.summary, (layer,)) for layer in names)
+        return figure.layers(self.summary, names)

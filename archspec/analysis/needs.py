@@ -7,14 +7,13 @@ from typing import Any, get_args
 
 from archspec.analysis.autocast import Precision, precision_of
 from archspec.analysis.memory import Memory
-from archspec.analysis.training import Device, Optimizer, largest_batch, training_memory
+from archspec.analysis.training import OPTIMIZERS, Optimizer, Workspace, largest_batch, training_memory
 from archspec.errors import did_you_mean, fail
 from archspec.graph import TypedGraph
 
-OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
-DEVICES: tuple[str, ...] = get_args(Device)
+WORKSPACES: tuple[str, ...] = get_args(Workspace)
 
-WORKSPACE: dict[Device, int] = {"cuda": 8_519_680, "hopper": 33_554_432, "cpu": 0}
+WORKSPACE: dict[Workspace, int] = {"cuda": 8_519_680, "hopper": 33_554_432, "cpu": 0}
 """Bytes that cuBLAS takes for itself at the first matrix product; the CPU's libraries take none."""
 
 
@@ -23,7 +22,7 @@ class Needs:
     """Memory of a training step at one batch, of the network with its training heads."""
 
     optimizer: Optimizer
-    device: Device
+    libraries: Workspace
     memory: Memory
     """Of tensors: those kept are exact. What a layer makes and drops again while it computes is not in it, nor is
     cuDNN's own workspace, which it chooses when it runs."""
@@ -38,7 +37,7 @@ class Needs:
     @property
     def workspace(self) -> int:
         """Bytes of cuBLAS's workspace, beside the tensors."""
-        return WORKSPACE[self.device]
+        return WORKSPACE[self.libraries]
 
     def to_json(self) -> dict[str, Any]:
         """What joins the totals of `summarize --format json`."""
@@ -48,22 +47,30 @@ class Needs:
         }
 
 
+def optimizer_of(written: str) -> Optimizer:
+    """The optimiser by what a person writes. Raises SpecError E582 for an unknown one."""
+    if written not in OPTIMIZERS:
+        told = f"memory of training is not known for the optimiser '{written}'"
+        raise fail("E582", told, hint=did_you_mean(written, [*OPTIMIZERS], "optimisers"))
+    return written
+
+
 def training_needs(
     graph: TypedGraph,
     batch: int = 1,
-    optimizer: Optimizer = "sgd",
-    device: Device = "cuda",
+    optimizer: str = "sgd",
+    workspace: Workspace = "cuda",
     budget: int | None = None,
     precision: str = "float32",
 ) -> Needs:
     """What a step of training takes at that batch; with a budget in bytes also the largest batch that fits.
 
-    Raises SpecError E581 where the input leaves sizes open, E582 for an unknown optimiser, device or precision.
+    Raises SpecError E581 where the input leaves sizes open, E582 for an unknown optimiser, workspace or precision.
     """
-    for given, known, kind in ((optimizer, OPTIMIZERS, "optimiser"), (device, DEVICES, "device")):
-        if given not in known:
-            told = f"memory of training is not known for the {kind} '{given}'"
-            raise fail("E582", told, hint=did_you_mean(given, known))
+    known = optimizer_of(optimizer)
+    if workspace not in WORKSPACES:
+        hint = did_you_mean(workspace, WORKSPACES, "workspaces")
+        raise fail("E582", f"there is no workspace '{workspace}'", hint=hint)
     computed = precision_of(precision)
     if graph.sizes:
         told = f"how much memory training takes depends on {', '.join(graph.sizes)}, which the input leaves open"
@@ -71,6 +78,6 @@ def training_needs(
         raise fail("E581", told, hint=f"give the size of the images: --input {'x'.join(map(str, shape))}")
     largest = None
     if budget is not None:
-        largest = largest_batch(graph, budget - WORKSPACE[device], optimizer, computed, device)
-    memory = training_memory(graph, batch, optimizer, computed, device)
-    return Needs(optimizer, device, memory, budget, largest, computed)
+        largest = largest_batch(graph, budget - WORKSPACE[workspace], known, computed, workspace)
+    memory = training_memory(graph, batch, known, computed, workspace)
+    return Needs(known, workspace, memory, budget, largest, computed)

@@ -9,9 +9,11 @@ overhead besides. Where the device overlaps them the longest of the three is the
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from archspec.analysis.autocast import arithmetic
 from archspec.analysis.memory import inference_memory
 from archspec.analysis.work import Work, work
 from archspec.devices import Device, load_device
@@ -20,9 +22,6 @@ from archspec.errors import did_you_mean, fail
 from archspec.graph import TypedGraph
 
 Bound = Literal["compute", "memory", "overhead"]
-
-SHORT = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-"""Short names of precisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +45,6 @@ class LayerTime:
             return "overhead"
         return "compute" if self.computing >= self.moving else "memory"
 
-    def to_json(self) -> dict[str, Any]:
-        """The keys that `summarize --device` adds to a layer."""
-        return {
-            "kind": self.work.kind,
-            "bytes": self.work.bytes,
-            "intensity": self.work.intensity,
-            "bound": self.bound,
-            "seconds": self.seconds,
-        }
-
 
 @dataclass(frozen=True)
 class Roofline:
@@ -67,6 +56,10 @@ class Roofline:
     layers: tuple[LayerTime, ...] = field(repr=False)
     peak_bytes: int | None
     """Most memory in use at once at inference; None where the input leaves sizes open."""
+
+    @cached_property
+    def by_name(self) -> dict[str, LayerTime]:
+        return {layer.name: layer for layer in self.layers}
 
     @property
     def seconds(self) -> float:
@@ -88,9 +81,9 @@ class Roofline:
         return sum(layer.work.operations for layer in self.layers) / self.bytes if self.bytes else 0.0
 
     @property
-    def capacity_bytes(self) -> int:
-        """Memory of the device."""
-        return int(1e9 * self.device.memory_gb)
+    def capacity_bytes(self) -> int | None:
+        """Memory of the device; None where its file does not tell."""
+        return None if self.device.memory_gb is None else int(1e9 * self.device.memory_gb)
 
     def bound_seconds(self) -> dict[Bound, float]:
         """Time of the layers that each bound holds."""
@@ -122,6 +115,7 @@ def roofline(graph: TypedGraph, device: str | Path | Device, batch: int = 1, pre
     open the figures are at the graph's example of them. Raises SpecError: E560 to E563 of the device file, E564 for
     a precision whose peak it does not give, E580 for a batch below 1.
     """
+    precision = arithmetic(precision)
     found = device_for(device, precision)
     if batch < 1:
         raise fail("E580", f"a batch of {batch} examples cannot be counted", hint="a whole number of at least 1")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from archspec.analysis.autocast import PRECISIONS, Precision
-from archspec.analysis.needs import OPTIMIZERS
-from archspec.analysis.training import STATES, Optimizer
+from archspec.analysis.training import OPTIMIZERS, Optimizer
 
 
 class Step(NamedTuple):
@@ -30,7 +29,7 @@ def step_of(fact: str) -> Step | str:
             kind, value = "batch", int(word)
         elif word in PRECISIONS:
             kind, value = "precision", PRECISIONS[word]
-        elif word in STATES:
+        elif word in OPTIMIZERS:
             kind, value = "optimizer", word
         else:
             return word

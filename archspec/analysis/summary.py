@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archspec.analysis.autocast import Precision, precision_of
 from archspec.analysis.counts import Counts, count, count_params, total
-from archspec.analysis.facts import Facts
+from archspec.analysis.plain import plain
 from archspec.analysis.receptive import Field, fields
 from archspec.analysis.saved import saved_bytes, train_macs
 from archspec.analysis.storage import in_place
-from archspec.analysis.weight_file import weight_file_bytes
 from archspec.errors import fail, trail_to_json
 from archspec.graph import Node, TypedGraph
 from archspec.infer import infer
@@ -22,9 +20,13 @@ from archspec.passes.deploy import deploy
 from archspec.tensor import TensorType
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from archspec.analysis.memory import Memory
     from archspec.analysis.needs import Needs
-    from archspec.analysis.training import Device, Optimizer
+    from archspec.analysis.roofline import Roofline
+    from archspec.analysis.training import Workspace
+    from archspec.devices import Device
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,40 +46,6 @@ class Row:
     def frozen(self) -> bool:
         """Whether it has learned tensors, none of which train."""
         return self.counts.params > 0 and self.counts.trainable_params == 0
-
-    def to_json(self, field: tuple[Field, ...], saved: int) -> dict[str, Any]:
-        """The layer as `summarize --format json` gives it; several outputs give a list of shapes.
-
-        `regions`, where there are several, is how many such outputs an image has; costs are of all of them.
-
-        What depends on a size that the input leaves open is a formula, as text; a receptive field is then that at
-        the graph's example. `receptive_field`, `stride` and `offset` have one number an axis, none where the axes
-        are gone. Behind an enlargement cells may see differently much: the field is then the largest, and
-        `receptive_field_varies` is true; the stride is how far cells lie apart on average, the offset that of
-        the first.
-
-        `source` is where the layer's word stands, which may be in a block of another file; `trail` where that block
-        was called, and the loops and groups around, from the inside out.
-        """
-        span, shapes = self.node.span, [[written(n) for n in t.shape] for t in self.outputs]
-        return {
-            "name": self.name,
-            "op": self.node.op.word,
-            "inputs": [str(tap) for tap in self.node.inputs],
-            "output": shapes[0] if len(shapes) == 1 else shapes,
-            **({"regions": self.outputs[0].regions} if self.outputs[0].regions > 1 else {}),
-            "params": self.counts.params,
-            "macs": written(self.counts.macs),
-            "flops": written(self.counts.flops),
-            "activation_bytes": written(self.counts.activation_bytes),
-            "saved_bytes": written(saved),
-            "receptive_field": [number(axis.size) for axis in field],
-            **({"receptive_field_varies": True} if any(axis.varies for axis in field) else {}),
-            "stride": [number(axis.jump) for axis in field],
-            "offset": [number(axis.start) for axis in field],
-            "source": {"file": span.file, "line": span.line, "column": span.column},
-            "trail": trail_to_json(self.node.trail),
-        }
 
 
 @dataclass(frozen=True)
@@ -99,6 +67,8 @@ class Summary:
     """What a training step computes in, under autocast."""
     training: Needs | None = None
     """What a training step takes, where that was asked for."""
+    time: Roofline | None = field(default=None, repr=False)
+    """What a forward pass takes on a device, where that was asked for."""
 
     @property
     def name(self) -> str:
@@ -126,37 +96,56 @@ class Summary:
     def to_json(self) -> dict[str, Any]:
         """Plain data for `summarize --format json`: counts for the batch, shapes without it.
 
-        `regions` has, by name, the outputs of which there are several an image, and how many.
+        `regions` has, by name, the outputs of which there are several an image, and how many. What depends on a size
+        that the input leaves open is a formula, as text; a receptive field is then that at the graph's example.
         """
-        totals = self.totals
-        regions = {name: t.regions for name, t in self.outputs.items() if t.regions > 1}
-        figures = {
-            "params": totals.params,
-            "trainable_params": totals.trainable_params,
-            "buffers": totals.buffers,
-            "macs": written(totals.macs),
-            "flops": written(totals.flops),
-            "elementwise_ops": written(totals.elementwise_ops),
-            "activation_bytes": written(totals.activation_bytes),
-            "weight_bytes": totals.weight_bytes,
-            "weight_file_bytes": weight_file_bytes(self.graph),
-            "train_flops": written(self.train_flops),
-            "saved_bytes": written(sum(self.saved.values())),
+        from archspec.analysis.figures import OF_NETWORKS, known  # they are figures of summaries
+
+        asked = {"params_with_aux": self.params_with_aux, "train_peak_bytes": self.training}
+        totals = {
+            f.key: plain(f.total(self))
+            for f in OF_NETWORKS
+            if f.total and f.needs != "device" and known(f, self) and asked.get(f.key, self) is not None
         }
-        if not self.graph.sizes:
-            figures["inference_peak_bytes"] = self.inference.peak.bytes
-        if self.training is not None:
-            figures |= self.training.to_json()
-        if self.params_with_aux is not None:
-            figures["params_with_aux"] = self.params_with_aux
+        regions = {name: t.regions for name, t in self.outputs.items() if t.regions > 1}
         return {
             "name": self.name,
-            "inputs": {name: [written(n) for n in t.shape] for name, t in self.inputs.items()},
-            "outputs": {name: [written(n) for n in t.shape] for name, t in self.outputs.items()},
+            "inputs": {name: plain(t.shape) for name, t in self.inputs.items()},
+            "outputs": {name: plain(t.shape) for name, t in self.outputs.items()},
             **({"regions": regions} if regions else {}),
-            "totals": figures,
+            "totals": totals | (self.training.to_json() if self.training else {}),
             **({"open": self._open_to_json()} if self.graph.sizes else {}),
-            "layers": [row.to_json(self.fields[row.name], self.saved[row.name]) for row in self.rows],
+            **({"device": self.time.to_json()} if self.time else {}),
+            "layers": [self._layer_to_json(row) for row in self.rows],
+        }
+
+    def _layer_to_json(self, row: Row) -> dict[str, Any]:
+        """A layer; several outputs give a list of shapes.
+
+        `regions`, where there are several, is how many such outputs an image has; costs are of all of them.
+
+        `receptive_field`, `stride` and `offset` have one number an axis, none where the axes are gone. Behind an
+        enlargement cells may see differently much: the field is then the largest, and `receptive_field_varies` is
+        true; the stride is how far cells lie apart on average, the offset that of the first.
+
+        `source` is where the layer's word stands, which may be in a block of another file; `trail` where that block
+        was called, and the loops and groups around, from the inside out.
+        """
+        from archspec.analysis.figures import OF_LAYERS, known
+
+        span, field = row.node.span, self.fields[row.name]
+        shapes = [plain(t.shape) for t in row.outputs]
+        return {
+            "name": row.name,
+            "op": row.node.op.word,
+            "inputs": [str(tap) for tap in row.node.inputs],
+            "output": shapes[0] if len(shapes) == 1 else shapes,
+            **({"regions": row.outputs[0].regions} if row.outputs[0].regions > 1 else {}),
+            **{f.key: plain(f.layers(self, (row.name,))) for f in OF_LAYERS if f.layers and known(f, self)},
+            **({"receptive_field_varies": True} if any(axis.varies for axis in field) else {}),
+            "offset": [axis.start for axis in field],
+            "source": {"file": span.file, "line": span.line, "column": span.column},
+            "trail": trail_to_json(row.node.trail),
         }
 
     def _open_to_json(self) -> dict[str, Any]:
@@ -182,7 +171,7 @@ class Summary:
 
     @cached_property
     def fields(self) -> dict[str, tuple[Field, ...]]:
-        """Receptive field of every node's output, an entry a spatial axis."""
+        """Receptive field of every layer and input, one entry an axis; of open sizes that at the graph's example."""
         return fields(self.graph)
 
     @cached_property
@@ -211,44 +200,25 @@ class Summary:
         """Floating-point operations of one training step: 2 · MACs, forward and backward, training heads included."""
         return 2 * sum(self.train_macs.values())
 
-    def facts(self) -> Facts:
-        """What an `assert:` may speak of, by name."""
-        return Facts(self)
-
-
-def number(value: int | Fraction) -> int | float:
-    """A field's size or stride as JSON has it."""
-    return int(value) if value.denominator == 1 else float(value)
-
-
-def written(value: int) -> int | str:
-    """A size or a count as JSON and CSV have it: a number, or a formula of the open sizes, `ceil(H/2)`."""
-    return value if isinstance(value, int) else _formula(value)
-
-
-@lru_cache(maxsize=1 << 12, typed=True)  # layers repeat
-def _formula(value: Any) -> str:
-    from archspec.sizes import PROGRAMS
-
-    text: str = value.written(PROGRAMS)
-    return text
-
 
 def summarize(
     graph: TypedGraph,
     batch: int = 1,
     *,
-    optimizer: Optimizer | None = None,
-    device: Device = "cuda",
+    optimizer: str | None = None,
+    workspace: Workspace = "cuda",
     fit: int | None = None,
     precision: str = "float32",
+    device: str | Path | Device | None = None,
 ) -> Summary:
     """Count a network: per layer, in execution order of the deployed graph, and in total.
 
     `batch` multiplies costs and activations. Weights used by several layers count once. With an `optimizer`
-    ("sgd", "momentum", "adam", "adamw") or bytes to `fit` the summary has what a step of training takes, and the
-    largest batch that fits; `precision` is that of its autocast (bfloat16, float16), also of what backward passes need.
-    Raises SpecError E580 for a batch below 1; E581, E582 see `training_needs`.
+    ("sgd", "adam", …) or bytes to `fit` the summary has what a step of training takes, and the largest
+    batch that fits beside the memory of those libraries' own `workspace`; `precision` is that of its autocast
+    (bfloat16, float16), also of what backward passes need. With a `device` (a name or file, see `roofline`) it has
+    the time of a forward pass there, in that precision. Raises SpecError E580 for a batch below 1; E581, E582 see
+    `training_needs`; those of `roofline`.
     """
     computed = precision_of(precision)
     if batch < 1:
@@ -262,7 +232,12 @@ def summarize(
     if optimizer is not None or fit is not None:
         from archspec.analysis.needs import training_needs
 
-        needs = training_needs(graph, batch, optimizer or "sgd", device, fit, precision)
+        needs = training_needs(graph, batch, optimizer or "sgd", workspace, fit, precision)
+    time = None
+    if device is not None:
+        from archspec.analysis.roofline import roofline
+
+        time = roofline(deployed, device, batch, precision)
     return Summary(
         graph=deployed,
         batch=batch,
@@ -273,4 +248,5 @@ def summarize(
         training_graph=graph if heads else None,
         precision=computed,
         training=needs,
+        time=time,
     )

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from archspec.analysis.autocast import COPIED, Precision, autocast, weight_copies
 from archspec.analysis.cost import kept
@@ -26,13 +26,26 @@ from archspec.passes.training import training
 from archspec.tensor import BYTES
 
 Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
-Device = Literal["cuda", "hopper", "cpu"]
+Workspace = Literal["cuda", "hopper", "cpu"]
+"""Whose libraries run the step, and take memory for themselves."""
 
-STATES: dict[Optimizer, int] = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
-"""Numbers that an optimiser keeps for every parameter."""
 
-COUNTING = ("adam", "adamw")
-"""Optimisers that count the steps of every parameter, and divide by the root of a second state."""
+class Keeps(NamedTuple):
+    """What an optimiser holds in memory."""
+
+    title: str
+    states: int
+    """Numbers kept for every parameter."""
+    adapts: bool = False
+    """Whether it counts the steps of every parameter, and divides by the root of a second state."""
+
+
+OPTIMIZERS: dict[Optimizer, Keeps] = {
+    "sgd": Keeps("SGD", 0),
+    "momentum": Keeps("SGD with momentum", 1),
+    "adam": Keeps("Adam", 2, adapts=True),
+    "adamw": Keeps("AdamW", 2, adapts=True),
+}
 
 _FLOAT = BYTES["float32"]
 _INDEX = BYTES["int64"]
@@ -45,7 +58,7 @@ def training_memory(
     batch: int = 1,
     optimizer: Optimizer = "sgd",
     precision: Precision = "float32",
-    device: Device = "cuda",
+    workspace: Workspace = "cuda",
 ) -> Memory:
     """Memory over one training step from the second step on. Takes time linear in the graph.
 
@@ -57,7 +70,7 @@ def training_memory(
     memory of the processor; on the processor one parameter after the other, whose two temporaries are as large as the
     largest.
     """
-    return _Step(training(graph), batch, optimizer, precision, device).run()
+    return _Step(training(graph), batch, optimizer, precision, workspace).run()
 
 
 def largest_batch(
@@ -65,13 +78,13 @@ def largest_batch(
     budget: int,
     optimizer: Optimizer = "sgd",
     precision: Precision = "float32",
-    device: Device = "cuda",
+    workspace: Workspace = "cuda",
 ) -> int:
     """The most examples whose training step fits into so many bytes; 0 where not even one does.
 
     At every moment memory grows by as much for every further example, so two steps tell of all others.
     """
-    one, two = (training_memory(graph, batch, optimizer, precision, device).moments for batch in (1, 2))
+    one, two = (training_memory(graph, batch, optimizer, precision, workspace).moments for batch in (1, 2))
     if any(first.bytes > budget for first in one):
         return 0
     growth = ((first, second.bytes - first.bytes) for first, second in zip(one, two, strict=True))
@@ -89,11 +102,11 @@ class _Gradient:
 class _Step:
     """One step, followed from layer to layer; `used` are the bytes in use beside weights, optimiser and batch."""
 
-    def __init__(self, graph: TypedGraph, batch: int, optimizer: Optimizer, precision: Precision, device: Device):
+    def __init__(self, graph: TypedGraph, batch: int, optimizer: Optimizer, precision: Precision, workspace: Workspace):
         over = overwriting(graph)
         self.copies = weight_copies(graph, precision)
         graph = autocast(graph, precision)
-        self.graph, self.batch, self.optimizer, self.at_once = graph, batch, optimizer, device != "cpu"
+        self.graph, self.batch, self.optimizer, self.at_once = graph, batch, optimizer, workspace != "cpu"
         self.order = list(execution_order(graph))
         self.place = storages(graph, over, training=True)
         self.learned, self.buffers, self.tensors, self.largest = _weights(graph)
@@ -111,8 +124,8 @@ class _Step:
         self.moments: list[Moment] = []
 
     def run(self) -> Memory:
-        states = STATES[self.optimizer] * sum(self.learned.values())
-        if self.optimizer in COUNTING and not self.at_once:
+        states = OPTIMIZERS[self.optimizer].states * sum(self.learned.values())
+        if OPTIMIZERS[self.optimizer].adapts and not self.at_once:
             states += _FLOAT * self.tensors
         weights = sum(self.learned.values()) + self.buffers
         inputs = self.batch * sum(self.graph.types[name][0].nbytes for name in self.graph.inputs)
@@ -121,7 +134,7 @@ class _Step:
         self._loss()
         self._backward()
         roots = sum(self.learned.values()) if self.at_once else 2 * self.largest
-        self._note("step", self.optimizer, roots if self.optimizer in COUNTING else 0)
+        self._note("step", self.optimizer, roots if OPTIMIZERS[self.optimizer].adapts else 0)
         moments = tuple(Moment(m.phase, m.layer, m.bytes + resting) for m in self.moments)
         return Memory(weights, states, inputs + self._targets(), moments)
 

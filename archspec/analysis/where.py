@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from archspec.analysis.plain import number
 from archspec.analysis.receptive import Field, Interval, fields, read_by
-from archspec.analysis.summary import number
 from archspec.close import close
 from archspec.errors import did_you_mean, fail
 from archspec.graph import Graph, TypedGraph

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="FILE", help="estimate by this device file, in place of measuring anew")
     parser.add_argument("-o", "--output", type=Path, metavar="DEVICE.yaml", help="a file for what was measured")
     parser.add_argument("--batch", type=positive, default=1, metavar="N", help="images at once, for the networks (1)")
-    parser.add_argument("--threads", type=positive, metavar="N", help="threads that compute (as torch chooses)")
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="that compute (as the device file says, or as torch chooses)"
+    )
     format_option(parser, "table", "json")
 
 
@@ -31,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from archspec.backend import backend
     from archspec.devices import load_device, written
     from archspec.errors import fail
-    from archspec.files import write_text
+    from archspec.files import replacing
 
     if args.device and args.output:
         hint = "leave out --device to measure this machine, or -o to use what is known"
@@ -39,9 +42,11 @@ def run(args: argparse.Namespace) -> int:
     known = load_device(args.device) if args.device else None
     graphs = _loaded(args.specs)
     torch = backend("torch")
-    device = known or torch.calibrate(progress=_progress, threads=args.threads)
-    if args.output:
-        write_text(args.output, written(device, "This machine, as `archspec bench` measured it."))
+    threads = args.threads or (known.threads if known else None)
+    with replacing(args.output) if args.output else nullcontext() as file:  # told before anything is measured
+        device = known or torch.calibrate(progress=_progress, threads=threads)
+        if file:
+            file.write_text(written(device, "This machine, as `archspec bench` measured it."), encoding="utf-8")
     if not graphs and not args.zoo:
         if args.output:
             print(args.output)
@@ -50,11 +55,11 @@ def run(args: argparse.Namespace) -> int:
         else:
             print(written(device), end="")
         return OK
-    timed = torch.compare(_all(graphs, args.zoo), device, batch=args.batch, threads=args.threads)
+    timed = torch.compare(_all(graphs, args.zoo), device, batch=args.batch, threads=threads)
     if args.format == "json":
         print_json({"device": device.name, "batch": args.batch, **_comparison(list(timed)).to_json()})
     else:
-        _print_rows(timed, device, args.batch, args.threads)
+        _print_rows(timed, device, args.batch, threads)
     return OK
 
 
@@ -82,8 +87,7 @@ def _comparison(timed: list[Any]) -> Any:
 
 def _print_rows(timed: Iterator[Any], device: Device, batch: int, threads: int | None) -> None:
     """A line a network as it is done, and how well they agree."""
-    from archspec.render.roofline import duration
-    from archspec.render.units import decimal
+    from archspec.render.units import decimal, duration
 
     print(f"measured here against {device.name}, float32, batch {batch}\n")
     print(f"{'network':{NAME}}  {'MACs':>9}  {'measured':>9}  {'estimated':>9}  {'error':>7}")

@@ -7,8 +7,9 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,16 @@ def load_one(spec: str, args: argparse.Namespace) -> TypedGraph:
         print(f"note: {note}", file=sys.stderr)
     report(lint(graph))
     return graph
+
+
+def load_all(specs: Sequence[str], args: argparse.Namespace) -> list[TypedGraph]:
+    """The graphs of several specs; those of one name are called as the command line calls them, to be told apart."""
+    graphs = [load_one(spec, args) for spec in specs]
+    names = [graph.name for graph in graphs]
+    return [
+        graph if names.count(graph.name) == 1 or len(set(specs)) == 1 else replace(graph, name=spec)
+        for spec, graph in zip(specs, graphs, strict=True)
+    ]
 
 
 def positive(text: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from archspec.cli.common import OK, SPEC_HELP, format_option, load_one, print_json, settings
+from archspec.cli.common import OK, SPEC_HELP, format_option, load_all, print_json, settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    before, after = (load_one(spec, args) for spec in (args.before, args.after))
+    before, after = load_all((args.before, args.after), args)
     from archspec.analysis.diff import diff
 
     found = diff(before, after)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from archspec.cli.common import OK, load, positive, report, spec_argument
-
-OPTIMIZERS = ("sgd", "momentum", "adam", "adamw")
+from archspec.cli.common import OK, load, report, spec_argument
+from archspec.cli.costs import batch_option, device_option, optimizer_option, precision_option
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,14 +18,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def page_options(parser: argparse.ArgumentParser) -> None:
     """What the page's memory and costs are those of."""
-    parser.add_argument("--batch", type=positive, default=1, metavar="N", help="images at once (1)")
-    parser.add_argument("--optimizer", choices=OPTIMIZERS, default="sgd", help="of the training step (sgd)")
-    parser.add_argument(
-        "--device", metavar="NAME|FILE", help="its roofline: h200, a100, rtx4090, …; of a run: what measures it"
-    )
-    parser.add_argument(
-        "--precision", default="float32", metavar="P", help="of it: float32, bfloat16, float16 (float32)"
-    )
+    batch_option(parser)
+    optimizer_option(parser, "sgd")
+    device_option(parser, "its roofline (of a run, what measures it):")
+    precision_option(parser, "of memory and roofline")
 
 
 def run(args: argparse.Namespace) -> int:

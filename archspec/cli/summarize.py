@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from archspec.cli.common import OK, SPEC_HELP, byte_count, format_option, load_one, positive, print_json, settings
+from archspec.cli.common import OK, SPEC_HELP, byte_count, format_option, load_all, positive, print_json, settings
+from archspec.cli.costs import batch_option, device_option, optimizer_option, precision_option
 
-if TYPE_CHECKING:
-    from archspec.analysis.summary import Summary
-    from archspec.analysis.training import Optimizer
+OPTIONS: Mapping[str, object] = {
+    "depth": None, "sort": None, "columns": None, "device": None, "train": False, "optimizer": None, "fit": None
+}  # fmt: skip
+"""Options that some formats have no place for, and what they are unless given."""
+HEEDED: Mapping[str, frozenset[str]] = {
+    "table": frozenset(OPTIONS),
+    "markdown": frozenset(OPTIONS),
+    "latex": frozenset({"depth", "sort", "columns", "device"}),
+    "csv": frozenset({"sort", "columns", "device"}),
+    "json": frozenset({"device", "train", "optimizer", "fit"}),
+    "notes": frozenset(),
+}
+"""The options that each format heeds, of one network."""
+OF_SEVERAL = frozenset(OPTIONS) - {"depth"}
+WHY = {
+    "latex": "it is the table alone: --columns has what it shows",
+    "csv": "it has a line for every layer, and no totals: --format json has them",
+    "json": "it has every layer and figure, in the order that layers run",
+    "notes": "its lines and figures are those of the notes",
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", metavar="SPEC", nargs="+", help=f"{SPEC_HELP}; of several their totals are compared")
     settings(parser, "vars.classes=10")
     parser.add_argument("--input", metavar="CxHxW", help="another input size, as 3x224x224; 3xHxW leaves it open")
-    parser.add_argument("--batch", type=positive, default=1, metavar="N", help="images at once (1)")
+    batch_option(parser)
     parser.add_argument("--depth", type=positive, metavar="D", help="fold the table to D levels of names")
     parser.add_argument("--sort", metavar="FIGURE", help="most first: macs, params, memory …")
-    parser.add_argument("--columns", metavar="NAMES", help="operation,params,macs,saved,field,train_flops …")
+    parser.add_argument("--columns", metavar="NAMES", help="operation,params,macs,saved,field,train_flops,time …")
     format_option(parser, "table", "json", "csv", "markdown", "latex", "notes")
     timing = parser.add_argument_group("time")
-    timing.add_argument("--device", metavar="NAME|FILE", help="estimate it on h200, a100, rtx4090, ryzen7840u")
-    timing.add_argument(
-        "--precision",
-        metavar="P",
-        default="float32",
-        help="of time and of training: float32, tf32, bfloat16, float16 (float32)",
-    )
+    device_option(timing, "estimate it on a device:")
+    precision_option(timing, "of time and of training")
     training = parser.add_argument_group("memory of training")
     training.add_argument("--train", action="store_true", help="also what a step of training takes, in --precision")
-    training.add_argument("--optimizer", choices=("sgd", "momentum", "adam", "adamw"), help="by this optimiser (sgd)")
+    optimizer_option(training)
     training.add_argument(
         "--workspace", choices=("cuda", "hopper", "cpu"), default="cuda", help="whose libraries' own memory (cuda)"
     )
@@ -41,30 +54,29 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import archspec
 
-    optimizer: Optimizer | None = args.optimizer or ("sgd" if args.train else None)
+    _check(args)
     summaries = [
         archspec.summarize(
-            load_one(spec, args),
+            graph,
             args.batch,
-            optimizer=optimizer,
-            device=args.workspace,
+            optimizer=args.optimizer or ("sgd" if args.train else None),
+            workspace=args.workspace,
             fit=args.fit,
             precision=args.precision,
+            device=args.device,
         )
-        for spec in args.spec
+        for graph in load_all(args.spec, args)
     ]
+    columns = args.columns.split(",") if args.columns is not None else None
     if len(summaries) > 1:
         from archspec.render import comparison
 
         if args.format == "json":
-            print_json(comparison.to_json(summaries))
+            print_json(comparison.to_json(summaries, args.sort))
         else:
-            print(comparison.comparison(summaries, args.format, args.sort))
+            print(comparison.comparison(summaries, args.format, args.sort, columns=columns))
         return OK
     (summary,) = summaries
-    columns = args.columns.split(",") if args.columns is not None else None
-    if args.device is not None:
-        return _with_device(args, summary, columns)
     if args.format == "json":
         print_json(summary.to_json())
         return OK
@@ -74,17 +86,21 @@ def run(args: argparse.Namespace) -> int:
     return OK
 
 
-def _with_device(args: argparse.Namespace, summary: Summary, columns: list[str] | None) -> int:
-    """The same, and the time that the network takes on a device."""
-    from archspec.analysis.roofline import SHORT, roofline
-    from archspec.render import roofline as shown
-    from archspec.render import table
+def _check(args: argparse.Namespace) -> None:
+    """Raises SpecError E592 where an option would change nothing."""
+    from archspec.errors import fail
 
-    found = roofline(summary.graph, args.device, batch=args.batch, precision=SHORT.get(args.precision, args.precision))
-    if args.format == "json":
-        print_json(shown.with_device(summary.to_json(), found))
-        return OK
-    text = table.render(summary, args.format, depth=args.depth, sort=args.sort, columns=columns)
-    times = {"csv": lambda: shown.with_times(text, found), "markdown": lambda: f"{text}\n\n{shown.markdown(found)}"}
-    print(times.get(args.format, lambda: f"{text}\n\n{shown.section(found)}")())
-    return OK
+    several = len(args.spec) > 1
+    heeded = OF_SEVERAL if several else HEEDED[args.format]
+    given = [name for name, unset in OPTIONS.items() if getattr(args, name) != unset]
+    if unheeded := [f"--{name}" for name in given if name not in heeded]:
+        what = "a comparison of several networks" if several else f"--format {args.format}"
+        hint = "it has a line a network: summarize one of them" if several else WHY[args.format]
+        raise fail("E592", f"{what} has no place for {', '.join(unheeded)}", hint=hint)
+    if several and args.format == "json" and args.columns is not None:
+        raise fail("E592", "--format json has no place for --columns", hint="it has every figure")
+    if args.format == "latex" and args.device and not several and args.columns is None:
+        hint = "--columns operation,macs,time puts the time beside each layer"
+        raise fail("E592", "--format latex has no place for --device without a column of it", hint=hint)
+    if args.format == "notes" and args.batch > 1:
+        raise fail("E592", "--format notes has no place for --batch", hint="the notes count one image")

@@ -75,7 +75,8 @@ class Device(Section):
     """Threads that computed, where that was measured."""
     peak_tflops: dict[Precision, Positive]
     bandwidth_gb_per_s: Positive
-    memory_gb: Positive
+    memory_gb: Positive | None = None
+    """Where left out, how much there is is not known."""
     fresh_above_mb: Positive | None = None
     """Outputs larger than this many MB (10⁶) lie in memory asked for anew at every call; where left out, none do."""
     overlap: bool

@@ -175,6 +175,13 @@ class Operator(BaseModel):
         """Stored tensors by the name they have in a checkpoint (`weight`, `bias`, `running_mean` …)."""
         return {}
 
+    def weight_product(self, inputs: Types) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """How many values `weight` has, as a product: the sizes of what one output value reads, and those of the
+        outputs that have values of their own. Asked where there is a `weight`, as a convolution's (out, in, kernel).
+        """
+        outputs, channels, *kernel = self.weights(inputs)["weight"].shape
+        return (*kernel, channels), (outputs,)
+
     def macs(self, inputs: Types, outputs: Types) -> int:
         """Multiply-accumulates per example (per region, where there are several): convolutions and matrix products
         alone, no bias.

@@ -319,6 +319,10 @@ class ConvTranspose(Operator):
         shape = (x.channels, self.out // self.groups, *per_axis("kernel", self.kernel, x))
         return _weight_and_bias(shape, self.out, self.bias)
 
+    def weight_product(self, inputs: Types) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        channels, _, *kernel = self.weights(inputs)["weight"].shape
+        return (*kernel, channels // self.groups), (self.out,)
+
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         return Saved(inputs=(0,))
 
@@ -403,6 +407,11 @@ class LocallyConnected(Operator):
         if self.bias:
             found["bias"] = Weight((self.out, *positions), added=True)
         return found
+
+    def weight_product(self, inputs: Types) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        x = inputs[0]
+        window = self.window(inputs)
+        return (*window.kernel, x.channels), (*output_sizes(x, window), self.out)
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         """Every window written out."""

@@ -48,7 +48,7 @@ class Dropout(_Drop):
         return Saved(own_bytes=outputs[0].nbytes if self.p else 0)
 
     def label(self) -> str:
-        return f"dropout {self.p:g}"
+        return f"dropout {self.p:.3g}"
 
 
 @operator("spatial_dropout", main="p")
@@ -81,7 +81,7 @@ class SpatialDropout(_Drop):
         return Saved(own_bytes=x.channels * BYTES[x.dtype] if self.p else 0)
 
     def label(self) -> str:
-        return f"spatial dropout {self.p:g}"
+        return f"spatial dropout {self.p:.3g}"
 
 
 @operator("drop_path", main="p")
@@ -109,4 +109,4 @@ class DropPath(_Drop):
         return Saved(own_bytes=BYTES[inputs[0].dtype] if self.p else 0)
 
     def label(self) -> str:
-        return f"drop path {self.p:g}" if self.p else ""
+        return f"drop path {self.p:.3g}" if self.p else ""

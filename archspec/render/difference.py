@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from fractions import Fraction
+from collections.abc import Sequence
 from typing import Any
 
 from archspec.analysis.diff import Change, Difference, Kind, Loading
-from archspec.graph import TypedGraph
+from archspec.analysis.figures import BY_KEY
+from archspec.graph import Node, TypedGraph, around
 from archspec.render.captions import label
-from archspec.render.units import binary, cells_wide, decimal, grouped, numbered, share
+from archspec.render.units import cells_wide, numbered, share, shown
 
 MOST = 24
 """Lines of one kind of difference; JSON has all of them."""
@@ -78,11 +78,7 @@ def _counts(found: Difference, names: Sequence[str]) -> list[str]:
 
 
 def _figure(name: str, value: Any) -> str:
-    if name.endswith("_bytes"):
-        return binary(value)
-    if name in ("macs", "flops", "train_flops", "elementwise_ops"):
-        return decimal(value)
-    return str(value) if isinstance(value, Fraction) and value.denominator > 1 else grouped(int(value))
+    return shown(BY_KEY[name].unit, value)
 
 
 def _folded(graph: TypedGraph, names: Sequence[str]) -> list[str]:
@@ -91,10 +87,10 @@ def _folded(graph: TypedGraph, names: Sequence[str]) -> list[str]:
     whole: dict[str, bool] = {}
     size: dict[str, int] = {}
     for name in graph.nodes:
-        for path in _around(name):
+        for path in around(name):
             whole[path] = whole.get(path, True) and name in chosen
             size[path] = size.get(path, 0) + 1
-    tops = dict.fromkeys(next(path for path in _around(name) if whole[path]) for name in names)
+    tops = dict.fromkeys(next(path for path in around(name) if whole[path]) for name in names)
     found: list[tuple[str, int, int, int]] = []  # path before its number, first, last, layers
     for path in tops:
         head, _, last = path.rpartition(".")
@@ -111,13 +107,16 @@ def _folded(graph: TypedGraph, names: Sequence[str]) -> list[str]:
 def _range(graph: TypedGraph, path: str, first: int, last: int, layers: int) -> str:
     name = path if first < 0 else f"{path}.{first}" if first == last else f"{path}.{first}–{last}"
     node = graph.nodes.get(name)
-    return f"{name}  {node.op.word} {label(graph, node)}".rstrip() if node else f"{name}  {_layers(layers)}"
+    return f"{name}  {_said(graph, node)}" if node else f"{name}  {_layers(layers)}"
 
 
-def _around(name: str) -> Iterable[str]:
-    """The paths that lead to a layer, the outermost first, itself last."""
-    parts = name.split(".")
-    return (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+def _said(graph: TypedGraph, node: Node) -> str:
+    """A layer's word and what its label says beside it: `dropout 0.5`, `silu`, `conv 3×3, 64`."""
+    word, said = node.op.word, label(graph, node)
+    alike = said.lower().replace(" ", "_").replace("-", "_")
+    if alike.startswith(word) or alike == word.replace("_", ""):
+        return f"{word}{said[len(word) :]}" if alike.startswith(word) else word
+    return f"{word} {said}".rstrip()
 
 
 def _changed(changes: Sequence[Change]) -> list[str]:

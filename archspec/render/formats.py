@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from archspec.analysis.summary import Row, Summary, number, written
-from archspec.render.rows import by_figure, lines
-from archspec.render.units import binary
-from archspec.tensor import BYTES, TensorType
-
-CSV_COLUMNS = (
-    "name",
-    "op",
-    "inputs",
-    "output",
-    "params",
-    "trainable_params",
-    "buffers",
-    "macs",
-    "flops",
-    "elementwise_ops",
-    "activation_bytes",
-    "file",
-    "line",
-    "column",
-)
+from archspec.analysis.figures import BY_KEY, OF_LAYERS, known
+from archspec.analysis.plain import plain, written
+from archspec.analysis.summary import Row, Summary
+from archspec.render import markup
+from archspec.render.rows import lines
+from archspec.render.units import NOTHING
+from archspec.tensor import TensorType
 
 
 def json(summary: Summary) -> str:
@@ -34,72 +20,49 @@ def json(summary: Summary) -> str:
     return json.dumps(summary.to_json(), indent=2, ensure_ascii=False)
 
 
-EXACT: Mapping[str, str] = {
-    "operation": "op",
-    "output": "output",
-    "params": "params",
-    "macs": "macs",
-    "memory": "activation_bytes",
-    "from": "inputs",
-    "flops": "flops",
-    "elementwise": "elementwise_ops",
-    "buffers": "buffers",
-    "weights": "weight_bytes",
-    "gradients": "gradient_bytes",
-    "saved": "saved_bytes",
-    "train_flops": "train_flops",
-    "field": "receptive_field",
-    "stride": "stride",
+WORDS: Mapping[str, Callable[[Row], object]] = {
+    "name": lambda row: row.name,
+    "op": lambda row: row.node.op.word,
+    "inputs": lambda row: " ".join(str(tap) for tap in row.node.inputs),
+    "output": lambda row: " ".join(_shape(t) for t in row.outputs),
+    "file": lambda row: row.node.span.file,
+    "line": lambda row: row.node.span.line,
+    "column": lambda row: row.node.span.column,
 }
-"""A table's columns, and those of CSV with the same figure."""
+"""Columns of CSV that are no figures."""
+OF_TABLE = {"operation": "op", "output": "output", "from": "inputs"}
+"""A table's columns that are no figures, and those of CSV that say the same."""
 
 
-def csv(summary: Summary, columns: Sequence[str] | None = None) -> str:
+def csv(summary: Summary, sort: str | None = None, columns: Sequence[str] | None = None) -> str:
     """Every layer of the deployed graph on a line, exact figures, never folded. Shapes are `64x112x112`.
 
     What depends on a size that the input leaves open is a formula: `64xceil(H/2)xceil(W/2)`. With `columns` the
-    layers' names and these figures. Raises SpecError E579 for an unknown column.
+    layers' names and these figures; without them, those of a device are behind all others. Raises SpecError as
+    `archspec.render.columns.figure_of`.
     """
-    import csv
-    import io
+    from archspec.render.columns import figure_of, in_numbers, most_first, sorting
 
-    from archspec.render.columns import check
+    if columns is None:
+        plain = [f.key for f in OF_LAYERS if f.needs != "device"]
+        timed = [f.key for f in OF_LAYERS if f.needs == "device" and known(f, summary)]
+        names = ["name", "op", "inputs", "output", *plain, "file", "line", "column", *timed]
+    else:
+        found = ((name, figure_of(summary, name)) for name in columns)
+        names = ["name", *(figure.key if figure else OF_TABLE[name] for name, figure in found)]
+    rows = list(summary.rows)
+    if sort is not None:
+        most = sorting(summary, sort)
+        rows.sort(key=lambda row: most_first(in_numbers(summary, most, (row.name,))))
+    cells = ([WORDS[name](row) if name in WORDS else _exact(summary, name, row) for name in names] for row in rows)
+    return markup.csv(names, list(cells))
 
-    chosen = CSV_COLUMNS if columns is None else ("name", *(EXACT[name] for name in check(columns)))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(chosen)
-    for row in summary.rows:
-        figures = _figures(summary, row)
-        writer.writerow([figures[name]() for name in chosen])
-    return text.getvalue().removesuffix("\n")
 
-
-def _figures(summary: Summary, row: Row) -> dict[str, Callable[[], object]]:
-    """What CSV may say of a layer, found when it is asked for."""
-    c, span = row.counts, row.node.span
-    return {
-        "name": lambda: row.name,
-        "op": lambda: row.node.op.word,
-        "inputs": lambda: " ".join(str(tap) for tap in row.node.inputs),
-        "output": lambda: " ".join(_shape(t) for t in row.outputs),
-        "params": lambda: c.params,
-        "trainable_params": lambda: c.trainable_params,
-        "buffers": lambda: c.buffers,
-        "macs": lambda: written(c.macs),
-        "flops": lambda: written(c.flops),
-        "elementwise_ops": lambda: written(c.elementwise_ops),
-        "activation_bytes": lambda: written(c.activation_bytes),
-        "weight_bytes": lambda: c.weight_bytes,
-        "gradient_bytes": lambda: BYTES["float32"] * c.trainable_params,
-        "saved_bytes": lambda: written(summary.saved[row.name]),
-        "train_flops": lambda: written(2 * summary.train_macs[row.name]),
-        "receptive_field": lambda: "x".join(str(axis.size) for axis in summary.fields[row.name]),
-        "stride": lambda: "x".join(str(number(axis.jump)) for axis in summary.fields[row.name]),
-        "file": lambda: span.file,
-        "line": lambda: span.line,
-        "column": lambda: span.column,
-    }
+def _exact(summary: Summary, key: str, row: Row) -> object:
+    figure = BY_KEY[key]
+    assert figure.layers is not None
+    value = plain(figure.layers(summary, (row.name,)))
+    return "x".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _shape(tensor: TensorType) -> str:
@@ -111,46 +74,43 @@ def _shape(tensor: TensorType) -> str:
 def markdown(
     summary: Summary, depth: int | None = None, sort: str | None = None, columns: Sequence[str] | None = None
 ) -> str:
-    """The table as GitHub-flavoured Markdown, with a line of totals."""
-    header, left, rows = _cells(summary, depth, sort, columns)
-    align = [":--" if to_left else "--:" for to_left in left]
-    sums = [f"**{cell}**" if cell == "total" else cell for cell in rows[-1]]
-    return "\n".join("| " + " | ".join(map(_cell, cells)) + " |" for cells in (header, align, *rows[:-1], sums))
+    """The table as GitHub-flavoured Markdown, with a line of totals; below it training and times, where asked for."""
+    from archspec.render.totals import training
+
+    header, rows, left = _cells(summary, depth, sort, columns)
+    rows[-1][0] = f"**{rows[-1][0]}**"
+    table = markup.markdown(header, rows, left)
+    facts = [f"- {name}: {figure}, {text}" for name, figure, text in training(summary)]
+    parts = [table, *(["\n".join(facts)] if facts else [])]
+    if summary.time is not None:
+        from archspec.render.roofline import markdown
+
+        parts.append(markdown(summary.time))
+    return "\n\n".join(parts)
 
 
 def latex(
     summary: Summary, depth: int | None = None, sort: str | None = None, columns: Sequence[str] | None = None
 ) -> str:
     """The table as a LaTeX tabular with the rules of booktabs, with a line of totals."""
-    header, left, rows = _cells(summary, depth, sort, columns)
-    from archspec.render.comparison import latex
-
-    return latex(header, rows, left=next((i for i, to_left in enumerate(left) if not to_left), len(left)))
+    return markup.latex(*_cells(summary, depth, sort, columns))
 
 
 def _cells(
     summary: Summary, depth: int | None, sort: str | None, wanted: Sequence[str] | None
-) -> tuple[list[str], list[bool], list[list[str]]]:
-    """Titles, which columns are to the left, and the cells of input, lines and totals; `from` where a line has it."""
+) -> tuple[list[str], list[list[str]], list[bool]]:
+    """Titles, the cells of input, lines and totals, and which columns are to the left; `from` where a line has it."""
     from archspec.render import columns
 
-    found = by_figure(lines(summary, depth), sort)
+    found = columns.by_figure(summary, lines(summary, depth), sort)
     chosen = columns.chosen(found, wanted)
     shown = columns.columns(summary, found, [line.name for line in found], chosen)
     inputs = ", ".join(f"{name} {x}" for name, x in summary.inputs.items())
-    first = {"operation": "input", "memory": binary(_input_bytes(summary), 1)}
-    totals = columns.sums(summary)
+    first = {name: columns.summed(summary, name, summary.graph.inputs, 1).removesuffix(NOTHING) for name in chosen}
+    totals = [columns.summed(summary, name, tuple(summary.graph.nodes), 2) for name in chosen]
     rows = [
-        [inputs, *(first.get(name, "") for name in chosen)],
+        [inputs, *({**first, "operation": "input"}[name] for name in chosen)],
         *map(list, zip(*(column.cells for column in shown), strict=True)),
-        ["total", *(totals.get(name, "") for name in chosen)],
+        ["total", *totals],
     ]
-    return [column.title for column in shown], [not column.right for column in shown], rows
-
-
-def _input_bytes(summary: Summary) -> int:
-    return summary.batch * sum(t.at(summary.graph.example).nbytes for t in summary.inputs.values())
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return [column.title for column in shown], rows, [not column.right for column in shown]

@@ -11,7 +11,6 @@ from archspec.analysis.summary import Row, Summary
 from archspec.close import close
 from archspec.errors import fail
 from archspec.graph import TypedGraph
-from archspec.ops.base import Weight
 from archspec.render.units import binary
 
 COUNTED = ("conv", "linear", "pool")
@@ -76,14 +75,17 @@ def _product(shape: tuple[int, ...]) -> str:
 
 def _weights(graph: TypedGraph, row: Row) -> str:
     """(3*3*64)*64 = 36,864: a kernel's cells by its input channels, by the outputs; 0 where nothing is learned."""
-    weight: Weight | None = row.node.op.weights(graph.input_types(row.node)).get("weight")
+    inputs = graph.input_types(row.node)
+    weight = row.node.op.weights(inputs).get("weight")
     if weight is None:
         return "0"
-    outputs, channels, *kernel = weight.shape
-    if kernel:
-        return f"({'*'.join(map(str, [*kernel, channels]))})*{outputs} = {weight.numel:,}"
-    before = _flattened(graph, row)
-    return f"{'*'.join(map(str, before))}*{outputs} = {weight.numel:,}"
+    if row.node.op.category == "linear":
+        read, outputs = "*".join(map(str, _flattened(graph, row))), weight.shape[:1]
+    else:
+        reads, outputs = row.node.op.weight_product(inputs)
+        read = f"({'*'.join(map(str, reads))})"
+    written = "*".join(map(str, outputs))
+    return f"{read}*{written if len(outputs) == 1 else f'({written})'} = {weight.numel:,}"
 
 
 def _flattened(graph: TypedGraph, row: Row) -> list[int]:

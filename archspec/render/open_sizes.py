@@ -25,6 +25,9 @@ def open_lines(summary: Summary, width: int, bold: Callable[[str], str]) -> list
         entries.append(("smallest", _smallest(graph)))
     entries.append(("MACs", _terms(summary.totals.macs)))
     entries.append(("bytes", _terms(summary.totals.activation_bytes)))
+    if summary.batch == 1:
+        told = ["N times MACs and bytes;", "peaks of memory have no formula:", "--input gives a size"]
+        entries.append(("batch N", told))
     label = max(len(name) for name, _ in entries)
     found = [""]
     for name, parts in entries:

@@ -1,68 +1,34 @@
-"""An estimate of time for people and programs: a section below a summary's table, Markdown, and columns of its CSV."""
+"""An estimate of time for people: a section below a summary's table, and Markdown."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from archspec.analysis.roofline import LayerTime, Roofline
 from archspec.analysis.work import Work
-from archspec.render.units import binary, share
+from archspec.render import markup
+from archspec.render.units import binary, duration, rate, share
 
 MOST = 10
-LONGEST_NAME = 22
-CSV_COLUMNS = ("kind", "bytes", "intensity", "bound", "seconds")
+TITLES = ("longest", "kind", "moves", "op/B", "bound by", "time", "share")
+LEFT = ("longest", "kind", "bound by")
+SPARED = ("kind", "op/B", "moves", "bound by")
+"""What a narrow table leaves out where names would else be too short to tell layers apart."""
 
 
-def duration(seconds: float) -> str:
-    """`1.23 ms`: three digits, with the unit that fits."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= 0.9995 * size or unit == "µs":
-            value = seconds / size
-            return f"{value:.{0 if value >= 99.95 else 1 if value >= 9.995 else 2}f} {unit}"
-    raise AssertionError("the smallest unit takes all")
-
-
-def section(found: Roofline) -> str:
-    """The estimate as lines of at most 80 characters: what a pass takes, what bounds it, where the time goes."""
-    rows = _rows(found)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    table = ["  ".join(_cell(text, widths[i], i) for i, text in enumerate(row)).rstrip() for row in rows]
+def section(found: Roofline, width: int = 80) -> str:
+    """The estimate as lines of at most `width` characters: what a pass takes, what bounds it, where the time goes."""
     label = max(len(name) for name, _ in _facts(found))
     facts = [f"{name:<{label}}  {text}" for name, text in _facts(found)]
-    return "\n".join([_heading(found), "", *facts, *(["", *table] if found.layers else [])])
+    return "\n".join([_heading(found), "", *facts, *(["", *_table(found, width)] if found.layers else [])])
 
 
 def markdown(found: Roofline) -> str:
-    """The same as GitHub-flavoured Markdown."""
-    head, *rows = _rows(found)
-    align = (":--", ":--", "--:", "--:", ":--", "--:", "--:")
-    table = ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in (head, align, *rows)]
+    """The same as GitHub-flavoured Markdown, names in full."""
     facts = [f"- {name}: {text}" for name, text in _facts(found)]
-    return "\n".join([_heading(found), "", *facts, "", *table])
-
-
-def with_times(text: str, found: Roofline) -> str:
-    """The CSV of a summary with the columns of the estimate behind its own."""
-    times = {layer.name: layer for layer in found.layers}
-    head, *rows = csv.reader(io.StringIO(text))
-    made = io.StringIO()
-    writer = csv.writer(made, lineterminator="\n")
-    writer.writerow([*head, *CSV_COLUMNS])
-    for row in rows:
-        layer = times[row[0]].to_json()
-        writer.writerow([*row, *(layer[key] for key in CSV_COLUMNS)])
-    return made.getvalue().removesuffix("\n")
-
-
-def with_device(data: Mapping[str, object], found: Roofline) -> dict[str, object]:
-    """What `Summary.to_json` gave, with the estimate: a section `device`, and keys of each layer."""
-    times = {layer.name: layer.to_json() for layer in found.layers}
-    layers = data["layers"]
-    assert isinstance(layers, list)
-    return {**data, "device": found.to_json(), "layers": [{**layer, **times[layer["name"]]} for layer in layers]}
+    table = markup.markdown(TITLES, _rows(found), [title in LEFT for title in TITLES])
+    return "\n".join([_heading(found), "", *facts, "", table])
 
 
 def _heading(found: Roofline) -> str:
@@ -74,51 +40,59 @@ def _facts(found: Roofline) -> list[tuple[str, str]]:
     seconds = found.seconds
     bounds = sorted(found.bound_seconds().items(), key=lambda pair: -pair[1])
     named = ", ".join(f"{bound} {_percent(part, seconds)}" for bound, part in bounds if part)
-    facts = [("a pass", f"{duration(seconds)}, {_rate(found.batch / seconds)} a second" if seconds else "no time")]
+    facts = [("a pass", f"{duration(seconds)}, {rate(found.batch / seconds)} a second" if seconds else "no time")]
     facts += [("bound by", named)] if named else []
-    facts += [("moves", f"{binary(found.bytes)}, {_rate(found.intensity)} operations a byte")]
-    if found.peak_bytes is not None:
+    facts += [("moves", f"{binary(found.bytes)}, {rate(found.intensity)} operations a byte")]
+    if found.peak_bytes is not None and found.capacity_bytes is not None:
         fits = "" if found.peak_bytes <= found.capacity_bytes else ": more than there is"
         facts += [("memory", f"{binary(found.peak_bytes)} of {binary(found.capacity_bytes)}{fits}")]
+    elif found.peak_bytes is not None:
+        facts += [("memory", binary(found.peak_bytes))]
     return facts
 
 
-def _rows(found: Roofline) -> list[tuple[str, ...]]:
-    """The layers that take longest, a line for those that do the same work, and a line of titles above."""
+def _rows(found: Roofline) -> list[list[str]]:
+    """The layers that take longest, a line for those that do the same work."""
     alike: dict[Work, list[LayerTime]] = {}
     for layer in found.layers:
         alike.setdefault(replace(layer.work, name=""), []).append(layer)
     longest = sorted(alike.values(), key=lambda layers: -sum(layer.seconds for layer in layers))[:MOST]
-    head = ("longest", "kind", "moves", "op/B", "bound by", "time", "share")
-    return [head, *(_row(layers, found.seconds) for layers in longest)]
+    return [_row(layers, found.seconds) for layers in longest]
 
 
-def _row(layers: Sequence[LayerTime], whole: float) -> tuple[str, ...]:
+def _row(layers: Sequence[LayerTime], whole: float) -> list[str]:
     """Layers that do the same work: the name of the first and how many, figures of one, the time of all."""
     first, seconds = layers[0], sum(layer.seconds for layer in layers)
     times = f" ×{len(layers)}" if len(layers) > 1 else ""
-    room = LONGEST_NAME - len(times)
-    name = first.name if len(first.name) <= room else "…" + first.name[1 - room :]
     work = first.work
-    return (
-        name + times,
-        work.kind,
-        binary(work.bytes, 1),
-        _rate(work.intensity),
-        first.bound,
-        duration(seconds),
-        _percent(seconds, whole),
+    figures = [work.kind, binary(work.bytes, 1), rate(work.intensity), first.bound, duration(seconds)]
+    return [first.name + times, *figures, _percent(seconds, whole)]
+
+
+def _table(found: Roofline, width: int) -> list[str]:
+    """Names in as much room as is left; where two would look the same, the columns of SPARED give way to them."""
+    columns = [[title, *cells] for title, cells in zip(TITLES, zip(*_rows(found), strict=True), strict=True)]
+    full = columns[0]
+    for spared in (*SPARED, None):
+        room = width - sum(2 + max(map(len, column)) for column in columns[1:])
+        columns[0] = [_shortened(name, room) for name in full]
+        if len(set(columns[0])) == len(set(full)):
+            break
+        columns = [column for column in columns if column[0] != spared]
+    widths = [max(map(len, column)) for column in columns]
+    aligned = (
+        [f"{cell:<{w}}" if column[0] in LEFT else f"{cell:>{w}}" for cell in column]
+        for column, w in zip(columns, widths, strict=True)
     )
+    return ["  ".join(row).rstrip() for row in zip(*aligned, strict=True)]
 
 
-def _rate(number: float) -> str:
-    """`1,130`, `26.1`: three digits, or all before the point."""
-    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+def _shortened(name: str, room: int) -> str:
+    """The end of a name, and how many there are."""
+    path, sign, times = name.partition(" ×")
+    room -= len(sign + times)
+    return (path if len(path) <= room else "…" + path[1 - room :]) + sign + times
 
 
 def _percent(part: float, whole: float) -> str:
     return share(round(1e9 * part), max(1, round(1e9 * whole)))
-
-
-def _cell(text: str, width: int, column: int) -> str:
-    return f"{text:<{width}}" if column in (0, 1, 4) else f"{text:>{width}}"

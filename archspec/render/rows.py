@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 from archspec.analysis.counts import Counts, total
 from archspec.analysis.summary import Row, Summary
-from archspec.errors import did_you_mean, fail
 from archspec.graph import Graph, Node, Tap, TypedGraph
 from archspec.render.captions import chain_caption, table_caption
 from archspec.render.chains import chains, single_chains
@@ -64,26 +63,6 @@ def lines(summary: Summary, depth: int | None = None) -> list[Line]:
         )
         previous = unit
     return found
-
-
-FIGURES = {
-    "params": "params",
-    "macs": "macs",
-    "flops": "flops",
-    "memory": "activation_bytes",
-    "buffers": "buffers",
-    "elementwise": "elementwise_ops",
-}
-"""What lines can be sorted by."""
-
-
-def by_figure(found: list[Line], sort: str | None) -> list[Line]:
-    """The lines with most of a figure first; as they run where None. Raises SpecError E577 for an unknown figure."""
-    if sort is None:
-        return found
-    if sort not in FIGURES:
-        raise fail("E577", f"layers cannot be sorted by '{sort}'", hint=did_you_mean(sort, [*FIGURES], "figures"))
-    return sorted(found, key=lambda line: -getattr(line.counts, FIGURES[sort]))
 
 
 def _what(graph: TypedGraph, unit: Unit, members: Sequence[Row], head: Mapping[str, str]) -> str:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from archspec.analysis.summary import Summary
 from archspec.errors import fail
 from archspec.render import formats
-from archspec.render.columns import Column
+from archspec.render.columns import Column, by_figure, chosen
 from archspec.render.columns import columns as make_columns
 from archspec.render.fold import levels
-from archspec.render.rows import Line, by_figure, lines
+from archspec.render.rows import Line, lines
 from archspec.render.totals import dominating, totals
 from archspec.render.units import NOTHING, clipped, numbered
 from archspec.tensor import TensorType
@@ -39,27 +39,40 @@ def render(
 ) -> str:
     """A summary as text: `table`, `markdown`, `latex`, `notes`, `csv` or `json`.
 
-    `sort` puts the lines of a table, Markdown and LaTeX with most of a figure first (`FIGURES`);
-    `columns` says which a table, Markdown, LaTeX and CSV have (`KNOWN`).
+    `sort` puts the lines of a table, Markdown, LaTeX and CSV with most of a figure first; `columns` says which these
+    have (`archspec.render.columns.KNOWN`).
 
-    `depth` folds scopes deeper than that many levels in the table and in Markdown; CSV and JSON have
-    every layer. `width` and `color` default to those of the terminal. Raises SpecError E571 for an
-    unknown format, E577 for an unknown figure, E579 for an unknown column, E578 for a network that the notes'
-    layout has no lines for.
+    `depth` folds scopes deeper than that many levels in the table, Markdown and LaTeX; CSV and JSON have
+    every layer. What training takes and the time on a device, where the summary has them, are below the table and in
+    Markdown. `width` and `color` default to those of the terminal. Raises SpecError E571 for an
+    unknown format, E577 for an unknown figure, E579 for an unknown column, E591 for one of a device where there is
+    none, E578 for a network that the notes' layout has no lines for.
     """
     writers: dict[str, Callable[[], str]] = {
-        "table": lambda: table(
+        "table": lambda: _page(
             summary, depth, _terminal_width() if width is None else width, _colored(color), sort, columns
         ),
         "markdown": lambda: formats.markdown(summary, depth, sort, columns),
         "latex": lambda: formats.latex(summary, depth, sort, columns),
         "notes": lambda: _notes_layout(summary),
-        "csv": lambda: formats.csv(summary, columns),
+        "csv": lambda: formats.csv(summary, sort, columns),
         "json": lambda: formats.json(summary),
     }
     if format not in writers:
         raise fail("E571", f"there is no format '{format}'", hint=f"formats: {', '.join(writers)}")
     return writers[format]()
+
+
+def _page(
+    summary: Summary, depth: int | None, width: int, color: bool, sort: str | None, columns: Sequence[str] | None
+) -> str:
+    """The table, and below it the time on a device where the summary has one."""
+    text = table(summary, depth, width, color, sort, columns)
+    if summary.time is None:
+        return text
+    from archspec.render.roofline import section
+
+    return f"{text}\n\n{section(summary.time, min(max(width, NARROWEST), WIDEST))}"
 
 
 def _notes_layout(summary: Summary) -> str:
@@ -79,7 +92,8 @@ def table(
     """The table at a width in columns: layers, what they are and cost, totals, what dominates."""
     paint: Callable[[str, str], str] = _paint if color else _plain
     width = min(max(width, NARROWEST), WIDEST)
-    found = by_figure(lines(summary, depth), sort)
+    found = by_figure(summary, lines(summary, depth), sort)
+    wanted = chosen(found, wanted)
     names = [line.name for line in found]
     columns = make_columns(summary, found, names, wanted)
     headings: list[str] = []

@@ -27,11 +27,12 @@ def totals(summary: Summary, width: int, paint: Paint) -> list[str]:
         ("MACs", decimal(t.macs), f"FLOPs {decimal(t.flops)}, element-wise {decimal(t.elementwise_ops)}{each}"),
         ("activations", binary(t.activation_bytes), f"input and all outputs{each}"),
         ("inference", binary(summary.inference.peak.bytes), _inference(summary, each)),
-        *_training(summary),
+        *training(summary),
     ]
     if summary.params_with_aux is not None:
         heads = ", ".join(summary.training_heads)
-        entries.insert(1, ("in training", grouped(summary.params_with_aux), f"params with {heads}"))
+        told = f"params with {heads}; all else is of the network as deployed"
+        entries.insert(1, ("in training", grouped(summary.params_with_aux), told))
     if not t.buffers:
         size = binary(t.weight_bytes)
         entries = [e if e[0] != "params" or not t.params else (e[0], e[1], f"{e[2]}, {size}") for e in entries]
@@ -57,7 +58,7 @@ def _inference(summary: Summary, each: str) -> str:
     return f"peak at {memory.peak.layer or 'the input'}, weights included{each}"
 
 
-def _training(summary: Summary) -> list[tuple[str, str, str]]:
+def training(summary: Summary) -> list[tuple[str, str, str]]:
     """The peak of a training step, what it is made of, and the batch that fits."""
     needs = summary.training
     if needs is None:
@@ -77,7 +78,7 @@ def _training(summary: Summary) -> list[tuple[str, str, str]]:
         ("train FLOPs", decimal(summary.train_flops), "a step, forward and backward"),
     ]
     if needs.workspace:
-        which = "a Hopper GPU" if needs.device == "hopper" else "a GPU"
+        which = "a Hopper GPU" if needs.libraries == "hopper" else "a GPU"
         entries.append(("workspace", binary(needs.workspace), f"cuBLAS's on {which}, beside it; cuDNN's is not known"))
     if needs.budget is not None:
         fits = f"{'examples fit' if needs.largest else 'not one example fits'} into {binary(needs.budget)}"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from archspec.analysis.where import View
+from archspec.render.units import exact
 
 AXES = {1: ("x",), 2: ("y", "x"), 3: ("z", "y", "x")}
 
@@ -21,14 +20,10 @@ def text(view: View) -> str:
                 axis,
                 f"{view.first[i]} … {view.last[i]}",
                 f"{first} … {last}" if first <= last else "none",
-                _written(view.center[i]),
-                *(_written(n) for n in (view.sees[i], field.jump, field.start)),
+                exact(view.center[i]),
+                *(exact(n) for n in (view.sees[i], field.jump, field.start)),
             )
         )
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     out += ["  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join(out)
-
-
-def _written(value: int | Fraction) -> str:
-    return str(int(value)) if value.denominator == 1 else f"{float(value):g}"

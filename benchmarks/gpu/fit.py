@@ -31,7 +31,7 @@ def main() -> None:
         for budget in budgets:
             for optimizer in OPTIMIZERS:
                 size = int(budget * 2**30)
-                needs = archspec.summarize(graph, optimizer=optimizer, device=device, fit=size).training
+                needs = archspec.summarize(graph, optimizer=optimizer, workspace=device, fit=size).training
                 told, fraction = needs.largest or 0, size / whole
                 fits = told > 0 and measured(name, told, optimizer, fraction=fraction) is not None
                 step = 1 if fits else -1

@@ -25,7 +25,7 @@ def main() -> None:
         graph = archspec.load(name)
         for batch in BATCHES:
             for optimizer in OPTIMIZERS:
-                needs = archspec.summarize(graph, batch, optimizer=optimizer, device=device).training
+                needs = archspec.summarize(graph, batch, optimizer=optimizer, workspace=device).training
                 tensors = needs.memory.peak.bytes
                 told = tensors + needs.workspace
                 line = f"{name:16} {optimizer:9} {batch:5} {tensors:15,} {told:15,}"

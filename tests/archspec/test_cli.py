@@ -158,6 +158,7 @@ def test_summarize_as_json(run_archspec: Run) -> None:
     assert set(made["totals"]) == {
         "params", "trainable_params", "buffers", "macs", "flops", "elementwise_ops", "activation_bytes",
         "weight_bytes", "weight_file_bytes", "train_flops", "saved_bytes", "inference_peak_bytes",
+        "gradient_bytes", "layers", "depth", "receptive_field", "stride",
     }  # fmt: skip
     assert made["totals"]["params"] == 61_706
     assert made["totals"]["flops"] == 2 * made["totals"]["macs"] == 2 * 416_520
@@ -190,11 +191,11 @@ def test_batch_scales_costs_and_not_weights(run_archspec: Run) -> None:
     assert (ten["params"], ten["buffers"]) == (one["params"], one["buffers"])
 
 
-def test_depth_folds_the_table_and_never_the_json(run_archspec: Run) -> None:
+def test_depth_folds_the_table_and_is_refused_for_json(run_archspec: Run) -> None:
     whole, folded = run_archspec("summarize", "resnet18"), run_archspec("summarize", "resnet18", "--depth", 1)
     assert len(folded.stdout.splitlines()) < len(whole.stdout.splitlines()) or "stage.0.block" not in folded.stdout
-    plain = run_archspec("summarize", "resnet18", "--format", "json").stdout
-    assert run_archspec("summarize", "resnet18", "--depth", 1, "--format", "json").stdout == plain
+    refused = run_archspec("summarize", "resnet18", "--depth", 1, "--format", "json")
+    assert (refused.returncode, refused.stdout) == (1, "") and "error E592" in refused.stderr
 
 
 def test_settings_variants_and_input_size(run_archspec: Run) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import archspec
+from archspec.analysis.facts import Facts
 from archspec.analysis.open_sizes import sentences, smallest
 from archspec.cli import main
 from archspec.close import close, sizes_of
@@ -395,7 +396,7 @@ def test_formulas_are_the_counts_at_every_size(network: str) -> None:
 def test_strides_are_those_of_numbers() -> None:
     for network in ("resnet50", "unet", "inception_v3", "fcn_resnet50"):
         fixed, left_open = archspec.load(network), archspec.load(network, input="3xHxW")
-        assert archspec.summarize(left_open).facts()["stride"] == archspec.summarize(fixed).facts()["stride"]
+        assert Facts(archspec.summarize(left_open))["stride"] == Facts(archspec.summarize(fixed))["stride"]
 
 
 def test_assertions_on_what_the_size_decides(write_spec: Write) -> None:

@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archspec
 from archspec import zoo
+from archspec.analysis.facts import Facts
 from archspec.analysis.training import training_memory
 from archspec.analysis.weight_file import weight_file_bytes
 from archspec.close import close
@@ -36,7 +37,7 @@ def tracked_peak(root: Path) -> Callable[[archspec.TypedGraph, int, str], int]:
 @pytest.mark.parametrize(("batch", "optimizer"), [(1, "adam"), (8, "momentum"), (32, "sgd")])
 def test_the_peak_is_what_mem_tracker_sees(name, batch, optimizer, tracked_peak):
     graph = small(name)
-    ours = training_memory(graph, batch, optimizer, device="cpu").peak.bytes
+    ours = training_memory(graph, batch, optimizer, workspace="cpu").peak.bytes
     theirs = tracked_peak(graph, batch, optimizer)
     assert abs(ours - theirs) <= 0.001 * theirs
 
@@ -82,7 +83,7 @@ def test_every_network_of_the_zoo_has_a_step_and_the_optimiser_keeps_what_torch_
         learned = [p for p in archspec.compile(graph).parameters() if p.requires_grad]
     floats = 4 * sum(p.numel() for p in learned)
     for optimizer, states in {"sgd": 0, "momentum": floats, "adam": 2 * floats + 4 * len(learned)}.items():
-        memory = training_memory(graph, 2, optimizer, device="cpu")
+        memory = training_memory(graph, 2, optimizer, workspace="cpu")
         assert memory.optimizer == states
         assert memory.peak.bytes >= memory.weights + memory.optimizer + memory.inputs + floats
         assert ("backward" in {moment.phase for moment in memory.moments}) == bool(learned)
@@ -106,7 +107,7 @@ def test_of_all_parameters_at_once_the_peak_is_what_mem_tracker_sees(name, optim
 @pytest.mark.parametrize(("name", "optimizer", "budget"), [("resnet18", "adam", 2**28), ("mobilenet_v2", "sgd", 2**27)])
 def test_by_mem_tracker_the_batch_told_fits_and_one_more_does_not(name, optimizer, budget, precision, tracked_peak):
     graph = small(name)
-    found = archspec.summarize(graph, optimizer=optimizer, device="cpu", fit=budget, precision=precision).training
+    found = archspec.summarize(graph, optimizer=optimizer, workspace="cpu", fit=budget, precision=precision).training
     assert found.largest > 1
     assert tracked_peak(graph, found.largest, optimizer, precision) <= budget
     assert tracked_peak(graph, found.largest + 1, optimizer, precision) > budget
@@ -114,7 +115,7 @@ def test_by_mem_tracker_the_batch_told_fits_and_one_more_does_not(name, optimize
 
 def test_a_budget_of_training_memory_is_the_peak_that_mem_tracker_sees(tracked_peak):
     graph = small("lenet5")
-    facts = archspec.summarize(graph).facts()
+    facts = Facts(archspec.summarize(graph))
     for name, step in (
         ("train_peak_bytes", (1, "sgd", "float32")),
         ("train_peak_bytes.adam.8", (8, "adam", "float32")),
@@ -206,7 +207,7 @@ def test_behind_regions_what_is_kept_and_computed_is_of_all_of_them(regions):
 
 def test_behind_regions_the_peak_is_what_mem_tracker_sees(regions, tracked_peak):
     graph = regions("- flatten\n")
-    ours, theirs = training_memory(graph, 4, "adam", device="cpu").peak.bytes, tracked_peak(graph, 4, "adam")
+    ours, theirs = training_memory(graph, 4, "adam", workspace="cpu").peak.bytes, tracked_peak(graph, 4, "adam")
     assert abs(ours - theirs) <= 0.005 * theirs
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import archspec
+from archspec.analysis.facts import Facts
 
 SIZES: dict[str, dict[str, str]] = {
     # LeCun et al. 1998, figure 2: C1, S2, C3, S4, C5, F6
@@ -188,7 +189,7 @@ def test_the_operations_of_googlenet() -> None:
 @pytest.mark.parametrize(("layers", "millions"), [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85), (110, 1.7)])
 def test_depth_and_parameters_of_the_cifar_networks(layers: int, millions: float) -> None:
     summary = archspec.summarize(archspec.load(f"resnet{layers}_cifar"))  # arXiv:1512.03385, table 6
-    assert summary.facts()["depth"] == layers
+    assert Facts(summary)["depth"] == layers
     assert round(summary.totals.params / 1e6, len(str(millions).partition(".")[2])) == millions
 
 
@@ -199,7 +200,7 @@ def test_depth_and_parameters_of_the_cifar_networks(layers: int, millions: float
     + [(f"densenet{n}", n) for n in (121, 169, 201)],
 )
 def test_networks_are_as_deep_as_their_names_say(name: str, depth: int) -> None:
-    assert archspec.summarize(archspec.load(name)).facts()["depth"] == depth
+    assert Facts(archspec.summarize(archspec.load(name)))["depth"] == depth
 
 
 def test_the_5x5_filters_of_an_inception_module_cost_a_tenth_behind_a_reduction() -> None:

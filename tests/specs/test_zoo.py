@@ -11,6 +11,7 @@ import pytest
 
 import archspec
 from archspec import source, zoo
+from archspec.analysis.facts import Facts
 from archspec.authoring.formatting.files import read_formatted
 from archspec.graph import Node, TypedGraph
 from archspec.passes.deploy import deploy
@@ -81,7 +82,7 @@ def test_every_network_cites_its_paper_and_asserts_its_own_counts(name: str) -> 
     (entry,) = [entry for entry in zoo.entries() if entry.name == name]
     assert entry.cite == graph.resolved["cite"]
     asserted = [str(text) for text in graph.resolved["assert"]]
-    facts = archspec.summarize(graph).facts()
+    facts = Facts(archspec.summarize(graph))
     for fact in ("params", "macs", *(["params_with_aux"] if graph.heads else [])):
         assert [text for text in asserted if text.startswith(f"{fact} ==")] == [f"{fact} == {facts[fact]:_}"]
 

@@ -22,7 +22,6 @@ from archspec.files import write_text
 from archspec.render.palette import THEMES
 
 if TYPE_CHECKING:
-    from archspec.analysis.training import Optimizer
     from archspec.graph import TypedGraph
 
 SCRIPTS = ("basics.js", "layout.js", "diagram.js", "table.js", "plots.js", "roofline.js", "start.js")
@@ -34,7 +33,7 @@ def report(
     graph: TypedGraph,
     path: str | Path,
     batch: int = 1,
-    optimizer: Optimizer = "sgd",
+    optimizer: str = "sgd",
     precision: str = "float32",
     device: str | Path | None = None,
 ) -> Path:
@@ -57,7 +56,7 @@ def report(
 def page(
     graph: TypedGraph,
     batch: int = 1,
-    optimizer: Optimizer = "sgd",
+    optimizer: str = "sgd",
     precision: str = "float32",
     device: str | Path | None = None,
     live: str | None = None,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.analysis.counts import count, depth
 from archspec.analysis.memory import Memory, inference_memory
+from archspec.analysis.needs import optimizer_of
+from archspec.analysis.plain import number
 from archspec.analysis.receptive import Field, fields, stride
 from archspec.analysis.summary import Summary, summarize
-from archspec.analysis.training import training_memory
+from archspec.analysis.training import OPTIMIZERS, training_memory
 from archspec.close import close
 from archspec.render.captions import caption, table_caption
 from archspec.render.html.tree import tree
@@ -19,36 +20,36 @@ from archspec.render.panel import sizes_only
 from archspec.render.units import numbered, shape
 
 if TYPE_CHECKING:
-    from archspec.analysis.training import Optimizer
     from archspec.graph import TypedGraph
 
 
 def data(
     graph: TypedGraph,
     batch: int = 1,
-    optimizer: Optimizer = "sgd",
+    optimizer: str = "sgd",
     precision: str = "float32",
     device: str | Path | None = None,
 ) -> dict[str, Any]:
     """The page's data, ready for JSON. Layers are named by their numbers in execution order, inputs among them.
 
     Where the input leaves sizes open, all figures are at the graph's example of them, which `example` tells.
-    Raises SpecError E580 for a batch below 1, E582 for an unknown precision; those of
+    Raises SpecError E580 for a batch below 1, E582 for an unknown precision or optimiser; those of
     `roofline`.
     """
+    known = optimizer_of(optimizer)
     example = numbered(graph.example) if graph.sizes else ""
     written = [shape(graph.types[name][0].shape) for name in graph.inputs]
     if graph.sizes:
         graph = close(graph, graph.example)
     summary = summarize(graph, batch, precision=precision)
-    numbers = {name: number for number, name in enumerate(graph.nodes)}
+    numbers = {name: i for i, name in enumerate(graph.nodes)}
     seen = fields(graph)
     return {
         "name": graph.name,
         "cite": str(graph.resolved.get("cite") or ""),
         "task": graph.task,
         "batch": batch,
-        "optimizer": optimizer,
+        "optimizer": OPTIMIZERS[known].title,
         "precision": summary.precision,
         "example": example,
         "notes": list(graph.notes),
@@ -70,14 +71,14 @@ def data(
             "activation_bytes": summary.totals.activation_bytes,
             "weight_bytes": summary.totals.weight_bytes,
             "depth": depth(summary.graph),
-            "stride": _plain(stride(summary.fields)),
+            "stride": number(stride(summary.fields)),
         },
         "legend": {category: tint.legend for category, tint in LIGHT.tints.items()},
         "layers": _layers(graph, summary, numbers, seen),
         "tree": tree(graph),
         "memory": {
             "inference": _timeline(inference_memory(graph, batch), numbers),
-            "training": _timeline(training_memory(graph, batch, optimizer, summary.precision), numbers),
+            "training": _timeline(training_memory(graph, batch, known, summary.precision), numbers),
         },
         "roofline": None if device is None else _roofline(graph, device, batch, precision, numbers),
     }
@@ -87,9 +88,9 @@ def _roofline(
     graph: TypedGraph, device: str | Path, batch: int, precision: str, numbers: dict[str, int]
 ) -> dict[str, Any]:
     """The device's roof in FLOP/s and bytes a second, and of every layer that computes where it lies under it."""
-    from archspec.analysis.roofline import SHORT, roofline
+    from archspec.analysis.roofline import roofline
 
-    found = roofline(graph, device, batch, SHORT.get(precision, precision))
+    found = roofline(graph, device, batch, precision)
     return {
         "device": found.device.name,
         "precision": found.precision,
@@ -132,8 +133,8 @@ def _layers(
                 "macs": figures.macs,
                 "bytes": figures.activation_bytes,
                 "memory": memory,
-                "field": [_plain(axis.size) for axis in seen[node.name]],
-                "jump": [_plain(axis.jump) for axis in seen[node.name]],
+                "field": [number(axis.size) for axis in seen[node.name]],
+                "jump": [number(axis.jump) for axis in seen[node.name]],
                 "file": node.span.file.replace("\\", "/").rpartition("/")[2],
                 "line": node.span.line,
                 "train": node.phase == "train",
@@ -152,7 +153,3 @@ def _timeline(memory: Memory, numbers: dict[str, int]) -> dict[str, Any]:
         "inputs": memory.inputs,
         "moments": [[moment.phase, numbers.get(moment.layer, -1), moment.bytes] for moment in memory.moments],
     }
-
-
-def _plain(number: int | Fraction) -> int | float:
-    return int(number) if number.denominator == 1 else float(number)

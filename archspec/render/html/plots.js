@@ -101,8 +101,7 @@ function plots() {
   field.replaceChildren();
   const parts = (m) => [["weights", m.weights], ["optimiser", m.optimizer], ["batch", m.inputs]].filter(([, n]) => n).map(([name, n]) => `${name} ${binary(n)}`).join(", ");
   const always = (m) => m.weights + m.optimizer + m.inputs;
-  const optimizer = { sgd: "SGD", momentum: "SGD with momentum", adam: "Adam" }[data.optimizer];
-  plot(memory, { title: "A training step,", desc: `${many}, ${data.precision}, ${optimizer}. Always there: ${parts(training)}.`,
+  plot(memory, { title: "A training step,", desc: `${many}, ${data.precision}, ${data.optimizer}. Always there: ${parts(training)}.`,
     points: training.moments.map(([phase, layer, bytes]) => [bytes, layer, phase]), base: always(training), told: binary, unit: 2, steps: true, columns: ["Phase", "Layer", "Memory"] });
   plot(memory, { title: "A forward pass without gradients,", desc: `${many}. Always there: ${parts(inference)}.`,
     points: inference.moments.map(([, layer, bytes]) => [bytes, layer, ""]), base: always(inference), told: binary, unit: 2, steps: true, columns: ["Layer", "Memory"] });

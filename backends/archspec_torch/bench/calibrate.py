@@ -42,7 +42,7 @@ class Peaks:
 
 
 def calibrate(progress: Progress | None = None, threads: int | None = None, rounds: int = ROUNDS) -> Device:
-    """Time operations of every kind on this machine's processor: some 20 seconds.
+    """Time operations of every kind on this machine's processor: half a minute, on a slow one a minute.
 
     All are timed in turns and the least time of each counts, so that what else the machine does for a while weighs on
     none. Inputs are fresh in the cache, as a layer finds what the layer before it made; weights are not.
@@ -82,7 +82,7 @@ def device(timed: list[Probe], taken: list[float], peak: float, bandwidth: float
         threads=torch.get_num_threads(),
         peak_tflops={"float32": float(f"{peak / 1e12:.4g}")},
         bandwidth_gb_per_s=float(f"{bandwidth / 1e9:.4g}"),
-        memory_gb=float(f"{_memory() / 1e9:.4g}"),
+        memory_gb=None if (memory := _memory()) is None else float(f"{memory / 1e9:.4g}"),
         fresh_above_mb=FRESH_ABOVE / 1e6,
         overlap=False,
         otherwise=Full.model_validate(plain.model_dump(exclude_none=True)),
@@ -113,9 +113,9 @@ def _once(probe: Probe) -> float:
     return seconds(lambda: probe.module(*fresh))
 
 
-def _memory() -> int:
-    """Bytes of memory; 1 GB where the system does not tell."""
+def _memory() -> int | None:
+    """Bytes of memory; None where the system does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
-        return 10**9
+        return None

@@ -82,6 +82,16 @@ def test_what_is_unknown_gets_suggestions(wrong, code, hint, told):
     assert said is not None and (hint is None or said == hint)
 
 
+def test_every_fact_is_named_where_none_is_near(told):
+    ((_, hint),) = told("zzzzzz < 1")
+    assert hint.endswith("weight_file_bytes") and "…" not in hint and hint.count(",") > 15
+
+
+def test_a_figure_is_the_same_of_a_layer_and_of_the_whole(told):
+    assert told(f"layers.stem.first.train_flops == {2 * 2 * FIRST_MACS} and receptive_field == 5") == []
+    assert told("layers.stem.buffers == 0 and layers.linear1.gradient_bytes == 5_160") == []
+
+
 def test_a_formula_of_open_sizes_cannot_be_held_under_a_number(write_spec):
     layers = "- conv: {out: 4, kernel: 3}\n- global_avg_pool"
     for fact in ("layers.conv1.macs", "inference_peak_bytes", "train_peak_bytes", "train_peak_bytes.8", "macs"):

@@ -8,6 +8,7 @@ import time
 import pytest
 
 import archspec
+from archspec.analysis.facts import Facts
 
 HEADS = "{aux: {from: a, only: train, weight: 0.3, layers: [global_avg_pool, linear: 2]}}"
 
@@ -27,10 +28,16 @@ def test_json_of_one_layer_and_of_the_whole(write_spec):
         "inputs": ["input"],
         "output": [4, 6, 6],
         "params": 112,
+        "trainable_params": 112,
+        "buffers": 0,
+        "weight_bytes": 448,
+        "gradient_bytes": 448,
         "macs": 36 * 108,
         "flops": 72 * 108,
+        "elementwise_ops": 144,  # the bias
         "activation_bytes": 576,
         "saved_bytes": 576,
+        "train_flops": 2 * 72 * 108,  # forward, and the gradient of the weights
         "receptive_field": [3, 3],
         "stride": [1, 1],
         "offset": [0, 0],
@@ -53,6 +60,11 @@ def test_json_of_one_layer_and_of_the_whole(write_spec):
             "activation_bytes": 768 + 576,
             "weight_bytes": 448,
             "weight_file_bytes": 8 + 144 + 448,
+            "gradient_bytes": 448,
+            "layers": 2,
+            "depth": 1,
+            "receptive_field": 3,
+            "stride": 1,
             # a layer fed by data alone: forward, and the gradient of its weights
             "train_flops": 2 * 7_776,
             "saved_bytes": 576,
@@ -66,7 +78,7 @@ def test_heads_of_training_count_only_beside(with_head):
     deployed = 4 * 28 + 25
     assert summary.totals.params == deployed
     assert summary.to_json()["totals"]["params_with_aux"] == deployed + 10
-    assert summary.facts()["params_with_aux"] == deployed + 10
+    assert Facts(summary)["params_with_aux"] == deployed + 10
     assert [row.name for row in summary.rows] == ["a", "relu1", "global_avg_pool1", "linear1"]
     assert list(summary.outputs) == ["linear1"]
     # without the head the activation overwrites the convolution's output
@@ -76,7 +88,7 @@ def test_heads_of_training_count_only_beside(with_head):
 def test_without_training_heads_the_key_is_absent_and_the_fact_equal():
     summary = archspec.summarize(archspec.load("lenet5"))
     assert "params_with_aux" not in summary.to_json()["totals"]
-    assert summary.facts()["params_with_aux"] == summary.totals.params == 61_706
+    assert Facts(summary)["params_with_aux"] == summary.totals.params == 61_706
 
 
 @pytest.mark.parametrize("name", ["lenet5", "googlenet", "resnet18", "mobilenet_v2", "inception_v3"])
@@ -91,7 +103,7 @@ def test_layers_and_input_add_up_to_the_totals(name):
 
 
 def test_facts_of_resnet50():
-    facts = archspec.summarize(archspec.load("resnet50")).facts()
+    facts = Facts(archspec.summarize(archspec.load("resnet50")))
     assert (facts["params"], facts["stride"], facts["depth"]) == (25_557_032, 32, 50)
     # 53 batch norms: 2 statistics a channel and a step counter
     assert facts["buffers"] == 53_173
@@ -123,7 +135,7 @@ def test_time_grows_linearly_with_layers(write_spec):
         runs = []
         for _ in range(3):
             start = time.process_time()
-            archspec.summarize(graph).facts()
+            Facts(archspec.summarize(graph))
             runs.append(time.process_time() - start)
         seconds[n] = min(runs)
     # ten times the layers in about ten times the time: a quadratic step would take a hundred
@@ -153,14 +165,14 @@ def test_training_joins_the_totals_where_it_is_asked_for(write_spec):
     assert found["train_peak_bytes"] > rest + 2 * 576
     assert found["train_workspace_bytes"] == 8_519_680
     assert "largest_batch" not in found
-    assert archspec.summarize(graph, optimizer="sgd", device="cpu").to_json()["totals"]["train_workspace_bytes"] == 0
+    assert archspec.summarize(graph, optimizer="sgd", workspace="cpu").to_json()["totals"]["train_workspace_bytes"] == 0
 
 
 @pytest.mark.parametrize("name", ["lenet5", "resnet18", "googlenet", "densenet121"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_the_largest_batch_fits_and_one_more_does_not(name, optimizer):
     graph, budget = archspec.load(name), 2**30
-    found = archspec.summarize(graph, optimizer=optimizer, device="cpu", fit=budget).training
+    found = archspec.summarize(graph, optimizer=optimizer, workspace="cpu", fit=budget).training
     assert found.largest > 1
 
     def peak(batch):
@@ -188,7 +200,7 @@ def test_training_wants_numbers_for_open_sizes():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"optimizer": "adan"}, {"optimizer": "sgd", "device": "cude"}, {"precision": "bf15"}]
+    "wrong", [{"optimizer": "adan"}, {"optimizer": "sgd", "workspace": "cude"}, {"precision": "bf15"}]
 )
 def test_unknown_optimisers_devices_and_precisions_are_told_the_known(wrong):
     with pytest.raises(archspec.SpecError) as raised:

@@ -40,10 +40,42 @@ def test_what_is_saved_adds_up():
 @pytest.mark.parametrize("name", KNOWN)
 @pytest.mark.parametrize("input", [None, "3xHxW"])
 def test_every_column_is_aligned(name, input):
-    summary = archspec.summarize(archspec.load("resnet18", input=input))
-    found = body(render(summary, width=120, columns=[name]))
-    if name not in ("operation", "from"):
+    summary = archspec.summarize(archspec.load("resnet18", input=input), device="h200")
+    found = body(render(summary, width=120, columns=[name]).partition("\n\ntime on ")[0])
+    if name not in ("operation", "from", "kind", "bound"):
         assert len({cells_wide(line) for line in found}) == 1
+
+
+CONV = 3 * 2 * 64 * 56 * 56 * 64 * 9  # forward, and the gradients of weights and input
+
+
+@pytest.mark.parametrize(
+    ("sort", "first"),
+    [
+        ("saved", ("stem.norm", 4 * 64 * 112 * 112 + 2 * 4 * 64)),  # and the statistics of its channels
+        ("train_flops", ("stage.0.block.0.conv_bn1.conv", CONV)),
+        ("field", ("stage.3.block.1.conv_bn2.conv", "435x435")),
+    ],
+)
+def test_layers_are_sorted_by_any_figure(sort, first):
+    _, line, *_ = render(archspec.summarize(archspec.load("resnet18")), "csv", sort=sort, columns=[sort]).splitlines()
+    assert line == ",".join(map(str, first))
+
+
+def test_times_of_layers_add_up_to_that_of_a_pass():
+    summary = archspec.summarize(archspec.load("resnet18"), device="h200")
+    rows = list(csv.DictReader(io.StringIO(render(summary, "csv", columns=["time", "bound", "moves"]))))
+    assert [*rows[0]] == ["name", "seconds", "bound", "bytes"]
+    assert sum(float(row["seconds"]) for row in rows) == pytest.approx(archspec.roofline(summary.graph, "h200").seconds)
+    (total,) = [line for line in render(summary, "markdown", columns=["time"]).splitlines() if "**total**" in line]
+    assert total == "| **total** | 351 µs |"
+
+
+def test_a_figure_of_a_device_asks_for_one(capsys):
+    assert main(["summarize", "lenet5", "--columns", "time"]) == 1
+    assert "error E591" in capsys.readouterr().err
+    assert main(["summarize", "lenet5", "vgg16", "--sort", "time"]) == 1
+    assert "error E591" in capsys.readouterr().err
 
 
 def test_an_unknown_column_is_told_the_nearest():

@@ -21,6 +21,19 @@ def test_repeats_are_told_as_a_range():
     assert lines[-2].startswith("weights: 320 of 320 tensors load")
 
 
+def test_no_word_is_told_twice(write_spec):
+    before = archspec.load(write_spec("- conv: 4", "[3, 8, 8]", name="before"))
+    layers = "- conv: 4\n- silu\n- drop_path: 0.003636363\n- dropout: 0.5\n- flatten\n- linear: 2"
+    lines = difference(archspec.diff(before, archspec.load(write_spec(layers, "[3, 8, 8]", name="after")))).splitlines()
+    assert [line.partition("  + ")[2] for line in lines if "  + " in line] == [
+        "silu1  silu",
+        "drop_path1  drop_path 0.00364",
+        "dropout1  dropout 0.5",
+        "flatten1  flatten",
+        "linear1  linear 2",
+    ]
+
+
 def test_the_same_network_is_told_so():
     lines = shown("lenet5", "lenet5")
     assert "the layers are the same" in lines and "all counts are the same" in lines

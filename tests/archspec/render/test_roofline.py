@@ -8,8 +8,10 @@ import json
 
 import pytest
 
+from archspec import load, roofline
 from archspec.cli import main
-from archspec.render.roofline import duration
+from archspec.render.roofline import section
+from archspec.render.units import duration
 
 
 @pytest.mark.parametrize(
@@ -32,7 +34,8 @@ def shown(capsys: pytest.CaptureFixture[str], *args: str) -> str:
     return capsys.readouterr().out
 
 
-def test_a_section_below_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_section_below_the_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     plain = shown(capsys, "resnet18")
     text = shown(capsys, "resnet18", "--device", "h200", "--batch", "64", "--precision", "bfloat16")
     assert shown(capsys, "resnet18", "--device", "h200").startswith(plain.rstrip("\n"))
@@ -42,9 +45,8 @@ def test_a_section_below_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     titles = next(i for i, line in enumerate(section) if line.startswith("longest  "))
     first = section[titles + 1]  # four of 231 MFLOPs an image, at 60 % of 989.5 TFLOP/s
     assert first.split() == [
-        "…ck.0.conv_bn1.conv",
+        "stage.0.block.0.conv_bn1.conv",
         "×4",
-        "conv",
         "49.1",
         "MiB",
         "288",
@@ -54,6 +56,16 @@ def test_a_section_below_the_table(capsys: pytest.CaptureFixture[str]) -> None:
         "11",
         "%",
     ]
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_layers_can_be_told_apart(width: int) -> None:
+    found = section(roofline(load("resnet152"), "h200"), width).splitlines()
+    titles = next(i for i, line in enumerate(found) if line.startswith("longest  "))
+    names = [line.partition("  ")[0] for line in found[titles + 1 :]]
+    assert len(names) == len(set(names)) == 10
+    assert max(map(len, found)) <= width
+    assert width < 200 or not [name for name in names if "…" in name]
 
 
 def test_json_has_the_keys_of_the_summary_and_its_own(capsys: pytest.CaptureFixture[str]) -> None:

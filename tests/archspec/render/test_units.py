@@ -17,7 +17,8 @@ from archspec.render.units import binary, decimal, grouped, shape, share
         (999_996, "1.00 M"),
         (4_089_184_256, "4.09 G"),
         (2 * 10**15, "2.00 P"),
-        (3 * 10**18, "3000.00 P"),
+        (3 * 10**18, "3.00 E"),
+        (118_013_952 * 10**12 * 10**3, "1.18e+23"),
     ],
 )
 def test_decimal_units(number, text):

@@ -123,3 +123,9 @@ def test_this_machine_measured(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     )
     error = capsys.readouterr().out.partition("median error ")[2].partition(" %")[0]
     assert float(error) < 100
+
+
+def test_where_a_device_cannot_be_written_is_told_before_anything_is_measured(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("archspec_torch.bench.calibrate", lambda **_: pytest.fail("measured"))
+    assert main(["bench", "-o", str(tmp_path / "missing" / "d.yaml")]) == 1
+    assert "error E505" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from archspec.files import write_text
 from archspec.graph import TypedGraph
 from archspec.plugins.records import check_record, write_record
 from archspec.run import RunFile, load_run
-from archspec.run.figures import merit, shown, title
+from archspec.run.figures import shown, title, worth
 from archspec.run.sections import Train
 from archspec_torch.compiler import compile
 from archspec_torch.runtime import checkpoints, rundir
@@ -266,7 +266,8 @@ def _put_back(job: Job, state: State, saver: Saver, origin: resuming.Origin) -> 
     plan, facts = job.run.run.train, origin.snapshot.facts
     for damaged in origin.damaged:
         checkpoints.set_aside(damaged)
-    warnings = [*origin.warnings, *saver.go_on(state, origin.path, facts), *check_record(saver.directory)]
+    lost = saver.go_on(state, origin.path, facts, plan.merit, over=bool(end_of(state, plan)))
+    warnings = [*origin.warnings, *lost, *check_record(saver.directory)]
     former = resuming.former_run(saver.directory)
     if former is not None and former.train.epochs != plan.epochs:
         steps = steps_per_epoch(job.train, plan)
@@ -413,10 +414,10 @@ def fit(
             }
             state.finish_epoch()
             state.records.append(record)
-            worth = (merit(plan.merit, record[plan.merit]), -held.loss)
-            better = state.best is None or worth > state.best
+            reached = worth(record, plan.merit)
+            better = state.best is None or reached > state.best
             if better:
-                state.best, state.best_epoch = worth, state.epoch
+                state.best, state.best_epoch = reached, state.epoch
             saver.save(state)
             journal.add(state.records)
             progress.epoch(record, better)

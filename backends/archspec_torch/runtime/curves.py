@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archspec.files import write_bytes
-from archspec.run.figures import merit, title
+from archspec.run.figures import title, worth
 
 CURVES = "curves.png"
 TRAIN, VAL = "#0072B2", "#D55E00"
@@ -39,7 +39,7 @@ def write_curves(records: Sequence[Mapping[str, float]], path: Path, name: str, 
     held = [100 * r[f"val_{shown}"] for r in records]
     _lines(share, epochs, [100 * r.get(f"train_{shown}", float("nan")) for r in records], held)
     share.set_ylabel(f"{title(shown)} (%)", fontsize=8)
-    best = max(range(len(records)), key=lambda i: (merit(decides, records[i][decides]), -records[i]["val_loss"]))
+    best = max(range(len(records)), key=lambda i: worth(records[i], decides))
     share.plot(epochs[best], held[best], "o", color=VAL, markersize=4)
     share.annotate(
         f"{held[best]:.2f} %",

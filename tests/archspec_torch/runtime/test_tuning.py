@@ -18,6 +18,7 @@ import torch
 
 from archspec.cli import main
 from archspec.errors import SpecError
+from archspec.run import load_run
 
 optuna = pytest.importorskip("optuna")
 
@@ -175,6 +176,92 @@ def test_values_that_cannot_be_trained_count_as_failed(tmp_path: Path) -> None:
     assert [t.state for t in found.trials] == ["failed", "failed"]
     assert all("E650" in (t.reason or "") for t in found.trials)
     assert found.best is None
+
+
+def test_a_trial_that_is_stopped_as_the_run_says_does_not_end_the_search(tmp_path: Path) -> None:
+    """Adam at a rate of 1000 multiplies the loss, which `watch: stop` ends: in the first trial, which goes on from
+    where it was killed, as in others. They count as tried, so that `resume` has nothing left to do."""
+    torch.set_num_threads(1)
+    adam = {"kind": "adam", "lr": 0.01}
+    run = {**RUN, "train": {"device": "cpu", "watch": "stop", "optimizer": adam}}
+    asked = {"search": {"train.optimizer.lr": {"choice": [1000.0, 0.01]}}, "trials": 5, "epochs": 1}
+    killed_at(1, lambda: tune(run, asked, tmp_path / "out"))
+    found = tune(run, asked, tmp_path / "out", resume=True)
+    ended = {(t.settings["train.optimizer.lr"], t.state, (t.reason or "")[:4]) for t in found.trials}
+    assert ended == {(1000.0, "failed", "E690"), (0.01, "finished", "")}
+    assert table(tune(run, asked, tmp_path / "out", resume=True)) == table(found)
+
+
+@pytest.mark.parametrize(
+    ("train", "more", "told"),
+    [
+        ({"batch": 32}, {}, "train.batch was 64 and is 32"),
+        ({"seed": 3}, {}, "train.seed was 0 and is 3"),
+        ({"optimizer": {"kind": "sgd", "lr": 0.1}}, {}, 'train.optimizer.kind was "adam" and is "sgd"'),
+        ({}, {"epochs": 2}, "the trials so far have 1 epoch each, and 2 are asked for"),
+        ({}, {"overrides": ["model.set.vars.hidden2=9"]}, "the network is another"),
+        ({}, {"overrides": ["data.split.seed=1"]}, "data.split.seed was 0 and is 1"),
+    ],
+)
+def test_a_search_is_not_gone_on_with_as_another_experiment(
+    train: dict[str, Any], more: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    """Each in its own row of one table would be compared with the others, of another batch, seed or network."""
+    spec = tmp_path / "net.yaml"
+    layers = "- flatten\n- linear: $hidden\n- relu\n- linear: $hidden2\n- linear: 10\n"
+    spec.write_text(f"archspec: 1\nname: n\ninput: [1, 8, 8]\nvars: {{hidden: 8, hidden2: 8}}\nlayers:\n{layers}")
+    run = {"name": "tiny", "model": {"spec": str(spec)}, "train": {"device": "cpu"}}
+    asked = {**SEARCH, "trials": 1}
+    tune(run, asked, tmp_path / "out")
+    with pytest.raises(SpecError, match="E697") as caught:
+        tune({**run, "train": {"device": "cpu", **train}}, asked, tmp_path / "out", resume=True, **more)
+    assert told in str(caught.value)
+    same = {"device": "cpu", "epochs": 7, "optimizer": {"kind": "adam", "lr": 0.5}}  # what trials have otherwise anyway
+    assert len(tune({**run, "train": same}, {**asked, "trials": 2}, tmp_path / "out", resume=True).trials) == 2
+
+
+def test_trials_are_those_of_the_run_as_it_was_read(tmp_path: Path) -> None:
+    """A run file that is edited while the search runs changes none of its trials; none looks at the test split."""
+    file = tmp_path / "run.yaml"
+    file.write_text(json.dumps({**RUN, "train": {"device": "cpu", "batch": 48}}))
+    tune(file, {**SEARCH, "trials": 2}, tmp_path / "out", say=lambda _: file.write_text("model: nonsense"))
+    for number in (0, 1):
+        trial = tmp_path / "out" / f"trial-{number:04}"
+        assert load_run(trial / "run.yaml").run.train.batch == 48
+        assert "test" not in {path.stem for path in trial.iterdir()} and (trial / "best.safetensors").is_file()
+
+
+def test_a_trial_whose_checkpoints_are_damaged_counts_as_failed(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    asked, out = {**SEARCH, "trials": 2}, tmp_path / "out"
+    killed_at(2, lambda: tune(RUN, asked, out))
+    (checkpoint,) = (out / "trial-0000" / "checkpoints").iterdir()
+    (checkpoint / "state.json").write_text("{")
+    found = tune(RUN, asked, out, resume=True)
+    assert [(t.state, (t.reason or "")[:4]) for t in found.trials] == [("failed", "E654"), ("finished", "")]
+
+
+@pytest.mark.parametrize(
+    ("path", "good", "bad", "code"),
+    [
+        ("augment", [], [{"local_warp": {"alpha": 50, "sigma": 10}}], "E638"),
+        ("data.split.val", 0.2, 1e-5, "E626"),
+    ],
+)
+def test_values_that_do_not_fit_the_data_are_the_trial_s_own_fault(
+    path: str, good: object, bad: object, code: str, tmp_path: Path
+) -> None:
+    """A warp that reaches 40 pixels in images of 8×8; a share of 1,797 images that leaves none to validate on."""
+    asked = {"search": {path: {"choice": [good, bad]}}, "trials": 5, "epochs": 1, "prune": "none"}
+    found = tune(RUN, asked, tmp_path / "out")
+    ended = [(t.settings[path] == good, t.state, (t.reason or "")[:4]) for t in found.trials]
+    assert set(ended) == {(True, "finished", ""), (False, "failed", code)}
+
+
+def test_what_no_values_would_mend_ends_a_search(tmp_path: Path) -> None:
+    run = {**RUN, "data": {"kind": "folder", "root": str(tmp_path / "none")}}
+    with pytest.raises(SpecError, match="E620"):
+        tune(run, {**SEARCH, "search": {"train.optimizer.lr": {"log": [1e-4, 1e-1]}}}, tmp_path / "out")
 
 
 @pytest.mark.parametrize(

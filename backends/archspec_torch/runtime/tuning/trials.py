@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archspec.errors import SpecError, fail
+from archspec.run import RunFile
 from archspec.run.search import Range, Search
 from archspec_torch.runtime.locks import Taken, abandoned, held
 from archspec_torch.runtime.resume import find_origin
@@ -20,8 +21,10 @@ from archspec_torch.runtime.tuning.result import set_line
 BEAT = 60
 """Seconds between two signs of life of a trial; after three without one it counts as killed."""
 
-OWN_FAULT = ("E1", "E2", "E3", "E4", "E612", "E613", "E650", "E651")
-"""Codes by which only the trial's own values are wrong: the search goes on."""
+MACHINE = ("E50", "E605", "E612", "E655", "E685", "E686", "E691", "E695", "E697", "E701", "E702", "E703", "E704")
+"""Codes of what no other values would mend: files, directories, the device, packages, processes, the storage."""
+DATA = ("E62", "E630", "E631", "E632", "E633")
+"""Codes of data that no trial could read, unless it is values of `data` that are searched."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class Trials:
     storage: Any
     study: Any
     search: Search
-    run: str | Path | Mapping[str, Any]
-    overrides: list[str]
+    run: RunFile
+    """As it was read when the search was begun or gone on with: what its file says by now does not matter."""
     directory: Path
     say: Callable[[str], None]
 
@@ -95,7 +98,7 @@ class Trials:
             except self.optuna.TrialPruned:
                 state, end = states.PRUNED, "pruned"
             except SpecError as error:
-                if not error.diagnostics[0].code.startswith(OWN_FAULT):
+                if not self._own_fault(error.diagnostics[0].code):
                     raise
                 # values that cannot be trained have been tried too: they count, and are not drawn again
                 trial.set_user_attr("reason", f"{error.diagnostics[0].code}: {error.diagnostics[0].message}")
@@ -106,6 +109,11 @@ class Trials:
                 after = f"{self.search.on} {reached} after {len(values)} epochs"
                 self.say(f"trial {trial.number} {end}: {after}; {told}")
             self.study.tell(trial, value, state=state, skip_if_finished=True)
+
+    def _own_fault(self, code: str) -> bool:
+        """Whether it is for the trial's own values that it cannot be trained: the search goes on."""
+        elsewhere = MACHINE if any(one.path.startswith("data.") for one in self.search.ranges) else (*MACHINE, *DATA)
+        return not code.startswith(elsewhere)
 
     def _settings(self, trial: Any) -> dict[str, Any] | None:
         """The trial's values; None for one too many."""
@@ -142,7 +150,8 @@ class Trials:
         for record in former:
             reached(record, judge=record is former[-1])
         mine = [f"train.epochs={search.epochs}", *(one.override(settings[one.path]) for one in search.ranges)]
-        train(self.run, target, [*self.overrides, *mine], quiet=True, resume=resume, on_epoch=reached, report=False)
+        # the test split is looked at once, by the run that is chosen
+        train(self.run, target, mine, quiet=True, resume=resume, on_epoch=reached, report=False, test=False)
 
     def _best(self, values: Sequence[float]) -> float:
         return min(values) if self.search.direction == "minimize" else max(values)

@@ -96,7 +96,8 @@ def train_epoch(
     """One epoch in a new order, or what is left of the one that runs: the state moves on by its steps.
 
     Returns the loss and accuracy on the way. A step is taken on `accumulate` batches, each weighted by its share of the
-    examples: its gradients are those of the one large batch, up to rounding, for layers that treat examples singly.
+    examples, or of their weights: its gradients are those of the one large batch, up to rounding, for layers that treat
+    examples singly.
     The same holds for batches that several processes share: all draw the same order, and each takes its part.
 
     Raises Stopped between two steps, and SpecError E650 where the loss is no finite number (see `Watch`).
@@ -122,17 +123,16 @@ def train_epoch(
         rate = rate_at(plan.schedule, plan.optimizer.lr, state.step, len(steps), plan.epochs, plan.warmup)
         set_rate(optimizer, rate)
         optimizer.zero_grad(set_to_none=True)
-        size = sum(len(batch) for batch in step)
-        for i, (batch, (images, labels)) in enumerate(zip(step, parts, strict=True), start=1):
-            with world.reducing(network, last=i == len(step)):
+        weighed = world.weighed(task.criterion, [labels for _, labels in parts], step)
+        for i, (batch, (images, labels)) in enumerate(zip(step, parts, strict=True)):
+            with world.reducing(network, last=i + 1 == len(step)):
                 outputs = numerics.forward(network, normalize(images))
                 loss = task.loss(outputs, labels)
-                mean, share = world.averaged(loss, task.criterion, labels, batch)
+                mean = weighed.mean(loss, i)
                 watch.before(state, mean, rate)
-                share = share * (len(batch) / size)
-                _scaled(state, loss if len(step) == world.size == 1 else loss * share).backward()
+                _scaled(state, weighed.part(loss, i)).backward()
             if world.counts(batch):
-                tally.add(mean, task.scores(outputs), labels)
+                tally.add(weighed.counted(mean, i), task.scores(outputs), labels)
         if (extra := penalty(model, plan)) is not None:
             _scaled(state, extra).backward()
         _update(state, plan)

@@ -22,6 +22,9 @@ from archspec_torch.runtime.stop import Stop
 from archspec_torch.runtime.tasks import Tally, Task
 from archspec_torch.runtime.watch import Watch, check_finite
 
+KEPT = 1 << 24
+"""Scores of an epoch of training that are kept at most, for the mean average precision: 64 MiB, and 16 of answers."""
+
 
 @dataclass
 class State:
@@ -76,6 +79,11 @@ def fresh_state(model: nn.Module, plan: Train) -> State:
     return State(model, optimizer, shuffle, average, compiled(model, plan), scaler_of(model, plan))
 
 
+def training_tally(task: Task, plan: Train, device: torch.device) -> Tally:
+    """That of an epoch of training. Checkpoints hold it: so many scores are kept, unless early stopping goes by them."""
+    return task.tally(device, None if plan.patient_on == "train_map" else KEPT)
+
+
 def steps_per_epoch(examples: Examples, plan: Train) -> int:
     """Steps that each example takes part in once."""
     return len(grouped(torch.arange(len(examples.labels)), plan.batch * plan.accumulate))
@@ -112,7 +120,7 @@ def train_epoch(
     order = torch.randperm(len(examples.labels), generator=state.shuffle)
     steps = [grouped(step, plan.batch) for step in grouped(order, plan.batch * plan.accumulate)]
     ahead = steps[state.done :]
-    state.tally = tally = state.tally or task.tally(device)
+    state.tally = tally = state.tally or training_tally(task, plan, device)
     watch = watch or Watch(device, world)
     draws = Draws(plan.seed, state.epoch)
     shares = [world.share(batch) for step in ahead for batch in step]
@@ -143,7 +151,7 @@ def train_epoch(
         state.done += 1
         on_step()
         stop.check()
-    whole = summed(tally, task.tally(device), world)
+    whole = summed(tally, training_tally(task, plan, device), world)
     check_finite(whole.loss, "training loss", state.epoch, state.step, rate)
     return whole
 
@@ -184,10 +192,12 @@ def _update(state: State, plan: Train) -> None:
         return
     state.scaler.unscale_(state.optimizer)
     clip_gradients(state.model, plan)
-    scale = state.scaler.get_scale()
+    taken: list[bool] = []
+    hook = state.optimizer.register_step_post_hook(lambda *_: taken.append(True))  # the scale would be read off a GPU
     state.scaler.step(state.optimizer)
+    hook.remove()
     state.scaler.update()
-    if state.scaler.get_scale() < scale:
+    if not taken:
         state.carried["skipped_steps"] = state.carried.get("skipped_steps", 0) + 1
 
 

@@ -198,8 +198,8 @@ def test_the_scaler_is_in_the_checkpoint() -> None:
     assert fresh.scaler is not None and fresh.scaler.get_scale() == 128.0
 
 
-def test_a_step_that_overflows_is_skipped_and_counted() -> None:
-    plan = plan_of(batch=8, epochs=1, optimizer={"kind": "sgd", "lr": 0.1})
+def test_a_step_that_overflows_is_skipped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(batch=8, epochs=1, optimizer={"kind": "sgd", "lr": 0.1}, schedule="constant")
     state = fresh_state(network(), plan)
     state.scaler = torch.amp.GradScaler("cpu", init_scale=3e38)
     before = [p.detach().clone() for p in state.model.parameters()]
@@ -210,6 +210,12 @@ def test_a_step_that_overflows_is_skipped_and_counted() -> None:
     assert state.carried["skipped_steps"] == 1
     assert all(torch.equal(p, old) for p, old in zip(state.model.parameters(), before, strict=True))
     assert state.scaler.get_scale() < 3e38
+    state.finish_epoch()
+    state.scaler = torch.amp.GradScaler("cpu", init_scale=2.0, growth_interval=1)
+    monkeypatch.setattr(state.scaler, "get_scale", lambda: pytest.fail("it is read off the device"))
+    train_epoch(state, Classify("main", {}, classes), data, normalize, plan, Stop(), CPU)
+    assert state.carried["skipped_steps"] == 1
+    assert not all(torch.equal(p, old) for p, old in zip(state.model.parameters(), before, strict=True))
 
 
 def test_fp16_needs_cuda(run: dict[str, Any], tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from archspec.run.sections import Train
 from archspec_torch.runtime.data import Draws, Examples, grouped
 from archspec_torch.runtime.ema import Average
-from archspec_torch.runtime.optimize import make_optimizer, penalty, rate_of, set_rate, thaw
+from archspec_torch.runtime.optimize import make_optimizer, penalised, penalty, rate_of, set_rate, thaw
 from archspec_torch.runtime.precision import FLOAT32, Numerics, compiled, numerics_of, placed, scaler_of
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.processes import ALONE, World
@@ -80,13 +80,18 @@ def fresh_state(model: nn.Module, plan: Train) -> State:
 
 
 def training_tally(task: Task, plan: Train, device: torch.device) -> Tally:
-    """That of an epoch of training. Checkpoints hold it: so many scores are kept, unless early stopping goes by them."""
+    """That of an epoch of training. Checkpoints hold it: so many scores are kept, or all that early stopping needs."""
     return task.tally(device, None if plan.patient_on == "train_map" else KEPT)
+
+
+def steps_of(order: Tensor, plan: Train) -> list[list[Tensor]]:
+    """The steps of an epoch that goes through positions in that order, each of up to `accumulate` batches."""
+    return [grouped(step, plan.batch) for step in grouped(order, plan.batch * plan.accumulate)]
 
 
 def steps_per_epoch(examples: Examples, plan: Train) -> int:
     """Steps that each example takes part in once."""
-    return len(grouped(torch.arange(len(examples.labels)), plan.batch * plan.accumulate))
+    return len(steps_of(torch.arange(len(examples.labels)), plan))
 
 
 def train_epoch(
@@ -112,13 +117,14 @@ def train_epoch(
     """
     model, optimizer, numerics = state.model, state.optimizer, numerics_of(plan)
     thaw(model, plan, state.epoch)
+    concerned = penalised(model, plan)
     network = world.parallel(model if state.compiled is None else state.compiled, device)
     if state.began is None:
         state.began = state.shuffle.get_state()
     else:
         state.shuffle.set_state(state.began)
     order = torch.randperm(len(examples.labels), generator=state.shuffle)
-    steps = [grouped(step, plan.batch) for step in grouped(order, plan.batch * plan.accumulate)]
+    steps = steps_of(order, plan)
     ahead = steps[state.done :]
     state.tally = tally = state.tally or training_tally(task, plan, device)
     watch = watch or Watch(device, world)
@@ -138,14 +144,14 @@ def train_epoch(
                 loss = task.loss(outputs, labels)
                 mean = weighed.mean(loss, i)
                 watch.before(state, mean, rate)
-                _scaled(state, weighed.part(loss, i)).backward()
+                scaled(state, weighed.part(loss, i)).backward()
             if world.counts(batch):
                 tally.add(weighed.counted(mean, i), task.scores(outputs), labels)
-        if (extra := penalty(model, plan)) is not None:
-            _scaled(state, extra).backward()
-        _update(state, plan)
+        if (extra := penalty(concerned, plan)) is not None:
+            scaled(state, extra).backward()
+        update(state, plan)
         if state.average is not None:
-            state.average.update(model, state.step)
+            state.average.update(state.step)
         watch.after(state)
         state.step += 1
         state.done += 1
@@ -179,12 +185,12 @@ def _fetched(batches: Iterator[tuple[Tensor, Tensor]], count: int, stop: Stop) -
         raise
 
 
-def _scaled(state: State, loss: Tensor) -> Tensor:
+def scaled(state: State, loss: Tensor) -> Tensor:
     """The loss times the scale of fp16, where there is one."""
     return loss if state.scaler is None else state.scaler.scale(loss)
 
 
-def _update(state: State, plan: Train) -> None:
+def update(state: State, plan: Train) -> None:
     """The optimiser's step on the gradients, clipped. In fp16, one whose gradients overflow is skipped and counted."""
     if state.scaler is None:
         clip_gradients(state.model, plan)

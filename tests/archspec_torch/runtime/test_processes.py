@@ -270,7 +270,7 @@ def test_an_error_in_one_ends_all(
                 if len(steps) == 7:
                     raise fail("E624", "an image cannot be read any more")
 
-            loop._update = update
+            loop.update = update
         return main(["train", str(tmp_path / "run.yaml"), "--out", str(tmp_path / "run")])
 
     assert together(work) == [1, 1]

@@ -4,7 +4,8 @@
     python benchmarks/gpu/resnet50.py --device cpu --size 64 --batch 2 --steps 2 --rounds 1 --no-compile    does it run?
 
 archspec        `archspec train`'s own loop, precision bf16, channels_last, compiled: images are drawn from a data set
-                in memory and normalised, loss and right answers counted, each loss looked at, saving considered
+                in memory and normalised, loss and right answers counted, each loss looked at, saving considered; it
+                fails where a step but an epoch's first waits for the GPU
 eager           torchvision's network, autocast, channels_last, cudnn.benchmark, fused SGD, one batch again and again
 compiled        the same through torch.compile
 timm            timm's network, compiled
@@ -88,9 +89,17 @@ def ours(device: torch.device, args: argparse.Namespace) -> Turn:
     saver = Saver(Path(args.scratch), plan.checkpoint, device, {})
 
     def stepped() -> None:
+        watched("default")
         progress.step()
         if saver.due(state):
             saver.save(state)
+        if state.epoch and state.done < args.steps:  # the first epoch compiles; behind the last step its loss is read
+            watched("error")
+
+    def watched(mode: str) -> None:
+        """From `error` on, torch raises where the host waits for the device."""
+        if device.type == "cuda":
+            torch.cuda.set_sync_debug_mode(mode)
 
     def turn() -> None:
         with seeded(plan.seed, device):  # as a run has it: cuDNN keeps to algorithms that give the same sums each time

@@ -26,7 +26,7 @@ class CrossEntropy(Section):
     `label_smoothing` is the share of the target that all classes get alike (Szegedy et al., 2016). `class_weights`
     counts the examples of some classes more: a number for each class in their order, or `balanced`, the mean number
     of examples of a class over that of its own (of the training split). The mean is weighted too, so that the loss
-    before training is ln C for C classes either way."""
+    before training is ln C for C classes either way, but for `label_smoothing`, whose part the weights change."""
 
     kind: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: Share = 0.0

@@ -19,15 +19,16 @@ class Average:
     def __init__(self, model: nn.Module, decay: float):
         self.decay = decay
         self.model = copy.deepcopy(model).requires_grad_(False).eval()
+        own, new = (network.state_dict(keep_vars=True).values() for network in (self.model, model))
+        pairs = list(zip(own, new, strict=True))
+        self._own = [mine for mine, _ in pairs if mine.is_floating_point()]
+        self._new = [theirs for mine, theirs in pairs if mine.is_floating_point()]
+        self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """The average after a step of the network; `step` counts from 0."""
+    def update(self, step: int) -> None:
+        """The average after a step of the network, whose weights stay the tensors they were; `step` counts from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        own, new = self.model.state_dict().values(), model.state_dict().values()
-        pairs = list(zip(own, new, strict=True))
-        floats = [(mine, theirs) for mine, theirs in pairs if mine.is_floating_point()]
-        torch._foreach_lerp_([mine for mine, _ in floats], [theirs for _, theirs in floats], 1 - decay)
-        for mine, theirs in pairs:
-            if not mine.is_floating_point():
-                mine.copy_(theirs)
+        torch._foreach_lerp_(self._own, self._new, 1 - decay)
+        for mine, theirs in self._counters:
+            mine.copy_(theirs)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from archspec.run.sections import Train
 from archspec_torch.runtime.data import Draws, Examples, grouped
 from archspec_torch.runtime.ema import Average
-from archspec_torch.runtime.optimize import make_optimizer, penalty, rate_of, set_rate, thaw
+from archspec_torch.runtime.optimize import make_optimizer, penalised, penalty, rate_of, set_rate, thaw
 from archspec_torch.runtime.precision import FLOAT32, Numerics, compiled, numerics_of, placed, scaler_of
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.processes import ALONE, World
@@ -21,6 +21,9 @@ from archspec_torch.runtime.schedules import rate_at
 from archspec_torch.runtime.stop import Stop
 from archspec_torch.runtime.tasks import Tally, Task
 from archspec_torch.runtime.watch import Watch, check_finite
+
+KEPT = 1 << 24
+"""Scores of an epoch of training that are kept at most, for the mean average precision: 64 MiB, and 16 of answers."""
 
 
 @dataclass
@@ -76,9 +79,19 @@ def fresh_state(model: nn.Module, plan: Train) -> State:
     return State(model, optimizer, shuffle, average, compiled(model, plan), scaler_of(model, plan))
 
 
+def training_tally(task: Task, plan: Train, device: torch.device) -> Tally:
+    """That of an epoch of training. Checkpoints hold it: so many scores are kept, or all that early stopping needs."""
+    return task.tally(device, None if plan.patient_on == "train_map" else KEPT)
+
+
+def steps_of(order: Tensor, plan: Train) -> list[list[Tensor]]:
+    """The steps of an epoch that goes through positions in that order, each of up to `accumulate` batches."""
+    return [grouped(step, plan.batch) for step in grouped(order, plan.batch * plan.accumulate)]
+
+
 def steps_per_epoch(examples: Examples, plan: Train) -> int:
     """Steps that each example takes part in once."""
-    return len(grouped(torch.arange(len(examples.labels)), plan.batch * plan.accumulate))
+    return len(steps_of(torch.arange(len(examples.labels)), plan))
 
 
 def train_epoch(
@@ -96,22 +109,24 @@ def train_epoch(
     """One epoch in a new order, or what is left of the one that runs: the state moves on by its steps.
 
     Returns the loss and accuracy on the way. A step is taken on `accumulate` batches, each weighted by its share of the
-    examples: its gradients are those of the one large batch, up to rounding, for layers that treat examples singly.
+    examples, or of their weights: its gradients are those of the one large batch, up to rounding, for layers that treat
+    examples singly.
     The same holds for batches that several processes share: all draw the same order, and each takes its part.
 
     Raises Stopped between two steps, and SpecError E650 where the loss is no finite number (see `Watch`).
     """
     model, optimizer, numerics = state.model, state.optimizer, numerics_of(plan)
     thaw(model, plan, state.epoch)
+    concerned = penalised(model, plan)
     network = world.parallel(model if state.compiled is None else state.compiled, device)
     if state.began is None:
         state.began = state.shuffle.get_state()
     else:
         state.shuffle.set_state(state.began)
     order = torch.randperm(len(examples.labels), generator=state.shuffle)
-    steps = [grouped(step, plan.batch) for step in grouped(order, plan.batch * plan.accumulate)]
+    steps = steps_of(order, plan)
     ahead = steps[state.done :]
-    state.tally = tally = state.tally or task.tally(device)
+    state.tally = tally = state.tally or training_tally(task, plan, device)
     watch = watch or Watch(device, world)
     draws = Draws(plan.seed, state.epoch)
     shares = [world.share(batch) for step in ahead for batch in step]
@@ -122,28 +137,27 @@ def train_epoch(
         rate = rate_at(plan.schedule, plan.optimizer.lr, state.step, len(steps), plan.epochs, plan.warmup)
         set_rate(optimizer, rate)
         optimizer.zero_grad(set_to_none=True)
-        size = sum(len(batch) for batch in step)
-        for i, (batch, (images, labels)) in enumerate(zip(step, parts, strict=True), start=1):
-            with world.reducing(network, last=i == len(step)):
+        weighed = world.weighed(task.criterion, [labels for _, labels in parts], step)
+        for i, (batch, (images, labels)) in enumerate(zip(step, parts, strict=True)):
+            with world.reducing(network, last=i + 1 == len(step)):
                 outputs = numerics.forward(network, normalize(images))
                 loss = task.loss(outputs, labels)
-                mean, share = world.averaged(loss, task.criterion, labels, batch)
+                mean = weighed.mean(loss, i)
                 watch.before(state, mean, rate)
-                share = share * (len(batch) / size)
-                _scaled(state, loss if len(step) == world.size == 1 else loss * share).backward()
+                scaled(state, weighed.part(loss, i)).backward()
             if world.counts(batch):
-                tally.add(mean, task.scores(outputs), labels)
-        if (extra := penalty(model, plan)) is not None:
-            _scaled(state, extra).backward()
-        _update(state, plan)
+                tally.add(weighed.counted(mean, i), task.scores(outputs), labels)
+        if (extra := penalty(concerned, plan)) is not None:
+            scaled(state, extra).backward()
+        update(state, plan)
         if state.average is not None:
-            state.average.update(model, state.step)
+            state.average.update(state.step)
         watch.after(state)
         state.step += 1
         state.done += 1
         on_step()
         stop.check()
-    whole = summed(tally, task.tally(device), world)
+    whole = summed(tally, training_tally(task, plan, device), world)
     check_finite(whole.loss, "training loss", state.epoch, state.step, rate)
     return whole
 
@@ -171,12 +185,12 @@ def _fetched(batches: Iterator[tuple[Tensor, Tensor]], count: int, stop: Stop) -
         raise
 
 
-def _scaled(state: State, loss: Tensor) -> Tensor:
+def scaled(state: State, loss: Tensor) -> Tensor:
     """The loss times the scale of fp16, where there is one."""
     return loss if state.scaler is None else state.scaler.scale(loss)
 
 
-def _update(state: State, plan: Train) -> None:
+def update(state: State, plan: Train) -> None:
     """The optimiser's step on the gradients, clipped. In fp16, one whose gradients overflow is skipped and counted."""
     if state.scaler is None:
         clip_gradients(state.model, plan)
@@ -184,10 +198,12 @@ def _update(state: State, plan: Train) -> None:
         return
     state.scaler.unscale_(state.optimizer)
     clip_gradients(state.model, plan)
-    scale = state.scaler.get_scale()
+    taken: list[bool] = []
+    hook = state.optimizer.register_step_post_hook(lambda *_: taken.append(True))  # the scale would be read off a GPU
     state.scaler.step(state.optimizer)
+    hook.remove()
     state.scaler.update()
-    if state.scaler.get_scale() < scale:
+    if not taken:
         state.carried["skipped_steps"] = state.carried.get("skipped_steps", 0) + 1
 
 

@@ -23,9 +23,17 @@ class Criterion(nn.Module):
     sigmoid: ClassVar[bool] = False
     """Whether each class is a question of its own."""
 
-    def __init__(self, weights: Tensor | None = None) -> None:
+    def __init__(self, weights: Tensor | None = None, shares: Tensor | None = None) -> None:
+        """`shares` (C,): of the training examples those that have each class, for `at_start` under weights."""
         super().__init__()
         self.register_buffer("weights", weights)
+        self.shares = shares
+
+    def _known(self, classes: int) -> tuple[Tensor, Tensor]:
+        """Weights and shares of the classes, float64 (C,) on the CPU: 1, and alike, where none are known."""
+        even = torch.full((classes,), 1 / classes, dtype=torch.float64)
+        weights = torch.ones_like(even) if self.weights is None else self.weights.cpu().double()
+        return weights, even if self.shares is None else self.shares.cpu().double()
 
     def forward(self, scores: Tensor, targets: Tensor) -> Tensor:
         """The loss that training makes small: scores (n, C), targets (n,) or (n, C)."""
@@ -40,15 +48,22 @@ class Criterion(nn.Module):
         return targets.new_full((), len(targets), dtype=torch.float32)
 
     def at_start(self, classes: int) -> float:
-        """What the loss is while all scores are 0, as they nearly are before training, for class-number targets."""
+        """What the loss is on average over the training examples, which are not mixed, while all scores are 0, as they
+        nearly are before training."""
         raise NotImplementedError
 
 
 class CrossEntropyLoss(Criterion):
-    """Softmax cross-entropy: ln C at the start."""
+    """Softmax cross-entropy: ln C at the start.
 
-    def __init__(self, label_smoothing: float = 0.0, weights: Tensor | None = None) -> None:
-        super().__init__(weights)
+    Under smoothing by ε with weights w of classes that have the shares p, ln C·(1 − ε + ε·mean(w)/Σp·w): torch weighs
+    the part of the target that all classes get by theirs, and divides by the weights of the right ones.
+    """
+
+    def __init__(
+        self, label_smoothing: float = 0.0, weights: Tensor | None = None, shares: Tensor | None = None
+    ) -> None:
+        super().__init__(weights, shares)
         self.label_smoothing = label_smoothing
 
     def forward(self, scores: Tensor, targets: Tensor) -> Tensor:
@@ -63,7 +78,9 @@ class CrossEntropyLoss(Criterion):
         return functional.cross_entropy(scores, targets)
 
     def at_start(self, classes: int) -> float:
-        return math.log(classes)
+        weights, shares = self._known(classes)
+        uneven = float(weights.mean() * shares.sum() / (weights * shares).sum())
+        return math.log(classes) * (1 + self.label_smoothing * (uneven - 1))
 
 
 class FocalLoss(Criterion):
@@ -122,7 +139,8 @@ class HingeLoss(Criterion):
 
 
 class BinaryCrossEntropyLoss(Criterion):
-    """Binary cross-entropy of each class's sigmoid, summed over the classes: C·ln 2 at the start.
+    """Binary cross-entropy of each class's sigmoid, summed over the classes: C·ln 2 at the start, or under weights w
+    of classes that have the shares p, ln 2·Σ(p·w + 1 − p).
 
     `weights`: what a class counts where an example has it (`pos_weight` of torch). `gamma`: each class's term times
     |t − p|^γ, p its probability and t 1 where an example has it: (1/2)^γ of it at the start. Source: Lin et al., 2017,
@@ -131,8 +149,14 @@ class BinaryCrossEntropyLoss(Criterion):
 
     sigmoid = True
 
-    def __init__(self, label_smoothing: float = 0.0, weights: Tensor | None = None, gamma: float = 0.0) -> None:
-        super().__init__(weights)
+    def __init__(
+        self,
+        label_smoothing: float = 0.0,
+        weights: Tensor | None = None,
+        gamma: float = 0.0,
+        shares: Tensor | None = None,
+    ) -> None:
+        super().__init__(weights, shares)
         self.label_smoothing, self.gamma = label_smoothing, gamma
 
     def forward(self, scores: Tensor, targets: Tensor) -> Tensor:
@@ -149,9 +173,9 @@ class BinaryCrossEntropyLoss(Criterion):
         return _summed(terms * (wanted - scores.sigmoid()).abs() ** self.gamma if self.gamma else terms)
 
     def at_start(self, classes: int) -> float:
-        weights = self.weights
-        extra = 0.0 if weights is None else float((weights.cpu() - 1).mean()) * math.log(2)
-        return (classes * math.log(2) + extra) / 2**self.gamma
+        weights, shares = self._known(classes)
+        smooth = shares * (1 - self.label_smoothing) + self.label_smoothing / 2
+        return float((smooth * weights + 1 - smooth).sum()) * math.log(2) / 2**self.gamma
 
 
 class DistanceLoss(Criterion):
@@ -190,9 +214,10 @@ def make_criterion(loss: Loss, counts: Tensor | None = None, examples: int = 0) 
 
     Without counts, as where nothing is trained, classes weigh alike.
     """
+    shares = None if counts is None or not examples else counts / examples
     match loss:
         case CrossEntropy(label_smoothing=smoothing):
-            return CrossEntropyLoss(smoothing, _class_weights(loss.class_weights, counts))
+            return CrossEntropyLoss(smoothing, _class_weights(loss.class_weights, counts), shares)
         case Focal(gamma=gamma):
             return FocalLoss(gamma, _class_weights(loss.class_weights, counts))
         case Hinge(margin=margin):
@@ -200,7 +225,7 @@ def make_criterion(loss: Loss, counts: Tensor | None = None, examples: int = 0) 
         case SquaredHinge(margin=margin):
             return HingeLoss(margin, 2)
         case BCE(label_smoothing=smoothing, positive_weights=weights, gamma=gamma):
-            return BinaryCrossEntropyLoss(smoothing, _positive_weights(weights, counts, examples), gamma)
+            return BinaryCrossEntropyLoss(smoothing, _positive_weights(weights, counts, examples), gamma, shares)
         case SmoothL1(beta=beta):
             return DistanceLoss("smooth_l1", beta)
         case L1() | L2():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -90,21 +90,20 @@ def thaw(model: nn.Module, plan: Train, epoch: int) -> None:
             module.eval()
 
 
-def penalty(model: nn.Module, plan: Train) -> Tensor | None:
-    """l1·Σ|w| + l2·Σw²/2 over the weights that weight decay concerns and that learn now; None where both are 0.
+def penalised(model: nn.Module, plan: Train) -> list[nn.Parameter]:
+    """The weights that weight decay and penalties concern and that learn now: the same from one `thaw` to the next."""
+    every = plan.optimizer.decay_norm_and_bias
+    return [w for _, name, w in learned(model) if w.requires_grad and (every or _decays(name, w))]
+
+
+def penalty(weights: Sequence[Tensor], plan: Train) -> Tensor | None:
+    """l1·Σ|w| + l2·Σw²/2 over weights (see `penalised`); None where both are 0, or there are none.
 
     With plain SGD the second is `weight_decay`; with adaptive steps it is not (Loshchilov and Hutter, 2019).
     """
-    if not (plan.l1 or plan.l2):
-        return None
-    total: Tensor | None = None
-    for _, name, w in learned(model):
-        if w.requires_grad and (plan.optimizer.decay_norm_and_bias or _decays(name, w)):
-            for term in ([plan.l1 * w.abs().sum()] if plan.l1 else []) + (
-                [plan.l2 / 2 * w.square().sum()] if plan.l2 else []
-            ):
-                total = term if total is None else total + term
-    return total
+    terms = [plan.l1 * w.abs().sum() for w in weights] if plan.l1 else []
+    terms += [plan.l2 / 2 * w.square().sum() for w in weights] if plan.l2 else []
+    return torch.stack(terms).sum() if terms else None
 
 
 def _decays(name: str, parameter: nn.Parameter) -> bool:

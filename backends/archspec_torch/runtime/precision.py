@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +22,8 @@ KEYS = ("precision", "memory_format", "compile")
 TRIAL_STEPS = 5
 TRIAL_SECONDS = 2.0
 """A candidate takes so many steps at most, for so long at most, after one that is not timed."""
+Candidate = tuple[str, str, bool]
+"""Precision, memory format, and whether compiled."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,7 @@ def _compiler_lacking(device: torch.device) -> str:
     try:
         torch.compile(_plus_one)(torch.zeros(8, device=device))
     except Exception as error:  # torch tells a missing compiler by errors of many kinds
-        lines = str(error).strip().splitlines()
-        return lines[0] if lines else type(error).__name__
+        return _reason(error)
     return ""
 
 
@@ -115,35 +115,45 @@ def trial(
 
     Each candidate trains a copy of the network on one batch: images float32 (n, c, h, w), labels. Number formats and
     layouts first, then the fastest of them compiled. The network is left as it is; whoever calls keeps the generators.
-    Candidates that the device cannot compute are passed over.
+    Candidates that the device cannot compute are passed over, and told; where none is left, what was left to `auto`
+    becomes float32, contiguous and not compiled.
     """
     device = images.device
     precisions = ["fp32", "bf16"] if plan.precision == "auto" else [plan.precision]
     formats = ["contiguous", "channels_last"] if plan.memory_format == "auto" else [plan.memory_format]
-    times: dict[tuple[str, str, bool], float] = {}
+    times: dict[Candidate, float] = {}
+    failed: dict[Candidate, str] = {}
 
     def timed(precision: str, layout: str, compile_it: bool) -> None:
         chosen = {"precision": precision, "memory_format": layout, "compile": compile_it}
         candidate = plan.model_copy(update=chosen)
         try:
             times[precision, layout, compile_it] = _step_time(candidate, model, images, labels, loss)
-        except Exception:  # not for this device, out of memory, or no compiler
-            times[precision, layout, compile_it] = math.inf
+        except RuntimeError as error:  # not for this device, out of memory, or no compiler
+            failed[precision, layout, compile_it] = _reason(error)
 
     for precision, layout in product(precisions, formats):
         timed(precision, layout, plan.compile is True)
-    best = min(times, key=lambda key: times[key])
-    if plan.compile == "auto":
-        timed(best[0], best[1], True)
-        best = min(times, key=lambda key: times[key])
-    if math.isinf(times[best]):
-        best = (precisions[0], formats[0], plan.compile is True)
-    told = ", ".join(f"{_label(key)} {1000 * t:.3g} ms" for key, t in times.items() if t < math.inf)
-    return dict(zip(KEYS, best, strict=True)), f"{_label(best)}, of a step in {told} on {device}"
+    if times and plan.compile == "auto":
+        precision, layout, _ = min(times, key=times.__getitem__)
+        timed(precision, layout, True)
+    best = min(times, key=times.__getitem__, default=(precisions[0], formats[0], plan.compile is True))
+    told = ", ".join(f"{_label(key)} {1000 * t:.3g} ms" for key, t in times.items())
+    note = (
+        f"{_label(best)}, of a step in {told}" if times else f"{_label(best)} untried, since no candidate took a step"
+    )
+    lost = "".join(f"; {_label(key)} failed: {reason}" for key, reason in failed.items())
+    return dict(zip(KEYS, best, strict=True)), f"{note} on {device}{lost}"
 
 
-def _label(key: tuple[str, str, bool]) -> str:
+def _label(key: Candidate) -> str:
     return f"{key[0]} {key[1]}{' compiled' if key[2] else ''}"
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what torch says, or the kind of its error."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def _step_time(
@@ -159,7 +169,11 @@ def _step_time(
         optimizer.zero_grad(set_to_none=True)
         cost = loss(numerics.forward(run, images), labels)
         (scaler.scale(cost) if scaler else cost).backward()
-        scaler.step(optimizer) if scaler else optimizer.step()
+        if scaler:
+            scaler.step(optimizer)
+            scaler.update()
+        else:
+            optimizer.step()
         if images.device.type == "cuda":
             torch.cuda.synchronize(images.device)
         return time.perf_counter() - begun

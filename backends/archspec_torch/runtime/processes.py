@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -102,14 +102,15 @@ class World:
         """The positions that this process measures: no position twice, and perhaps none."""
         return group if self.size == 1 else group.tensor_split(self.size)[self.rank]
 
-    def averaged(self, loss: Tensor, criterion: Criterion, labels: Tensor, group: Tensor) -> tuple[Tensor, Any]:
-        """The mean loss () of a whole batch, and what this process's own is to be multiplied with before its gradients
-        are averaged over the processes: then they are those of the whole batch."""
-        if self.size == 1:
-            return loss, 1.0
-        mass = criterion.mass(labels).double() * self.counts(group)
-        total, whole = self.sum(torch.stack([loss.detach().double() * mass, mass]))
-        return total / whole, (self.size * mass / whole).to(loss.dtype)
+    def weighed(self, criterion: Criterion, labels: Sequence[Tensor], groups: Sequence[Tensor]) -> Weighed:
+        """The batches of a step, from the labels of this process's shares of them."""
+        if self.size == len(groups) == 1:
+            return Weighed(self)
+        own = torch.stack([_wide(criterion.mass(its)) * self.counts(g) for its, g in zip(labels, groups, strict=True)])
+        batches = self.sum(own.clone())
+        sizes = batches.new_tensor([len(group) for group in groups])
+        whole, examples = batches.sum(), sizes.sum()
+        return Weighed(self, own, batches, self.size * own / whole, batches / whole * (examples / sizes))
 
     def parallel(self, model: nn.Module, device: torch.device) -> nn.Module:
         """The network with gradients averaged over the processes, and buffers taken from the first.
@@ -195,6 +196,40 @@ class World:
             return bool(self.store.add("told", 1) == 1)
         except RuntimeError:  # whoever kept the store is gone
             return self.main
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """The mean losses of a step's batches, each to count by what it was divided by (`Criterion.mass`): as a part of
+    the one mean over all the step's examples. One batch that one process computes is that mean."""
+
+    world: World
+    own: Tensor | None = None
+    """Masses (batches,) of this process's shares."""
+    batches: Tensor | None = None
+    """Masses (batches,) of whole batches."""
+    shares: Tensor | None = None
+    counts: Tensor | None = None
+
+    def mean(self, loss: Tensor, number: int) -> Tensor:
+        """The mean loss () of a whole batch, from that of this process's share."""
+        if self.world.size == 1 or self.own is None or self.batches is None:
+            return loss
+        return self.world.sum(_wide(loss.detach()) * self.own[number]) / self.batches[number]
+
+    def part(self, loss: Tensor, number: int) -> Tensor:
+        """This process's loss, scaled: its gradients, summed over the batches and averaged over the processes, are
+        those of the mean over the step."""
+        return loss if self.shares is None else loss * self.shares[number].to(loss.dtype)
+
+    def counted(self, mean: Tensor, number: int) -> Tensor:
+        """A whole batch's mean, scaled: summed by the batches' examples, these give the mean over the step."""
+        return mean if self.counts is None else mean.detach() * self.counts[number]
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """As float64, where the device has it."""
+    return tensor if tensor.device.type == "mps" else tensor.double()
 
 
 ALONE = World()

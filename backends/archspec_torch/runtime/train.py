@@ -30,7 +30,7 @@ from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.images import background_color, frame_of
 from archspec_torch.runtime.labels import check_labels, lacking
 from archspec_torch.runtime.layers import check_patterns, freezing_notes, learned, learning_layers, matching, with_init
-from archspec_torch.runtime.loop import State, fresh_state, measure, steps_per_epoch, train_epoch
+from archspec_torch.runtime.loop import State, fresh_state, measure, steps_per_epoch, train_epoch, training_tally
 from archspec_torch.runtime.network import image_input, load_network, network_for, placed_at
 from archspec_torch.runtime.optimize import rate_of
 from archspec_torch.runtime.precision import KEYS, check_numerics, is_open, numerics_of, trial
@@ -250,7 +250,7 @@ def _go_on(job: Job, state: State, saver: Saver, origin: resuming.Origin) -> Job
     Another number of processes than the checkpoint's goes on with draws of its own.
     """
     plan, world = job.run.run.train, job.world
-    restore(state, origin.snapshot, job.device, job.task.tally(job.device), world)
+    restore(state, origin.snapshot, job.device, training_tally(job.task, plan, job.device), world)
     if (before := processes_of(origin.snapshot)) != world.size:
         part_ways(plan.seed, world.rank, state.step, job.device)
         count = f"begun by {before} process{'es' * (before > 1)}, and {world.size} go{'es' * (world.size == 1)} on"

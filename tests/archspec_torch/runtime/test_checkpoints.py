@@ -151,7 +151,7 @@ def test_the_moving_average_is_torch_s() -> None:
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter -= 0.1 * torch.rand_like(parameter)
-        ours.update(model, step)
+        ours.update(step)
         theirs.update_parameters(model)
     expected = theirs.module.state_dict()
     for name, tensor in ours.model.state_dict().items():
@@ -165,5 +165,5 @@ def test_the_moving_average_forgets_its_random_beginning() -> None:
     nn.init.constant_(model.weight, 100.0)
     average = Average(model, 0.999)
     nn.init.constant_(model.weight, 1.0)
-    average.update(model, 0)
+    average.update(0)
     assert float(average.model.weight) == pytest.approx(0.1 * 100 + 0.9 * 1)

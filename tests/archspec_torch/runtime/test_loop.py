@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from archspec.run import load_run
 from archspec_torch.runtime.data import Draws, InMemory
 from archspec_torch.runtime.images import Frame
 from archspec_torch.runtime.loop import State, fresh_state, measure, train_epoch
+from archspec_torch.runtime.losses import CrossEntropyLoss
 from archspec_torch.runtime.preprocess import Normalize, Preprocessing
 from archspec_torch.runtime.schedules import rate_at
 from archspec_torch.runtime.stop import Stop, Stopped
@@ -161,20 +163,20 @@ def without_batch_norm() -> nn.Module:
     return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
 
 
-def gradients(section: Any, **options: Any) -> list[Tensor]:
+def gradients(section: Any, task: Classify = TASK, **options: Any) -> list[Tensor]:
     """Those of the only step of an epoch over 24 examples, as the optimiser saw them."""
     torch.manual_seed(0)
     state = fresh_state(without_batch_norm().double(), section)
     data = examples(24)
     double: Any = lambda images: NORMALIZE(images).double()  # noqa: E731
-    train_epoch(state, TASK, data, double, section, Stop(), CPU, **options)
+    train_epoch(state, task, data, double, section, Stop(), CPU, **options)
     return [p.grad for p in state.model.parameters() if p.grad is not None]
 
 
-def by_hand() -> tuple[nn.Module, list[Tensor]]:
+def by_hand(weights: Tensor | None = None) -> tuple[nn.Module, list[Tensor]]:
     torch.manual_seed(0)
     model, data = without_batch_norm().double(), examples(24)
-    functional.cross_entropy(model(NORMALIZE(data.images).double()), data.labels).backward()
+    functional.cross_entropy(model(NORMALIZE(data.images).double()), data.labels, weights).backward()
     return model, [p.grad for p in model.parameters() if p.grad is not None]
 
 
@@ -185,6 +187,20 @@ def close(a: list[Tensor], b: list[Tensor]) -> bool:
 @pytest.mark.parametrize(("batch", "accumulate"), [(24, 1), (12, 2), (8, 3), (5, 5), (7, 4), (1, 24)])
 def test_accumulated_gradients_are_those_of_the_large_batch(batch: int, accumulate: int) -> None:
     assert close(gradients(plan(batch=batch, accumulate=accumulate)), by_hand()[1])
+
+
+@pytest.mark.parametrize(("batch", "accumulate"), [(24, 1), (12, 2), (6, 4), (5, 5), (1, 24)])
+def test_accumulated_weighted_examples_are_those_of_the_large_batch(batch: int, accumulate: int) -> None:
+    """Torch divides by the sum of the examples' weights, which differs from batch to batch; so does the loss told."""
+    weights = torch.tensor([0.2, 1.0, 10.0], dtype=torch.float64)
+    task = replace(TASK, criterion=CrossEntropyLoss(weights=weights))
+    section, (model, found) = plan(batch=batch, accumulate=accumulate), by_hand(weights)
+    assert close(gradients(section, task), found)
+    images, labels = NORMALIZE(examples(24).images).double(), examples(24).labels
+    state = fresh_state(model, section)
+    double: Any = lambda images: NORMALIZE(images).double()  # noqa: E731
+    loss = functional.cross_entropy(model(images), labels, weights).item()
+    assert train_epoch(state, task, examples(24), double, section, Stop(), CPU).loss == pytest.approx(loss, rel=1e-9)
 
 
 def test_gradients_are_clipped_as_torch_clips_them() -> None:

@@ -133,6 +133,41 @@ def test_the_value_before_training_is_predicted(loss: Any, value: float) -> None
     assert float(made(torch.zeros(4, 10), torch.tensor([0, 3, 9, 3]))) == pytest.approx(value, rel=1e-5)
 
 
+TAGS = (torch.rand(4000, 6, generator=GENERATOR) < torch.tensor([0.02, 0.02, 0.02, 0.3, 0.5, 0.9])).float()
+RARE = torch.arange(3).repeat_interleave(torch.tensor([90, 9, 1]))
+
+
+@pytest.mark.parametrize("weights", ["balanced", [5.0, 1.0, 20.0, 0.5, 2.0, 1.0]])
+@pytest.mark.parametrize("rest", [{}, {"label_smoothing": 0.1}, {"gamma": 2.0}, {"label_smoothing": 0.1, "gamma": 1.0}])
+def test_weighted_tags_begin_as_predicted(weights: Any, rest: dict[str, float]) -> None:
+    """Against the loss of scores of 0 on labels, some of which few images have; without gamma, against torch's too."""
+    made = criterion({"kind": "bce", "positive_weights": weights, **rest}, TAGS.sum(0), len(TAGS))
+    scores = torch.zeros_like(TAGS)
+    assert made.at_start(6) == pytest.approx(float(made(scores, TAGS)), rel=1e-5)
+    if "gamma" not in rest:
+        smooth = TAGS * (1 - rest.get("label_smoothing", 0)) + rest.get("label_smoothing", 0) / 2
+        theirs = 6 * functional.binary_cross_entropy_with_logits(scores, smooth, pos_weight=made.weights)
+        assert made.at_start(6) == pytest.approx(float(theirs), rel=1e-5)
+
+
+def test_six_rare_tags_balanced_by_hand() -> None:
+    """At 2 % each, a class weighs 49 where it is: 0.02·49 + 0.98 = 1.96 of ln 2."""
+    made = criterion({"kind": "bce", "positive_weights": "balanced"}, torch.full((6,), 2), 100)
+    assert made.at_start(6) == pytest.approx(6 * 1.96 * math.log(2))
+
+
+@pytest.mark.parametrize("weights", ["balanced", [0.2, 1.0, 10.0]])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_weighted_classes_begin_as_predicted(weights: Any, smoothing: float) -> None:
+    """Torch's smoothing weighs the share of every class by its own weight."""
+    loss = {"label_smoothing": smoothing, "class_weights": weights}
+    made = criterion(loss, torch.bincount(RARE), len(RARE))
+    theirs = functional.cross_entropy(torch.zeros(100, 3), RARE, made.weights, label_smoothing=smoothing)
+    assert made.at_start(3) == pytest.approx(float(theirs), rel=1e-5)
+    focal = criterion({"kind": "focal", "gamma": 1.5, "class_weights": weights}, torch.bincount(RARE), len(RARE))
+    assert focal.at_start(3) == pytest.approx(float(focal(torch.zeros(100, 3), RARE)), rel=1e-5)
+
+
 def test_triplets_are_torch_s() -> None:
     a, p, n = torch.randn(3, 7, 4, generator=GENERATOR)
     theirs = functional.triplet_margin_loss(a, p, n, margin=0.3, eps=0)

@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from archspec.run import load_run
-from archspec_torch.runtime.optimize import make_optimizer, param_groups, penalty, set_rate, thaw
+from archspec_torch.runtime.optimize import make_optimizer, param_groups, penalised, penalty, set_rate, thaw
 from archspec_torch.runtime.schedules import cycle_ends, rate_at, rates
 
 STEPS, EPOCHS = 7, 6
@@ -217,7 +217,8 @@ def test_the_l2_penalty_is_weight_decay_to_plain_sgd() -> None:
         model = network()
         optimizer = make_optimizer(section, model)
         for _ in range(3):
-            loss, extra = nn.functional.cross_entropy(model(images), labels), penalty(model, section)
+            loss = nn.functional.cross_entropy(model(images), labels)
+            extra = penalty(penalised(model, section), section)
             optimizer.zero_grad()
             (loss if extra is None else loss + extra).backward()
             optimizer.step()
@@ -230,8 +231,8 @@ def test_the_penalties_by_hand() -> None:
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([[3.0, -4.0]]))
         layer.bias.fill_(100)
-    assert penalty(layer, plan()) is None
+    assert penalty(penalised(layer, plan()), plan()) is None
     some, both = plan(l1=0.1, l2=0.2), plan(l1=0.1, optimizer={"decay_norm_and_bias": True})
     for section, expected in ((some, 0.1 * 7 + 0.2 / 2 * 25), (both, 0.1 * 107)):
-        found = penalty(layer, section)
+        found = penalty(penalised(layer, section), section)
         assert found is not None and found.item() == pytest.approx(expected)

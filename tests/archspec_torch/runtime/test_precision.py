@@ -85,10 +85,64 @@ def test_a_trial_leaves_the_network_as_it_is() -> None:
 
 def test_a_trial_takes_the_fastest_and_passes_over_what_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     times = {("fp32", "contiguous"): 3.0, ("bf16", "contiguous"): 1.0, ("bf16", "channels_last"): 2.0}
-    monkeypatch.setattr(precision, "_step_time", lambda plan, *_: times[plan.precision, plan.memory_format])
+
+    def step_time(plan: Any, *_: Any) -> float:
+        if (key := (plan.precision, plan.memory_format)) not in times:
+            raise torch.OutOfMemoryError
+        return times[key]
+
+    monkeypatch.setattr(precision, "_step_time", step_time)
     plan = plan_of(precision="auto", memory_format="auto")
-    chosen, _ = trial(plan, network(), torch.zeros(1, 1, 8, 8), torch.zeros(1), functional.cross_entropy)
+    chosen, told = trial(plan, network(), torch.zeros(1, 1, 8, 8), torch.zeros(1), functional.cross_entropy)
     assert chosen == {"precision": "bf16", "memory_format": "contiguous", "compile": False}
+    assert told.endswith("; fp32 channels_last failed: OutOfMemoryError")
+
+
+@pytest.mark.parametrize("compile_it", [False, "auto"])
+def test_fp16_steps_with_a_scaler_are_timed(compile_it: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's scaler refuses a second step without an update."""
+    monkeypatch.setattr(torch, "compile", lambda model, **_: model)
+    plan = plan_of(precision="fp16", memory_format="auto", compile=compile_it)
+    chosen, told = trial(plan, network(), torch.randn(8, 1, 8, 8), torch.arange(8), functional.cross_entropy)
+    assert isinstance(precision.scaler_of(network(), plan), torch.amp.GradScaler)
+    assert chosen["precision"] == "fp16" and "failed" not in told
+    assert told.count(" ms") == 2 + (compile_it == "auto")
+
+
+def test_a_trial_says_what_failed_and_falls_back_to_float32() -> None:
+    def refusing(dtypes: tuple[torch.dtype, ...]) -> nn.Module:
+        class Refusing(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.inner = network()
+
+            def forward(self, images: torch.Tensor) -> torch.Tensor:
+                scores = self.inner(images)
+                if scores.dtype in dtypes:
+                    raise NotImplementedError(f"no kernel for {scores.dtype}\nand so on")
+                return scores
+
+        return Refusing()
+
+    plan, batch = (
+        plan_of(precision="auto", memory_format="auto", compile="auto"),
+        (torch.ones(8, 1, 8, 8), torch.arange(8)),
+    )
+    chosen, told = trial(plan, refusing((torch.bfloat16, torch.float32)), *batch, functional.cross_entropy)
+    assert chosen == {"precision": "fp32", "memory_format": "contiguous", "compile": False}
+    assert told.startswith("fp32 contiguous untried, since no candidate took a step on cpu; fp32 contiguous failed: no")
+    assert told.count("failed: no kernel for torch.") == 4 and "and so on" not in told
+    chosen, told = trial(plan_of(precision="auto"), refusing((torch.bfloat16,)), *batch, functional.cross_entropy)
+    assert chosen["precision"] == "fp32"
+    assert told.count(" ms") == 1 and told.endswith("bf16 contiguous failed: no kernel for torch.bfloat16")
+
+
+def test_a_mistake_in_a_trial_is_not_passed_over() -> None:
+    def wrong(*_: Any) -> torch.Tensor:
+        raise TypeError("no loss")
+
+    with pytest.raises(TypeError, match="no loss"):
+        trial(plan_of(precision="auto"), network(), torch.ones(8, 1, 8, 8), torch.arange(8), wrong)
 
 
 def test_auto_is_the_run_of_its_choice_bit_for_bit(
@@ -144,8 +198,8 @@ def test_the_scaler_is_in_the_checkpoint() -> None:
     assert fresh.scaler is not None and fresh.scaler.get_scale() == 128.0
 
 
-def test_a_step_that_overflows_is_skipped_and_counted() -> None:
-    plan = plan_of(batch=8, epochs=1, optimizer={"kind": "sgd", "lr": 0.1})
+def test_a_step_that_overflows_is_skipped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(batch=8, epochs=1, optimizer={"kind": "sgd", "lr": 0.1}, schedule="constant")
     state = fresh_state(network(), plan)
     state.scaler = torch.amp.GradScaler("cpu", init_scale=3e38)
     before = [p.detach().clone() for p in state.model.parameters()]
@@ -156,6 +210,12 @@ def test_a_step_that_overflows_is_skipped_and_counted() -> None:
     assert state.carried["skipped_steps"] == 1
     assert all(torch.equal(p, old) for p, old in zip(state.model.parameters(), before, strict=True))
     assert state.scaler.get_scale() < 3e38
+    state.finish_epoch()
+    state.scaler = torch.amp.GradScaler("cpu", init_scale=2.0, growth_interval=1)
+    monkeypatch.setattr(state.scaler, "get_scale", lambda: pytest.fail("it is read off the device"))
+    train_epoch(state, Classify("main", {}, classes), data, normalize, plan, Stop(), CPU)
+    assert state.carried["skipped_steps"] == 1
+    assert not all(torch.equal(p, old) for p, old in zip(state.model.parameters(), before, strict=True))
 
 
 def test_fp16_needs_cuda(run: dict[str, Any], tmp_path: Path) -> None:

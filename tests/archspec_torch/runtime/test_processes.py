@@ -102,6 +102,10 @@ CASES = {
     "a last batch too small to share": ["train.batch=418"],
     "penalty, clip, average": ["train.l2=0.001", "train.clip=0.5", "train.ema=0.9"],
     "weights of classes": ["train.loss={kind: cross_entropy, class_weights: balanced, label_smoothing: 0.1}"],
+    "weights of classes, accumulated": [
+        *("train.batch=24", "train.accumulate=3"),
+        "train.loss={kind: cross_entropy, class_weights: [0.2, 1, 10, 1, 1, 5, 0.1, 1, 1, 3]}",
+    ],
     "focal": ["train.loss={kind: focal, class_weights: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}"],
     "tags": ["train.loss={kind: bce, positive_weights: balanced}", "train.optimizer.lr=0.02"],
     "augmented": ["augment=[mirror, {random_crop: {padding: 1}}]"],
@@ -266,7 +270,7 @@ def test_an_error_in_one_ends_all(
                 if len(steps) == 7:
                     raise fail("E624", "an image cannot be read any more")
 
-            loop._update = update
+            loop.update = update
         return main(["train", str(tmp_path / "run.yaml"), "--out", str(tmp_path / "run")])
 
     assert together(work) == [1, 1]

@@ -78,12 +78,12 @@ def test_what_is_told_is_so() -> None:
     for patience, stops in ((2, True), (3, False)):
         rule = load_run({"model": "mlp", "train": {"early_stop": patience}}).run.train.early_stop
         records = [{"val_accuracy": 0.5}] * 3  # of the epochs before the last
-        assert out_of_patience(records, rule) is stops
+        assert out_of_patience(records, "val_accuracy", rule.patience) is stops
     import torch
 
     model = torch.nn.Linear(1, 1, bias=False)
     average = Average(model, 0.98)
     torch.nn.init.constant_(average.model.weight, 0.0)
     torch.nn.init.constant_(model.weight, 1.0)
-    average.update(model, 39)
+    average.update(39)
     assert float(average.model.weight) == pytest.approx(1 - 40 / 49), "a step keeps 40/49, not 0.98"

@@ -97,8 +97,10 @@ class InMemory:
     def batches(
         self, groups: Sequence[Tensor], device: torch.device, workers: int, draws: Draws | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        for group in groups:
-            index = group.to(self.images.device)
+        if not groups:
+            return
+        order = torch.cat(list(groups)).to(self.images.device)  # once: a copy to a GPU waits for what it does
+        for index in order.split([len(group) for group in groups]):
             yield self.images[index].to(device), self.labels[index].to(device)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from archspec_torch.runtime.doctor.data import beyond
 from archspec_torch.runtime.doctor.finding import Finding
 from archspec_torch.runtime.doctor.subject import Subject, learning
+from archspec_torch.runtime.loop import steps_per_epoch
 from archspec_torch.runtime.optimize import make_optimizer, set_rate
 from archspec_torch.runtime.schedules import rate_at
 
@@ -23,7 +24,7 @@ OWN = 100
 
 def overfit(subject: Subject) -> Iterator[Finding]:
     """Whether 20 images can be learned by heart, with Adam at some rate: else network, loss or images are at fault."""
-    bare = subject.changed(clip=None, l1=0.0, l2=0.0)
+    bare = subject.bare
     images, labels = _few(subject)
     best = 0.0
     for rate in RATES:
@@ -31,9 +32,9 @@ def overfit(subject: Subject) -> Iterator[Finding]:
         weights = [p for _, _, p in learning(model)]
         if not weights:
             return
-        optimizer = torch.optim.Adam(weights, lr=rate)
+        state = bare.begun(model, torch.optim.Adam(weights, lr=rate))
         for step in range(1, STEPS + 1):
-            bare.step(model, optimizer, images, labels)
+            bare.step(state, [(images, labels)])
             if step % 10 == 0:
                 best = max(best, _accuracy(bare, model, images, labels))
             if best == 1:
@@ -57,14 +58,14 @@ def generalises(subject: Subject) -> Iterator[Finding]:
         return
     counts = torch.bincount(labels)
     chance = float(counts.max()) / len(labels)
-    bare = subject.changed(clip=None, l1=0.0, l2=0.0)
+    bare = subject.bare
     model = bare.fresh()
     weights = [p for _, _, p in learning(model)]
     if not weights or chance > 0.9:
         return
-    optimizer = torch.optim.Adam(weights, lr=RATES[0])
-    for batch in bare.batches(SHORT):
-        bare.step(model, optimizer, *batch)
+    state = bare.begun(model, torch.optim.Adam(weights, lr=RATES[0]))
+    for parts in bare.steps(SHORT):
+        bare.step(state, parts)
     held, trained = _accuracy(bare, model, images, labels), _accuracy(bare, model, *subject.train)
     text = f"after {SHORT} steps {held:.1%} of validation and {trained:.1%} of training images are right; "
     text += f"always one class: {chance:.1%}"
@@ -79,19 +80,19 @@ def generalises(subject: Subject) -> Iterator[Finding]:
 def own_steps(subject: Subject) -> Iterator[Finding]:
     """Whether the loss falls in the run's first steps, with its own optimiser, at the highest rate of its schedule.
 
-    Raised to it over ten steps where the run warms up. The loss is the mean over ten batches.
+    Raised to it over ten steps where the run warms up. The loss is the mean over ten steps.
     """
     plan = subject.plan
-    per_epoch = max(1, math.ceil(len(subject.job.train.labels) / (plan.batch * plan.accumulate)))
+    per_epoch = steps_per_epoch(subject.job.train, plan)
     rate = peak_rate(subject)
     model = subject.fresh()
     if not learning(model):
         return
-    optimizer = make_optimizer(plan, model)
+    state = subject.begun(model, make_optimizer(plan, model))
     losses = []
-    for step, (images, labels) in enumerate(subject.batches(OWN)):
-        set_rate(optimizer, rate * min(1.0, (step + 1) / 10) if plan.warmup else rate)
-        losses.append(float(subject.step(model, optimizer, images, labels)))
+    for step, parts in enumerate(subject.steps(OWN)):
+        set_rate(state.optimizer, rate * min(1.0, (step + 1) / 10) if plan.warmup else rate)
+        losses.append(float(subject.step(state, parts)))
         if not math.isfinite(losses[-1]):
             break
     first, last, highest = losses[0], sum(losses[-10:]) / len(losses[-10:]), max(losses)
@@ -113,7 +114,7 @@ def own_steps(subject: Subject) -> Iterator[Finding]:
 def peak_rate(subject: Subject) -> float:
     """The highest rate of the run's schedule."""
     plan = subject.plan
-    steps = max(1, math.ceil(len(subject.job.train.labels) / (plan.batch * plan.accumulate)))
+    steps = steps_per_epoch(subject.job.train, plan)
     total = steps * plan.epochs
     at = {round(i * (total - 1) / 200) for i in range(201)}
     return max(rate_at(plan.schedule, plan.optimizer.lr, s, steps, plan.epochs, plan.warmup) for s in at)

@@ -62,12 +62,12 @@ def rate_test(subject: Subject) -> RateTest | None:
     model = subject.fresh()
     if not learning(model):
         return None
-    optimizer = make_optimizer(subject.plan, model)
+    state = subject.begun(model, make_optimizer(subject.plan, model))
     rates, losses, means, mean = [], [], [], 0.0
-    for step, (images, labels) in enumerate(subject.batches(STEPS)):
+    for step, parts in enumerate(subject.steps(STEPS)):
         rate = LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
-        set_rate(optimizer, rate)
-        loss = float(subject.step(model, optimizer, images, labels))
+        set_rate(state.optimizer, rate)
+        loss = float(subject.step(state, parts))
         if not math.isfinite(loss):
             break
         mean = SMOOTH * mean + (1 - SMOOTH) * loss

@@ -12,7 +12,7 @@ from archspec_torch.runtime.dead import dead_units
 from archspec_torch.runtime.doctor.finding import Finding, Verdict
 from archspec_torch.runtime.doctor.subject import Subject, learning, listed
 from archspec_torch.runtime.loop import steps_per_epoch
-from archspec_torch.runtime.optimize import penalty
+from archspec_torch.runtime.optimize import penalised, penalty
 from archspec_torch.runtime.unreached import unreached
 
 EXPLODED = 1e3
@@ -74,11 +74,12 @@ def first_loss(subject: Subject) -> Iterator[Finding]:
 
 def regularisation(subject: Subject) -> Iterator[Finding]:
     """Whether the loss rises with L2, and whether the run's own penalty leaves room to learn."""
-    model, plan = subject.fresh(), subject.plan
+    plan = subject.plan
+    concerned = penalised(subject.fresh(), plan)
     with torch.no_grad():
-        first = penalty(model, plan.model_copy(update={"l1": 0.0, "l2": 1e-3}))
-        second = penalty(model, plan.model_copy(update={"l1": 0.0, "l2": 1e-2}))
-        own = penalty(model, plan)
+        first = penalty(concerned, plan.model_copy(update={"l1": 0.0, "l2": 1e-3}))
+        second = penalty(concerned, plan.model_copy(update={"l1": 0.0, "l2": 1e-2}))
+        own = penalty(concerned, plan)
     small, large, extra = (0.0 if x is None else float(x) for x in (first, second, own))
     start = subject.job.task.at_start()
     decay = plan.optimizer.weight_decay
@@ -139,9 +140,10 @@ def gradients(subject: Subject) -> Iterator[Finding]:
     optimizer = torch.optim.Adam([p for _, _, p in found], lr=1e-3)
     largest = dict.fromkeys((name for _, name, _ in found), 0.0)
     total = 0.0
-    bare = subject.changed(clip=None, l1=0.0, l2=0.0)
-    for number, (images, labels) in enumerate(subject.batches(4)):
-        bare.step(model, optimizer, images, labels)
+    bare = subject.bare
+    state = bare.begun(model, optimizer)
+    for number, parts in enumerate(bare.steps(4)):
+        bare.step(state, parts)
         sizes = {name: 0.0 if p.grad is None else float(p.grad.norm()) for _, name, p in found}
         if number == 0:
             total = math.hypot(*sizes.values())

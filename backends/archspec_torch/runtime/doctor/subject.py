@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,10 +13,12 @@ from torch import Tensor, nn
 
 from archspec.run.sections import Train
 from archspec_torch.compiler import compile
-from archspec_torch.runtime.data import Draws, Examples, grouped
+from archspec_torch.runtime.data import Draws, Examples
 from archspec_torch.runtime.layers import learned
-from archspec_torch.runtime.loop import clip_gradients
-from archspec_torch.runtime.optimize import penalty, thaw
+from archspec_torch.runtime.loop import State, scaled, steps_of, update
+from archspec_torch.runtime.optimize import penalised, penalty, thaw
+from archspec_torch.runtime.precision import numerics_of, placed, scaler_of
+from archspec_torch.runtime.processes import ALONE
 from archspec_torch.runtime.train import Job
 from archspec_torch.runtime.transfer import transfer
 
@@ -49,45 +53,57 @@ class Subject:
         """The same of the validation split."""
         return sample(self.job.val, self.job.device, self.plan.seed)
 
-    def changed(self, **train: object) -> Subject:
-        """The same with other values in the run's `train`."""
-        file = self.job.run
-        run = file.run.model_copy(update={"train": self.plan.model_copy(update=train)})
+    @property
+    def bare(self) -> Subject:
+        """The same with steps of the loss alone: on one batch, in float32, without clipping and penalties."""
+        file, plain = self.job.run, {"accumulate": 1, "precision": "fp32", "clip": None, "l1": 0.0, "l2": 0.0}
+        run = file.run.model_copy(update={"train": self.plan.model_copy(update=plain)})
         return Subject(replace(self.job, run=replace(file, run=run)), self.network)
 
     def fresh(self) -> nn.Module:
         """A copy of the network in training mode, frozen as in the first epoch."""
-        model = copy.deepcopy(self.network)
+        model = placed(copy.deepcopy(self.network), self.plan)
         thaw(model, self.plan, 0)
         return model
+
+    def begun(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+        """What `step` works on."""
+        return State(model, optimizer, torch.Generator(), scaler=scaler_of(model, self.plan))
 
     def scores(self, model: nn.Module, images: Tensor) -> Tensor:
         """The main output for uint8 images."""
         found: Tensor = self.job.task.scores(model(self.job.normalize(images)))
         return found
 
-    def step(self, model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> Tensor:
-        """One step as training takes it, the penalties and clipping of the run included: the loss ()."""
-        optimizer.zero_grad(set_to_none=True)
-        loss: Tensor = self.job.task.loss(model(self.job.normalize(images)), labels)
-        loss.backward()
-        if (extra := penalty(model, self.plan)) is not None:
-            extra.backward()
-        clip_gradients(model, self.plan)
-        optimizer.step()
-        return loss.detach()
+    def step(self, state: State, parts: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        """One step as training takes it, on the gradients of `accumulate` batches and in the run's precision (`auto` is
+        float32 here), penalties and clipping included: the loss ()."""
+        task, numerics = self.job.task, numerics_of(self.plan)
+        weighed = ALONE.weighed(task.criterion, [labels for _, labels in parts], [labels for _, labels in parts])
+        state.optimizer.zero_grad(set_to_none=True)
+        losses: list[Tensor] = []
+        for number, (images, labels) in enumerate(parts):
+            outputs = numerics.forward(state.model, self.job.normalize(images))
+            losses.append(weighed.part(task.loss(outputs, labels), number))
+            scaled(state, losses[-1]).backward()
+        if (extra := penalty(penalised(state.model, self.plan), self.plan)) is not None:
+            scaled(state, extra).backward()
+        update(state, self.plan)
+        return torch.stack(losses).detach().sum()
 
-    def batches(self, count: int) -> list[tuple[Tensor, Tensor]]:
-        """The first batches of training, augmented as it has them."""
-        size, epoch = self.plan.batch, 0
-        found: list[tuple[Tensor, Tensor]] = []
+    def steps(self, count: int) -> Iterator[list[tuple[Tensor, Tensor]]]:
+        """The batches of the first steps of training, augmented as it has them."""
         generator = torch.Generator().manual_seed(self.plan.seed)
-        while len(found) < count:
+        for epoch in itertools.count():
             order = torch.randperm(len(self.job.train.labels), generator=generator)
-            groups = grouped(order, size)[: count - len(found)]
-            found += self.job.train.batches(groups, self.job.device, 0, Draws(self.plan.seed, epoch))
-            epoch += 1
-        return found
+            steps = steps_of(order, self.plan)[:count]
+            groups = [group for step in steps for group in step]
+            batches = iter(self.job.train.batches(groups, self.job.device, 0, Draws(self.plan.seed, epoch)))
+            for step in steps:
+                yield list(itertools.islice(batches, len(step)))
+            count -= len(steps)
+            if not count:
+                return
 
 
 def subject_of(job: Job) -> Subject:

@@ -50,8 +50,8 @@ class Classify:
         """What the loss is while all scores are 0: what training begins with, about."""
         return self.criterion.at_start(len(self.classes)) * (1 + sum(self.heads.values()))
 
-    def tally(self, device: torch.device) -> Tally:
-        """Nothing counted yet."""
+    def tally(self, device: torch.device, most: int | None = None) -> Tally:
+        """Nothing counted yet. `most`: scores kept for figures over all of them; those of more are left out."""
         return Tally(len(self.classes), device)
 
     def scores(self, outputs: Outputs) -> Tensor:

@@ -53,17 +53,18 @@ class Tags(Classify):
             for row, found in zip(numbers.tolist(), values.tolist(), strict=True)
         ]
 
-    def tally(self, device: torch.device) -> Tally:
-        return TagTally(len(self.classes), device, self.threshold)
+    def tally(self, device: torch.device, most: int | None = None) -> Tally:
+        return TagTally(len(self.classes), device, self.threshold, most)
 
 
 class TagTally(Tally):
     """Counts of each class: `seen` examples that have it, `right` those of them that were found, `told` those that
-    were said to have it. Scores are kept until the figures are asked for."""
+    were said to have it. Scores are kept until the figures are asked for, or until there are more than `most`: then
+    `map` is left out, whoever counted which examples."""
 
-    def __init__(self, classes: int, device: torch.device, threshold: float):
+    def __init__(self, classes: int, device: torch.device, threshold: float, most: int | None = None):
         super().__init__(classes, device)
-        self.threshold = threshold
+        self.threshold, self.most = threshold, most
         self.told = torch.zeros(classes, dtype=torch.int64, device=device)
         self.exact = torch.zeros((), dtype=torch.int64, device=device)
         self.kept: list[tuple[Tensor, Tensor]] = []
@@ -77,8 +78,19 @@ class TagTally(Tally):
         self._counts = self._counts + torch.stack([(wanted & said).sum(0), wanted.sum(0)])
         self.told += said.sum(0)
         self.exact += (wanted == said).all(1).sum()
-        self.kept.append((scores, wanted))
         self.examples += len(labels)
+        self._keep(scores, wanted)
+
+    def _keep(self, scores: Tensor, wanted: Tensor) -> None:
+        """With those of the examples before; none any more where they are too many."""
+        if self._ranked:
+            self.kept.append((scores, wanted))
+        else:
+            self.kept = []
+
+    @property
+    def _ranked(self) -> bool:
+        return self.most is None or self.examples * len(self.told) <= self.most
 
     def state(self) -> dict[str, Tensor | int]:
         kept = zip(("scores", "wanted"), map(torch.cat, zip(*self.kept, strict=True)), strict=False)
@@ -89,7 +101,9 @@ class TagTally(Tally):
         device = self.total.device
         self.told, self.exact = self.told + state["told"].to(device), self.exact + state["exact"].to(device)
         if "scores" in state:
-            self.kept.append((state["scores"].to(device), state["wanted"].to(device)))
+            self._keep(state["scores"].to(device), state["wanted"].to(device))
+        elif not self._ranked:
+            self.kept = []
 
     @property
     def accuracy(self) -> float:
@@ -97,12 +111,15 @@ class TagTally(Tally):
         return int(self.exact) / max(self.examples, 1)
 
     def figures(self) -> dict[str, float]:
-        """map: mean average precision over the classes that have examples; f1: of all answers together (micro);
-        macro_f1: mean over the classes, 0 for one that is neither there nor told."""
-        scores, wanted = (torch.cat(parts).cpu() for parts in zip(*self.kept, strict=True))
+        """map: mean average precision over the classes that have examples, unless the scores were too many to keep; f1:
+        of all answers together (micro); macro_f1: mean over the classes, 0 for one that is neither there nor told."""
         right, both = self.right.double(), (self.seen + self.told).double()
+        ranked: dict[str, float] = {}
+        if self._ranked:
+            scores, wanted = (torch.cat(parts).cpu() for parts in zip(*self.kept, strict=True))
+            ranked["map"] = mean_average_precision(average_precisions(scores, wanted))
         return {
-            "map": mean_average_precision(average_precisions(scores, wanted)),
+            **ranked,
             "f1": float(2 * right.sum() / both.sum().clamp_min(1)),
             "macro_f1": float((2 * right / both.clamp_min(1)).mean()),
         }

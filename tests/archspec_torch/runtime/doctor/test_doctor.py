@@ -149,3 +149,45 @@ def test_a_plan_that_outlasts_the_run_is_doubted(subject: Callable[..., Subject]
     assert (late.verdict, late.figures["code"], long.figures["code"]) == ("doubt", "W644", "W646")
     assert "40 steps" in late.text and late.advice
     assert only(start.plan(subject(epochs=2, warmup={"steps": 39}))).verdict == "ok"
+
+
+def test_steps_are_taken_on_all_the_batches_that_are_accumulated(subject: Callable[..., Subject]) -> None:
+    """Of four batches of 16 as of one of 64, with weights of classes whose sums differ from part to part."""
+    weights = [0.2, 1.0, 10.0, 1.0, 1.0, 1.0, 5.0, 1.0, 1.0, 0.1]
+    rest = {"loss": {"kind": "cross_entropy", "class_weights": weights}, "optimizer": {"kind": "sgd", "lr": 0.05}}
+    whole, parts = subject(batch=64, **rest), subject(batch=16, accumulate=4, **rest)
+    one, other = rates.rate_test(whole), rates.rate_test(parts)
+    assert one is not None and other is not None and len(one.losses) > 50
+    assert other.losses[:50] == pytest.approx(one.losses[:50], rel=1e-4)
+    assert other.suggested == one.suggested
+    ours, theirs = only(fits.own_steps(parts)).figures, only(fits.own_steps(whole)).figures
+    assert ours["last"] == pytest.approx(theirs["last"], rel=1e-3)
+
+
+def test_steps_are_computed_as_the_run_computes_them(
+    subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = subject(precision="bf16", memory_format="channels_last")
+    seen: list[torch.dtype] = []
+    fresh = Subject.fresh
+
+    def watched(self: Subject) -> torch.nn.Module:
+        model = fresh(self)
+        model.get_submodule("linear2").register_forward_hook(lambda *found: seen.append(found[2].dtype))
+        return model
+
+    monkeypatch.setattr(Subject, "fresh", watched)
+    for check, dtype in ((fits.own_steps, torch.bfloat16), (start.gradients, torch.float32)):
+        seen.clear()
+        list(check(sample))
+        assert set(seen) == {dtype}, check
+
+
+def test_the_highest_rate_is_one_that_the_run_comes_to(subject: Callable[..., Subject], tmp_path: Path) -> None:
+    """17 images in batches of 8 are two steps, the last of 9: a warm-up of two has come to 0.55 of the rate."""
+    images, labels = digits()
+    data = arrays(tmp_path, images[:25], labels[:25])
+    plan = {"batch": 4, "accumulate": 2, "epochs": 1, "warmup": {"steps": 2, "start": 0.1}, "optimizer": {"lr": 0.02}}
+    sample = subject(data=data, **plan)
+    assert len(sample.job.train.labels) == 17
+    assert fits.peak_rate(sample) == pytest.approx(0.02 * 0.55)

@@ -8,11 +8,13 @@ network does not take; what is left is proved: at each size left the rule would 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import reduce
 
 from archspec.ops.base import NeedsNumber, Operator, OperatorError, Types, typed
-from archspec.sizes import NoNumber, Sizes, Undecided, Untold, assuming, counting
+from archspec.sizes import NONE, NoNumber, Sizes, Undecided, Untold, assuming, counting, larger
 from archspec.sizes.words import USUAL, all_described, described, listed, numbered, witnessed
 
 DEEPEST = 24
@@ -152,18 +154,45 @@ def _cases(op: Operator, inputs: Types, allowed: Allowed, asked: frozenset[str],
 
 def _left(allowed: Allowed, refused: Sequence[_Case]) -> tuple[Allowed, list[Allowed]]:
     """Each symbol's sizes without those that are refused, and what is refused only together."""
-    boxes: list[Allowed] = [{name: case.allowed[name] for name in case.asked} for case in refused]
     left = dict(allowed)
+    boxes = _united([{name: case.allowed[name] for name in case.asked} for case in refused], left)
     done = False
     while not done:
         done = True
-        for box in _united(boxes, left):
-            (name, *others) = box
-            if not others:
-                left[name] = left[name] - box[name]
+        for name in left:
+            if alone := _refused_alone(name, boxes, left):
+                left[name] = left[name] - alone
+                boxes = _united(boxes, left)
                 done = False
-        boxes = _united(boxes, left)
     return left, boxes
+
+
+def _refused_alone(name: str, boxes: Sequence[Allowed], left: Allowed) -> Sizes:
+    """The sizes of a symbol that are refused whatever the others are."""
+    found = NONE
+    for part in _parts(name, boxes, left):
+        if _covered([name], [box for box in boxes if part <= box.get(name, part)], left):
+            found = found | part
+    return found
+
+
+def _covered(done: list[str], boxes: Sequence[Allowed], left: Allowed) -> bool:
+    """Whether the boxes hold all sizes of the symbols that are not yet done."""
+    if any(not box.keys() - set(done) for box in boxes):
+        return True
+    name = next((name for name in left if name not in done and any(name in box for box in boxes)), None)
+    return name is not None and all(
+        _covered([*done, name], [box for box in boxes if part <= box.get(name, part)], left)
+        for part in _parts(name, boxes, left)
+    )
+
+
+def _parts(name: str, boxes: Sequence[Allowed], left: Allowed) -> list[Sizes]:
+    """A symbol's sizes cut so that each part lies inside a box or outside it."""
+    parts = [left[name]]
+    for cut in {box[name] for box in boxes if name in box}:
+        parts = [part for whole in parts for part in (whole & cut, whole - cut) if part]
+    return parts
 
 
 def _united(boxes: Sequence[Allowed], left: Allowed) -> list[Allowed]:
@@ -185,25 +214,53 @@ def _united(boxes: Sequence[Allowed], left: Allowed) -> list[Allowed]:
 
 
 def _outputs(op: Operator, good: Sequence[_Case], left: Allowed) -> Types:
-    """The types that hold at all sizes left. Raises OpenError E318 where there is no one form for all."""
-    best = max(good, key=lambda case: sum(not sizes.finite for sizes in case.allowed.values()))
-    for case in good:
-        inside = {name: sizes & left[name] for name, sizes in case.allowed.items()}
-        if case is best or not all(inside.values()):
-            continue
-        try:
-            with assuming(inside):
-                same = [x.shape for x in case.outputs] == [x.shape for x in best.outputs]
-        except Undecided:
-            same = False
-        if not same:
-            told = (
-                f"{', '.join(map(str, one.outputs))} at {numbered({n: s.first for n, s in one.allowed.items()})}"
-                + "".join(f" (where {phrase})" for phrase in all_described(one.allowed, asked=False))
-                for one in (case, best)
+    """The types that hold at all sizes left. Raises OpenError E318 where there is no one form for all.
+
+    A sum whose first input is one cell at one size gives the form of its second there, and of either elsewhere: it
+    is the form of the second that holds at all.
+    """
+    inside = [{name: sizes & left[name] for name, sizes in case.allowed.items()} for case in good]
+    met = [(case, where) for case, where in zip(good, inside, strict=True) if all(where.values())]
+    met.sort(key=lambda one: -sum(not sizes.finite for sizes in one[0].allowed.values()))
+    best = met[0][0].outputs
+    odd: _Case | None = None
+    for outputs in _candidates([case.outputs for case, _ in met]):
+        unlike = next((case for case, where in met if not _same(case.outputs, outputs, where)), None)
+        if unlike is None:
+            return outputs
+        odd = odd or unlike
+    assert odd is not None
+    told = (
+        f"{', '.join(map(str, one.outputs))} at {numbered({n: s.first for n, s in one.allowed.items()})}"
+        + "".join(f" (where {phrase})" for phrase in all_described(one.allowed, asked=False))
+        for one in (odd, next(case for case in good if case.outputs is best))
+    )
+    raise OpenError("E318", f"what it gives has no one form: {' and '.join(told)}", NUMBERS)
+
+
+def _candidates(found: Sequence[Types]) -> Iterator[Types]:
+    """Types that may hold in all cases: those of each of them; then, axis by axis, the largest of all."""
+    unlike = list({tuple(x.shape for x in outputs): outputs for outputs in found}.values())
+    yield from unlike
+    first, *others = unlike
+    if any([x.rank for x in outputs] != [x.rank for x in first] for outputs in others):
+        return
+    with suppress(Untold):
+        yield tuple(
+            replace(
+                x, shape=tuple(reduce(larger, sizes) for sizes in zip(*(one[i].shape for one in unlike), strict=True))
             )
-            raise OpenError("E318", f"what it gives has no one form: {' and '.join(told)}", NUMBERS)
-    return best.outputs
+            for i, x in enumerate(first)
+        )
+
+
+def _same(a: Types, b: Types, where: Allowed) -> bool:
+    """Whether types are equal at all those sizes."""
+    try:
+        with assuming(where):
+            return [x.shape for x in a] == [x.shape for x in b]
+    except Undecided:
+        return False
 
 
 # ---- what is refused

@@ -65,14 +65,27 @@ def _warning(graph: TypedGraph, one: Requirement, others: int) -> Diagnostic:
     more = f"; {others} layer{'s' if others > 1 else ''} before it ask{'' if others > 1 else 's'} for part of that"
     known = f"{one.message}, at {numbered(one.example)}{more if others else ''}"
     message = f"{'; '.join(all_described(left))} here: {known}; it {witnessed(left)}"
-    declared = [f"{sizes.period}*{name}" for name, sizes in left.items() if sizes.remainders == {0}]
-    hints = [f"{' and '.join(declared)} in the place of {' and '.join(left)} declares it"] * (
-        len(declared) == len(left)
-    )
+    hints = [_declared(graph, left)]
     if graph.nodes[one.layer].op.category == "merge":
         hints.append("`crop: center` where branches meet, or `upsample: {to: …}` before, makes every size fit")
-    hint = "; or ".join(hints) or None
-    return about(CODE, [graph.nodes[one.layer]], message, hint)
+    return about(CODE, [graph.nodes[one.layer]], message, "; or ".join(hints))
+
+
+def _declared(graph: TypedGraph, left: Mapping[str, Sizes]) -> str:
+    """The axes of the inputs as multiples that all fit: `16*H and 16*W in the place of 8*H and 8*W`."""
+    from archspec.sizes import PROGRAMS, Open
+    from archspec.sizes.words import listed
+
+    axes = dict.fromkeys(n for name in graph.inputs for n in graph.types[name][0].spatial)
+    found: dict[str, str] = {}
+    for axis in axes:
+        if isinstance(axis, Open) and axis.symbol in left:
+            times, more = left[axis.symbol].even
+            least, step = (axis.at({axis.symbol: n}) for n in (more, times + more))
+            written = f"{step - least}*{axis.symbol}" + (f" + {least}" if least else "")
+            found[axis.written(PROGRAMS)] = written
+    verb = "declares it" if len(found) == 1 else "declare it"
+    return f"{listed(found.values())} in the place of {listed(found)} {verb}"
 
 
 def _uneven(left: Mapping[str, Sizes]) -> bool:

@@ -1,6 +1,6 @@
 """Sizes that a spec leaves open: exact functions of H and W, and what may be asked of them."""
 
-from archspec.sizes.admissible import ANY, Sizes
+from archspec.sizes.admissible import ANY, NONE, Sizes
 from archspec.sizes.forms import Untold, counting
 from archspec.sizes.number import NoNumber
 from archspec.sizes.open import Open, Undecided, assuming, common_divisor, larger, smaller, symbol
@@ -11,6 +11,7 @@ from archspec.sizes.volume import Volume
 
 __all__ = [
     "ANY",
+    "NONE",
     "PEOPLE",
     "PROGRAMS",
     "NoNumber",

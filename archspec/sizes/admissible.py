@@ -48,6 +48,23 @@ class Sizes:
         yield from (n for n in sorted(self.few) if n < end)
         yield from (n for n in range(self.start, end) if n % self.period in self.remainders)
 
+    @property
+    def even(self) -> tuple[int, int]:
+        """The least multiple m, and the least r below it, so that each m·n + r is one of them from some n on.
+
+        A multiple with nothing more (r = 0) comes first, where there is one. The set must not be finite.
+        """
+        steps = [m for m in range(1, self.period + 1) if self.period % m == 0]
+        whole = (m for m in steps if all(n in self.remainders for n in range(0, self.period, m)))
+        if found := next(whole, 0):
+            return found, 0
+        return next(
+            (m, r) for m in steps for r in range(m) if all(n in self.remainders for n in range(r, self.period, m))
+        )
+
+    def __le__(self, other: Sizes) -> bool:
+        return not self - other
+
     def __and__(self, other: Sizes) -> Sizes:
         begin = max(self.first, other.first) if self and other else 1
         return self._with(other, lambda a, b: a and b, begin)

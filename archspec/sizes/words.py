@@ -49,7 +49,7 @@ def described(allowed: Sizes) -> list[str]:
     if gaps := [n for n in range(first + 1, allowed.start) if n in regular and n not in allowed]:
         phrases.append(f"not {listed(_cut(runs(gaps)), 'or')}")
     if more := [n for n in sorted(allowed.few) if n not in regular]:
-        phrases.append(f"(or {listed(_cut(runs(more)), 'or')})")
+        phrases[-1] += f" (or {listed(_cut(runs(more)), 'or')})"
     return phrases
 
 

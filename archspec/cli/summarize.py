@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from archspec.cli.common import OK, SPEC_HELP, byte_count, format_option, load_one, positive, print_json, settings
+from archspec.cli.common import (
+    OK,
+    SPEC_HELP,
+    byte_count,
+    format_option,
+    input_option,
+    load_one,
+    positive,
+    print_json,
+    settings,
+)
 
 if TYPE_CHECKING:
     from archspec.analysis.summary import Summary
@@ -15,7 +25,7 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", metavar="SPEC", nargs="+", help=f"{SPEC_HELP}; of several their totals are compared")
     settings(parser, "vars.classes=10")
-    parser.add_argument("--input", metavar="CxHxW", help="another input size, as 3x224x224; 3xHxW leaves it open")
+    input_option(parser)
     parser.add_argument("--batch", type=positive, default=1, metavar="N", help="images at once (1)")
     parser.add_argument("--depth", type=positive, metavar="D", help="fold the table to D levels of names")
     parser.add_argument("--sort", metavar="FIGURE", help="most first: macs, params, memory …")

@@ -20,29 +20,39 @@ MAX_VARIANTS, MAX_LAYERS = 200, 100_000
 """How much `check` looks at: variants of one file, and layers of all of them together."""
 
 
-def check(spec: str | Path, strict: bool = False) -> list[Diagnostic]:
+def check(
+    spec: str | Path,
+    strict: bool = False,
+    *,
+    overrides: Sequence[str] = (),
+    input: str | Sequence[int | str] | None = None,
+    **variables: object,
+) -> list[Diagnostic]:
     """Everything wrong or doubtful in a spec, without raising: the file as written and each of its variants.
 
     Errors come first, then warnings, each in the order of the text; what several variants give is told once. A
-    variant, or a network of the zoo by its name, is looked at alone. With `strict` warnings count as errors.
+    variant, or a network of the zoo by its name, is looked at alone, and so is a spec with edits (`overrides`,
+    `input` and keywords, as `load` takes them). With `strict` warnings count as errors.
     """
+    edits = Edits(None, tuple(overrides), input, variables)
     try:
         path, variant = zoo.locate(spec)
         text = Text.of(path)
         tree = text.tree
         variants = tree.get("variants") if isinstance(tree, source.Mapping) else None
         names: list[str | None] = [variant]
-        if Path(str(spec)).is_file() and variant is None and isinstance(variants, source.Mapping):
+        alone = variant is not None or edits.overriding
+        if Path(str(spec)).is_file() and not alone and isinstance(variants, source.Mapping):
             names += variants.keys()
         if isinstance(variants, source.Mapping) and len(variants.entries) > MAX_VARIANTS:
             message = f"{len(variants.entries):,} variants are more than the {MAX_VARIANTS} a file may have"
             raise fail("E116", message, variants.span)
-        whole = variant is None and (len(names) > 1 or variants is None)
+        whole = not alone and (len(names) > 1 or variants is None)
         with counted():
             if isinstance(text.read, source.Mapping) and variant is None and not _is_network(text.read):
-                found = _in_blocks(text)
+                found = _in_blocks(text, edits)
             else:
-                found = _in_networks(text, names, whole)
+                found = _in_networks(text, [replace(edits, variant=name) for name in names], whole)
     except SpecError as error:
         return list(error.diagnostics)
     return [replace(d, severity="error") for d in found] if strict else found
@@ -52,34 +62,34 @@ def _is_network(tree: source.Mapping) -> bool:
     return not {"layers", "input", "inputs"}.isdisjoint(tree.keys())
 
 
-def _in_blocks(text: Text) -> list[Diagnostic]:
+def _in_blocks(text: Text, edits: Edits) -> list[Diagnostic]:
     """What is wrong or doubtful in a file that only holds blocks. Raises SpecError where its form is wrong."""
     from archspec.rules import lint_file
     from archspec.rules.file import SpecFile
 
-    parsed = text.spec()
+    parsed = text.spec(edits)
     return check_words(parsed) or lint_file(SpecFile(parsed, ()))
 
 
-def _in_networks(text: Text, variants: Sequence[str | None], whole: bool) -> list[Diagnostic]:
-    """What is wrong in variants of a file (None: as written) and what the rules say of them and, if `whole`, of it."""
+def _in_networks(text: Text, variants: Sequence[Edits], whole: bool) -> list[Diagnostic]:
+    """What is wrong in a file with each of these edits, and what the rules say of them and, if `whole`, of it."""
     from archspec.rules import lint, lint_file
     from archspec.rules.file import SpecFile
 
     specs: list[Spec] = []
     graphs: list[TypedGraph] = []
     errors: list[Diagnostic] = []
-    for name in variants:
+    for edits in variants:
         try:
-            specs.append(text.network_spec(Edits(name)))
-            graphs.append(network(specs[-1]))
+            specs.append(text.network_spec(edits))
+            graphs.append(network(specs[-1], edits.overriding))
         except SpecError as error:
             errors += error.diagnostics
             if any(d.code == "E116" for d in error.diagnostics):
                 break  # the others are as large
         if sum(len(graph.nodes) for graph in graphs) > MAX_LAYERS:
             message = f"the variants of this file make more than {MAX_LAYERS:,} layers together: check them one by one"
-            span = source.at(specs[0].tree, ("variants", str(name)), key=True)
+            span = source.at(specs[0].tree, ("variants", str(edits.variant)), key=True)
             errors.append(Diagnostic("E116", message, span))
             break
     if not errors and whole:

@@ -14,11 +14,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from archspec.authoring.reference import meaning
+from archspec.authoring.reference import operator as operator_page
 from archspec.errors import Diagnostic, Span, SpecError
 from archspec.ops.base import Operator, OperatorError, Sample, Types, typed
 from archspec.plugins import Plugin, load_plugin
 from archspec.plugins.faults import FILES, fault
 from archspec.plugins.registering import PLACES
+from archspec.render.page import page
 from archspec.tensor import TensorType
 
 PROBES = ((), (1,), (7,), (1, 1), (7, 7), (2, 9), (5, 5, 5), (3, 3, 3, 3))
@@ -149,8 +152,13 @@ def _page(cls: type[Operator], found: _Found) -> None:
         found.add(f"its page begins with no sentence: '{first[:60]}'" if first else "it has no page", hint)
     elif f"- {cls.word}" not in rest:
         found.add("its page shows no example", f"indented below the text: `- {cls.word}` with arguments as in a spec")
+    for name in cls.model_fields:
+        if not meaning(cls, name):
+            found.add(f"its argument '{name}' says nothing of what it is for", 'Field(…, description="…")')
     with found.faults("its schema"):
         cls.model_json_schema()
+    with found.faults("its page"):
+        page("\n".join(operator_page(cls)))
 
 
 def _arguments(cls: type[Operator], found: _Found) -> None:

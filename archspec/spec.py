@@ -25,7 +25,7 @@ ORDER = (
 """Keys of a spec as they are read: what it is called, what comes in, what it is made of, what must hold."""
 PARAMETER_TYPES = ("int", "float", "number", "str", "bool", "list", "layers", "name")
 RESERVED = ("in", "prev", "index")
-JOINS = ("concat", "add", "multiply", "mean", "max", "none")
+JOINS = ("concat", "add", "subtract", "multiply", "mean", "max", "none")
 SHORTCUTS = ("identity", "project", "when_same")
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]

@@ -66,9 +66,7 @@ def explain(topic: str, spec: str | Path | None = None) -> str:
     text = topic.strip().removeprefix("$")
     if _CODE.fullmatch(text):
         return _diagnostic(text.upper())
-    found = [section for section in _sections(text, spec) if section]
-    if not found and (takers := _takers(text)):
-        found = [takers]
+    found = [section for section in _sections(text, spec) if section] or [*_parameters(text)]
     if not found:
         raise fail("E539", f"there is nothing to explain about '{topic}'", hint=_nearest(text, spec))
     return "\n".join(found)
@@ -76,6 +74,7 @@ def explain(topic: str, spec: str | Path | None = None) -> str:
 
 def topics() -> dict[str, list[str]]:
     """The words that can be explained, by kind."""
+    from archspec.authoring import vocabulary
     from archspec.authoring.reference import families
     from archspec.authoring.reference import title as family_title
     from archspec.build.uses import LIBRARIES
@@ -86,7 +85,13 @@ def topics() -> dict[str, list[str]]:
     kinds = {"Words of structure": list(_words())}
     kinds |= {family_title(family): [cls.word for cls in classes] for family, classes in families().items()}
     kinds |= {f"Blocks of {library}": list(_shipped(library)) for library in LIBRARIES}
-    return {**kinds, "Functions": list(FUNCTIONS)}
+    kinds |= {
+        "Functions": list(FUNCTIONS),
+        "Arguments": vocabulary.arguments(),
+        "Values of arguments": vocabulary.values(),
+    }
+    kinds |= {"Keys of run files": vocabulary.run_keys(), "Kinds in run files": vocabulary.run_kinds()}
+    return {**kinds, "Values in run files": vocabulary.run_values()}
 
 
 def codes() -> dict[str, list[str]]:
@@ -111,6 +116,7 @@ def _diagnostic(code: str) -> str:
 
 
 def _sections(word: str, spec: str | Path | None) -> Iterator[str]:
+    from archspec.authoring import vocabulary
     from archspec.authoring.reference import function, operator
     from archspec.expressions import FUNCTIONS
     from archspec.ops import REGISTRY
@@ -129,27 +135,30 @@ def _sections(word: str, spec: str | Path | None) -> Iterator[str]:
         yield _block(_shipped(library)[word], library)
     elif word not in REGISTRY and (cls := operator_called(word)) is not None:  # of a plugin that is installed
         yield "\n".join(operator(cls))
+    yield vocabulary.argument(word)
+    if word not in _words():  # which tell more of those that are there
+        yield vocabulary.value(word)
+    yield vocabulary.in_run_files(word)
 
 
-def _takers(argument: str) -> str:
-    """Which layers take an argument of that name; empty where none does."""
-    from archspec.ops import REGISTRY
+def _parameters(word: str) -> Iterator[str]:
+    """Which shipped blocks have a parameter of that name."""
+    from archspec.build.uses import LIBRARIES
 
-    takers = [word for word, cls in REGISTRY.items() if argument in cls.model_fields]
-    if not takers:
-        return ""
-    listed = ", ".join(f"`{word}`" for word in takers)
-    return f"## {argument}\n\nAn argument of {listed}. `archspec explain {takers[0]}` says what it does there.\n"
+    for library in LIBRARIES:
+        if takers := [f"`{name}`" for name, block in _shipped(library).items() if word in block.params]:
+            yield f"## {word}\n\nA parameter of {', '.join(takers)}, of the blocks that `use: {library}` brings.\n"
 
 
 @cache
 def _words() -> dict[str, str]:
-    """The sections of docs/words.md, each under every word of its heading."""
+    """The sections of docs/words.md, each under every word of its heading; all, where there are several."""
     text = (files.shipped("docs") / "words.md").read_text(encoding="utf-8")
-    found = {}
+    found: dict[str, str] = {}
     for section in re.split(r"^(?=## )", text, flags=re.M)[1:]:
         heading = section.partition("\n")[0].removeprefix("## ")
-        found.update(dict.fromkeys(heading.split(", "), section))
+        for word in heading.split(", "):
+            found[word] = found.get(word, "") + section
     return found
 
 

@@ -73,14 +73,16 @@ def in_words(schema: dict[str, Any]) -> str:
         kinds = [kind for kind in schema["anyOf"] if kind != {"type": "null"}]
         words = ("a list of them" if kind.get("items") in kinds else in_words(kind) for kind in kinds)
         return ", or ".join(dict.fromkeys(words))
+    if "type" not in schema and not {"enum", "const"} & schema.keys():
+        return "a value"  # of a type of a plugin's own
     if "enum" in schema:
         return ", ".join(f"`{word}`" for word in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
     if schema["type"] == "array":
         least, most = schema.get("minItems"), schema.get("maxItems")
         count = f" of {least}" if least == most and least else ""
-        return f"a list{count} ({in_words(schema['items'])})"
-    if "const" in schema:
-        return f"`{schema['const']}`"
+        return f"a list{count} ({in_words(schema.get('items', {}))})"
     if schema["type"] == "object":
         names = schema.get("propertyNames", {}).get("enum")
         if names is None:
@@ -88,7 +90,7 @@ def in_words(schema: dict[str, Any]) -> str:
         return ", ".join(f"`{{{key}: number}}`" for key in names)
     if schema["type"] == "boolean":
         return "`true`, `false`"
-    noun = {"integer": "whole number", "number": "number", "string": "text"}[schema["type"]]
+    noun = {"integer": "whole number", "number": "number", "string": "text"}.get(schema["type"], "a value")
     return " ".join(filter(None, (noun, _bounds(schema))))
 
 
@@ -123,7 +125,7 @@ def _arguments(cls: type[Operator]) -> list[str]:
 
 def meaning(cls: type[Operator], name: str) -> str:
     """What an argument says, in a phrase; empty where nothing is known of it but its name."""
-    text = (cls.model_fields[name].description or "").rstrip(".")
+    text = " ".join((cls.model_fields[name].description or "").split()).rstrip(".")
     return text[:1].lower() + text[1:]
 
 

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import argparse
 
-from archspec.cli.common import OK, SPEC_HELP, WRONG_INPUT, format_option, hurry, print_json, report
+from archspec.cli.common import (
+    OK,
+    SPEC_HELP,
+    WRONG_INPUT,
+    format_option,
+    hurry,
+    input_option,
+    print_json,
+    report,
+    settings,
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", nargs="+", metavar="SPEC", help=SPEC_HELP)
+    settings(parser, "vars.classes=10")
+    input_option(parser)
     parser.add_argument("--strict", action="store_true", help="warnings are errors")
     format_option(parser, "text", "json")
 
@@ -17,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     hurry()
     import archspec
 
-    found = {spec: archspec.check(spec, strict=args.strict) for spec in args.spec}
+    found = {spec: archspec.check(spec, args.strict, overrides=args.set, input=args.input) for spec in args.spec}
     if args.format == "json":
         print_json([{"spec": spec, **d.to_json()} for spec, ds in found.items() for d in ds])
     else:

@@ -122,7 +122,7 @@ def spec_argument(parser: argparse.ArgumentParser, or_run: bool = False) -> None
     metavar, more = ("SPEC|RUNDIR", "; or what `archspec train` wrote") if or_run else ("SPEC", "")
     parser.add_argument("spec", metavar=metavar, help=SPEC_HELP + more)
     settings(parser, "vars.classes=10")
-    parser.add_argument("--input", metavar="CxHxW", help="another input size, as 3x224x224; 3xHxW leaves it open")
+    input_option(parser)
 
 
 def run_dir_argument(parser: argparse.ArgumentParser) -> None:
@@ -140,6 +140,10 @@ def settings(parser: argparse.ArgumentParser, example: str) -> None:
         metavar="PATH=VALUE",
         help=f"another value for something the file sets, as {example}; may be repeated",
     )
+
+
+def input_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--input", metavar="CxHxW", help="another input size, as 3x224x224; 3xHxW leaves it open")
 
 
 def plugin_option(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from archspec.cli.common import OK, SPEC_HELP, byte_count, format_option, load_all, positive, print_json, settings
+from archspec.cli.common import (
+    OK,
+    SPEC_HELP,
+    byte_count,
+    format_option,
+    input_option,
+    load_all,
+    positive,
+    print_json,
+    settings,
+)
 from archspec.cli.costs import batch_option, device_option, optimizer_option, precision_option
 
 OPTIONS: Mapping[str, object] = {
@@ -33,7 +43,7 @@ WHY = {
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", metavar="SPEC", nargs="+", help=f"{SPEC_HELP}; of several their totals are compared")
     settings(parser, "vars.classes=10")
-    parser.add_argument("--input", metavar="CxHxW", help="another input size, as 3x224x224; 3xHxW leaves it open")
+    input_option(parser)
     batch_option(parser)
     parser.add_argument("--depth", type=positive, metavar="D", help="fold the table to D levels of names")
     parser.add_argument("--sort", metavar="FIGURE", help="most first: macs, params, memory …")

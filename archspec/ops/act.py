@@ -324,6 +324,25 @@ class HardTanh(Activation):
         return "hard tanh"
 
 
+@operator("abs")
+class Abs(Activation):
+    """Absolute value: what is negative changes its sign.
+
+    y = |x|
+
+    Jarrett et al., "What is the best multi-stage architecture for object recognition?", 2009.
+
+        - subtract: [left, right]
+        - abs
+    """
+
+    kind = "rectifier"
+    samples = _keeps((6, 28, 28), (84,))
+
+    def label(self) -> str:
+        return "|x|"
+
+
 @operator("softplus", main="beta")
 class Softplus(Activation):
     """Smooth ReLU, always positive.
@@ -462,22 +481,7 @@ class Maxout(Operator):
 
 
 ACTIVATIONS: list[str] = [
-    "relu",
-    "relu6",
-    "leaky_relu",
-    "prelu",
-    "elu",
-    "selu",
-    "silu",
-    "gelu",
-    "mish",
-    "sigmoid",
-    "tanh",
-    "hard_sigmoid",
-    "hard_swish",
-    "hard_tanh",
-    "softplus",
-    "softmax",
-    "log_softmax",
-]
+    "relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "silu", "gelu", "mish", "sigmoid", "tanh", "abs",
+    "hard_sigmoid", "hard_swish", "hard_tanh", "softplus", "softmax", "log_softmax",
+]  # fmt: skip
 """The words `act:` may take, besides `none`: those that keep the shape and need no argument. A plugin's join them."""

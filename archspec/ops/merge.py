@@ -1,7 +1,7 @@
 """Layers where tensors meet (sums, products, concatenation) or part along their channels."""
 
 from functools import reduce
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -87,11 +87,23 @@ def _fits(p: int, q: int) -> bool:
     return any(isinstance(n, int) and n == 1 for n in (p, q)) or p == q or 1 in (p, q)
 
 
+def _stretched(inputs: Types) -> Types:
+    """What tensors give whose axes of size 1 are stretched to those of the others."""
+    _same_dtype(inputs)
+    shape = inputs[0].shape
+    for i, x in enumerate(inputs):
+        if not _stretch(shape, x.shape):
+            j = next(j for j in range(i) if not _stretch(inputs[j].shape, x.shape))
+            raise _conflict(inputs, j, i, stretch=True)
+        shape = tuple(larger(p, q) for p, q in zip(shape, x.shape, strict=True))
+    return (TensorType(shape, inputs[0].dtype),)
+
+
 class Merge(Operator):
     """Two or more tensors of one shape, elementwise: n − 1 operations an output element."""
 
     category = "merge"
-    arity = (2, None)
+    arity: ClassVar[tuple[int, int | None]] = (2, None)
     references = {"of": "inputs"}
 
     of: Reference = Field(None, description="The layers that are taken, by name, in place of what flows in.")
@@ -225,17 +237,32 @@ class Multiply(_OneByOne):
     )
 
     def infer(self, inputs: Types) -> Types:
-        _same_dtype(inputs)
-        shape = inputs[0].shape
-        for i, x in enumerate(inputs):
-            if not _stretch(shape, x.shape):
-                j = next(j for j in range(i) if not _stretch(inputs[j].shape, x.shape))
-                raise _conflict(inputs, j, i, stretch=True)
-            shape = tuple(larger(p, q) for p, q in zip(shape, x.shape, strict=True))
-        return (TensorType(shape, inputs[0].dtype),)
+        return _stretched(inputs)
 
     def label(self) -> str:
         return "×"
+
+
+@operator("subtract", main="of")
+class Subtract(Merge):
+    """Difference of two tensors: the first less the second.
+
+    y = x₁ − x₂
+
+    Axes of size 1 are stretched as those of `multiply`. One operation an output element. With `abs` behind it, what
+    a siamese network compares two encodings by (Koch, Zemel and Salakhutdinov, "Siamese neural networks", 2015).
+
+        - subtract: [left, right]
+    """
+
+    arity = (2, 2)
+    samples = (Sample({}, ((10,), (10,)), ((10,),)), Sample({}, ((8, 4, 6), (8, 1, 1)), ((8, 4, 6),)))
+
+    def infer(self, inputs: Types) -> Types:
+        return _stretched(inputs)
+
+    def label(self) -> str:
+        return "−"
 
 
 @operator("mean", main="of")

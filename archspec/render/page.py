@@ -10,6 +10,8 @@ Paint = Callable[[str, str], str]
 HEADINGS = {"Bad": "31;1", "Good": "32;1"}
 """Colours of headings; all others are bold."""
 
+_TABLE = re.compile(r"\|.*\n\|(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*(?:\n|$)")
+"""How a table begins: a row, and below it the row of dashes. Text may begin with `|x|` as well."""
 _SPAN = re.compile(r"`[^`]+`")
 _NARROWEST = 8
 """Columns of a table are not made narrower than this."""
@@ -45,8 +47,8 @@ def _paragraph(text: str, width: int, paint: Paint) -> Iterator[str]:
     if text.startswith("#"):
         title = text.lstrip("# ")
         yield from (paint(HEADINGS.get(title, "1"), line) for line in _wrapped(title, width))
-    elif text.startswith("|"):
-        yield from _table(text.splitlines(), width)
+    elif _TABLE.match(text):
+        yield from _table(text.split("\n"), width)
     elif text.startswith("- "):
         for item in re.split(r"\n(?=- )", text):
             yield from (_code(line, paint) for line in _wrapped(_inline(item[2:]), width, "- ", "  "))
@@ -79,12 +81,16 @@ def _code(line: str, paint: Paint) -> str:
 
 
 def _table(lines: list[str], width: int) -> Iterator[str]:
-    """Columns two apart, as wide as they need; the widest ones wrap where there is no room."""
-    bare = [_inline(line).replace("\xa0", " ").replace("`", "") for line in lines]
-    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in bare]
-    right = [rule.strip().endswith(":") for rule in lines[1].strip("|").split("|")]
-    rows = [rows[0], *rows[2:]]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(right))]
+    """Columns two apart, as wide as they need; the widest ones wrap where there is no room.
+
+    There are as many as the row of dashes has; cells that a row lacks are empty, and what it has beyond them stays
+    in its last one.
+    """
+    right = [rule.strip().endswith(":") for rule in lines[1].strip().strip("|").split("|")]
+    bare = [_inline(line).replace("\xa0", " ").replace("`", "").strip() for line in (lines[0], *lines[2:])]
+    inside = [line.removeprefix("|").removesuffix("|").split(" | ", len(right) - 1) for line in bare]
+    rows = [[*(cell.strip() for cell in cells), *[""] * (len(right) - len(cells))] for cells in inside]
+    widths = [max(1, *(len(row[i]) for row in rows)) for i in range(len(right))]
     while sum(widths) + 2 * len(widths) - 2 > width and max(widths) > _NARROWEST:
         widths[widths.index(max(widths))] -= 1
     for row in rows:

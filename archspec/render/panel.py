@@ -13,7 +13,15 @@ from archspec.render.fold import NONE, PLAIN, Unit, fold, levels
 from archspec.render.picture import Arrow, Box, Frame, Panel, ranks, spine
 from archspec.render.rows import block_title
 
-JOINS = {"add": "+", "concat": "‖", "multiply": "×", "mean": "mean", "max": "max", "weighted_add": "w+"}
+JOINS = {
+    "add": "+",
+    "subtract": "−",
+    "concat": "‖",
+    "multiply": "×",
+    "mean": "mean",
+    "max": "max",
+    "weighted_add": "w+",
+}
 """What the joins of tensors are drawn as."""
 MOST_WIDTHS = 4
 MOST_CONCATENATED = 6

@@ -45,7 +45,7 @@ WEIGHTED = ("conv", "depthwise", "conv_transpose", "locally_connected", "linear"
 LINEAR = (
     *("input", "identity", "flatten", "reshape", "pad", "crop", "split", "slice", "channel_shuffle", "pixel_shuffle"),
     *("space_to_depth", "subsample", "upsample", "avg_pool", "adaptive_avg_pool", "global_avg_pool"),
-    *("add", "concat", "mean", "weighted_add", "scale", "filter"),
+    *("add", "subtract", "concat", "mean", "weighted_add", "scale", "filter"),
     *("batch_norm", "dropout", "spatial_dropout", "drop_path"),
 )
 """Layers, beside those with weights, that are linear in what they take once training is over."""

@@ -45,6 +45,7 @@ GIVES = {
     "tanh": Range(-1, 1),
     "hard_tanh": Range(-1, 1),
     "softplus": NOT_NEGATIVE,
+    "abs": NOT_NEGATIVE,
     "magnitude": NOT_NEGATIVE,
 }
 """What an activation gives whatever it takes."""
@@ -53,6 +54,7 @@ KEEPS = {
     "relu": NOT_NEGATIVE,
     "relu6": Range(0, 6),
     "leaky_relu": NOT_NEGATIVE,
+    "abs": NOT_NEGATIVE,
     "prelu": NOT_NEGATIVE,
     "elu": NOT_NEGATIVE,
     "hard_tanh": Range(-1, 1),
@@ -132,6 +134,7 @@ _COMBINING: dict[str, Callable[[Sequence[Range]], Range]] = {
     "mean": _hull,
     "max": lambda inputs: Range(max(x.low for x in inputs), max(x.high for x in inputs)),
     "add": _sum,
+    "subtract": lambda inputs: Range(inputs[0].low - inputs[1].high, inputs[0].high - inputs[1].low),
     "multiply": _product,
     "lrn": _scaled,
     "dropout": _scaled,

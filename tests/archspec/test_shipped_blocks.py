@@ -69,3 +69,29 @@ def test_what_a_library_of_ones_own_hands_on_is_told_there(tmp_path: Path) -> No
     assert error.span is not None
     assert (Path(error.span.file).name, error.span.line, error.span.column) == ("own.yaml", 7, 48)
     assert error.code == "E303" and "'valid'" in (error.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("by", "shape", "params"),
+    [
+        (2, (5, 8, 8), 8 * 8 * 9 + 16 + 8 * 5 * 9 + 10),
+        (1, (5, 16, 16), 8 * 5 * 9 + 10),
+        (0, (5, 32, 32), 8 * 5 + 10),
+        (-2, (5, 128, 128), 8 * 5 + 10),
+    ],
+)
+def test_resample_halves_by_strided_convolutions_and_doubles_by_one_upsampling(
+    by: int, shape: tuple[int, ...], params: int, tmp_path: Path
+) -> None:
+    """Weights of convolutions without bias, and of batch norms two a channel."""
+    path = tmp_path / "net.yaml"
+    path.write_text(f"{HEAD}layers:\n  - resample: {{out: 5, by: {by}}}\nassert: [params == {params}]\n")
+    graph = load(path)
+    (tap,) = graph.outputs.values()
+    assert graph.type_of(tap).shape == shape
+
+
+def test_resample_to_what_is_there_already_is_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(f"{HEAD}layers:\n  - resample: {{out: 8, by: 0}}\n  - relu\nassert: [layers == 1]\n")
+    assert check(path) == []

@@ -106,6 +106,7 @@ cases(
     alone(st.fixed_dictionaries({"at": number(-2, 2)}, optional={"value": number(-2, 2)})),
     pointwise(lambda x, at, value: torch.where(x > at, x, torch.full_like(x, value)), value=0.0),
 )
+cases("abs", alone(), pointwise(lambda x: torch.where(x < 0, -x, x)))
 cases("softmax", alone(), pointwise(softmax))
 cases("log_softmax", alone(), pointwise(lambda x: softmax(x).log()))
 cases("maxout", maxouts(), of_one(maxout))
@@ -143,6 +144,12 @@ def concat(args: Args, x: Tensors, w: Weights) -> Tensor:
 def multiply(args: Args, x: Tensors, w: Weights) -> Tensor:
     refuse(len({part.ndim for part in x}) > 1)
     return torch.stack(torch.broadcast_tensors(*x)).prod(0)
+
+
+def subtract(args: Args, x: Tensors, w: Weights) -> Tensor:
+    first, second = x
+    refuse(first.ndim != second.ndim)
+    return torch.add(first, second.neg())
 
 
 def weighted_add(args: Args, x: Tensors, w: Weights) -> Tensor:
@@ -213,6 +220,12 @@ def products(draw: st.DrawFn) -> Drawn:
 
 
 @st.composite
+def pairs(draw: st.DrawFn) -> Drawn:
+    args, drawn = draw(products())
+    return args, drawn[:2]
+
+
+@st.composite
 def splits(draw: st.DrawFn) -> Drawn:
     axes, odd = draw(spatial()), draw(st.sampled_from([0] * 5 + [1]))
     if draw(st.booleans()):
@@ -231,6 +244,7 @@ def shuffles(draw: st.DrawFn) -> Drawn:
 cases("add", adds(), add)
 cases("concat", concats(), concat)
 cases("multiply", products(), multiply)
+cases("subtract", pairs(), subtract)
 cases("mean", several(), lambda args, x, w: torch.stack(list(x)).mean(0))
 cases("max", several(), lambda args, x, w: torch.stack(list(x)).max(0).values)
 cases(
@@ -271,12 +285,13 @@ cases("drop_path", alone(chance), pointwise(lambda x, p: x, p=0.0))
 NOTHING_TO_DO = (*("concat", "split", "slice", "channel_shuffle", "dropout", "spatial_dropout", "drop_path"),)
 ELEMENTWISE: dict[str, Count] = {
     **dict.fromkeys(NOTHING_TO_DO, each(0)),
-    **dict.fromkeys(("relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "silu", "gelu", "mish"), each(1)),
+    **dict.fromkeys(("relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "silu", "gelu", "mish", "abs"), each(1)),
     **dict.fromkeys(("sigmoid", "tanh", "hard_sigmoid", "hard_swish", "hard_tanh", "softplus"), each(1)),
     **dict.fromkeys(("threshold", "scale"), each(1)),
     **dict.fromkeys(("softmax", "log_softmax"), each(3)),
     "maxout": lambda args, x, y: math.prod(x[0]) - math.prod(y[0]),
     **dict.fromkeys(("add", "multiply", "max"), lambda args, x, y: (len(x) - 1) * math.prod(y[0])),
+    "subtract": each(1),
     "mean": lambda args, x, y: len(x) * math.prod(y[0]),
     "weighted_add": lambda args, x, y: (2 * len(x) - 1) * math.prod(y[0]),
 }

@@ -162,7 +162,7 @@ def run_file() -> Schema:
 
 def _key(field: FieldInfo, schema: Schema, definitions: dict[str, Schema]) -> Schema:
     """A key's own schema; where it holds a section, that or its short form."""
-    sections = _choices(field)
+    sections = choices(field)
     if not sections:
         return {**schema, "type": ["string", "integer", "number"]} if AS_TEXT in field.metadata else schema
     if get_origin(field.annotation) is list:
@@ -202,7 +202,7 @@ def _entries(sections: list[type[Section]], definitions: dict[str, Schema]) -> l
     return [{"enum": list(words), "enumDescriptions": list(words.values())}, *named]
 
 
-def _choices(field: FieldInfo) -> list[type[Section]]:
+def choices(field: FieldInfo) -> list[type[Section]]:
     """The sections that a key may hold."""
     held = get_args(field.annotation)[0] if get_origin(field.annotation) is list else field.annotation
     options = get_args(held) or (held,)
@@ -213,5 +213,5 @@ def _sections(cls: type[Section]) -> Iterator[type[Section]]:
     """A section and those inside it, outermost first."""
     yield cls
     for field in cls.model_fields.values():
-        for inner in _choices(field):
+        for inner in choices(field):
             yield from _sections(inner)

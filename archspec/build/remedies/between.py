@@ -15,7 +15,7 @@ from archspec.source.edits import Edit, replaced, with_input_through, with_layer
 from archspec.tensor import TensorType
 
 MAX_STRIDE = 8
-SUMS = ("add", "weighted_add", "mean", "max")
+SUMS = ("add", "subtract", "weighted_add", "mean", "max")
 
 Found: TypeAlias = tuple[str, Edit, float, int]
 """What to do in words, the edit, how unlikely it is meant, and which input it changes (see `Trial`)."""

@@ -26,6 +26,7 @@ JOINED = {
     "weighted_add": "be added",
     "multiply": "be multiplied",
     "concat": "be joined along their channels",
+    "subtract": "be subtracted",
     "mean": "be averaged",
     "max": "be compared",
 }

@@ -18,7 +18,7 @@ ONE_LINE = 175.0
 """Width up to which a detail stands beside its title."""
 SIGN = 18.0
 """A join without words: a circle of this diameter."""
-DRAWN = {"add": "+", "concat": "‖", "multiply": "×"}
+DRAWN = {"add": "+", "subtract": "−", "concat": "‖", "multiply": "×"}
 """Joins with a sign that is drawn, not written."""
 
 

@@ -24,7 +24,7 @@ STROKES: dict[str, tuple[Dash, bool]] = {
     "faint": ("dotted", True),
 }
 """Lines of a legend: their dash, and whether they are light."""
-WORDS = {"add": "sum", "concat": "concatenation", "multiply": "product"}
+WORDS = {"add": "sum", "subtract": "difference", "concat": "concatenation", "multiply": "product"}
 
 
 def page(summary: Summary, parts: Sequence[Scene], legend: Scene | None, theme: Theme) -> Scene:

@@ -31,7 +31,7 @@ MOST_BARS = 3
 UNCHANGED = ("norm", "activation", "regularize")
 """Operations whose result is drawn with the tensor that they take."""
 LABEL, WORDS = 8.5, 8.0
-JOINS = {"add": "sum", "concat": "concat", "multiply": "product"}
+JOINS = {"add": "sum", "subtract": "difference", "concat": "concat", "multiply": "product"}
 """What the joins are called that are elsewhere drawn as signs."""
 
 

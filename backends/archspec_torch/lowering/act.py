@@ -67,6 +67,22 @@ class TanhInPlace(nn.Tanh):
         return x.tanh_()
 
 
+class Abs(nn.Module):
+    """|x|, in the memory of x where `inplace`; torch has the function, and no module for it."""
+
+    def __init__(self, inplace: bool):
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.abs_() if self.inplace else x.abs()
+
+
+@lowers(act.Abs)
+def abs_(site: Site[act.Abs]) -> nn.Module:
+    return Abs(site.in_place)
+
+
 @lowers(act.Sigmoid)
 def sigmoid(site: Site[act.Sigmoid]) -> nn.Module:
     return SigmoidInPlace() if site.in_place else nn.Sigmoid()

@@ -60,6 +60,11 @@ class Concat(_Merge):
         return torch.cat(self.cropped(tensors), dim=1)
 
 
+class Subtract(nn.Module):
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        return first - second
+
+
 class Multiply(nn.Module):
     def forward(self, *tensors: Tensor) -> Tensor:
         first, *others = tensors
@@ -167,6 +172,11 @@ def add(site: Site[merge.Add]) -> nn.Module:
 @lowers(merge.Concat)
 def concat(site: Site[merge.Concat]) -> nn.Module:
     return Concat(site.op.crop)
+
+
+@lowers(merge.Subtract)
+def subtract(site: Site[merge.Subtract]) -> nn.Module:
+    return Subtract()
 
 
 @lowers(merge.Multiply)

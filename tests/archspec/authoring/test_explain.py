@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,13 @@ import pytest
 import archspec
 from archspec.authoring.explaining import GROUPS, codes, explain, title, topics
 from archspec.authoring.reference import meaning
+from archspec.build.loops import TABLE_KEYS
 from archspec.errors import Span, SpecError
 from archspec.expressions import FUNCTIONS, parse_expression
 from archspec.ops import REGISTRY
 from archspec.render.page import page
 from archspec.source import parse, to_plain
-from archspec.spec import MODIFIERS, STRUCTURAL, Document
+from archspec.spec import JOINS, MODIFIERS, PARAMETER_TYPES, RESERVED, SHORTCUTS, STRUCTURAL, Document
 
 WORDS = [word for words in topics().values() for word in words]
 CODES = [code for found in codes().values() for code in found]
@@ -39,7 +41,52 @@ def test_everything_listed_has_a_page_that_fits_its_terminal(topic: str) -> None
 def test_all_that_a_spec_may_write_is_a_topic() -> None:
     keys = {field.alias or name for name, field in Document.model_fields.items()}
     assert {*keys, *STRUCTURAL, *MODIFIERS, *REGISTRY, *FUNCTIONS, "conv_bn", "params", "prev"} <= set(WORDS)
-    assert {word for word in WORDS if WORDS.count(word) > 1} == {"max"}, "the words with two meanings"
+    called = [*REGISTRY, *FUNCTIONS]
+    assert {word for word in called if called.count(word) > 1} == {"max", "abs"}, "a layer and a function"
+
+
+def enumerated(schema: object) -> Iterator[str]:
+    """The words of a JSON schema: its keys, and the values it lists."""
+    if isinstance(schema, list):
+        for inner in schema:
+            yield from enumerated(inner)
+    elif isinstance(schema, dict):
+        yield from (word for word in [*schema.get("enum", ()), schema.get("const")] if isinstance(word, str))
+        yield from schema.get("properties", ())
+        inside = (value for key, value in schema.items() if key not in ("enum", "const", "default", "properties"))
+        for inner in (*inside, *schema.get("properties", {}).values()):
+            yield from enumerated(inner)
+
+
+@pytest.mark.parametrize("run", [False, True])
+def test_every_word_of_the_schema_is_explained(run: bool) -> None:
+    """The schema is made of the models and the registry: what editors offer can be asked for."""
+    words = {word for word in enumerated(archspec.schema(run=run)) if not re.fullmatch(r"\W*", word)}
+    assert len(words) > 150
+    unknown = []
+    for word in sorted(words):
+        try:
+            assert explain(word)
+        except SpecError:
+            unknown.append(word)
+    assert unknown == []
+
+
+@pytest.mark.parametrize(
+    "word", [*JOINS, *SHORTCUTS, *PARAMETER_TYPES, *TABLE_KEYS, *RESERVED, "bundle", "expressions"]
+)
+def test_words_that_no_schema_lists_are_explained(word: str) -> None:
+    assert re.search(rf"^## .*\b{word}\b", explain(word), re.M)
+
+
+def test_a_word_of_run_files_says_where_it_stands() -> None:
+    text = explain("adam")
+    assert "Kingma" in text and "A kind of `train.optimizer` in run files. Its keys are `lr`" in text
+    assert "A key of run files, in `train.optimizer` (`sgd`)" in explain("nesterov")
+    assert "A value of `precision` in `train` of run files" in explain("bf16")
+    both = explain("weight_decay") + explain("scale")
+    assert "An operator" not in both and "residual scaling" in both and "A key of run files" in both
+    assert "A value of `mode` of `upsample`" in explain("bilinear")
 
 
 def test_every_group_of_codes_says_what_it_is_about() -> None:
@@ -61,7 +108,7 @@ def test_an_operator_has_its_arguments_defaults_and_samples() -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_example_of_a_function_is_so(name: str) -> None:
-    found = re.search(r"`([^`]+)` is (.+)\.$", explain(name).strip())
+    found = re.search(r"`([^`]+)` is (.+)\.$", explain(name).strip(), re.M)
     assert found, "an example ends the line"
     value = parse_expression(found[1], Span("here", 1, 1)).evaluate({})
     assert value == (to_plain(parse(found[2], "here")))

@@ -177,6 +177,53 @@ def test_values_that_cannot_be_trained_count_as_failed(tmp_path: Path) -> None:
     assert found.best is None
 
 
+def test_a_trial_that_is_stopped_as_the_run_says_does_not_end_the_search(tmp_path: Path) -> None:
+    """Adam at a rate of 1000 multiplies the loss, which `watch: stop` ends: in the first trial, which goes on from
+    where it was killed, as in others. They count as tried, so that `resume` has nothing left to do."""
+    torch.set_num_threads(1)
+    adam = {"kind": "adam", "lr": 0.01}
+    run = {**RUN, "train": {"device": "cpu", "watch": "stop", "optimizer": adam}}
+    asked = {"search": {"train.optimizer.lr": {"choice": [1000.0, 0.01]}}, "trials": 5, "epochs": 1}
+    killed_at(1, lambda: tune(run, asked, tmp_path / "out"))
+    found = tune(run, asked, tmp_path / "out", resume=True)
+    ended = {(t.settings["train.optimizer.lr"], t.state, (t.reason or "")[:4]) for t in found.trials}
+    assert ended == {(1000.0, "failed", "E690"), (0.01, "finished", "")}
+    assert table(tune(run, asked, tmp_path / "out", resume=True)) == table(found)
+
+
+def test_a_trial_whose_checkpoints_are_damaged_counts_as_failed(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    asked, out = {**SEARCH, "trials": 2}, tmp_path / "out"
+    killed_at(2, lambda: tune(RUN, asked, out))
+    (checkpoint,) = (out / "trial-0000" / "checkpoints").iterdir()
+    (checkpoint / "state.json").write_text("{")
+    found = tune(RUN, asked, out, resume=True)
+    assert [(t.state, (t.reason or "")[:4]) for t in found.trials] == [("failed", "E654"), ("finished", "")]
+
+
+@pytest.mark.parametrize(
+    ("path", "good", "bad", "code"),
+    [
+        ("augment", [], [{"local_warp": {"alpha": 50, "sigma": 10}}], "E638"),
+        ("data.split.val", 0.2, 1e-5, "E626"),
+    ],
+)
+def test_values_that_do_not_fit_the_data_are_the_trial_s_own_fault(
+    path: str, good: object, bad: object, code: str, tmp_path: Path
+) -> None:
+    """A warp that reaches 40 pixels in images of 8×8; a share of 1,797 images that leaves none to validate on."""
+    asked = {"search": {path: {"choice": [good, bad]}}, "trials": 5, "epochs": 1, "prune": "none"}
+    found = tune(RUN, asked, tmp_path / "out")
+    ended = [(t.settings[path] == good, t.state, (t.reason or "")[:4]) for t in found.trials]
+    assert set(ended) == {(True, "finished", ""), (False, "failed", code)}
+
+
+def test_what_no_values_would_mend_ends_a_search(tmp_path: Path) -> None:
+    run = {**RUN, "data": {"kind": "folder", "root": str(tmp_path / "none")}}
+    with pytest.raises(SpecError, match="E620"):
+        tune(run, {**SEARCH, "search": {"train.optimizer.lr": {"log": [1e-4, 1e-1]}}}, tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("written", "code", "at"),
     [

@@ -22,7 +22,8 @@ def open_folder(section: Folder, where: Where) -> Files:
     """The folder's splits and classes.
 
     Raises SpecError: E620 for a missing folder or one without classes, E623 for classes without images or
-    held-out classes that training does not have, E626 for an empty split, E629 for lists.
+    held-out classes that training does not have, E626 for an empty split, E629 for lists, and folds
+    beside a folder `val`.
     """
     root, span = Path(section.root), where("root")
     if not root.is_dir():
@@ -49,9 +50,9 @@ def open_folder(section: Folder, where: Where) -> Files:
                 raise fail("E623", message, span, did_you_mean(unknown[0], classes, "classes"))
             index = torch.tensor([classes.index(name) for name in held])
             found[split] = (tuple(held_paths), index[numbers])
-    # Test images are those of the folder `test`, or there are none.
-    given = [*found, *([] if section.split.test_list else ["test"])]
-    parts = split_up(labels, section.split, where, _names(paths, root / "train"), given)
+    # Test images are those of the folder `test`, or of a list: none are drawn.
+    undrawn = section.split.model_copy(update={"test": 0.0})
+    parts = split_up(labels, undrawn, where, _names(paths, root / "train"), tuple(found))
     found |= {name: (tuple(paths[i] for i in part), labels[part]) for name, part in parts.items()}
     return Files(found, classes, root.name, section.in_memory, span)
 

@@ -56,9 +56,9 @@ def open_csv(section: Csv, where: Where) -> Files:
         if "train" not in parts:
             raise fail("E631", f"no line of {file} is in the split train", where("split_column"))
         pool = parts["train"]
-    # Test images are those that the column says, or there are none.
-    given = [*parts, *(["test"] if parts and not section.split.test_list else [])]
-    drawn = split_up(labels[pool], section.split, where, [written[i] for i in pool.tolist()], given)
+    # Test images are those that the column says, or a list does: beside a column none are drawn.
+    split = section.split.model_copy(update={"test": 0.0}) if parts else section.split
+    drawn = split_up(labels[pool], split, where, [written[i] for i in pool.tolist()], tuple(parts))
     parts |= {name: pool[part] for name, part in drawn.items()}
     found = {name: (tuple(paths[i] for i in part.tolist()), labels[part]) for name, part in parts.items()}
     return Files(found, names, file.stem, section.in_memory, where("file"))

@@ -20,8 +20,10 @@ from archspec_torch.runtime.tuning.result import set_line
 BEAT = 60
 """Seconds between two signs of life of a trial; after three without one it counts as killed."""
 
-OWN_FAULT = ("E1", "E2", "E3", "E4", "E612", "E613", "E650", "E651")
-"""Codes by which only the trial's own values are wrong: the search goes on."""
+MACHINE = ("E50", "E605", "E612", "E655", "E685", "E686", "E691", "E695", "E697", "E701", "E702", "E703", "E704")
+"""Codes of what no other values would mend: files, directories, the device, packages, processes, the storage."""
+DATA = ("E62", "E630", "E631", "E632", "E633")
+"""Codes of data that no trial could read, unless it is values of `data` that are searched."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Trials:
             except self.optuna.TrialPruned:
                 state, end = states.PRUNED, "pruned"
             except SpecError as error:
-                if not error.diagnostics[0].code.startswith(OWN_FAULT):
+                if not self._own_fault(error.diagnostics[0].code):
                     raise
                 # values that cannot be trained have been tried too: they count, and are not drawn again
                 trial.set_user_attr("reason", f"{error.diagnostics[0].code}: {error.diagnostics[0].message}")
@@ -106,6 +108,11 @@ class Trials:
                 after = f"{self.search.on} {reached} after {len(values)} epochs"
                 self.say(f"trial {trial.number} {end}: {after}; {told}")
             self.study.tell(trial, value, state=state, skip_if_finished=True)
+
+    def _own_fault(self, code: str) -> bool:
+        """Whether it is for the trial's own values that it cannot be trained: the search goes on."""
+        elsewhere = MACHINE if any(one.path.startswith("data.") for one in self.search.ranges) else (*MACHINE, *DATA)
+        return not code.startswith(elsewhere)
 
     def _settings(self, trial: Any) -> dict[str, Any] | None:
         """The trial's values; None for one too many."""

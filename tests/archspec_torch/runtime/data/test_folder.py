@@ -166,3 +166,33 @@ def test_a_last_group_of_one_joins_the_one_before() -> None:
     assert [len(group) for group in grouped(torch.arange(9), 4)] == [4, 5]
     assert [len(group) for group in grouped(torch.arange(10), 4)] == [4, 4, 2]
     assert [len(group) for group in grouped(torch.arange(1), 4)] == [1]
+
+
+@pytest.mark.parametrize(("keys", "what"), [({"folds": 4}, "no fold can be"), ({"val_list": "list.txt"}, "its own")])
+def test_a_folder_val_is_not_thrown_away(tmp_path: Path, keys: dict[str, object], what: str) -> None:
+    for name in ("a", "b"):
+        fill(tmp_path / "train" / name, 8)
+        fill(tmp_path / "val" / name, 3)
+    (tmp_path / "list.txt").write_text("a/00.png\nb/00.png\n")
+    if "val_list" in keys:
+        keys = {"val_list": str(tmp_path / "list.txt")}
+    found = message(tmp_path, split=keys)
+    assert "E629" in found and "a split 'val' of its own" in found and what in found
+    for name in ("a", "b"):
+        for image in (tmp_path / "val" / name).iterdir():
+            image.unlink()
+        (tmp_path / "val" / name).rmdir()
+    (tmp_path / "val").rmdir()
+    sizes = {"train": 12, "val": 4} if "folds" in keys else {"train": 14, "val": 2}
+    assert opened(tmp_path, split=keys).sizes == sizes  # nor is a test split drawn beside `train`
+
+
+def test_a_list_of_test_images_stands_beside_train_and_not_beside_test(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        fill(tmp_path / "train" / name, 8)
+        fill(tmp_path / "val" / name, 3)
+    (tmp_path / "list.txt").write_text("a/00.png\nb/00.png\n")
+    keys = {"test_list": str(tmp_path / "list.txt")}
+    assert opened(tmp_path, split=keys).sizes == {"train": 14, "val": 6, "test": 2}
+    fill(tmp_path / "test" / "a", 1)
+    assert "E629" in (found := message(tmp_path, split=keys)) and "a split 'test' of its own" in found

@@ -104,3 +104,19 @@ def test_what_is_wrong_is_placed(text: str, keys: dict[str, object], place: str,
     with pytest.raises(SpecError) as caught:
         opened(table(tmp_path, text), **keys)
     assert told in str(caught.value) and place in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["folds", "val_list", "test_list"])
+def test_a_split_of_the_column_is_not_thrown_away(key: str, tmp_path: Path) -> None:
+    parts = ["train"] * 8 + ["val"] * 2 + ["test"] * 2
+    rows = [f"{i}.png,{i % 2},{part}" for i, part in enumerate(parts)]
+    (tmp_path / "list").write_text("0.png\n1.png\n")
+    split = {key: 4 if key == "folds" else str(tmp_path / "list")}
+    file = table(tmp_path, "\n".join(["path,label,part", *rows]))
+    with pytest.raises(SpecError, match="E629") as caught:
+        opened(file, split_column="part", split=split)
+    name = "test" if key == "test_list" else "val"
+    assert f"a split '{name}' of its own" in str(caught.value)
+    file = table(tmp_path, "\n".join(["path,label,part", *(row for row in rows if not row.endswith(name))]))
+    held = 2  # of 8, a fourth or the two that are listed
+    assert opened(file, split_column="part", split=split).sizes[name] == held

@@ -28,6 +28,7 @@ from archspec_torch.runtime.device import device_label
 from archspec_torch.runtime.evaluate import assess
 from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.images import background_color, frame_of
+from archspec_torch.runtime.kept import keep_split
 from archspec_torch.runtime.labels import check_labels, lacking
 from archspec_torch.runtime.layers import check_patterns, freezing_notes, learned, learning_layers, matching, with_init
 from archspec_torch.runtime.loop import State, fresh_state, measure, steps_per_epoch, train_epoch
@@ -234,6 +235,7 @@ def _begun(job: Job, transferring: bool) -> tuple[Job, State]:
 def _describe(job: Job, directory: Path) -> None:
     """What a run's directory says of it before the first step. Raises SpecError E505."""
     rundir.write_run(directory, job.run)
+    keep_split(directory, job.source)
     write_record(directory, (node.op.word for node in job.graph.nodes.values()))
     if colors := colors_of(job.train, job.run.run.augment):
         write_text(directory / rundir.COLORS, json.dumps({"pca_color": colors.to_json()}, indent=2) + "\n")

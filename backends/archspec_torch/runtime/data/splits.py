@@ -28,8 +28,8 @@ def split_up(
 
     `labels`: int64 (n,), or (n, classes) of 0 and 1. `names`: what lists call the examples, else their numbers.
     `given`: splits that the data has already, beside these examples. What has no list is drawn from what is in
-    none, by its share. Raises SpecError E620, E629 for lists, E629 for folds of data that have a `val`, E626 for a split
-    without examples.
+    none, by its share. Raises SpecError E620, E629 for lists, E629 for folds of data that have a `val`, E626 for a
+    split without examples.
     """
     paths = {name: getattr(section, f"{name}_list", None) for name in SPLITS}
     listed = {

@@ -21,6 +21,7 @@ from archspec_torch.runtime.evaluation.result import Alone, Answers, Evaluation
 from archspec_torch.runtime.evaluation.scores import collect_scores
 from archspec_torch.runtime.evaluation.views import passes
 from archspec_torch.runtime.images import Frame
+from archspec_torch.runtime.kept import SPLIT, as_trained
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.rundir import Trained, open_run, weights_of
 from archspec_torch.runtime.tasks import Task
@@ -117,12 +118,12 @@ class Subject:
         opened = [open_run(directory, overrides) for directory in directories]
         named = [(run, name) for run in opened for word in words for name in weights_of(run.directory, word)]
         together = _together(len(named), ensemble, average_weights)
-        source = _data(opened[0])
+        source, changed = _data(opened[0])
         for trained in opened[1:]:
             _same_classes(opened[0], trained)
             _same_task(opened[0], trained)
         members = [open_member(trained, name, chosen, threshold) for trained, name in named]
-        found = cls(members, source, tta, together)
+        found = cls(members, source, tta, together, warnings=changed)
         for trained in opened:
             found.warnings += trained.warnings
         found.warnings += [
@@ -232,15 +233,18 @@ def _together(count: int, ensemble: str | None, average_weights: bool) -> str | 
     return together
 
 
-def _data(trained: Trained) -> Source:
-    """The run's data. Raises SpecError E622 where their classes are not those that the run was trained on."""
+def _data(trained: Trained) -> tuple[Source, list[Diagnostic]]:
+    """The run's data in the splits of its training, and what is to be told of them.
+
+    Raises SpecError E622 where their classes are not those that the run was trained on.
+    """
     run = trained.run
     source = open_source(run.run.data, lambda *keys: run.span("data", *keys))
     if source.classes != trained.preprocessing.classes:
         ours, theirs = trained.preprocessing.classes, source.classes
         message = f"the run was trained on {_listed(ours)}; the data has {_listed(theirs)}"
         raise fail("E622", message, run.span("data"))
-    return source
+    return as_trained(source, trained.directory, run.span("data"))
 
 
 def _same_classes(first: Trained, other: Trained) -> None:
@@ -265,7 +269,9 @@ def _same_task(first: Trained, other: Trained) -> None:
 
 def _data_of(trained: Trained) -> object:
     """What decides which images are in which split."""
-    return trained.run.run.data.model_dump(exclude={"fit", "background", "in_memory"})
+    path = trained.directory / SPLIT
+    kept = path.read_bytes() if path.is_file() else None
+    return trained.run.run.data.model_dump(exclude={"fit", "background", "in_memory"}), kept
 
 
 def _split_differently(first: Trained, other: Trained) -> Diagnostic:

@@ -12,6 +12,7 @@ checkpoints/        all that is needed to go on from the newest of them (see `ch
 curves.png          loss and accuracy over the epochs
 report.html         all of it as one page: curves, confusion, calibration, mistakes, network, settings
 test.json           how the best weights did on the test split, where there is one
+split.json          which example is in which split (see `kept`)
 left_out.txt        what the data holds and could not be read, if anything
 plugins.json        the plugins that the network's layers are from, if any; their files are copied to plugins/
 .lock               the process that trains into it, while one does
@@ -37,6 +38,7 @@ from archspec.plugins.records import check_record
 from archspec.run import RunFile, load_run
 from archspec_torch.compiler import compile
 from archspec_torch.runtime.curves import CURVES
+from archspec_torch.runtime.kept import SPLIT
 from archspec_torch.runtime.locks import Taken, held
 from archspec_torch.runtime.preprocess import Preprocessing, read_preprocessing
 from archspec_torch.runtime.records import CSV, EVENTS, JSONL
@@ -49,7 +51,7 @@ COLORS, LOCK, SNAPSHOTS, REPORT = "colors.json", ".lock", "snapshots", "report.h
 WEIGHTS = {"best": BEST, "last": LAST}
 CONTENT = (
     *(RUN, SPEC, PREPROCESSING, JSONL, CSV, EVENTS, BEST, LAST, CURVES, TEST, LEFT_OUT),
-    *(COLORS, CHECKPOINTS, SNAPSHOTS, LOCK, REPORT, "plugins.json", "plugins"),
+    *(SPLIT, COLORS, CHECKPOINTS, SNAPSHOTS, LOCK, REPORT, "plugins.json", "plugins"),
 )
 """All that a run leaves in its directory."""
 

@@ -17,7 +17,7 @@ from archspec.files import write_text
 from archspec.graph import TypedGraph
 from archspec.plugins.records import check_record, write_record
 from archspec.run import RunFile, load_run
-from archspec.run.figures import shown, title, worth
+from archspec.run.figures import worth
 from archspec.run.sections import Train
 from archspec_torch.compiler import compile
 from archspec_torch.runtime import checkpoints, rundir
@@ -28,6 +28,7 @@ from archspec_torch.runtime.device import device_label
 from archspec_torch.runtime.evaluate import assess
 from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.images import background_color, frame_of
+from archspec_torch.runtime.kept import keep_split
 from archspec_torch.runtime.labels import check_labels, lacking
 from archspec_torch.runtime.layers import check_patterns, freezing_notes, learned, learning_layers, matching, with_init
 from archspec_torch.runtime.loop import State, fresh_state, measure, steps_per_epoch, train_epoch, training_tally
@@ -39,6 +40,7 @@ from archspec_torch.runtime.processes import ALONE, World, joined
 from archspec_torch.runtime.progress import Progress, progress_for, table
 from archspec_torch.runtime.records import Journal, check_tensorboard, out_of_patience
 from archspec_torch.runtime.report import write_report
+from archspec_torch.runtime.result import RunResult
 from archspec_torch.runtime.saving import Saver
 from archspec_torch.runtime.schedules import cycle_ends, rate_at
 from archspec_torch.runtime.seeding import part_ways, seeded
@@ -57,50 +59,6 @@ SHOWN = 10
 
 
 WITHOUT_EFFECT = "sync_batchnorm changes nothing: one process computes, and sees whole batches"
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What a run reached, and where it lies."""
-
-    dir: Path
-    best_epoch: int
-    val: Mapping[str, float]
-    """Figures of the best epoch on the validation split by name, the one that tells it first: accuracy, loss, …"""
-    test: Evaluation | None
-    """The best weights on the test split, where there is one: measured by the first process of a run."""
-    epochs: tuple[Mapping[str, float], ...]
-    warnings: tuple[Diagnostic, ...] = ()
-
-    @property
-    def val_accuracy(self) -> float:
-        return self.val["accuracy"]
-
-    @property
-    def val_loss(self) -> float:
-        return self.val["loss"]
-
-    def to_json(self) -> dict[str, Any]:
-        """dir, best_epoch, val_accuracy, val_loss and others of val, test (as `Evaluation.to_json`, or null)."""
-        return {
-            "dir": str(self.dir),
-            "best_epoch": self.best_epoch,
-            **{f"val_{name}": value for name, value in self.val.items()},
-            "test": self.test.to_json() if self.test else None,
-        }
-
-    def __str__(self) -> str:
-        rows = [
-            ("best epoch", f"{self.best_epoch} of {len(self.epochs)}"),
-            ("validation", _told(self.val)),
-        ]
-        if self.test:
-            rows.append(("test", f"{_told(self.test.metrics.brief())}, {self.test.n:,} images"))
-        return table([*rows, ("directory", str(self.dir))])
-
-
-def _told(figures: Mapping[str, float]) -> str:
-    return ", ".join(f"{title(name)} {shown(name, value)}" for name, value in figures.items())
 
 
 @dataclass(frozen=True)
@@ -237,6 +195,7 @@ def _begun(job: Job, transferring: bool) -> tuple[Job, State]:
 def _describe(job: Job, directory: Path) -> None:
     """What a run's directory says of it before the first step. Raises SpecError E505."""
     rundir.write_run(directory, job.run)
+    keep_split(directory, job.source)
     write_record(directory, (node.op.word for node in job.graph.nodes.values()))
     if colors := colors_of(job.train, job.run.run.augment):
         write_text(directory / rundir.COLORS, json.dumps({"pca_color": colors.to_json()}, indent=2) + "\n")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import blake2b
 
 import numpy
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from archspec.errors import SpecError, fail
 from archspec.run.sections import HoldOut
-from archspec_torch.runtime.data.examples import InMemory, Report, Where
+from archspec_torch.runtime.data.examples import InMemory, Place, Report, Where
 from archspec_torch.runtime.data.splits import SPLITS, split_up
 from archspec_torch.runtime.images import Frame
 
@@ -36,6 +40,38 @@ class Arrays:
 
     def labels_of(self, split: str) -> Tensor:
         return self.files["train"][1][self.parts[split]] if split in self.parts else self.files[split][1]
+
+    def names_of(self, split: str) -> list[str]:
+        """Hashes of the pixels; of an image that is there several times, with its number among them."""
+        names = self._names
+        if split in self.parts:
+            return [names["train"][i] for i in self.parts[split].tolist()]
+        return names[split]
+
+    @cached_property
+    def _names(self) -> dict[str, list[str]]:
+        """Of the examples of each file."""
+        seen: Counter[str] = Counter()
+        found: dict[str, list[str]] = {}
+        for file, (images, _) in self.files.items():
+            found[file] = []
+            for image in images:
+                name = blake2b(image.tobytes(), digest_size=8, key=repr(image.shape).encode()).hexdigest()
+                seen[name] += 1
+                found[file].append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+        return found
+
+    def regrouped(self, parts: Mapping[str, Sequence[Place]]) -> Arrays:
+        """What lies in another file than the split's other examples, as an image moved to the test file, is in none."""
+        files, positions = dict(self.files), {}
+        for split, places in parts.items():
+            if split in self.parts or split not in self.files:
+                kept = [int(self.parts[now][i]) for now, i in places if now in self.parts]
+                positions[split] = torch.tensor(kept, dtype=torch.int64)
+            elif len(kept := [i for now, i in places if now == split]) < len(self.files[split][1]):
+                images, labels = self.files[split]
+                files[split] = images[kept], labels[kept]
+        return replace(self, files=files, parts=positions)
 
     def load(self, split: str, frame: Frame, report: Report) -> InMemory:
         images = self.files["train"][0][self.parts[split].numpy()] if split in self.parts else self.files[split][0]

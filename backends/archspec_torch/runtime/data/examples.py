@@ -22,6 +22,8 @@ from archspec_torch.runtime.images import Frame, ImageProblem
 Report = Callable[[Diagnostic], None]
 Where = Callable[..., Span]
 """The place of a key of the run file's `data` section."""
+Place = tuple[str, int]
+"""An example by its split and its position there."""
 
 
 class Examples(Protocol):
@@ -69,6 +71,12 @@ class Source(Protocol):
 
     def labels_of(self, split: str) -> Tensor:
         """As of the examples of a split, files that will turn out unreadable included."""
+
+    def names_of(self, split: str) -> Sequence[str]:
+        """What the same example is called wherever the data lies, in the order of `labels_of`; no name occurs twice."""
+
+    def regrouped(self, parts: Mapping[str, Sequence[Place]]) -> Source:
+        """The same data with those examples in each split, which may lie in other splits now."""
 
     def load(self, split: str, frame: Frame, report: Report) -> Examples:
         """The examples of a split. What cannot be read is reported and left out."""

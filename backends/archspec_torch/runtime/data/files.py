@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from archspec.errors import Diagnostic, Span, fail
-from archspec_torch.runtime.data.examples import Examples, InMemory, OnDisk, Report, channel_products, value_counts
+from archspec_torch.runtime.data.examples import (
+    Examples,
+    InMemory,
+    OnDisk,
+    Place,
+    Report,
+    channel_products,
+    value_counts,
+)
 from archspec_torch.runtime.data.splits import SPLITS
 from archspec_torch.runtime.images import Frame, ImageProblem, large_images_allowed
 
@@ -29,6 +37,8 @@ class Files:
     name: str
     in_memory: bool | str
     span: Span | None
+    root: Path
+    """What the names of files begin behind."""
 
     @property
     def sizes(self) -> Mapping[str, int]:
@@ -36,6 +46,24 @@ class Files:
 
     def labels_of(self, split: str) -> Tensor:
         return self.parts[split][1]
+
+    def names_of(self, split: str) -> list[str]:
+        """Paths below the root; whole ones of files elsewhere."""
+        return [
+            (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()
+            for path in self.parts[split][0]
+        ]
+
+    def regrouped(self, parts: Mapping[str, Sequence[Place]]) -> Files:
+        return replace(self, parts={split: self._picked(places) for split, places in parts.items()})
+
+    def _picked(self, places: Sequence[Place]) -> tuple[tuple[Path, ...], Tensor]:
+        labels = self.parts["train"][1]
+        found = [self.parts[split][1][i] for split, i in places]
+        return (
+            tuple(self.parts[split][0][i] for split, i in places),
+            torch.stack(found) if found else labels[:0],
+        )
 
     def load(self, split: str, frame: Frame, report: Report) -> Examples:
         """The split's images. Every file is decoded once here: damaged ones are reported (W620) and left out.

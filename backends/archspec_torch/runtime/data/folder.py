@@ -34,7 +34,7 @@ def open_folder(section: Folder, where: Where) -> Files:
         classes, paths, labels = _classes(root, span)
         parts = split_up(labels, section.split, where, _names(paths, root))
         found = {name: (tuple(paths[i] for i in part), labels[part]) for name, part in parts.items()}
-        return Files(found, classes, root.name, section.in_memory, span)
+        return Files(found, classes, root.name, section.in_memory, span, root)
     other = [name for name in inside if name not in GIVEN]
     if other:
         message = f"{root} holds 'train' and also '{other[0]}'; beside train there may be val and test"
@@ -54,7 +54,7 @@ def open_folder(section: Folder, where: Where) -> Files:
     undrawn = section.split.model_copy(update={"test": 0.0})
     parts = split_up(labels, undrawn, where, _names(paths, root / "train"), tuple(found))
     found |= {name: (tuple(paths[i] for i in part), labels[part]) for name, part in parts.items()}
-    return Files(found, classes, root.name, section.in_memory, span)
+    return Files(found, classes, root.name, section.in_memory, span, root)
 
 
 def _names(paths: list[Path], root: Path) -> list[str]:

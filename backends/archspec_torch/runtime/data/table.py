@@ -61,7 +61,7 @@ def open_csv(section: Csv, where: Where) -> Files:
     drawn = split_up(labels[pool], split, where, [written[i] for i in pool.tolist()], tuple(parts))
     parts |= {name: pool[part] for name, part in drawn.items()}
     found = {name: (tuple(paths[i] for i in part.tolist()), labels[part]) for name, part in parts.items()}
-    return Files(found, names, file.stem, section.in_memory, where("file"))
+    return Files(found, names, file.stem, section.in_memory, where("file"), root)
 
 
 def _rows(section: Csv, where: Where) -> list[Row]:

@@ -14,6 +14,7 @@ from archspec_torch.runtime.images import ImageProblem, large_images_allowed
 from archspec_torch.runtime.inspecting.ascent import maximised
 from archspec_torch.runtime.inspecting.network import Opened, open_network
 from archspec_torch.runtime.inspecting.sheet import stretched, write_sheet
+from archspec_torch.runtime.kept import as_trained
 
 MAPS = 256
 """Feature maps on one sheet."""
@@ -94,7 +95,8 @@ def strongest(opened: Opened, layer: str, unit: int, split: str, top: int) -> li
     """
     assert opened.trained is not None
     run = opened.trained.run
-    source = open_source(run.run.data, lambda *keys: run.span("data", *keys))
+    found_now = open_source(run.run.data, lambda *keys: run.span("data", *keys))
+    source, _ = as_trained(found_now, opened.trained.directory, run.span("data"))
     if split not in source.sizes:
         raise fail("E627", f"{source.name} has no {split} split", hint=did_you_mean(split, list(source.sizes)))
     examples = source.load(split, opened.preprocessing.frame, lambda damaged: None)

@@ -36,7 +36,7 @@ def network(spec: Spec, changed: bool = False) -> TypedGraph:
 def resolve(spec: Spec) -> dict[str, object]:
     """The spec as plain data that stands alone: used blocks written in, variants and `use` gone."""
     needed: list[str] = []
-    pending = [spec.layers, *(head.layers for head in spec.heads)]
+    pending = [spec.layers, *(head.layers for head in spec.heads), *([spec.detect.heads] if spec.detect else [])]
     dynamic = any(layer.word.startswith("$") for s in pending for layer in walk(s))
     while pending:
         for layer in walk(pending.pop()):

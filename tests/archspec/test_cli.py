@@ -164,8 +164,9 @@ def test_summarize_as_json(run_archspec: Run) -> None:
     assert made["totals"]["flops"] == 2 * made["totals"]["macs"] == 2 * 416_520
     first = made["layers"][0]
     assert list(first) == [
-        "name", "op", "inputs", "output", "params", "macs", "flops", "activation_bytes",
-        "saved_bytes", "receptive_field", "stride", "offset", "source", "trail",
+        "name", "op", "inputs", "output", "params", "trainable_params", "buffers", "weight_bytes", "gradient_bytes",
+        "macs", "flops", "elementwise_ops", "activation_bytes", "saved_bytes", "train_flops",
+        "receptive_field", "stride", "offset", "source", "trail",
     ]  # fmt: skip
     assert (first["name"], first["inputs"], first["output"], first["params"]) == ("conv1", ["input"], [6, 28, 28], 156)
     text = Path(first["source"]["file"]).read_text(encoding="utf-8").splitlines()

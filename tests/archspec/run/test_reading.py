@@ -61,7 +61,7 @@ def test_every_default_is_written_into_the_resolved_run(write: Write) -> None:
                 "eps": 1e-8,
                 "amsgrad": False,
             },
-            "schedule": {"kind": "cosine", "final": 0.0, "cycles": 1},
+            "schedule": {"kind": "cosine", "final": 0.0, "cycles": 1, "snapshots": False},
             "l1": 0.0,
             "l2": 0.0,
             "init": {"kind": "spec"},

@@ -58,6 +58,12 @@ def kept_of(op: Operator, inputs: Types, outputs: Types, in_place: bool = False)
     return replace(saved, own_bytes=times * saved.own_bytes, backward_bytes=times * saved.backward_bytes)
 
 
+def scratch_of(op: Operator, inputs: Types, outputs: Types) -> int:
+    """Bytes that an operator makes and drops again while it computes one example of those types."""
+    times, inputs, outputs = _one_region(inputs, outputs)
+    return times * op.scratch(inputs, outputs)
+
+
 def _one_region(inputs: Types, outputs: Types) -> tuple[int, Types, Types]:
     """How many regions an example has behind the layer, and the types for one of them."""
     times = outputs[0].regions

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from archspec.analysis.cost import scratch_of
 from archspec.analysis.order import execution_order
 from archspec.analysis.storage import last_reads, overwriting, storages
 from archspec.graph import Tap, TypedGraph
@@ -45,8 +46,9 @@ class Memory:
 def inference_memory(graph: TypedGraph, batch: int = 1, width: int = BYTES["float32"]) -> Memory:
     """Memory of one forward pass of the deployed network, without gradients, in the order that will run.
 
-    A tensor lives from the layer that makes it to the last one that reads it; outputs live to the end. `width`:
-    bytes of what is a float32 in the spec, weights among it; counters and the like keep theirs.
+    A tensor lives from the layer that makes it to the last one that reads it; outputs live to the end; what a layer
+    makes and drops while it computes is there with its output. `width`: bytes of what is a float32 in the spec, weights
+    among it; counters and the like keep theirs.
     """
 
     def size(stored: TensorType | Weight) -> int:
@@ -70,7 +72,8 @@ def inference_memory(graph: TypedGraph, batch: int = 1, width: int = BYTES["floa
             if place[tap] == tap:
                 held[tap] = batch * size(made)
                 used += held[tap]
-        moments.append(Moment("forward", node.name, used))
+        dropped = batch * scratch_of(node.op, deployed.input_types(node), deployed.types[node.name])
+        moments.append(Moment("forward", node.name, used + dropped * width // BYTES["float32"]))
         for tap in ending.get(index, ()):
             used -= held.pop(tap, 0)
     return Memory(weights, 0, inputs, tuple(moments) or (Moment("forward", "", used),))

@@ -148,6 +148,7 @@ Padding = Annotated[
     Field(description="Cells added around the input: a number, one an axis, [before, after] an axis, or a word."),
 ]
 """A number, one an axis, [before, after] an axis, or a word of `archspec.tensor.PaddingWord`."""
+MAX_PARTS = 4_096
 Parts = Annotated[int | tuple[int, ...], PlainValidator(_parts, json_schema_input_type=_AtLeast1 | list[_AtLeast1])]
 """How many equal parts of the channels, or the channels of each."""
 Range = Annotated[

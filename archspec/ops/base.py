@@ -160,6 +160,8 @@ class Operator(BaseModel):
     takes as they are (`widest`), or of which copies are made where they differ (`promote`)."""
     kind: ClassVar[Kind | None] = None
     """Which kind of work it is, for estimates of time; None where its category, weights and sizes say so."""
+    drops: ClassVar[bool] = False
+    """Whether it makes without gradients too what by `saved` it keeps of its own, and drops it at once."""
     answers: ClassVar[bool] = False
     """Whether it is there only when the network answers, not while it trains; so is what takes from it."""
     samples: ClassVar[tuple[Sample, ...]] = ()
@@ -229,6 +231,11 @@ class Operator(BaseModel):
     def training_storage(self) -> Storage:
         """`storage` as it is in training."""
         return self.storage
+
+    def scratch(self, inputs: Types, outputs: Types) -> int:
+        """Bytes per example that it makes and drops again while it computes, without gradients: beside its inputs and
+        outputs, at the moment when there is most."""
+        return self.saved(inputs, outputs).own_bytes if self.drops else 0
 
     def label(self) -> str:
         """A few characters for a diagram: `3×3, 64, /2`."""

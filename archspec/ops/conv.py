@@ -57,6 +57,7 @@ class Conv(Operator):
     category = "conv"
     autocast = "lower"
     tunable = frozenset({"init"})
+    drops = True
     samples = (
         # 10 filters of 3×3×3 with biases: 10·(27 + 1)
         Sample({"out": 10, "kernel": 3}, ((3, 32, 32),), ((10, 30, 30),), params=280, macs=10 * 30 * 30 * 27),
@@ -157,6 +158,7 @@ class Depthwise(Operator):
     category = "conv"
     autocast = "lower"
     tunable = frozenset({"init"})
+    drops = True
     samples = (
         # the depthwise half of a separable convolution: 4·4·3·(3·3)
         Sample({"kernel": 3, "bias": False}, ((3, 6, 6),), ((3, 4, 4),), params=27, macs=432),
@@ -363,6 +365,7 @@ class LocallyConnected(Operator):
     category = "conv"
     autocast = "lower"
     tunable = frozenset({"init"})
+    drops = True
     samples = (
         # 40,000 units, each looking at 10×10 of a 200×200 image
         Sample(

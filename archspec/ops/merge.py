@@ -5,13 +5,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.ops.arguments import Count, Parts, Range, Real, as_written
+from archspec.ops.arguments import MAX_PARTS, Count, Parts, Range, Real, as_written
 from archspec.ops.base import Operator, OperatorError, Reference, Sample, Saved, Types, Weight, operator
 from archspec.ops.reach import Reach, same, whole
 from archspec.ops.windows import refuse_undivided
 from archspec.tensor import BYTES, TensorType, larger, smaller
-
-MAX_PARTS = 4_096
 
 Crop = Annotated[
     Literal["none", "center"], Field(description="`center` cuts larger maps to the smallest; `none` refuses them.")
@@ -117,6 +115,9 @@ class Merge(Operator):
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return (len(inputs) - 1) * outputs[0].numel
+
+    def scratch(self, inputs: Types, outputs: Types) -> int:
+        return outputs[0].nbytes if len(inputs) > 2 and self.gradient != "part" else 0
 
     def reach(self, inputs: Types, outputs: Types, position: int = 0) -> tuple[Reach, ...]:
         """The same place; one cell stretched is at all, and what is too large is cut as much at both ends."""

@@ -84,6 +84,7 @@ class LayerNorm(Operator):
 
     category = "norm"
     tunable = frozenset({"eps"})
+    drops = True
     samples = (
         Sample({}, ((96, 56, 56),), ((96, 56, 56),), params=192),
         Sample({}, ((768,),), ((768,),), params=1536),
@@ -120,6 +121,7 @@ class GroupNorm(Operator):
 
     category = "norm"
     tunable = frozenset({"eps"})
+    drops = True
     samples = (
         Sample({}, ((64, 56, 56),), ((64, 56, 56),), params=128),
         Sample({"groups": 1, "affine": False}, ((6, 10),), ((6, 10),), params=0),
@@ -172,6 +174,7 @@ class InstanceNorm(Operator):
 
     category = "norm"
     tunable = frozenset({"eps"})
+    drops = True
     samples = (
         Sample({}, ((32, 64, 64),), ((32, 64, 64),), params=0),
         Sample({"affine": True}, ((32, 100),), ((32, 100),), params=64),
@@ -243,6 +246,9 @@ class L2Norm(Operator):
         scaled = 0 if self.scale is None else inputs[0].nbytes
         return Saved(inputs=(0,), own_bytes=2 * positions + scaled)
 
+    def scratch(self, inputs: Types, outputs: Types) -> int:
+        return inputs[0].nbytes // inputs[0].channels if self.scale is None else inputs[0].nbytes
+
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return (3 if self.scale is None else 4) * outputs[0].numel
 
@@ -288,6 +294,11 @@ class LocalResponseNorm(Operator):
         x = outputs[0]  # in float32 where autocast gives the input in less
         padded = x.nbytes + (self.size - 1) * x.nbytes // x.channels
         return Saved(inputs=(0,), own_bytes=padded + 2 * x.nbytes, backward_bytes=3 * x.nbytes)
+
+    def scratch(self, inputs: Types, outputs: Types) -> int:
+        """Two results on the way to the power; or the padded squares, where those are more."""
+        x = outputs[0]
+        return max(2 * x.nbytes, x.nbytes + (self.size - 1) * x.nbytes // x.channels)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return (2 * self.size + 3) * inputs[0].numel

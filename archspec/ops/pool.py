@@ -40,6 +40,7 @@ class MaxPool(Operator):
 
     category = "pool"
     kind = "max_pool"
+    drops = True
     samples = (
         Sample({"kernel": 2}, ((64, 224, 224),), ((64, 112, 112),)),
         Sample({"kernel": 3, "stride": 2}, ((96, 55, 55),), ((96, 27, 27),)),
@@ -102,6 +103,7 @@ class AvgPool(Operator):
     """
 
     category = "pool"
+    drops = True
     samples = (
         # LeNet-5's S2
         Sample({"kernel": 2}, ((6, 28, 28),), ((6, 14, 14),)),
@@ -205,6 +207,7 @@ class AdaptiveMaxPool(Operator):
 
     category = "pool"
     kind = "max_pool"
+    drops = True
     samples = (
         Sample({"size": 4}, ((256, 13, 13),), ((256, 4, 4),)),
         Sample({"size": [1]}, ((16, 78),), ((16, 1),)),

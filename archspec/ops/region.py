@@ -74,6 +74,7 @@ class RoiAlign(RegionOperator):
         - roi_align: {regions: proposals, size: 14, stride: $prev.stride, aligned: true}
     """
 
+    drops = True
     samples = (
         Sample({"size": 7, "stride": 16}, ((256, 14, 14), (300, 4)), ((256, 7, 7),)),
         Sample({"size": 14, "stride": 4, "sampling": 4, "aligned": True}, ((8, 50, 68), (100, 4)), ((8, 14, 14),)),
@@ -113,6 +114,7 @@ class RoiPool(RegionOperator):
         - roi_pool: {regions: regions, size: 7, stride: 16}
     """
 
+    drops = True
     samples = (
         Sample({"size": 7, "stride": 16}, ((512, 14, 14), (300, 4)), ((512, 7, 7),)),
         Sample({"size": 6, "stride": 16}, ((256, 37, 50), (2000, 4)), ((256, 6, 6),)),

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from archspec.analysis.cost import kept_of
+from archspec.analysis.cost import kept_of, scratch_of
 from archspec.ops.base import Operator, Saved, Types
 from archspec_torch.lowering import Site, lower
 
@@ -111,6 +115,51 @@ def _kept(op: Operator, inputs: Types, outputs: Types, batch: int, in_place: boo
     stored = {t.untyped_storage()._cdata for t in (*module.parameters(), *module.buffers())}
     own = sum(storage.nbytes() for key, storage in lasting.items() if key not in places.keys() | made | stored)
     return Saved(tuple(sorted(places[key] for key in lasting if key in places)), bool(made & lasting.keys()), own)
+
+
+def on_inference(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:
+    """The bytes that the layer makes and drops while it computes without gradients, by every storage that torch makes.
+
+    Nothing is asked of a layer that is there only when the network answers: how much it makes depends on what it finds.
+    """
+    if op.answers:
+        return
+    few, many = (_dropped(op, inputs, outputs, batch) for batch in (BATCH, BATCH + 1))
+    said = scratch_of(op, inputs, outputs)
+    if many - few != said:
+        yield f"makes and drops {many - few:,} B an example, and by `scratch` it is {said:,} B"
+
+
+class _Storages(TorchDispatchMode):
+    """The most bytes that storages took at once, those that were there before aside."""
+
+    def __init__(self, known: AbstractSet[int]) -> None:
+        super().__init__()
+        self.known, self.most = known, 0
+        self.held: dict[int, int] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, Tensor):
+                storage = tensor.untyped_storage()
+                key = storage._cdata
+                if key not in self.known and key not in self.held:
+                    self.held[key] = storage.nbytes()
+                    weakref.finalize(storage, self.held.pop, key, None)
+        self.most = max(self.most, sum(self.held.values()))
+        return made
+
+
+def _dropped(op: Operator, inputs: Types, outputs: Types, batch: int) -> int:
+    with FakeTensorMode(), torch.no_grad():
+        module = lower(Site(op, inputs, outputs)).eval()
+        given = [torch.empty(batch * x.regions, *x.shape) for x in inputs]
+        known = {x.untyped_storage()._cdata for x in (*given, *module.parameters(), *module.buffers())}
+        with _Storages(known) as seen:
+            found = as_tuple(module(*given))
+        made = {y.untyped_storage()._cdata: y.untyped_storage().nbytes() for y in found}
+        return seen.most - sum(size for key, size in made.items() if key not in known)
 
 
 def _told(saved: Saved) -> str:

@@ -25,7 +25,7 @@ from archspec.lowering import LOWERINGS, Site
 from archspec.ops import REGISTRY, Operator, OperatorError
 from archspec.ops.base import typed
 from archspec.tensor import TensorType
-from archspec_torch.conformance import as_tuple, on_backward, on_shapes
+from archspec_torch.conformance import as_tuple, on_backward, on_inference, on_shapes
 from archspec_torch.lowering import lower
 
 Shape = tuple[int, ...]
@@ -107,6 +107,19 @@ def test_autograd_keeps_of_samples_what_is_said(word: str) -> None:
     for sample in REGISTRY[word].samples:
         op, inputs = made(word, sample.args), types(sample.inputs)
         assert list(on_backward(op, inputs, typed(op, inputs))) == []
+
+
+DROPS_MORE = {"instance_norm", "locally_connected", "magnitude", "mean", "weighted_add"}
+"""Layers that make and drop more than is told: copies of statistics, of padded inputs, results on the way."""
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_what_samples_make_and_drop_is_what_is_said(word: str) -> None:
+    told: list[str] = []
+    for sample in REGISTRY[word].samples:
+        op, inputs = made(word, sample.args), types(sample.inputs)
+        told += on_inference(op, inputs, typed(op, inputs))
+    assert bool(told) == (word in DROPS_MORE), told
 
 
 @pytest.mark.parametrize("word", WORDS)

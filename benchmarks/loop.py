@@ -3,8 +3,9 @@
     python benchmarks/loop.py [--peers SITE_PACKAGES] [--steps 300] [--rounds 7]
 
 The network, the batches, the optimiser and the order of the work are the same. The bare loop measures nothing;
-archspec's counts loss and right answers, checks each loss, looks whether it is time to save, and keeps a progress
-display; the others log the loss of each step, each with its own log. Rounds go through all in turn;
+archspec's counts loss and right answers, checks each loss for trouble as a run does, looks whether it is time to save,
+and keeps a progress display; the others log the loss of each step, each with its own log. Each trains on from round to
+round. Rounds go through all in turn;
 printed are medians over the rounds, and their ratio to the bare loop's. Times are of the processor, not of the clock,
 so that what else runs on the machine counts little. Lightning and Accelerate are measured where they are installed, in
 this environment or in the folder that --peers names.
@@ -18,9 +19,11 @@ import logging
 import statistics
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -28,6 +31,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from archspec.errors import Span
 from archspec.run import load_run
 from archspec_torch.runtime.data import InMemory
 from archspec_torch.runtime.images import Frame
@@ -37,6 +41,7 @@ from archspec_torch.runtime.progress import Lines
 from archspec_torch.runtime.saving import Saver
 from archspec_torch.runtime.stop import Stop
 from archspec_torch.runtime.tasks.classify import Classify
+from archspec_torch.runtime.trouble import Trouble
 
 GOAL = 1.10
 BATCH, CLASSES = 32, 10
@@ -89,6 +94,7 @@ def ours(data: InMemory) -> Callable[[], None]:
     task = Classify("main", {}, classes)
     normalize = Normalize(Preprocessing(Frame(1, 28, 28), (MEAN,), (STD,), classes), DEVICE)
     state, progress, stop = fresh_state(network(), plan), Lines(1000), Stop()
+    watch = Trouble(plan, task.at_start(), DEVICE, Span("", 1, 1), progress.say)
     saver = Saver(Path(tempfile.mkdtemp(prefix="archspec-loop-")), plan.checkpoint, DEVICE, {})
 
     def stepped() -> None:
@@ -97,7 +103,7 @@ def ours(data: InMemory) -> Callable[[], None]:
             saver.save(state)
 
     def epoch() -> None:
-        train_epoch(state, task, data, normalize, plan, stop, DEVICE, stepped)
+        train_epoch(state, task, data, normalize, plan, stop, DEVICE, stepped, watch)
         state.finish_epoch()
 
     return epoch
@@ -145,8 +151,8 @@ def accelerate(data: InMemory) -> Callable[[], None]:
     return epoch
 
 
-def lightning(data: InMemory) -> Callable[[], None]:
-    from lightning import LightningModule, Trainer
+def lightning(data: InMemory, turns: int) -> Callable[[], None]:
+    from lightning import Callback, LightningModule, Trainer
     from torch.utils.data import DataLoader, IterableDataset
 
     class Batches(IterableDataset):  # type: ignore[type-arg]
@@ -169,12 +175,33 @@ def lightning(data: InMemory) -> Callable[[], None]:
         def configure_optimizers(self):  # type: ignore[no-untyped-def]
             return torch.optim.Adam(self.parameters(), 1e-3)
 
+    begin, ended = threading.Semaphore(0), threading.Semaphore(0)
+
+    class Turns(Callback):
+        """One fit of all rounds, an epoch a turn: a fit for each would set up the trainer every time."""
+
+        def on_train_epoch_start(self, *_: object) -> None:
+            begin.acquire()
+
+        def on_train_epoch_end(self, *_: object) -> None:
+            ended.release()
+
     options = {"accelerator": "cpu", "devices": 1, "enable_progress_bar": False, "enable_model_summary": False}
-    model, loader = Module(), DataLoader(Batches(), batch_size=None)
+    options |= {"logger": False, "enable_checkpointing": False}
+    trainer = Trainer(max_epochs=turns, callbacks=[Turns()], **options)
+
+    def fit() -> None:
+        torch.set_num_threads(1)  # of this thread
+        trainer.fit(Module(), DataLoader(Batches(), batch_size=None))
+
+    thread, left = threading.Thread(target=fit, daemon=True), iter(range(turns, 0, -1))
+    thread.start()
 
     def epoch() -> None:
-        trainer = Trainer(max_epochs=1, logger=False, enable_checkpointing=False, **options)
-        trainer.fit(model, loader)
+        begin.release()
+        ended.acquire()
+        if next(left) == 1:
+            thread.join()
 
     return epoch
 
@@ -193,11 +220,13 @@ def main() -> int:
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     data, epochs = examples(args.steps), {}
-    for make in (bare, ours, fabric, accelerate, lightning):
+    one_fit = partial(lightning, turns=args.rounds + 1)
+    makers = {"bare": bare, "ours": ours, "fabric": fabric, "accelerate": accelerate, "lightning": one_fit}
+    for name, make in makers.items():
         try:
-            epochs[make.__name__] = make(data)
+            epochs[name] = make(data)
         except ImportError as error:
-            print(f"{make.__name__:12} not measured: {error}")
+            print(f"{name:12} not measured: {error}")
     times: dict[str, list[float]] = {name: [] for name in epochs}
     for turn in range(args.rounds + 1):
         for name, epoch in epochs.items():

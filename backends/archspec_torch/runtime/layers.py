@@ -61,6 +61,19 @@ def learned(model: nn.Module) -> Iterator[tuple[str, str, nn.Parameter]]:
             yield name.rpartition(".")[0], name, parameter
 
 
+def idle(model: nn.Module, outputs: Iterable[str]) -> list[str]:
+    """Names of the parameters that learn now and that none of these outputs depends on: they get no gradient."""
+    if not isinstance(model, Network):
+        return []
+    graph = model._graph
+    alive = {graph.outputs[name].node for name in outputs if name in graph.outputs}
+    for node in reversed(list(graph.nodes.values())):
+        if node.name in alive:
+            alive.update(tap.node for tap in node.inputs)
+    used = {owner(graph, graph.nodes[name]).name for name in alive}
+    return [name for layer, name, parameter in learned(model) if parameter.requires_grad and layer not in used]
+
+
 def _fixed(model: Network) -> frozenset[str]:
     """Names of the parameters that the spec fixes; asked at every step, so looked for once a network."""
     if model not in _FIXED:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from archspec.run.sections import Train
 from archspec_torch.runtime.data import Draws, Examples, grouped
 from archspec_torch.runtime.ema import Average
+from archspec_torch.runtime.layers import idle
 from archspec_torch.runtime.optimize import make_optimizer, penalised, penalty, rate_of, set_rate, thaw
 from archspec_torch.runtime.precision import FLOAT32, Numerics, compiled, numerics_of, placed, scaler_of
 from archspec_torch.runtime.preprocess import Normalize
@@ -118,7 +119,8 @@ def train_epoch(
     model, optimizer, numerics = state.model, state.optimizer, numerics_of(plan)
     thaw(model, plan, state.epoch)
     concerned = penalised(model, plan)
-    network = world.parallel(model if state.compiled is None else state.compiled, device)
+    unread = bool(idle(model, (task.main, *task.heads)))
+    network = world.parallel(model if state.compiled is None else state.compiled, device, unread)
     if state.began is None:
         state.began = state.shuffle.get_state()
     else:

@@ -112,14 +112,16 @@ class World:
         whole, examples = batches.sum(), sizes.sum()
         return Weighed(self, own, batches, self.size * own / whole, batches / whole * (examples / sizes))
 
-    def parallel(self, model: nn.Module, device: torch.device) -> nn.Module:
+    def parallel(self, model: nn.Module, device: torch.device, idle: bool) -> nn.Module:
         """The network with gradients averaged over the processes, and buffers taken from the first.
 
-        It knows which weights learn: to be made anew when others do.
+        It knows which weights learn: to be made anew when others do. `idle`: whether some of them get no gradient,
+        which would else be waited for; they are then looked for in each step, by a walk through autograd's graph.
         """
         if self.size == 1:
             return model
-        return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
+        devices = [device] if device.type == "cuda" else None
+        return DistributedDataParallel(model, device_ids=devices, find_unused_parameters=idle)
 
     def synchronised(self, model: nn.Module, wanted: bool, device: torch.device) -> nn.Module:
         """The network with batch norms over the images of all processes, under the same names, where that is wanted."""

@@ -21,10 +21,15 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional
 
+from archspec import load
 from archspec.cli import main
+from archspec.run.sections import CrossEntropy
+from archspec_torch.compiler import compile as compile_network
 from archspec_torch.runtime import processes, train
+from archspec_torch.runtime.layers import idle
 from archspec_torch.runtime.losses import CrossEntropyLoss, FocalLoss
 from archspec_torch.runtime.processes import World
+from archspec_torch.runtime.tasks import task_of
 
 SPEC = """archspec: 1
 name: small
@@ -130,6 +135,45 @@ def test_batch_norm_over_all_processes_does_as_in_one(tmp_path: Path, run: dict[
     shared(run, tmp_path / "shared", "train.sync_batchnorm=true")
     shared(run, tmp_path / "each", "train.sync_batchnorm=false")
     assert apart(tmp_path / "one", tmp_path / "shared") <= 2e-6 < 1e-3 < apart(tmp_path / "one", tmp_path / "each")
+
+
+IDLE = """archspec: 1
+name: idle
+input: [1, 8, 8]
+layers:
+- {conv: {out: 6, kernel: 3}, name: stem}
+- {conv: {out: 5, kernel: 3}, name: forgotten}
+- {conv: {out: 4, kernel: 3}, from: stem}
+- relu
+- flatten
+- linear: 10
+heads:
+  aux: {from: stem, only: train, weight: 0, layers: [global_avg_pool, linear: 10]}
+"""
+
+
+def test_weights_without_a_gradient_stop_no_process(tmp_path: Path, run: dict[str, Any]) -> None:
+    """A layer that nothing reads, and a head whose loss counts for nothing: DDP by itself stops in the second step."""
+    (tmp_path / "small.yaml").write_text(IDLE)
+    train(run, tmp_path / "one", quiet=True)
+    shared(run, tmp_path / "two", "train.accumulate=2", "train.batch=32")
+    assert apart(tmp_path / "one", tmp_path / "two") <= 1e-6
+    weights = load_file(tmp_path / "two" / "last.safetensors")
+    assert {"forgotten.weight", "aux.linear1.weight"} < set(weights)
+
+
+def test_unused_weights_are_looked_for_only_where_there_are_some(tmp_path: Path) -> None:
+    """Against what autograd leaves without a gradient."""
+    (path := tmp_path / "idle.yaml").write_text(IDLE)
+    for name in ("lenet5", "googlenet", None):
+        graph = load(name) if name else load(path)
+        network = compile_network(graph).train()
+        task = task_of(graph, tuple(map(str, range(10 if name != "googlenet" else 1000))), CrossEntropy())
+        outputs = network(torch.randn(2, *graph.types[graph.inputs[0]][0].shape))
+        task.loss(outputs, torch.tensor([0, 1])).backward()
+        without = [key for key, p in network.named_parameters() if p.grad is None]
+        assert idle(network, (task.main, *task.heads)) == without
+        assert bool(without) == (name is None)
 
 
 def test_three_processes_do_as_one(tmp_path: Path, run: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ COUNTED_AT_ONCE = 64
 class Classify:
     """What to do with the scores (n, classes) of a network's main output, and those of its other heads.
 
-    `heads`: output name to the weight of its loss, for all outputs beside the main one.
+    `heads`: output name to the weight of its loss, for the outputs beside the main one that have one.
     """
 
     main: str
@@ -159,7 +159,8 @@ class Tally:
 
 
 def outputs_of(graph: TypedGraph, classes: tuple[str, ...]) -> tuple[str, dict[str, float]]:
-    """The main output, and the heads beside it with the weights of their losses. Raises SpecError E610."""
+    """The main output, and the heads beside it with the weights of their losses: not those of 0, which may give any
+    features. Raises SpecError E610."""
     main = main_output(graph)
     scores = class_count(graph)
     if scores != len(classes):
@@ -172,7 +173,8 @@ def outputs_of(graph: TypedGraph, classes: tuple[str, ...]) -> tuple[str, dict[s
             f"the network '{graph.name}' gives {scores} scores, and the data has {len(classes)} classes",
             hint=hint,
         )
-    return main, {name: head.weight for name, head in graph.heads.items() if name != main and name in graph.outputs}
+    heads = {name: head.weight for name, head in graph.heads.items() if name != main and name in graph.outputs}
+    return main, {name: weight for name, weight in heads.items() if weight}
 
 
 def main_output(graph: TypedGraph) -> str:

@@ -62,6 +62,7 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
             hint = "names are letters, digits and _" + (", and do not begin with a digit" if key != "name" else "")
         elif item["type"] == "value_error":
             message = str(item["ctx"]["error"])
+            loc = ("layers",) if message.startswith("`layers`") else loc
         elif loc[:1] == ("assert",):
             message = "an assertion is a comparison, or {always: comparison}"
             loc, hint = loc[:2], "assert: [params == 25_557_032, {always: params < 30_000_000}]"

@@ -176,6 +176,15 @@ def test_a_variant_that_is_the_spec_itself_is_told() -> None:
         load("efficientnet_b0@b0")
 
 
+def test_an_empty_list_of_layers_is_told_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("archspec: 1\ninput: [3, 8, 8]\nlayers: []\n")
+    with pytest.raises(SpecError) as caught:
+        load(path)
+    (d,) = caught.value.diagnostics
+    assert d.code == "E101" and d.span is not None and (d.span.line, d.span.column) == (3, 9)
+
+
 def test_a_second_word_without_a_value_is_one_mistake(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("archspec: 1\ninput: [3, 8, 8]\nlayers:\n  - conv: 16\n    relu:\n  - linear:\n")

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ValidationError
 
 from archspec import source
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, suggest
+from archspec.ops import REGISTRY
 from archspec.ops.arguments import as_written
 from archspec.source import Scalar, Value
-from archspec.spec import BlockDocument, DetectDocument, Document, HeadDocument
+from archspec.spec import STRUCTURAL, BlockDocument, DetectDocument, Document, HeadDocument
 
 
 def no_mapping(tree: Value) -> Diagnostic:
@@ -79,6 +80,8 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
         elif item["type"] == "missing":
             message = f"the key '{key}' is missing"
             hint = "a spec begins with `archspec: 1`, the version of the language" if loc == ("archspec",) else None
+            if key == "from" and model is Document:
+                hint = f"`from` names the layer whose output the head takes: `{loc[-2]}: {{from: …, layers: […]}}`"
             loc = loc[:-1]
         elif item["type"] in ("string_type", "list_type", "dict_type") and _told_inside(loc, items):
             continue  # it may be of another kind too, and what is wrong with that is told at its item
@@ -88,6 +91,7 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
             hint = "names are letters, digits and _" + (", and do not begin with a digit" if key != "name" else "")
         elif item["type"] == "value_error":
             message = str(item["ctx"]["error"])
+            loc = ("layers",) if message.startswith("`layers`") else loc
         elif loc[:1] == ("assert",):
             message = "an assertion is a comparison, or {always: comparison}"
             loc, hint = loc[:2], "assert: [params == 25_557_032, {always: params < 30_000_000}]"
@@ -98,8 +102,7 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
                 words = re.findall(r"'([^']*)'", item["ctx"]["expected"])
                 hint = did_you_mean(item["input"], words, "words") if words else None
             if loc == ("layers",) and isinstance(item["input"], dict) and item["input"]:
-                word = next(iter(item["input"])).lstrip("-")
-                hint = f"each layer is an item of a list: `- {word}: …`"
+                hint = f"each layer is an item of a list: `{_as_item(*next(iter(item['input'].items())))}`"
             if loc == ("archspec",):
                 hint = "`archspec: 1`: the language has one version so far"
             if loc == ("input",) and re.fullmatch(r"\d+(\s*[x×,]\s*\d+)+", str(item["input"])):
@@ -110,6 +113,14 @@ def explain(error: ValidationError, tree: Value, model: type[BaseModel], code: s
     for d in found:  # each member of a union refuses for itself: the first says it; what is missing is told singly
         first.setdefault((d.span, d.message if "is missing" in d.message else ""), d)
     return list(first.values())
+
+
+def _as_item(key: str, value: object) -> str:
+    """An entry of `layers` written as a mapping, as an item of a list; its key was meant as the name, or the word."""
+    if isinstance(value, dict) and len(value) == 1 and key.isidentifier() and key not in (*REGISTRY, *STRUCTURAL):
+        ((word, args),) = value.items()
+        return f"- {{{word}: {as_written(args)}, name: {key}}}" if args is not None else f"- {word}"
+    return f"- {key.lstrip('-')}: …"
 
 
 def _told_inside(loc: tuple[int | str, ...], items: Iterable[Any]) -> bool:

@@ -79,7 +79,8 @@ class Text:
         """As `spec`, of a file that describes a network. Raises SpecError E504 for one that does not."""
         parsed = self.spec(edits)
         if not parsed.layers and parsed.inputs:
-            raise fail("E504", "this spec has an input but no `layers`", parsed.tree.span)
+            hint = "`layers:`, and below it a list: `  - conv: 16`"
+            raise fail("E504", "this spec has an input but no `layers`", parsed.tree.span, hint)
         if not parsed.layers:
             message = f"'{self.path}' has no layers: it only holds blocks, to be brought in by `use`"
             raise fail("E504", message, parsed.tree.span)

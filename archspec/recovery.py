@@ -30,6 +30,8 @@ def all_wrong(text: Value | source.Unreadable, path: Path, edits: Edits) -> Spec
             more = mistakes(drafted)
             if not more and whole and rest.mended == {"assert"}:  # the network is whole: the others can be decided
                 more = _untrue(drafted.spec, edits.overriding)
+        second = {d.span for d in more if d.code == "E102"}
+        found = [d for d in found if d.code != "E003" or d.span not in second]  # no value belongs there at all
         found += [d for d in more if d.code not in rest.silent]
     assert found, "a file is refused, and nothing is said of why"
     return SpecError(in_text_order(each_once(found), str(path)))

@@ -58,7 +58,7 @@ _CODE = re.compile(r"[EW]\d{3}", re.IGNORECASE)
 
 
 def explain(topic: str, spec: str | Path | None = None) -> str:
-    """The page of a code, an operator, a word of structure, a function or a block, as Markdown.
+    """The page of a code, an operator, a block, or any other word that a spec or a run file may write, as Markdown.
 
     A block is one of the shipped libraries, or of `spec` (a path or a network of the zoo) where that is given. A word
     that is several of these has a section for each. Raises SpecError E539 for what nothing is known of.

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from archspec import source
 from archspec.build.flow import Broken, Flow
 from archspec.build.place import Passed
+from archspec.build.slips import meant_by
 from archspec.errors import Diagnostic, Span, SpecError, Suggestion, did_you_mean
 from archspec.expressions import plain
 from archspec.ops import REGISTRY
@@ -202,6 +203,7 @@ def _explain(
     by_argument: dict[str, list[str]] = {}
     hints: dict[str, str | None] = {}
     hints_of_words: dict[str, str] = {}
+    slips: dict[str, str | None] = {}
     for item in error.errors(include_url=False):
         raised = item.get("ctx", {}).get("error")
         argument = str(item["loc"][0]) if item["loc"] else ""
@@ -210,6 +212,7 @@ def _explain(
         meant = _meant(item, variables)
         if meant is not None:
             hints_of_words[argument] = meant
+        slips.setdefault(argument, meant_by(cls, argument, data, item))
         if item["type"].startswith("argument_"):  # a whole sentence of the operator's own
             hints.setdefault(argument, None)
             text = f"'{argument}': {item['msg']}"
@@ -238,6 +241,7 @@ def _explain(
             where = value.entries[0][0].span
         if hint is None and isinstance(value, Scalar) and "$" in value.text:
             hint = f"`{value.text}` is {shown(data.get(argument))} here"
+        hint = hint or slips[argument]
         found.append(Diagnostic("E303", message, where, hint))
     return found
 

@@ -83,9 +83,19 @@ def lists(each: source.Mapping, flow: Flow, place: Place) -> list[Row]:
         raise SpecError(Diagnostic("E141", "`each` has no lists to walk", each.span))
     lengths = {name: len(items) for name, items in columns.items()}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} has {n}" for name, n in lengths.items())
-        raise SpecError(Diagnostic("E142", f"the lists of `each` differ in length: {told}", each.span))
+        raise SpecError(_unequal(lengths, each))
     return [dict(zip(columns, items, strict=True)) for items in zip(*columns.values(), strict=True)]
+
+
+def _unequal(lengths: dict[str, int], each: source.Mapping) -> Diagnostic:
+    """Lists of different length, told at the shortest; the longest is what they are measured by."""
+    longest, short = max(lengths.values()), min(lengths, key=lambda name: lengths[name])
+    told = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+    lacking = " and ".join(f"{longest - n:,} to '{name}'" for name, n in lengths.items() if n < longest)
+    value = each.get(short)
+    hint = f"add {lacking}; for every pair of values, nest two loops"
+    message = f"the lists of `each` differ in length: {told}"
+    return Diagnostic("E142", message, value.span if value else each.span, hint)
 
 
 def table(each: source.Mapping, flow: Flow, place: Place) -> list[Row]:

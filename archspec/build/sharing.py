@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from archspec.build import loops
-from archspec.build.flow import Broken, Flow, Named, Names, bundle
+from archspec.build.flow import Broken, Flow, Named, Names, Overflow, bundle
 from archspec.build.place import Place
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
 from archspec.graph import Phase
@@ -105,7 +105,12 @@ def share(expansion: Expansion, layer: Layer, name: str, flow: Flow, place: Plac
     again = replace(written, name=None, origin=None, when=None, was=None)
     with expansion.sharing.of(place.join(name), origin.join(segment)):
         if written.repeat is None and written.each is None:
-            return expansion.instance(again, word, name, flow, here)
+            try:
+                return expansion.instance(again, word, name, flow, here)
+            except Overflow:
+                raise
+            except SpecError as error:  # of a single layer, which has no place of its own to tell of the share
+                raise SpecError([replace(d, trail=d.trail or here.trail) for d in error.diagnostics]) from error
         loops.chain(expansion, again, word, name, flow, here)
         whole = here.names.at(name)
         assert whole is not None  # the loop has entered it

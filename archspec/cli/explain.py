@@ -16,7 +16,10 @@ WIDEST = 100
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "topic", nargs="*", metavar="TOPIC", help="a code (E102), a layer, a word of structure, a function, a block"
+        "topic",
+        nargs="*",
+        metavar="TOPIC",
+        help="a code (E102), a layer, a block, any other word of a spec or a run file",
     )
     parser.add_argument("--in", dest="spec", metavar="SPEC", help="explain a block of that spec; alone: its blocks")
 

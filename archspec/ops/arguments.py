@@ -28,6 +28,17 @@ def _whole(value: Any, least: int) -> bool:
     return type(value) is int and least <= value <= LARGEST
 
 
+def whole_numbers(least: int, value: Any) -> str:
+    """The whole numbers that are expected; with the largest of them, where a number is beyond it."""
+    return f"a whole number from {least} to {LARGEST:,}" if _beyond(value) else f"a whole number of at least {least}"
+
+
+def _beyond(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_beyond, value))
+    return type(value) is int and value > LARGEST
+
+
 def _refusal(kind: str, expected: str, value: Any, words: tuple[str, ...] = ()) -> PydanticCustomError:
     # what the user wrote goes in as a value because it may hold braces
     context = {"expected": expected, "shown": as_written(value), "words": words}
@@ -53,7 +64,7 @@ def _axes(value: Any, least: int) -> Any:
         return value
     if isinstance(value, list | tuple) and 1 <= len(value) <= 3 and all(_whole(n, least) for n in value):
         return tuple(value)
-    expected = f"a whole number of at least {least} is expected, or a list of one for each axis"
+    expected = f"{whole_numbers(least, value)} is expected, or a list of one for each axis"
     raise _refusal("axes", expected, value)
 
 
@@ -82,7 +93,7 @@ def _padding(value: Any) -> Any:
         return tuple(tuple(side) if isinstance(side, list) else side for side in value)
     raise _refusal(
         "padding",
-        "a whole number of at least 0 is expected, or one for each axis, or [before, after] for each axis, "
+        f"{whole_numbers(0, value)} is expected, or one for each axis, or [before, after] for each axis, "
         "or one of valid, same, full, same_upper",
         value,
         _WORDS,
@@ -112,8 +123,8 @@ def _parts(value: Any) -> Any:
         return value if isinstance(value, int) else tuple(value)
     raise PydanticCustomError(
         "argument_parts",
-        "a whole number of equal parts is expected, or a list with the channels of each part, not {shown}",
-        {"shown": str(value)[:60]},
+        "a whole number of equal parts{bound} is expected, or a list with the channels of each part, not {shown}",
+        {"bound": f", at most {LARGEST:,}," if _beyond(value) else "", "shown": str(value)[:60]},
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from archspec.ops.arguments import LARGEST, AxesFromZero, Count, SizeOrNone, as_written
+from archspec.ops.arguments import LARGEST, AxesFromZero, Count, SizeOrNone, as_written, whole_numbers
 from archspec.ops.base import (
     NO_STEP,
     NeedsNumber,
@@ -177,8 +177,8 @@ def _pair(value: Any) -> Any:
         return tuple(value)
     raise PydanticCustomError(
         "argument_pair",
-        "two whole numbers of at least 0 are expected, not {shown}",
-        {"shown": str(value)[:60]},
+        "two, each {expected}, are expected, not {shown}",
+        {"expected": whole_numbers(0, value), "shown": str(value)[:60]},
     )
 
 
@@ -190,8 +190,8 @@ def _sides(value: Any) -> Any:
         return tuple(n if isinstance(n, int) else tuple(n) for n in axes)
     raise PydanticCustomError(
         "argument_sides",
-        "a whole number of at least 0 is expected, or one for each axis, or [before, after] for each axis, not {shown}",
-        {"shown": str(value)[:60]},
+        "{expected} is expected, or one for each axis, or [before, after] for each axis, not {shown}",
+        {"expected": whole_numbers(0, value), "shown": str(value)[:60]},
     )
 
 

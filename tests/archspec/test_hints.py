@@ -33,6 +33,20 @@ CALLED = "blocks: {b: {params: {w: int, k: int, act: str, s: 1}, layers: [relu]}
         ("vars: {width: 4}\nlayers: [conv: width]\n", "E303", "the variable is written `$width`"),
         ("layers: [leaky_relu: {alpha: 0.1}]\n", "E301", "did you mean 'slope'?"),
         ("layers: [act: leaky_relu(0.1)]\n", "E305", "`act: {leaky_relu: {slope: 0.1}}`"),
+        ("layers: [conv: [16, 3]]\n", "E303", "`conv: {out: 16, kernel: 3}`"),
+        ("layers: [max_pool: {kernel: 2, stride: yes}]\n", "E303", "None"),
+        ("layers: [conv: {out: [16, 3], kernel: 3}]\n", "E303", "None"),
+        ("layers: [conv: {out: 16, bias: no}]\n", "E303", "`bias: false`"),
+        ("layers: [conv: {out: 16, bias: On}]\n", "E303", "`bias: true`"),
+        ("layers: [conv: {out: 16, padding: true}]\n", "E303", "`padding: same`"),
+        ("layers: [conv: {out: 16, padding: false}]\n", "E303", "`padding: 0`"),
+        ("layers: [{conv: 4, name: a}, max_pool: 2, upsample: a]\n", "E303", "`upsample: {to: a}` takes its size"),
+        ("layers: [dropout: 50]\n", "E303", "50 % are written 0.5"),
+        ("layers: [dropout: {p: 100}]\n", "E303", "None"),
+        ("layers:\n  - conv: $w\n    each: {w: [1, 2, 3], k: [1, 2], j: [1]}\n", "E142", "add 1 to 'k' and 2 to 'j'"),
+        ("layers: {first: {conv: 16}, fc: {linear: 10}}\n", "E101", "`- {conv: 16, name: first}`"),
+        ("layers: {conv: 16, relu: {}}\n", "E101", "`- conv: …`"),
+        ("heads: {aux: {layers: [relu]}}\nlayers: [relu]\n", "E101", "`aux: {from: …, layers: […]}`"),
         ("layers: [ReLU]\n", "E130", "did you mean 'relu'?"),
         ("layers:\n  - relu: {}\n    repeat: three\n", "E140", "`repeat: 3`"),
         ("layers:\n  - conv: 4\n  - split: 2\n    name: s\n  - relu: {}\n    from: s:5\n", "E121", "s:0, s:1"),
@@ -160,3 +174,32 @@ def test_the_version_of_the_language_is_told(tmp_path: Path) -> None:
 def test_a_variant_that_is_the_spec_itself_is_told() -> None:
     with pytest.raises(SpecError, match="'efficientnet_b0' is the spec itself: leave '@b0' out"):
         load("efficientnet_b0@b0")
+
+
+def test_an_empty_list_of_layers_is_told_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("archspec: 1\ninput: [3, 8, 8]\nlayers: []\n")
+    with pytest.raises(SpecError) as caught:
+        load(path)
+    (d,) = caught.value.diagnostics
+    assert d.code == "E101" and d.span is not None and (d.span.line, d.span.column) == (3, 9)
+
+
+def test_a_second_word_without_a_value_is_one_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("archspec: 1\ninput: [3, 8, 8]\nlayers:\n  - conv: 16\n    relu:\n  - linear:\n")
+    with pytest.raises(SpecError) as caught:
+        load(path)
+    assert [(d.code, d.span.line) for d in caught.value.diagnostics if d.span] == [("E102", 5), ("E003", 6)]
+
+
+@pytest.mark.parametrize("inside", ["- conv: 16\n    name: enc\n", "- layers: [conv: 16]\n    name: enc\n"])
+def test_weights_that_do_not_fit_are_told_with_the_place_that_shares_them(inside: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(f"archspec: 1\ninput: [3, 8, 8]\nlayers:\n  {inside}  - share: enc\n")
+    with pytest.raises(SpecError) as caught:
+        load(path)
+    (d,) = caught.value.diagnostics
+    assert d.code == "E171" and d.trail is not None
+    outermost = d.trail.frames()[-1]
+    assert (outermost.label, outermost.span.line) == ("share of 'enc' as share1", 6)

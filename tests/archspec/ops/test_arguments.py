@@ -17,11 +17,32 @@ def messages(**args: Any) -> list[tuple[tuple[int | str, ...], str]]:
     return [(error["loc"], error["msg"]) for error in caught.value.errors()]
 
 
-@pytest.mark.parametrize("value", [0, -1, 2.0, 3.5, True, "3", None, [], [3, 0], [3, 3.0], [[3]], 2**31, [1] * 4])
+@pytest.mark.parametrize("value", [0, -1, 2.0, 3.5, True, "3", None, [], [3, 0], [3, 3.0], [[3]], [1] * 4])
 def test_kernels_that_are_no_kernels(value: Any) -> None:
     ((loc, message),) = messages(out=8, kernel=value)
     assert loc == ("kernel",)
     assert message.startswith("a whole number of at least 1 is expected, or a list of one for each axis, not ")
+
+
+@pytest.mark.parametrize("word", sorted(REGISTRY))
+def test_what_is_too_large_is_told_with_the_limit(word: str) -> None:
+    """Every argument that is counted in whole numbers, in a list or alone: 2³¹ − 1 is the last of 32 bits."""
+    cls = REGISTRY[word]
+    for name in cls.model_fields:
+        for value in (2**31, [2**31, 2**31]):
+            try:
+                cls(**{**cls.samples[0].args, name: value})
+            except ValidationError as error:
+                told = [item["msg"] for item in error.errors() if item["loc"] and item["loc"][0] == name]
+                if any("at least" in message for message in told):
+                    raise AssertionError(told) from error
+
+
+@pytest.mark.parametrize("argument", ["kernel", "stride", "padding", "dilation"])
+def test_a_number_beyond_the_limit_is_told_with_it(argument: str) -> None:
+    for value in (2**31, [1, 2**31]):
+        ((loc, message),) = messages(**{"out": 8, argument: value})
+        assert loc == (argument,) and " to 2,147,483,647 is expected" in message
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,8 @@ class Parser:
             hint = "layers in a row are a list; a branch that hands its input on is `[]`"
             self.error("E178", "`branches` with a single branch: there is nothing to join", layer.span, hint)
         elif layer.join is None:
-            self.error("E105", "these branches have no `join`", layer.span, f"join: {', '.join(JOINS)}")
+            hint = f"`join: concat`, or one of {', '.join(JOINS[1:])}"
+            self.error("E105", "these branches have no `join`", layer.span, hint)
         return replace(layer, branches=self.stretches(args))
 
     def stretches(self, items: source.Sequence) -> tuple[Layer, ...]:

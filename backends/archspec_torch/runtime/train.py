@@ -379,7 +379,7 @@ def fit(
             if better:
                 state.best, state.best_epoch = reached, state.epoch
             saver.save(state)
-            journal.add(state.records)
+            journal.add(state.records, state.best_epoch)
             progress.epoch(record, better)
             if on_epoch is not None:
                 on_epoch(record)
@@ -389,7 +389,7 @@ def fit(
     except Stopped:
         state.seconds = time.perf_counter() - begun
         saver.save(state)
-        journal.draw(state.records)
+        journal.draw(state.records, state.best_epoch)
         progress.say(
             f"stopped in epoch {state.epoch + 1} after step {state.step}; weights saved in {directory}: "
             "go on with --resume"
@@ -401,12 +401,12 @@ def fit(
         raise fail("E651", message, job.run.span("train", "batch"), hint) from error
     except SpecError:
         with contextlib.suppress(SpecError):
-            journal.draw(state.records)
+            journal.draw(state.records, state.best_epoch)
         progress.say(f"checkpoint {saver.newest} kept in {directory}")
         raise
     finally:
         journal.close()
-    journal.draw(state.records)
+    journal.draw(state.records, state.best_epoch)
 
 
 def end_of(state: State, plan: Train) -> str:

@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from archspec.cli import main
 from archspec.comparing import compare
 from archspec.errors import SpecError
-from archspec_torch.runtime import evaluate, train
+from archspec_torch.runtime import evaluate, records, train
 from archspec_torch.runtime.records import out_of_patience
 
 SPEC = """archspec: 1
@@ -461,7 +461,11 @@ def test_a_finished_run_without_its_best_weights_has_those_of_its_last_epoch(
         assert more.best_epoch in (3, 4) and len(more.epochs) == 4
 
 
-def test_the_best_epoch_is_told_among_those_whose_weights_are_kept(tmp_path: Path, run: dict[str, Any]) -> None:
+def test_the_best_epoch_is_told_among_those_whose_weights_are_kept(
+    tmp_path: Path, run: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked: list[int] = []
+    monkeypatch.setattr(records, "write_curves", lambda *args: marked.append(args[3]))
     run["train"] |= {"ema": 0.1, "optimizer": {"kind": "sgd", "lr": 2.0}, "schedule": "constant"}
     out = train(run, tmp_path / "out", ["train.epochs=2"], quiet=True).dir
     (out / "best.safetensors").unlink()
@@ -469,3 +473,4 @@ def test_the_best_epoch_is_told_among_those_whose_weights_are_kept(tmp_path: Pat
     assert found.epochs[0]["val_accuracy"] > found.val_accuracy and found.best_epoch == 3
     assert [w.message.endswith("the best epoch to come takes its place") for w in found.warnings] == [True]
     assert compare([out]).runs[0].figures["best_epoch"] == 3
+    assert marked[0] == 1 and marked[-1] == 3

@@ -184,11 +184,11 @@ def test_a_trial_that_is_stopped_as_the_run_says_does_not_end_the_search(tmp_pat
     torch.set_num_threads(1)
     adam = {"kind": "adam", "lr": 0.01}
     run = {**RUN, "train": {"device": "cpu", "watch": "stop", "optimizer": adam}}
-    asked = {"search": {"train.optimizer.lr": {"choice": [1000.0, 0.01]}}, "trials": 5, "epochs": 1}
+    asked = {"search": {"train.optimizer.lr": {"choice": [0.01, 1000.0]}}, "trials": 5, "epochs": 1}
     killed_at(1, lambda: tune(run, asked, tmp_path / "out"))
     found = tune(run, asked, tmp_path / "out", resume=True)
     ended = {(t.settings["train.optimizer.lr"], t.state, (t.reason or "")[:4]) for t in found.trials}
-    assert ended == {(1000.0, "failed", "E690"), (0.01, "finished", "")}
+    assert ended == {(1000.0, "failed", "E690"), (0.01, "finished", "")} and found.trials[0].state == "failed"
     assert table(tune(run, asked, tmp_path / "out", resume=True)) == table(found)
 
 

@@ -123,7 +123,7 @@ def _empty(name: str, share: float, n: int, span: Span | None) -> SpecError:
 def _listed(path: Path, names: Sequence[str] | None, n: int, span: Span) -> Tensor:
     """Positions of the names in a file, one a line, in ascending order. Raises SpecError E620, E629."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise fail("E620", f"the list {path} cannot be read: {reason}", span) from error

@@ -98,6 +98,11 @@ class Facts(Mapping[str, Any]):
                 found.setdefault(row.name if end == -1 else row.name[:end], []).append(row.name)
         return found
 
+    @cached_property
+    def words(self) -> list[str]:
+        """All those paths."""
+        return [*self.paths]
+
     def _total(self, name: str) -> Any:
         if name.partition(".")[0] in CLOSED and self.summary.graph.sizes:
             raise KeyError(name)

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 MAX_LAYERS_TRIED = 10_000
 """Layers expanded again in all: a bound for the time that a message may take."""
 MAX_REPLAYS, MAX_ON_WAY, MAX_LISTED = 200, 64, 12
+MAX_LOOKED_AT = 60_000
+"""Layers and tensors that are gone through while changes are put through the shape rules, at most."""
 
 SAMPLES = (224, 225, 97, 64, 33, 15, 5, 2, 1)
 
@@ -110,7 +112,7 @@ class Search:
     def _trials(self, refusal: Refusal, ways: Ways, candidates: Iterable[Candidate]) -> Iterator[Trial]:
         """What passes the shape rules."""
         seen: set[object] = set()
-        for one in islice(candidates, MAX_REPLAYS):
+        for one in islice(candidates, min(MAX_REPLAYS, MAX_LOOKED_AT // ways.size)):
             if one.key in seen or any(_too_long(change) for change in one.changes) or not one.passes(refusal, ways):
                 continue
             seen.add(one.key)

@@ -63,6 +63,12 @@ def spend_steps(number: int) -> bool:
     return True
 
 
+def half_spent() -> bool:
+    """Whether half of the steps are behind: what is merely good to know, as what would mend a mistake, ends there."""
+    spent = _spent.get()
+    return spent is not None and 2 * spent.steps > MAX_STEPS_IN_ALL
+
+
 def spend_words(number: int) -> bool:
     """Count known words that one is to be compared with. Whether they are within bounds."""
     spent = _spent.get()

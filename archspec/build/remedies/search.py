@@ -22,6 +22,7 @@ from archspec.build.remedies.origins import Origin, Origins
 from archspec.build.remedies.refusal import Refusal
 from archspec.build.remedies.structure import structural
 from archspec.build.remedies.ways import Ways
+from archspec.effort import half_spent
 from archspec.errors import Diagnostic, Fix, SpecError
 from archspec.ops.arguments import as_written
 from archspec.ops.base import OperatorError, typed
@@ -105,7 +106,7 @@ class Search:
                 fix = trial.edits[0].fix if len(trial.edits) == 1 else None  # an editor makes one edit in one line
                 found.append(Remedy(trial.text, gives, fix, trial.side))
                 dearest = min(dearest, trial.cost + 1.5)
-            if len(found) == most or self.layers_left <= 0:
+            if len(found) == most or self.layers_left <= 0 or half_spent():
                 break
         return found
 

@@ -201,10 +201,13 @@ ALL_NAMED = 400
 
 def did_you_mean(word: str, known: Sequence[str], what: str = "known") -> str:
     """A hint for an unknown word: the nearest known one (several, equally near), a Suggestion; or the list of those
-    there are."""
+    there are. Where mistakes are too many for each to be looked up, only how many words there are."""
+    from archspec.effort import spend_words
     from archspec.nearest import nearest  # only the mistaken wait for them
     from archspec.synonyms import misspelt_synonym, synonym
 
+    if not spend_words(min(len(known), 2_000)):
+        return f"there are {len(known):,} {what}"
     same = synonym(word, known)
     if not (near := [same] if same else nearest(word, known)) and (same := misspelt_synonym(word, known)):
         near = [same]

@@ -71,7 +71,7 @@ def _known(word: str, facts: Facts, value: Value) -> None:
         hint = f"say which figure: {word}.params"
         raise fail("E404", f"'{word}' is a layer, not one of its figures", value.span, hint)
     if not facts.below(path):
-        hint = did_you_mean(path, [*facts.scopes], "layers")
+        hint = did_you_mean(path, facts.words, "layers")
         raise fail("E403", f"no layer is called '{path}'", value.span, hint)
     hint = did_you_mean(figure, LAYER_FIGURES, "figures of layers")
     raise fail("E404", f"'{figure}' is no figure of a layer", value.span, hint)

@@ -71,6 +71,11 @@ class Facts(Mapping[str, Any]):
         """Names of the layers of that name or in the scope of that name."""
         return self.scopes.get(path, [])
 
+    @cached_property
+    def words(self) -> list[str]:
+        """All those paths."""
+        return [*self.scopes]
+
     def _total(self, name: str) -> Any:
         figure = OF_WHOLE[PEAK if name.startswith(f"{PEAK}.") else name]
         if not known(figure, self.summary) or figure.total is None:

@@ -57,6 +57,7 @@ class Expansion:
         """Whether every layer so far could be made."""
         self.instances = 0
         self.entries = 0
+        self.shared = 0
         self.tensors = 0
         self.least: dict[str, int] = {}
         """Of each block asked for, how many layers it makes at least."""

@@ -20,6 +20,9 @@ from archspec.spec import Layer
 if TYPE_CHECKING:
     from archspec.build.expand import Expansion
 
+MAX_SHARED = 8_000
+"""Parts that run again, each time they do."""
+
 
 class Sharing:
     """Which weights a node under construction takes: its own, or those of the same node under another prefix."""
@@ -92,6 +95,11 @@ def share(expansion: Expansion, layer: Layer, name: str, flow: Flow, place: Plac
     if named.recipe is None:
         hint = "name the layer, block or group that should run again"
         raise SpecError(Diagnostic("E170", f"'{text}' is not a part that can run again", layer.args.span, hint))
+    expansion.shared += 1
+    if expansion.shared > MAX_SHARED:
+        message = f"`share` runs parts of this network again more than {MAX_SHARED:,} times"
+        hint = "a part that shares parts runs all of them again: each time it doubles"
+        raise Overflow(Diagnostic("E116", message, layer.span, hint, place.trail))
     written, word, origin, segment = named.recipe
     inner = place.inner(name, layer.span, f"share of '{text}' as")
     here = replace(

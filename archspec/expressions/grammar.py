@@ -37,15 +37,26 @@ BINDING = {
 _OPERATORS = frozenset(("sign", "keyword"))
 
 
-@lru_cache(maxsize=8192)
 def parse(text: str) -> Node:
     """The tree of an expression. Raises a fault: E201 syntax, E203 function, E207 too long or deep."""
-    parser = _Parser(tokenize(text))
-    if parser.token.kind == "end":
-        raise Fault("E201", "an expression is missing", 0, 1)
-    node = parser.expression(0)
-    if parser.token.kind != "end":
-        parser.unexpected()
+    found = _parsed(text)
+    if isinstance(found, Fault):
+        raise found.again()
+    return found
+
+
+@lru_cache(maxsize=8192)
+def _parsed(text: str) -> Node | Fault:
+    """The tree, or what is wrong: an expression in a loop is read once, also where it is none."""
+    try:
+        parser = _Parser(tokenize(text))
+        if parser.token.kind == "end":
+            return Fault("E201", "an expression is missing", 0, 1)
+        node = parser.expression(0)
+        if parser.token.kind != "end":
+            parser.unexpected()
+    except Fault as fault:
+        return fault.again()  # without what the traceback holds
     return node
 
 

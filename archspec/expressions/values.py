@@ -26,6 +26,10 @@ class Fault(Exception):
         self.code, self.message, self.start, self.end, self.hint = code, message, start, end, hint
         super().__init__(message)
 
+    def again(self) -> Fault:
+        """The same fault, to be raised anew."""
+        return Fault(self.code, self.message, self.start, self.end, self.hint)
+
 
 class Place:
     """Where in an expression's text a value comes from; faults point there."""

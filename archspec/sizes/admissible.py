@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from math import lcm
 
-from archspec.sizes.forms import within_reach
+from archspec.sizes.forms import SET, spend, within_reach
 
 ALL = frozenset((0,))
 
@@ -81,6 +81,7 @@ class Sizes:
             return self if both(True, True) else NONE
         start, period = max(self.start, other.start), lcm(self.period, other.period)
         within_reach(start, period)
+        spend(SET * (period + start - begin))
         return sizes(
             start,
             period,

@@ -21,12 +21,16 @@ from functools import lru_cache
 from math import gcd, lcm
 from typing import NamedTuple, TypeAlias
 
+from archspec.effort import MAX_STEPS_IN_ALL, spend_steps
+
 MOST = 100_000
 """Sizes that are looked at one by one, at most: those before a function repeats itself, and those of a period."""
 WIDEST = 200
 """Atoms of a form, at most: what is joined again and again makes two of each."""
-WORK = 8_000_000
-"""Values of atoms that are worked out for one network, at most: within a second."""
+WORK = 4_000_000
+"""Steps for one network, at most (values of atoms, and `SET` for each size of a set): within half a second."""
+SET = 4
+"""Steps that a size takes on its way into a set, or out of two."""
 
 _DONE: ContextVar[list[int] | None] = ContextVar("_DONE", default=None)
 
@@ -251,7 +255,7 @@ def value(a: Form, n: int) -> int:
 
 def values(a: Form, sizes: Sequence[int]) -> list[int]:
     """f(n) of many sizes, the parts that several atoms share worked out once."""
-    spend(a, len(sizes))
+    spend(a.atoms * len(sizes))
     return _values(a, sizes, {})
 
 
@@ -346,11 +350,14 @@ def forget() -> None:
         known.cache_clear()
 
 
-def spend(a: Form, sizes: int) -> None:
-    """Count values of a form that are to be worked out. Raises Untold E318 where that is too much."""
+def spend(steps: int) -> None:
+    """Count sizes that are to be looked at. Raises Untold E318 where that is too much."""
     done = _DONE.get()
-    if a.atoms * sizes > WORK or (done is not None and done[0] + a.atoms * sizes > WORK):
+    if steps + (done[0] if done is not None else 0) > WORK:
         message = f"the sizes of its input are so unlike that comparing them takes more than {WORK:,} steps"
         raise Untold("E318", message, HINT)
+    if not spend_steps(steps):
+        message = f"comparing the sizes that this file leaves open takes more than {MAX_STEPS_IN_ALL:,} steps in all"
+        raise Untold("E318", message, HINT)
     if done is not None:
-        done[0] += a.atoms * sizes
+        done[0] += steps

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from archspec.sizes import forms
 from archspec.sizes.admissible import NONE, Sizes, sizes
-from archspec.sizes.forms import Form, minus, period, rising, value, values, within_reach
+from archspec.sizes.forms import SET, Form, minus, period, rising, spend, value, values, within_reach
 
 
 class Signs(NamedTuple):
@@ -32,11 +32,13 @@ def signs(a: Form, within: Sizes) -> Signs:
     length = lcm(repeats.length, within.period)
     start = max(repeats.start, within.start)
     within_reach(start, length)
+    spend(SET * length)
     gain = repeats.gain * (length // repeats.length)
     late_sizes = [n for n in range(start, start + length) if n in within]
     first = dict(zip(late_sizes, values(a, late_sizes), strict=True))
     settled = start + length * max((_rounds(v, gain) for v in first.values()), default=0)
     within_reach(settled, length)
+    spend(SET * settled)
     early_sizes = list(within.below(settled))
     early = {n: _sign(v) for n, v in zip(early_sizes, values(a, early_sizes), strict=True)}
     late = {n % length: _sign(v + gain * ((settled - start) // length)) for n, v in first.items()}

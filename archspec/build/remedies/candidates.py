@@ -16,9 +16,9 @@ from archspec.ops.base import Operator, OperatorError, Types, typed
 from archspec.ops.merge import Merge
 from archspec.source.edits import Edit, with_arguments
 
-MOST_VALUES, MOST_LAYERS, MOST_PAIRS = 3, 32, 50
-"""Values of each argument that are tried with those of another, layers whose arguments are, and pairs tried in one of
-several branches: bounds for the time that a message may take."""
+MOST_VALUES, MOST_LAYERS, MOST_PAIRS, MOST_OFF = 3, 32, 50, 8
+"""Values of each argument that are tried with those of another, layers whose arguments are, pairs tried in one of
+several branches, and branches that are changed at once: bounds for the time that a message may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,8 @@ def in_each_branch(candidates: Sequence[Candidate], refusal: Refusal, ways: Ways
         return  # one alone is off
     for shape in sorted(set(shapes), key=lambda shape: (-shapes.count(shape), shapes.index(shape))):
         off = [side for side, other in enumerate(shapes) if other != shape]
+        if len(off) > MOST_OFF:
+            continue
         changes = [_that_gives(shape, side, cut, candidates, refusal, ways) for side in off]
         found = [one for one in changes if one is not None]
         if len(found) == len(off):

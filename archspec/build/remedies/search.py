@@ -22,6 +22,7 @@ from archspec.build.remedies.origins import Origin, Origins
 from archspec.build.remedies.refusal import Refusal
 from archspec.build.remedies.structure import structural
 from archspec.build.remedies.ways import Ways
+from archspec.effort import half_spent
 from archspec.errors import Diagnostic, Fix, SpecError
 from archspec.form import validate
 from archspec.ops.arguments import as_written
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 MAX_LAYERS_TRIED = 10_000
 """Layers expanded again in all: a bound for the time that a message may take."""
 MAX_REPLAYS, MAX_ON_WAY, MAX_LISTED = 200, 64, 12
+MAX_LOOKED_AT = 60_000
+"""Layers and tensors that are gone through while changes are put through the shape rules, at most."""
 
 SAMPLES = (224, 225, 97, 64, 33, 15, 5, 2, 1)
 
@@ -104,14 +107,14 @@ class Search:
                 fix = trial.edits[0].fix if len(trial.edits) == 1 else None  # an editor makes one edit in one line
                 found.append(Remedy(trial.text, gives, fix, trial.side))
                 dearest = min(dearest, trial.cost + 1.5)
-            if len(found) == most or self.layers_left <= 0:
+            if len(found) == most or self.layers_left <= 0 or half_spent():
                 break
         return found
 
     def _trials(self, refusal: Refusal, ways: Ways, candidates: Iterable[Candidate]) -> Iterator[Trial]:
         """What passes the shape rules."""
         seen: set[object] = set()
-        for one in islice(candidates, MAX_REPLAYS):
+        for one in islice(candidates, min(MAX_REPLAYS, MAX_LOOKED_AT // ways.size)):
             if one.key in seen or any(_too_long(change) for change in one.changes) or not one.passes(refusal, ways):
                 continue
             seen.add(one.key)

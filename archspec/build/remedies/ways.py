@@ -36,6 +36,11 @@ class Ways:
         types = {name: tuple(t.at(sizes) for t in self.types[name]) for name in needed}
         return Ways(self.nodes, types, self.taps, self.behind)
 
+    @property
+    def size(self) -> int:
+        """How many layers and tensors are gone through when something on the way is changed, about."""
+        return len(self.behind) + len(self.taps) + 1
+
     def fork(self, one: Tap, other: Tap) -> str | None:
         """The last node that both tensors come from, or None where there is none."""
         common = reach(self.nodes, [one.node]) & reach(self.nodes, [other.node])

@@ -17,10 +17,12 @@ from archspec.graph import TypedGraph
 from archspec.loading import load
 from archspec.plugins.records import check_record
 from archspec.run import load_run
-from archspec.run.figures import OF_TAGS, merit, title
+from archspec.run.figures import OF_TAGS, merit, title, worth
 
 Records = Sequence[Mapping[str, float]]
 
+MAX_HEADER = 100_000_000
+"""Bytes that safetensors allows a header."""
 MEASURED = (*OF_TAGS, "accuracy", "loss")
 FIGURES = {
     "best_epoch": "best epoch",
@@ -215,7 +217,9 @@ def flat(value: Any, path: str = "") -> dict[str, Any]:
 def _figures(path: Path, graph: TypedGraph, records: Records, decides: str) -> dict[str, float | int | None]:
     summary = summarize(graph)
     measured = [record for record in records if decides in record]
-    best = max(measured, key=lambda r: (merit(decides, r[decides]), -r.get("val_loss", 0.0)), default=None)
+    best = max(measured, key=lambda r: worth(r, decides), default=None)
+    if (epoch := _kept_epoch(path / "best.safetensors")) is not None:  # the weights of a better one may be lost
+        best = next((record for record in measured if record["epoch"] == epoch), best)
     test = _read_test(path / "test.json")
     found: dict[str, float | int | None] = {"epochs": len(records)}
     if best is not None:
@@ -226,6 +230,17 @@ def _figures(path: Path, graph: TypedGraph, records: Records, decides: str) -> d
         found[name] = best.get(name) if best is not None else None
     found |= {f"test_{figure}": test.get(figure) for figure in MEASURED}
     return found | {"params": summary.totals.params, "macs": summary.totals.macs}
+
+
+def _kept_epoch(path: Path) -> int | None:
+    """The epoch of a file of weights, as its header says: JSON behind its length in eight bytes (safetensors)."""
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), MAX_HEADER)))
+        epoch = json.loads(header["__metadata__"]["archspec"])["epoch"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return epoch if type(epoch) is int else None
 
 
 def _read_test(path: Path) -> dict[str, Any]:

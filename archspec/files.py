@@ -17,6 +17,16 @@ def shipped(folder: str) -> Path:
     return inside if inside.is_dir() else package.parent / folder
 
 
+def make_folder(path: Path) -> Path:
+    """The folder, made with those around it where it is not there; returns it. Raises SpecError E505."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is a file" if path.is_file() else error.strerror or str(error)
+        raise fail("E505", f"the folder '{path}' cannot be made: {reason}") from error
+    return path
+
+
 @contextmanager
 def replacing(path: Path, code: str = "E505") -> Iterator[Path]:
     """A new file in the folder of `path`, to write under the name given; it becomes `path` when the block ends.

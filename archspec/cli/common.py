@@ -117,7 +117,7 @@ def spec_argument(parser: argparse.ArgumentParser, or_run: bool = False) -> None
 def run_dir_argument(parser: argparse.ArgumentParser) -> None:
     """RUNDIR, and which of its weights compute where."""
     parser.add_argument("run_dir", type=Path, metavar="RUNDIR", help="what `archspec train` wrote")
-    parser.add_argument("--weights", choices=("best", "last"), default="best", help="weights of which epoch (best)")
+    parser.add_argument("--weights", default="best", metavar="best|last|FILE", help="which weights (best)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (the best there is)")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 Held = Literal["val_accuracy", "val_loss", "val_map", "val_f1", "val_macro_f1"]
@@ -30,6 +31,11 @@ def shown(figure: str, value: float) -> str:
 def merit(figure: str, value: float) -> float:
     """The value, signed so that greater is better."""
     return -value if figure.endswith("loss") else value
+
+
+def worth(record: Mapping[str, float], decides: str) -> tuple[float, float]:
+    """What makes the record of one epoch better than another: the figure that decides, of equals the lower loss."""
+    return merit(decides, record[decides]), -record.get("val_loss", 0.0)
 
 
 def of_tags(figure: str) -> bool:

@@ -34,6 +34,8 @@ class RunFile:
     run: Run
     value: Value
     name: str
+    folder: Path
+    """What its relative paths are relative to."""
 
     def span(self, *loc: str) -> Span:
         """The place of a key, or of the deepest section around it that was written."""
@@ -64,14 +66,17 @@ MAX_TOLD = 100
 """Unknown keys that are told: each takes a search for what was meant."""
 
 
-def load_run(run: str | Path | PyMapping[str, Any], overrides: PySequence[str] = ()) -> RunFile:
-    """A run file (or the same as plain data) with `path=value` overrides applied, checked.
+def load_run(run: str | Path | PyMapping[str, Any] | RunFile, overrides: PySequence[str] = ()) -> RunFile:
+    """A run file (or the same as plain data, or as it was read before) with `path=value` overrides applied, checked.
 
     Relative paths are relative to the run file; those in overrides or plain data, to the working directory.
     Raises SpecError: E512, E513 for an override, E601 unknown key, E602 missing key, E603 wrong value,
     E604 unknown kind; all that can be found at once.
     """
-    if isinstance(run, PyMapping):
+    value: Value
+    if isinstance(run, RunFile):
+        value, folder = run.value, run.folder
+    elif isinstance(run, PyMapping):
         value, folder = source.from_plain(dict(run), Span("run", 1, 1)), Path.cwd()
     else:
         value, folder = _document(Path(run)), Path(run).absolute().parent
@@ -89,8 +94,11 @@ def load_run(run: str | Path | PyMapping[str, Any], overrides: PySequence[str] =
     checked = _read(Run, value, (), folder, found)
     if found or not isinstance(checked, Run):
         raise SpecError(found)
-    stem = Path(checked.model.spec).stem if isinstance(run, PyMapping) else Path(run).stem
-    return RunFile(checked, value, checked.name or stem)
+    if isinstance(run, RunFile):
+        stem = run.name
+    else:
+        stem = Path(checked.model.spec).stem if isinstance(run, PyMapping) else Path(run).stem
+    return RunFile(checked, value, checked.name or stem, folder)
 
 
 def _document(path: Path) -> Value:

@@ -103,7 +103,9 @@ def load_search(search: str | Path | PyMapping[str, Any]) -> Search:
     return Search(tuple(ranges), **settings)
 
 
-def check_paths(run: str | Path | PyMapping[str, Any], overrides: PySequence[str], search: Search) -> list[RunFile]:
+def check_paths(
+    run: str | Path | PyMapping[str, Any] | RunFile, overrides: PySequence[str], search: Search
+) -> list[RunFile]:
     """The run at both ends of every range, so that what cannot be set is told before any trial, at its place.
 
     Raises SpecError E512 for a path that leads nowhere, E60x for values that a run cannot have.

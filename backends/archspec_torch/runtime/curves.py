@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from archspec.files import write_bytes
-from archspec.run.figures import merit, title
+from archspec.run.figures import title
 
 CURVES = "curves.png"
 TRAIN, VAL = "#0072B2", "#D55E00"
 """Blue and vermilion of Okabe and Ito: told apart by every eye, and in grey."""
 
 
-def write_curves(records: Sequence[Mapping[str, float]], path: Path, name: str, decides: str = "val_accuracy") -> None:
+def write_curves(
+    records: Sequence[Mapping[str, float]], path: Path, name: str, best: int, decides: str = "val_accuracy"
+) -> None:
     """Two panels, 300 dots an inch, 7 inches wide. Nothing is written before the first epoch has ended.
 
-    decides: the figure that tells the best epoch; where it is the loss, the second panel shows what there is besides.
+    best: the epoch that is marked, from 1; 0 while there is none, its weights lost. decides: the figure that tells it;
+    where it is the loss, the second panel shows what there is besides.
     """
     if not records:
         return
@@ -39,17 +42,18 @@ def write_curves(records: Sequence[Mapping[str, float]], path: Path, name: str, 
     held = [100 * r[f"val_{shown}"] for r in records]
     _lines(share, epochs, [100 * r.get(f"train_{shown}", float("nan")) for r in records], held)
     share.set_ylabel(f"{title(shown)} (%)", fontsize=8)
-    best = max(range(len(records)), key=lambda i: (merit(decides, records[i][decides]), -records[i]["val_loss"]))
-    share.plot(epochs[best], held[best], "o", color=VAL, markersize=4)
-    share.annotate(
-        f"{held[best]:.2f} %",
-        (epochs[best], held[best]),
-        xytext=(0, -12),
-        textcoords="offset points",
-        ha="right" if best > len(records) / 2 else "left",
-        color=VAL,
-        fontsize=7,
-    )
+    if best:
+        value = held[best - 1]
+        share.plot(best, value, "o", color=VAL, markersize=4)
+        share.annotate(
+            f"{value:.2f} %",
+            (best, value),
+            xytext=(0, -12),
+            textcoords="offset points",
+            ha="right" if best > len(records) / 2 else "left",
+            color=VAL,
+            fontsize=7,
+        )
     loss.legend(frameon=False, fontsize=8)
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=300)

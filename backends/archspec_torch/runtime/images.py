@@ -115,12 +115,7 @@ def open_image(path: Path, edge: int | None = None) -> Image.Image:
     half of its size. Raises ImageProblem for what is missing, is no image, is damaged or has over 100 million
     pixels.
     """
-    if not path.exists():
-        raise ImageProblem("is not there")
-    if not path.is_file():
-        raise ImageProblem("is a folder, not an image" if path.is_dir() else "is not a regular file")
-    Image.init()
-    with _decoding(), Image.open(path, formats=[f for f in FORMATS if f in Image.OPEN]) as image:
+    with _opened(path) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise ImageProblem(f"is {width}×{height} pixels; the limit is {MAX_PIXELS:,}")
@@ -128,6 +123,24 @@ def open_image(path: Path, edge: int | None = None) -> Image.Image:
             image.draft(None, (2 * edge, 2 * edge))
         image.load()
         return ImageOps.exif_transpose(image)
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height of a file's first picture by its header. Raises ImageProblem for what is none."""
+    with _opened(path) as image:
+        return image.size
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """A file of a format that is read here, its header looked at. Raises ImageProblem, of what is done inside too."""
+    if not path.exists():
+        raise ImageProblem("is not there")
+    if not path.is_file():
+        raise ImageProblem("is a folder, not an image" if path.is_dir() else "is not a regular file")
+    Image.init()
+    with _decoding(), Image.open(path, formats=[f for f in FORMATS if f in Image.OPEN]) as image:
+        yield image
 
 
 @contextlib.contextmanager

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 
 from archspec.errors import Diagnostic, Span
 from archspec.run import load_run
-from archspec_torch.runtime.data import Examples, Source
+from archspec_torch.runtime.data import Examples, Source, digest_of
 from archspec_torch.runtime.data.files import Files
+from archspec_torch.runtime.images import ImageProblem, large_images_allowed, size_of
 from archspec_torch.runtime.labels import lacking
 from archspec_torch.runtime.sheet import opened
 
@@ -82,13 +83,10 @@ def _sizes(source: Source) -> dict[tuple[int, int], int]:
     """Images by width and height, from their headers alone; those that have none are left out."""
     found: Counter[tuple[int, int]] = Counter()
     if isinstance(source, Files):
-        for paths, _ in source.parts.values():
-            for path in paths:
-                try:
-                    with Image.open(path) as image:
-                        found[image.size] += 1
-                except Exception:
-                    continue  # told as W620
+        with large_images_allowed():
+            for path in (path for paths, _ in source.parts.values() for path in paths):
+                with suppress(ImageProblem):  # told as W620
+                    found[size_of(path)] += 1
     return dict(found)
 
 
@@ -100,7 +98,7 @@ def _hashes(source: Source, split: str, examples: Examples) -> Iterator[tuple[by
                 yield blake2b(path.read_bytes(), digest_size=16).digest(), str(path)
         return
     for i in range(len(examples.labels)):
-        yield blake2b(examples.image(i).numpy().tobytes(), digest_size=16).digest(), f"{split} {i}"
+        yield digest_of(examples.image(i)), f"{split} {i}"
 
 
 def _duplicates(source: Source, splits: Mapping[str, Examples], span: Span) -> Iterator[Diagnostic]:

@@ -52,8 +52,8 @@ class Journal:
             write_text(directory / CSV, rows(kept))
         self.columns = list(kept[-1]) if kept else []
 
-    def add(self, records: Sequence[Mapping[str, float]]) -> None:
-        """The last of the records is new. Raises SpecError E505."""
+    def add(self, records: Sequence[Mapping[str, float]], best: int) -> None:
+        """The last of the records is new; `best` is the epoch whose weights are kept. Raises SpecError E505."""
         if not self.writes:
             return
         newest = records[-1]
@@ -75,13 +75,13 @@ class Journal:
                     self.events.add_scalar(name, value, int(newest["epoch"]))
             self.events.flush()
         if time.monotonic() - self.drawn > CURVES_EVERY:
-            self.draw(records)
+            self.draw(records, best)
             self.drawn = time.monotonic()
 
-    def draw(self, records: Sequence[Mapping[str, float]]) -> None:
+    def draw(self, records: Sequence[Mapping[str, float]], best: int) -> None:
         """The curves of the records. Raises SpecError E505."""
         if self.writes:
-            write_curves(records, self.directory / CURVES, self.caption, self.decides)
+            write_curves(records, self.directory / CURVES, self.caption, best, self.decides)
 
     def close(self) -> None:
         if self.events is not None:

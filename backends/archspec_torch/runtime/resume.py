@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,8 @@ def _check_leftovers(directory: Path) -> None:
 def identity(run: RunFile, graph: TypedGraph, prepared: Preprocessing, parts: Mapping[str, Examples]) -> dict[str, Any]:
     """What decides what a run learns: its file, its network, its data; plain data, and a hash of it."""
     found: dict[str, Any] = {
-        "run": {k: v for k, v in _flat(_plain(run.run), "") if not _free(k)},
-        "network": _layers(graph),
+        "run": settings(run.run, (*FREE, *FREE_TOO)),
+        "network": layers(graph),
         "data": {"classes": len(prepared.classes), **{name: len(part.labels) for name, part in parts.items()}},
     }
     labels = {name: part.labels.cpu().tolist() for name, part in parts.items()}
@@ -98,7 +98,16 @@ def identity(run: RunFile, graph: TypedGraph, prepared: Preprocessing, parts: Ma
     return {**found, "sha256": _hash(found)}
 
 
-def _layers(graph: TypedGraph) -> dict[str, str]:
+def settings(run: Run, free: Sequence[str]) -> dict[str, Any]:
+    """The values of a run by path, without paths of files and what lies below those that are `free`."""
+    return {
+        key: value
+        for key, value in _flat(_plain(run), "")
+        if not any(key == one or key.startswith(f"{one}.") for one in free)
+    }
+
+
+def layers(graph: TypedGraph) -> dict[str, str]:
     """What computes, without what only describes: each layer by its name, what goes in, what comes out."""
     found = {f"input '{name}'": str(graph.types[name][0]) for name in graph.inputs}
     for node in graph.nodes.values():
@@ -114,19 +123,27 @@ def check_same(directory: Path, before: Mapping[str, Any], now: Mapping[str, Any
     """Raises SpecError E652 that names what a run has otherwise than the one that its directory holds."""
     if before == now:
         return
-    told = []
-    for part in ("run", "network", "data"):
-        former, here = before.get(part, {}), now[part]
-        keys = [key for key in dict.fromkeys([*here, *former]) if former.get(key) != here.get(key)]
-        if keys == ["content"]:
-            told.append("the data hold other images or labels")
-            continue
-        for key in (key for key in keys if key != "content"):
-            name = f"the data's {key}" if part == "data" else key
-            told.append(f"{name} was {_shown(former.get(key))} and is {_shown(here.get(key))}")
-    more = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    parts = [(before.get(part, {}), now[part]) for part in ("run", "network", "data")]
+    told = [line for former, here in parts[:2] for line in differences(former, here)]
+    former, here = parts[2]
+    counted = [{k: v for k, v in part.items() if k != "content"} for part in (former, here)]
+    found = [f"the data's {line}" for line in differences(*counted)]
+    if not found and former.get("content") != here["content"]:
+        found.append("the data hold other images or labels")
     hint = f"go on with its own file: archspec train {directory / rundir.RUN} --out {directory} --resume"
-    raise fail("E652", f"{directory} was begun otherwise: {'; '.join(told[:SHOWN])}{more}", hint=hint)
+    raise fail("E652", f"{directory} was begun otherwise: {some([*told, *found])}", hint=hint)
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What flat mappings have otherwise: `train.batch was 64 and is 32`."""
+    keys = [key for key in dict.fromkeys([*now, *before]) if before.get(key) != now.get(key)]
+    return [f"{key} was {_shown(before.get(key))} and is {_shown(now.get(key))}" for key in keys]
+
+
+def some(told: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    return f"{'; '.join(told[:SHOWN])}{more}"
 
 
 def check_epochs(run: RunFile, finished: int) -> None:
@@ -173,10 +190,6 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         return
     for key, part in inner:
         yield from _flat(_plain(part) if isinstance(part, Section) else part, f"{path}.{key}" if path else str(key))
-
-
-def _free(key: str) -> bool:
-    return any(key == free or key.startswith(f"{free}.") for free in (*FREE, *FREE_TOO))
 
 
 def _hash(value: Any) -> str:

@@ -134,19 +134,36 @@ class Trained:
     warnings: tuple[Diagnostic, ...] = ()
 
     def model(self, weights: str, device: torch.device) -> tuple[nn.Module, int | None]:
-        """The network in evaluation mode with its `best` or `last` weights, and their epoch.
+        """The network in evaluation mode with its `best` or `last` weights or those of a file, and their epoch.
 
-        Raises SpecError E608 for other words, E701 and E708 of the file.
+        Raises SpecError of `weights_file`, E701 and E708 of the file.
         """
-        if weights not in WEIGHTS:
-            raise fail("E608", f"there are no '{weights}' weights", hint=did_you_mean(weights, list(WEIGHTS)))
         model = compile(self.graph)
-        path = self.directory / WEIGHTS[weights]
-        if not path.is_file() and weights == "best":
-            hint = f"there are {LAST}" if (self.directory / LAST).is_file() else None
-            raise fail("E701", f"there is no file {path}: no epoch was finished", hint=hint)
-        epoch = load_weights(model, path)
+        epoch = load_weights(model, weights_file(self.directory, weights))
         return model.to(device).eval(), epoch
+
+
+def weights_file(directory: Path, word: str) -> Path:
+    """The file of the `best` or `last` weights, or the one named: in the run's directory, or as it is written.
+
+    Raises SpecError E608 for what is neither, and for a name that means one file there and another one here; E701 for
+    best weights before any epoch was finished.
+    """
+    if word in WEIGHTS:
+        path = directory / WEIGHTS[word]
+        if not path.is_file() and word == "best":
+            hint = f"there are {LAST}" if (directory / LAST).is_file() else None
+            raise fail("E701", f"there is no file {path}: no epoch was finished", hint=hint)
+        return path
+    own, here = directory / word, Path(word)
+    if own.is_file() and here.is_file() and not own.samefile(here):
+        message = f"'{word}' is a file in {directory}, and another one in the working directory"
+        raise fail("E608", message, hint=f"name all of its path: {own.absolute()}, or {here.absolute()}")
+    if own.is_file():
+        return own
+    if here.is_file() or here.suffix == ".safetensors":
+        return here
+    raise fail("E608", f"there are no '{word}' weights", hint=did_you_mean(word, list(WEIGHTS)))
 
 
 def weights_of(directory: Path, word: str) -> list[str]:
@@ -160,7 +177,7 @@ def weights_of(directory: Path, word: str) -> list[str]:
     if not found:
         hint = "train with schedule: {kind: cosine, cycles: 5, snapshots: true}"
         raise fail("E608", f"{directory} holds no snapshots", hint=hint)
-    return [f"{SNAPSHOTS}/{path.name}" for path in found]
+    return [str(path.absolute()) for path in found]
 
 
 def open_run(directory: str | Path, overrides: Sequence[str] = ()) -> Trained:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from archspec.errors import Diagnostic, fail
+from archspec.run.figures import worth
 from archspec.run.sections.train import Saving
 from archspec_torch.checkpoint import write_checkpoint
 from archspec_torch.runtime import checkpoints, rundir
@@ -98,17 +99,26 @@ class Saver:
             checkpoints.publish(path / checkpoints.WEIGHTS, self.directory / rundir.BEST)
             self.best_sum = checkpoints.digest(path / checkpoints.WEIGHTS)
 
-    def go_on(self, state: State, path: Path, facts: Mapping[str, Any]) -> Iterator[Diagnostic]:
-        """Brings the directory's weights to what a checkpoint has. A warning (W624) where the best are lost."""
+    def go_on(self, state: State, path: Path, facts: Mapping[str, Any], decides: str, over: bool) -> list[Diagnostic]:
+        """Brings the directory's weights to what a checkpoint has. A warning (W624) where the best are lost: the best
+        epoch to come takes their place, or, where the run is `over`, the last epoch, which is to be saved as that.
+
+        `decides`: the figure that tells the best epoch.
+        """
         own = state.best_epoch > 0 and state.best_epoch == state.epoch and state.done == 0
         self.follow(path, own)
         if state.best is None or own:
-            return
+            return []
         self.best_sum = facts["best_sha256"]
         file = self.directory / rundir.BEST
-        if not file.is_file() or checkpoints.digest(file) != self.best_sum:
-            what = "is not what was saved" if file.is_file() else "is not there"
-            message = f"{file}, of epoch {state.best_epoch}, {what}: the best epoch to come takes its place"
-            file.unlink(missing_ok=True)
-            state.best, state.best_epoch, self.best_sum = None, 0, None
-            yield Diagnostic("W624", message, severity="warning")
+        if file.is_file() and checkpoints.digest(file) == self.best_sum:
+            return []
+        what = "is not what was saved" if file.is_file() else "is not there"
+        lost = f"{file}, of epoch {state.best_epoch}, {what}"
+        file.unlink(missing_ok=True)
+        state.best, state.best_epoch, self.best_sum = None, 0, None
+        heir = "the best epoch to come takes its place"
+        if over:
+            state.best, state.best_epoch, self.newest = worth(state.records[-1], decides), state.epoch, None
+            heir = f"no epoch is to come, and the last, {state.epoch}, takes its place"
+        return [Diagnostic("W624", f"{lost}: {heir}", severity="warning")]

@@ -17,7 +17,7 @@ from archspec.files import write_text
 from archspec.graph import TypedGraph
 from archspec.plugins.records import check_record, write_record
 from archspec.run import RunFile, load_run
-from archspec.run.figures import merit, shown, title
+from archspec.run.figures import shown, title, worth
 from archspec.run.sections import Train
 from archspec_torch.compiler import compile
 from archspec_torch.runtime import checkpoints, rundir
@@ -126,19 +126,21 @@ class Job:
 
 
 def train(
-    run: str | Path | Mapping[str, Any],
+    run: str | Path | Mapping[str, Any] | RunFile,
     out: str | Path | None = None,
     overrides: Sequence[str] = (),
     quiet: bool = False,
     resume: bool = False,
     on_epoch: Callable[[Mapping[str, float]], None] | None = None,
     report: bool = True,
+    test: bool = True,
 ) -> RunResult:
     """Trains as a run file (or the same as plain data) says, into `out` or a new runs/NAME-N.
 
     `resume`: goes on from the newest whole checkpoint in `out`, to the very weights of a run that was never stopped;
     begins there where nothing was saved yet. `on_epoch` is given each epoch's record once all is saved; what it
-    raises ends the run. `report`: whether report.html is written at the end.
+    raises ends the run. `report`: whether report.html is written at the end; `test`: whether the best weights are
+    measured on the test split then, where there is one.
 
     Ctrl-C and SIGTERM end it after the step that is running, with a checkpoint saved:
     KeyboardInterrupt and SystemExit 143.
@@ -197,14 +199,15 @@ def train(
                 stop.holding = False
                 if stop.asked is not None:  # it came after the very last step: all is saved
                     stop.leave()
-            best = _best(job, state, directory) if world.main else None
+            split = "test" if test and "test" in job.source.sizes else "val"
+            best = _best(job, state, directory, split) if world.main and (report or split == "test") else None
             if report and best is not None:
                 write_report(directory, best)
     record = state.records[state.best_epoch - 1]
     told = sorted((name for name in record if name.startswith("val_")), key=lambda name: name != plan.merit)
     val = {name.removeprefix("val_"): record[name] for name in told}
-    test = best if best is not None and best.split == "test" else None
-    return RunResult(directory, state.best_epoch, val, test, tuple(state.records), job.warnings)
+    tested = best if best is not None and best.split == "test" else None
+    return RunResult(directory, state.best_epoch, val, tested, tuple(state.records), job.warnings)
 
 
 def _origin(target: Path | None, wanted: bool) -> resuming.Origin | None:
@@ -268,7 +271,8 @@ def _put_back(job: Job, state: State, saver: Saver, origin: resuming.Origin) -> 
     plan, facts = job.run.run.train, origin.snapshot.facts
     for damaged in origin.damaged:
         checkpoints.set_aside(damaged)
-    warnings = [*origin.warnings, *saver.go_on(state, origin.path, facts), *check_record(saver.directory)]
+    lost = saver.go_on(state, origin.path, facts, plan.merit, over=bool(end_of(state, plan)))
+    warnings = [*origin.warnings, *lost, *check_record(saver.directory)]
     former = resuming.former_run(saver.directory)
     if former is not None and former.train.epochs != plan.epochs:
         steps = steps_per_epoch(job.train, plan)
@@ -404,12 +408,12 @@ def fit(
             }
             state.finish_epoch()
             state.records.append(record)
-            worth = (merit(plan.merit, record[plan.merit]), -held.loss)
-            better = state.best is None or worth > state.best
+            reached = worth(record, plan.merit)
+            better = state.best is None or reached > state.best
             if better:
-                state.best, state.best_epoch = worth, state.epoch
+                state.best, state.best_epoch = reached, state.epoch
             saver.save(state)
-            journal.add(state.records)
+            journal.add(state.records, state.best_epoch)
             progress.epoch(record, better)
             if on_epoch is not None:
                 on_epoch(record)
@@ -419,7 +423,7 @@ def fit(
     except Stopped:
         state.seconds = time.perf_counter() - begun
         saver.save(state)
-        journal.draw(state.records)
+        journal.draw(state.records, state.best_epoch)
         progress.say(
             f"stopped in epoch {state.epoch + 1} after step {state.step}; weights saved in {directory}: "
             "go on with --resume"
@@ -431,12 +435,12 @@ def fit(
         raise fail("E651", message, job.run.span("train", "batch"), hint) from error
     except SpecError:
         with contextlib.suppress(SpecError):
-            journal.draw(state.records)
+            journal.draw(state.records, state.best_epoch)
         progress.say(f"checkpoint {saver.newest} kept in {directory}")
         raise
     finally:
         journal.close()
-    journal.draw(state.records)
+    journal.draw(state.records, state.best_epoch)
 
 
 def end_of(state: State, plan: Train) -> str:
@@ -448,10 +452,10 @@ def end_of(state: State, plan: Train) -> str:
     return ""
 
 
-def _best(job: Job, state: State, directory: Path) -> Evaluation:
-    """The best weights on the test split, written to test.json; on the validation split where there is none."""
+def _best(job: Job, state: State, directory: Path, split: str) -> Evaluation:
+    """The best weights on the test split, written to test.json, or on the validation split."""
     plan = job.run.run.train
-    split, examples = ("val", job.val) if job.test is None else ("test", job.test)
+    examples = job.test if split == "test" and job.test is not None else job.val
     epoch = load_weights(state.answering, directory / rundir.BEST)
     how = (plan.batch, plan.workers, job.device)
     found = assess(state.answering, job.task, examples, job.normalize, *how, split, "best", epoch)

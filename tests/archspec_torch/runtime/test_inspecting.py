@@ -108,3 +108,11 @@ def test_what_is_not_there_is_told(options: dict[str, object], code: str, rundir
     with pytest.raises(SpecError) as raised:
         inspect(rundir, tmp_path / "out", **options)  # type: ignore[arg-type]
     assert [d.code for d in raised.value.diagnostics] == [code]
+
+
+def test_a_file_in_place_of_the_folder_is_told(
+    rundir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "afile").write_text("")
+    assert main(["inspect", str(rundir), "-o", str(tmp_path / "afile")]) == 1
+    assert f"error E505: the folder '{tmp_path / 'afile'}' cannot be made: it is a file" in capsys.readouterr().err

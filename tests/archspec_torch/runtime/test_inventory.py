@@ -43,6 +43,15 @@ def test_counts_sizes_damaged_files_and_duplicates(here: Path, capsys: pytest.Ca
     assert "cat/3.png = " in err and "copy.png" in err and "dog/0.png is not an image" in err
 
 
+def test_sizes_are_of_formats_that_are_read_alone(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A PCX by its content is no image here, whatever it is called: Pillow would tell its size."""
+    Image.new("L", (77, 3)).save(here / "pics/train/dog/0.png", format="PCX")
+    assert main(["data", "check", "run.yaml", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [w["code"] for w in found["warnings"]] == ["W620"]
+    assert 77 not in {size["width"] for size in found["sizes"]}
+
+
 def test_sound_data_is_told_without_warnings(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "check", "run.yaml"]) == 0
     out, err = capsys.readouterr()

@@ -20,8 +20,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from archspec.cli import main
+from archspec.comparing import compare
 from archspec.errors import SpecError
-from archspec_torch.runtime import evaluate, train
+from archspec_torch.runtime import evaluate, records, train
 from archspec_torch.runtime.records import out_of_patience
 
 SPEC = """archspec: 1
@@ -430,3 +431,46 @@ def test_snapshots_are_the_weights_at_the_ends_of_cycles(
     train(run, tmp_path / "none", ["train.epochs=1", "train.schedule=constant"], quiet=True)
     with pytest.raises(SpecError, match=r"E608: .* holds no snapshots"):
         evaluate(tmp_path / "none", weights="snapshots", ensemble="average", device="cpu")
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_a_finished_run_without_its_best_weights_has_those_of_its_last_epoch(
+    tmp_path: Path, run: dict[str, Any], early: bool
+) -> None:
+    """At a rate that ruins what was learnt the first epoch is the best; its weights cannot be had again."""
+    run["train"] |= {"epochs": 4 if early else 3, "ema": 0.1, "optimizer": {"kind": "sgd", "lr": 2.0}}
+    run["train"] |= {"schedule": "constant", "early_stop": {"patience": 2}} if early else {"schedule": "constant"}
+    whole = train(run, tmp_path / "whole", quiet=True)
+    assert (whole.best_epoch, len(whole.epochs)) == (1, 3)
+    assert compare([whole.dir]).runs[0].figures["best_epoch"] == 1
+    (whole.dir / "best.safetensors").unlink()
+    found = train(run, whole.dir, quiet=True, resume=True)
+    assert [w.code for w in found.warnings] == ["W624"]
+    assert "of epoch 1, is not there: no epoch is to come, and the last, 3, takes" in found.warnings[0].message
+    assert found.best_epoch == 3 and found.val_accuracy == found.epochs[-1]["val_accuracy"]
+    assert (whole.dir / "best.safetensors").read_bytes() == (whole.dir / "last.safetensors").read_bytes()
+    figures = compare([whole.dir]).runs[0].figures
+    assert (figures["best_epoch"], figures["val_accuracy"]) == (3, found.val_accuracy)
+    assert found.test is not None and figures["test_accuracy"] == found.test.accuracy
+    assert evaluate(whole.dir, device="cpu").metrics == found.test.metrics
+    again = train(run, whole.dir, quiet=True, resume=True)
+    assert (again.best_epoch, again.warnings) == (3, ())
+    if not early:
+        (whole.dir / "best.safetensors").unlink()
+        more = train(run, whole.dir, ["train.epochs=4"], quiet=True, resume=True)
+        assert more.best_epoch in (3, 4) and len(more.epochs) == 4
+
+
+def test_the_best_epoch_is_told_among_those_whose_weights_are_kept(
+    tmp_path: Path, run: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked: list[int] = []
+    monkeypatch.setattr(records, "write_curves", lambda *args: marked.append(args[3]))
+    run["train"] |= {"ema": 0.1, "optimizer": {"kind": "sgd", "lr": 2.0}, "schedule": "constant"}
+    out = train(run, tmp_path / "out", ["train.epochs=2"], quiet=True).dir
+    (out / "best.safetensors").unlink()
+    found = train(run, out, quiet=True, resume=True)
+    assert found.epochs[0]["val_accuracy"] > found.val_accuracy and found.best_epoch == 3
+    assert [w.message.endswith("the best epoch to come takes its place") for w in found.warnings] == [True]
+    assert compare([out]).runs[0].figures["best_epoch"] == 3
+    assert marked[0] == 1 and marked[-1] == 3

@@ -18,6 +18,7 @@ import torch
 
 from archspec.cli import main
 from archspec.errors import SpecError
+from archspec.run import load_run
 
 optuna = pytest.importorskip("optuna")
 
@@ -183,12 +184,51 @@ def test_a_trial_that_is_stopped_as_the_run_says_does_not_end_the_search(tmp_pat
     torch.set_num_threads(1)
     adam = {"kind": "adam", "lr": 0.01}
     run = {**RUN, "train": {"device": "cpu", "watch": "stop", "optimizer": adam}}
-    asked = {"search": {"train.optimizer.lr": {"choice": [1000.0, 0.01]}}, "trials": 5, "epochs": 1}
+    asked = {"search": {"train.optimizer.lr": {"choice": [0.01, 1000.0]}}, "trials": 5, "epochs": 1}
     killed_at(1, lambda: tune(run, asked, tmp_path / "out"))
     found = tune(run, asked, tmp_path / "out", resume=True)
     ended = {(t.settings["train.optimizer.lr"], t.state, (t.reason or "")[:4]) for t in found.trials}
-    assert ended == {(1000.0, "failed", "E690"), (0.01, "finished", "")}
+    assert ended == {(1000.0, "failed", "E690"), (0.01, "finished", "")} and found.trials[0].state == "failed"
     assert table(tune(run, asked, tmp_path / "out", resume=True)) == table(found)
+
+
+@pytest.mark.parametrize(
+    ("train", "more", "told"),
+    [
+        ({"batch": 32}, {}, "train.batch was 64 and is 32"),
+        ({"seed": 3}, {}, "train.seed was 0 and is 3"),
+        ({"optimizer": {"kind": "sgd", "lr": 0.1}}, {}, 'train.optimizer.kind was "adam" and is "sgd"'),
+        ({}, {"epochs": 2}, "the trials so far have 1 epoch each, and 2 are asked for"),
+        ({}, {"overrides": ["model.set.vars.hidden2=9"]}, "the network is another"),
+        ({}, {"overrides": ["data.split.seed=1"]}, "data.split.seed was 0 and is 1"),
+    ],
+)
+def test_a_search_is_not_gone_on_with_as_another_experiment(
+    train: dict[str, Any], more: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    """Each in its own row of one table would be compared with the others, of another batch, seed or network."""
+    spec = tmp_path / "net.yaml"
+    layers = "- flatten\n- linear: $hidden\n- relu\n- linear: $hidden2\n- linear: 10\n"
+    spec.write_text(f"archspec: 1\nname: n\ninput: [1, 8, 8]\nvars: {{hidden: 8, hidden2: 8}}\nlayers:\n{layers}")
+    run = {"name": "tiny", "model": {"spec": str(spec)}, "train": {"device": "cpu"}}
+    asked = {**SEARCH, "trials": 1}
+    tune(run, asked, tmp_path / "out")
+    with pytest.raises(SpecError, match="E697") as caught:
+        tune({**run, "train": {"device": "cpu", **train}}, asked, tmp_path / "out", resume=True, **more)
+    assert told in str(caught.value)
+    same = {"device": "cpu", "epochs": 7, "optimizer": {"kind": "adam", "lr": 0.5}}  # what trials have otherwise anyway
+    assert len(tune({**run, "train": same}, {**asked, "trials": 2}, tmp_path / "out", resume=True).trials) == 2
+
+
+def test_trials_are_those_of_the_run_as_it_was_read(tmp_path: Path) -> None:
+    """A run file that is edited while the search runs changes none of its trials; none looks at the test split."""
+    file = tmp_path / "run.yaml"
+    file.write_text(json.dumps({**RUN, "train": {"device": "cpu", "batch": 48}}))
+    tune(file, {**SEARCH, "trials": 2}, tmp_path / "out", say=lambda _: file.write_text("model: nonsense"))
+    for number in (0, 1):
+        trial = tmp_path / "out" / f"trial-{number:04}"
+        assert load_run(trial / "run.yaml").run.train.batch == 48
+        assert "test" not in {path.stem for path in trial.iterdir()} and (trial / "best.safetensors").is_file()
 
 
 def test_a_trial_whose_checkpoints_are_damaged_counts_as_failed(tmp_path: Path) -> None:

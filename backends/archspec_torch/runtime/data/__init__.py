@@ -9,7 +9,7 @@ from archspec.run.sections import Cifar, Csv, Data, Digits, Folder, Idx, Numpy
 from archspec_torch.runtime.data.cifar import open_cifar
 from archspec_torch.runtime.data.digits import open_digits
 from archspec_torch.runtime.data.draws import Draws
-from archspec_torch.runtime.data.examples import Examples, InMemory, OnDisk, Source, Where, batched, grouped
+from archspec_torch.runtime.data.examples import Examples, InMemory, OnDisk, Source, Where, batched, digest_of, grouped
 from archspec_torch.runtime.data.folder import open_folder
 from archspec_torch.runtime.data.idx import open_idx
 from archspec_torch.runtime.data.npz import open_numpy
@@ -24,7 +24,18 @@ FORMATS: dict[type[Any], Callable[[Any, Where], Source]] = {
     Numpy: open_numpy,
 }
 
-__all__ = ["FORMATS", "Draws", "Examples", "InMemory", "OnDisk", "Source", "batched", "grouped", "open_source"]
+__all__ = [
+    "FORMATS",
+    "Draws",
+    "Examples",
+    "InMemory",
+    "OnDisk",
+    "Source",
+    "batched",
+    "digest_of",
+    "grouped",
+    "open_source",
+]
 
 
 def open_source(section: Data, where: Where) -> Source:

@@ -203,7 +203,9 @@ def _reader(file: Any) -> pickle.Unpickler:
             _, shape, kind, fortran, data = self.state
             if not isinstance(kind, Kind) or kind.code not in ("u1", "|u1", b"u1"):
                 raise ValueError(f"an array of {getattr(kind, 'code', kind)!r}; images are bytes, u1")
-            raw = data.encode("latin1") if isinstance(data, str) else bytes(data)
+            if not isinstance(data, str | bytes | bytearray):
+                raise ValueError(f"an array whose content is {type(data).__name__}, not bytes")
+            raw = data.encode("latin1") if isinstance(data, str) else data
             return numpy.frombuffer(raw, numpy.uint8).reshape(shape, order="F" if fortran else "C")
 
     def rebuilt(*_: Any) -> Array:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
@@ -226,6 +227,11 @@ def value_counts(images: Tensor) -> Tensor:
     for part in flat.split(1 << 24):  # bincount widens its input to 8 bytes: bounded here to 128 MiB
         counts += torch.bincount(part, minlength=256).cpu()
     return counts
+
+
+def digest_of(image: Tensor) -> bytes:
+    """16 bytes that no two images (c, h, w) of other pixels have in common."""
+    return blake2b(image.contiguous().numpy().data, digest_size=16).digest()
 
 
 def grouped(order: Tensor, size: int) -> list[Tensor]:

@@ -30,7 +30,7 @@ def split_up(
 
     `labels`: int64 (n,), or (n, classes) of 0 and 1. `names`: what lists call the examples, else their numbers.
     `given`: splits that the data has already, beside these examples. What has no list is drawn from what is in
-    none, by its share. Raises SpecError E620, E629 for lists, E629 for folds of data that have a `val`, E626 for a
+    none, by its share. Raises SpecError E620, E629 for lists, E629 too for folds of data that have a `val`, E626 for a
     split without examples.
     """
     paths = {name: getattr(section, f"{name}_list", None) for name in SPLITS}
@@ -129,7 +129,7 @@ def _listed(path: Path, names: Sequence[str] | None, n: int, span: Span) -> Tens
             raise fail("E620", f"the list {path} is no file, but a folder, a device or a pipe", span)
         if path.stat().st_size > MAX_LIST:
             raise fail("E620", f"the list {path} has more than {MAX_LIST:,} bytes", span)
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise fail("E620", f"the list {path} cannot be read: {reason}", span) from error

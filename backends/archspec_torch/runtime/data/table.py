@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,10 +73,11 @@ def _rows(section: Csv, where: Where) -> list[Row]:
             raise fail("E620", f"{file} is no file, but a folder, a device or a pipe", span)
         if file.stat().st_size > MAX_FILE:
             raise fail("E631", f"{file} has more than {MAX_FILE:,} bytes", span)
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-        table = csv.reader(lines, strict=True)
+        text = file.read_text(encoding="utf-8-sig")
+        lines = text.split("\n")  # as csv counts them: not at form feeds and other separators of Unicode
+        table = csv.reader(io.StringIO(text, newline=""), strict=True)
         header = [name.strip() for name in next(table, [])]
-        columns = _columns(header, lines[0] if lines else "", section, where)
+        columns = _columns(header, lines[0], section, where)
         rows: list[Row] = []
         problems: list[Diagnostic] = []
         seen: dict[str, int] = {}
@@ -130,9 +133,10 @@ def _row(
     path, written = cells[columns["path"]].strip(), cells[columns["label"]].strip()
     if not path:
         return Diagnostic("E631", "there is no path", place)
-    if path in seen:
+    file = os.path.normpath(path)  # `./0.png` is `0.png`
+    if file in seen:
         hint = "with multi_label, several labels stand in one line" if not section.multi_label else None
-        return Diagnostic("E631", f"'{path}' is in line {seen[path]} already", place, hint)
+        return Diagnostic("E631", f"'{path}' is in line {seen[file]} already", place, hint)
     labels = [part.strip() for part in written.split(section.separator)] if section.multi_label else [written]
     labels = [label for label in labels if label]
     if not labels and not section.multi_label:
@@ -140,7 +144,7 @@ def _row(
     split = cells[columns["split"]].strip() if "split" in columns else None
     if split is not None and split not in WORDS:
         return Diagnostic("E631", f"there is no split '{split}'", place, did_you_mean(split, list(WORDS), "splits"))
-    seen[path] = place.line
+    seen[file] = place.line
     rows.append(Row(path, tuple(dict.fromkeys(labels)), WORDS[split] if split is not None else None, place))
     return None
 

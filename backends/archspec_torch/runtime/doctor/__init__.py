@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from archspec.files import make_folder
 from archspec.run import load_run
 from archspec_torch.runtime.doctor import data, fits, rates, start
 from archspec_torch.runtime.doctor.finding import Examination, Finding, Verdict
@@ -52,6 +53,8 @@ def doctor(
 
 def examine(job: Job, out: Path | None = None) -> Examination:
     """The same for a job that is prepared."""
+    if out is not None:
+        make_folder(out)  # before the work
     found: list[Finding] = []
 
     def alike() -> AbstractContextManager[None]:
@@ -69,7 +72,6 @@ def examine(job: Job, out: Path | None = None) -> Examination:
         found += rates.rate(subject, test)
     drawn = None
     if out is not None and test is not None:
-        out.mkdir(parents=True, exist_ok=True)
         drawn = out / RATES
         rates.plot(test, fits.peak_rate(subject), f"{job.graph.name} on {job.source.name}", drawn)
     return Examination(job.run.name, tuple(found), drawn)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from archspec_torch.runtime.data import Examples
+from archspec_torch.runtime.data import Examples, digest_of
 from archspec_torch.runtime.doctor.finding import Finding, Verdict
-from archspec_torch.runtime.doctor.subject import Subject, listed, sample
+from archspec_torch.runtime.doctor.subject import Subject, listed, sample, sampled
 
 HASHED = 10_000
 """Images of a split that are compared with those of the other."""
@@ -72,18 +71,25 @@ def inputs(subject: Subject) -> Iterator[Finding]:
 
 
 def leak(subject: Subject) -> Iterator[Finding]:
-    """Whether images of the validation split are trained on, pixel for pixel."""
-    seed, device = subject.plan.seed, torch.device("cpu")
-    trained = _hashes(subject.job.train, device, seed)
-    held = _hashes(subject.job.val, device, seed)
-    in_both = sum(key in trained for key in held.elements())
-    share = in_both / max(1, held.total())
-    text = f"{in_both:,} of {held.total():,} validation images are among {trained.total():,} training images"
-    figures = {"in_both": in_both, "val": held.total(), "train": trained.total()}
-    if in_both:
-        verdict: Verdict = "fault" if share > 0.01 and in_both > 2 else "doubt"
+    """Whether images of the validation or the test split are trained on, pixel for pixel."""
+    job, seed = subject.job, subject.plan.seed
+    trained = set(_digests(job.train, seed))
+    held = {"val": list(_digests(job.val, seed))}
+    if "test" in job.source.sizes:
+        held["test"] = list(_digests(job.source.load("test", job.preprocessing.frame, lambda damaged: None), seed))
+    both = {split: sum(digest in trained for digest in digests) for split, digests in held.items()}
+    shares = [both[split] / max(1, len(digests)) for split, digests in held.items()]
+    told = [
+        f"{both[split]:,} of {len(digests):,} {split} images ({share:.1%})"
+        for (split, digests), share in zip(held.items(), shares, strict=True)
+    ]
+    text = f"{' and '.join(told)} are among {len(trained):,} different training images"
+    figures = {"in_both": both, "held": {split: len(digests) for split, digests in held.items()}, "train": len(trained)}
+    if any(both.values()):
+        many = any(share > 0.01 and both[split] > 2 for split, share in zip(held, shares, strict=True))
+        verdict: Verdict = "fault" if many else "doubt"
         advice = "accuracy on them says nothing: remove doubles, or split by their source"
-        yield Finding("leak", verdict, f"{text} ({share:.1%})", advice, figures)
+        yield Finding("leak", verdict, text, advice, figures)
     else:
         yield Finding("leak", "ok", text, "", figures)
 
@@ -132,9 +138,10 @@ def _flat(images: Tensor) -> Tensor:
     return pixels.flatten(1)
 
 
-def _hashes(examples: Examples, device: torch.device, seed: int) -> Counter[bytes]:
-    images, _ = sample(examples, device, seed, HASHED)
-    return Counter(image.numpy().tobytes() for image in images.cpu())
+def _digests(examples: Examples, seed: int) -> Iterator[bytes]:
+    """Of each image in turn: no more than a batch of them is in memory."""
+    for images, _ in sampled(examples, torch.device("cpu"), seed, HASHED, at_once=64):
+        yield from map(digest_of, images)
 
 
 def _range(numbers: list[float]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -99,10 +100,17 @@ def subject_of(job: Job) -> Subject:
 
 def sample(examples: Examples, device: torch.device, seed: int, most: int = SAMPLE) -> tuple[Tensor, Tensor]:
     """Images and labels of up to `most` examples, drawn with a seed, as they are without augmentation."""
+    parts = list(sampled(examples, device, seed, most))
+    return torch.cat([images for images, _ in parts]), torch.cat([labels for _, labels in parts])
+
+
+def sampled(
+    examples: Examples, device: torch.device, seed: int, most: int, at_once: int = 256
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The same batch by batch."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(examples.labels), generator=generator)[:most].sort().values
-    parts = list(examples.batches(list(order.split(256)), device, 0))
-    return torch.cat([images for images, _ in parts]), torch.cat([labels for _, labels in parts])
+    return examples.batches(list(order.split(at_once)), device, 0)
 
 
 def learning(model: nn.Module) -> list[tuple[str, str, nn.Parameter]]:

@@ -19,7 +19,6 @@ from archspec_torch.runtime.images import Frame
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.rundir import SPEC, WEIGHTS, Trained
 from archspec_torch.runtime.tasks import Task, task_of
-from archspec_torch.runtime.weights import load_weights
 
 Load = Callable[[Frame], Examples]
 
@@ -80,21 +79,15 @@ class Member:
 
 
 def open_member(trained: Trained, weights: str, device: torch.device, threshold: float | None = None) -> Member:
-    """A run with its `best` or `last` weights, or those of a file, found as written or in the run's directory.
+    """A run with its `best` or `last` weights, or those of a file.
 
-    Raises SpecError E608 for what is neither, E610 and E613 of the task, E687 of the threshold, E701 and E708 of the
-    file.
+    Raises SpecError E608, E701 and E708 of the weights, E610 and E613 of the task, E687 of the threshold.
     """
     loss = trained.run.run.train.loss
     task = task_of(trained.graph, trained.preprocessing.classes, loss, threshold=threshold)
-    path = next((p for p in (Path(weights), trained.directory / weights) if p.is_file()), Path(weights))
-    if weights in WEIGHTS or (not path.is_file() and path.suffix != ".safetensors"):
-        model, epoch = trained.model(weights, device)
-    else:
-        model = compile(trained.graph)
-        epoch = load_weights(model, path)
-        model, weights = model.to(device).eval(), path.stem
-    return Member(trained, weights, epoch, model, task, device)
+    model, epoch = trained.model(weights, device)
+    name = weights if weights in WEIGHTS else Path(weights).stem
+    return Member(trained, name, epoch, model, task, device)
 
 
 def averaged(members: Sequence[Member]) -> Member:

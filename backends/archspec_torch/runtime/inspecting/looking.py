@@ -9,6 +9,7 @@ from torch import Tensor
 
 from archspec.analysis.where import where
 from archspec.errors import SpecError, did_you_mean, fail
+from archspec.files import make_folder
 from archspec_torch.runtime.data import open_source
 from archspec_torch.runtime.images import ImageProblem, large_images_allowed
 from archspec_torch.runtime.inspecting.ascent import maximised
@@ -39,14 +40,14 @@ def inspect(
     Raises SpecError E583 for the layer, E624 for the image, E627 for the split, E720 for the unit, E721 for what is
     asked without what it needs, and what `open_network` raises.
     """
-    opened, folder = open_network(target, weights, device), Path(out)
+    opened = open_network(target, weights, device)
     if layer is None and (unit is not None or image is not None):
         raise fail("E721", "a unit and feature maps are those of a layer: none is named", hint="--layer stage.1")
     name = opened.layer(layer) if layer is not None else ""
     if unit is not None:
         opened.check_unit(name, unit)
     read = None if image is None else _read(opened, image)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(Path(out))
     written = []
     if found := filters(opened):
         written.append(write_sheet(found, folder / "filters.png"))

@@ -76,15 +76,10 @@ def open_network(target: str | Path, weights: str, device: str) -> Opened:
     Raises SpecError E606 to E608 of the directory, of the spec, E611 for one that takes no image, E701 and E708 of the
     weights, E721 for a spec without a file of weights.
     """
-    chosen, path = choose_device(device), Path(weights)
+    chosen = choose_device(device)
     if (Path(target) / RUN).is_file():
         trained = open_run(target)
-        if weights in WEIGHTS:
-            model, _ = trained.model(weights, chosen)
-        else:
-            model = compile(trained.graph)
-            load_weights(model, path)
-            model = model.to(chosen).eval()
+        model, _ = trained.model(weights, chosen)
         graph, preprocessing = trained.graph, trained.preprocessing
     else:
         trained, graph = None, load(target)
@@ -95,6 +90,6 @@ def open_network(target: str | Path, weights: str, device: str) -> Opened:
         mean, std = IMAGENET if frame.channels == 3 else GREY
         preprocessing = Preprocessing(frame, mean, std, ("0", "1"))
         model = compile(graph)
-        load_weights(model, path)
+        load_weights(model, Path(weights))
         model = model.to(chosen).eval()
     return Opened(graph, model, preprocessing, Normalize(preprocessing, chosen), chosen, trained)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import time
 import warnings
@@ -16,6 +17,7 @@ from archspec.run import RunFile, load_run
 from archspec.run.search import Range, Search, check_paths, load_search
 from archspec_torch.runtime import rundir
 from archspec_torch.runtime.network import load_network
+from archspec_torch.runtime.resume import differences, layers, settings, some
 from archspec_torch.runtime.tuning.plot import write_plot
 from archspec_torch.runtime.tuning.result import Trial, TuneResult
 from archspec_torch.runtime.tuning.trials import BEAT, Trials, best_of, live, trial_dir
@@ -43,14 +45,16 @@ def tune(
     so far / `fine` to the best · `fine`.
 
     Raises SpecError E512 and E60x for a range that the run cannot have, E605 for an `out` that is used, E695 without
-    Optuna, E696 of the search file, E697 for a storage that cannot be used or holds another search, E698 where there is
+    Optuna, E696 of the search file, E697 for a storage that cannot be used or holds another search, of other
+    ranges or of a run of other values, E698 where there is
     nothing yet to search finely around, E691 where another process trains into `out` itself, and what no trial could
     help.
     """
     asked = load_search(search)
     asked = replace(asked, trials=trials or asked.trials, epochs=epochs or asked.epochs)
-    read = check_paths(run, overrides, asked)
-    asked = asked.of(load_run(run, overrides))
+    base = load_run(run, overrides)
+    read = check_paths(base, (), asked)
+    asked = asked.of(base)
     _check_networks(read, asked)
     optuna = _optuna()
     directory = Path(out) if out is not None else Path("runs", f"{read[0].name}-tune")
@@ -60,11 +64,12 @@ def tune(
         rundir.make_directory(directory, read[0].name, begun=True)
         with rundir.claimed(directory):
             pass  # it is no run that is being trained
-    stages = Stages(optuna, storage or f"sqlite:///{directory / 'study.sqlite'}", asked, read[0].name)
+    experiment = _experiment(base, read[0], asked)
+    stages = Stages(optuna, storage or f"sqlite:///{directory / 'study.sqlite'}", asked, read[0].name, experiment)
     with stages.telling():
         study = stages.last(fine)
         here = stages.search(study)
-        Trials(optuna, stages.storage, study, here, run, list(overrides), directory, say).work()
+        Trials(optuna, stages.storage, study, here, base, directory, say).work()
         found = TuneResult(directory, here, tuple(stages.trials(directory)))
     found = replace(found, warnings=tuple(_edges(found)))
     found.write()
@@ -96,11 +101,38 @@ def _check_networks(runs: Sequence[RunFile], search: Search) -> None:
         raise SpecError(found.values())
 
 
+FREE = ("name", "model.spec", "train.epochs", "train.device", "train.workers", "train.checkpoint", "train.tensorboard")
+"""Keys that may change while a search is gone on with. The network is compared as it is, not as it is named."""
+KEPT = "search"
+"""The attribute of a study that says what its trials have in common."""
+
+
+def _experiment(base: RunFile, first: RunFile, search: Search) -> dict[str, Any]:
+    """What all trials have in common: the run's values but those searched, and a hash of the network of the first
+    values. Raises SpecError of the spec."""
+    paths = [one.path for one in search.ranges]
+    network = json.dumps(layers(load_network(first)), sort_keys=True)
+    return {
+        "run": json.loads(json.dumps(settings(base.run, (*FREE, *paths, "data.in_memory")), default=str)),
+        "network": hashlib.sha256(network.encode()).hexdigest(),
+    }
+
+
+def _kept(study: Any) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = study.user_attrs[KEPT]
+    return found
+
+
+def _plain(ranges: Sequence[Range]) -> list[list[Any]]:
+    return [[one.path, one.kind, list(one.values)] for one in ranges]
+
+
 class Stages:
     """The studies of a search in one storage: `NAME coarse`, `NAME fine 1`, …"""
 
-    def __init__(self, optuna: Any, url: str, search: Search, name: str):
-        self.optuna, self.asked, self.name = optuna, search, name
+    def __init__(self, optuna: Any, url: str, search: Search, name: str, experiment: Mapping[str, Any]):
+        """`experiment`: what all trials have in common, see `_experiment`."""
+        self.optuna, self.asked, self.name, self.experiment = optuna, search, name, experiment
         with self.telling():
             self.storage = self._opened(url)
 
@@ -148,11 +180,11 @@ class Stages:
         names = self.names()
         if not names and fine:
             raise fail("E698", "there is no search yet to search finely around", hint="run it without --fine first")
-        if not names:
-            return self._study(f"{self.name} coarse", self.asked.ranges, None)
-        newest = self._open(names[-1])
-        self._check_same(self._open(names[0]))
-        if not fine or (newest.user_attrs.get("fine") == fine and self._unfinished(newest)):
+        coarse = self._study(f"{self.name} coarse", self.asked.ranges, None)
+        self._check_same(coarse)
+        newest = self._open(names[-1]) if names else coarse
+        if not fine or (_kept(newest)["fine"] == fine and self._unfinished(newest)):
+            self._check_epochs(newest)
             return newest
         ranked = TuneResult(Path(), self.asked, tuple(self.trials(Path())))
         if ranked.best is None:
@@ -165,10 +197,9 @@ class Stages:
         study = self.optuna.create_study(
             storage=self.storage, study_name=name, direction=self.asked.direction, load_if_exists=True
         )
-        if "ranges" not in study.user_attrs:
-            study.set_user_attr("fine", fine)
-            study.set_user_attr("on", self.asked.on)
-            study.set_user_attr("ranges", [[one.path, one.kind, list(one.values)] for one in ranges])
+        if KEPT not in study.user_attrs:  # all at once, for processes that begin at the same moment
+            told = {"fine": fine, "on": self.asked.on, "epochs": self.asked.epochs, "ranges": _plain(ranges)}
+            study.set_user_attr(KEPT, {**told, "experiment": dict(self.experiment)})
         return self._open(name)
 
     def _open(self, name: str) -> Any:
@@ -181,11 +212,27 @@ class Stages:
         return self.optuna.load_study(study_name=name, storage=self.storage, pruner=pruner)
 
     def _check_same(self, coarse: Any) -> None:
-        asked = [[one.path, one.kind, list(one.values)] for one in self.asked.ranges]
-        if coarse.user_attrs.get("ranges") != asked or coarse.user_attrs.get("on") != self.asked.on:
-            was = json.dumps(coarse.user_attrs.get("ranges"))
+        """Raises SpecError E697 where trials of now would be no rows of the table that is there."""
+        kept, span = _kept(coarse), self.asked.ranges[0].span
+        if (was := kept["ranges"]) != _plain(self.asked.ranges):
             hint = "search other ranges in another --out (or --storage)"
-            raise fail("E697", f"the storage holds a search of other ranges: {was}", self.asked.ranges[0].span, hint)
+            raise fail("E697", f"the storage holds a search of other ranges: {json.dumps(was)}", span, hint)
+        before, now = {"on": kept["on"], **kept["experiment"]["run"]}, {"on": self.asked.on, **self.experiment["run"]}
+        told = differences(before, now)
+        if kept["experiment"]["network"] != self.experiment["network"]:
+            told.append("the network is another")
+        if told:
+            hint = "what was tried so far says nothing about that: search it in another --out (or --storage)"
+            raise fail("E697", f"the storage holds a search of another run: {some(told)}", span, hint)
+
+    def _check_epochs(self, study: Any) -> None:
+        """Raises SpecError E697 where the trials of a stage would not all have as many epochs."""
+        if (were := _kept(study)["epochs"]) != self.asked.epochs:
+            message = (
+                f"the trials so far have {were} epoch{'s' * (were > 1)} each, and {self.asked.epochs} are asked for"
+            )
+            hint = f"go on with --epochs {were}, or begin a stage of its own: --fine 3 --epochs {self.asked.epochs}"
+            raise fail("E697", message, self.asked.ranges[0].span, hint)
 
     def _unfinished(self, study: Any) -> bool:
         return len(live(study.get_trials(deepcopy=False))) < self.asked.trials or any(
@@ -195,7 +242,7 @@ class Stages:
     def search(self, study: Any) -> Search:
         """The search with the ranges of a study."""
         spans = {one.path: one.span for one in self.asked.ranges}
-        written = study.user_attrs["ranges"]
+        written = _kept(study)["ranges"]
         ranges = tuple(Range(path, kind, tuple(values), spans[path]) for path, kind, values in written)
         return replace(self.asked, ranges=ranges)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archspec.errors import SpecError, fail
+from archspec.run import RunFile
 from archspec.run.search import Range, Search
 from archspec_torch.runtime.locks import Taken, abandoned, held
 from archspec_torch.runtime.resume import find_origin
@@ -35,8 +36,8 @@ class Trials:
     storage: Any
     study: Any
     search: Search
-    run: str | Path | Mapping[str, Any]
-    overrides: list[str]
+    run: RunFile
+    """As it was read when the search was begun or gone on with: what its file says by now does not matter."""
     directory: Path
     say: Callable[[str], None]
 
@@ -149,7 +150,8 @@ class Trials:
         for record in former:
             reached(record, judge=record is former[-1])
         mine = [f"train.epochs={search.epochs}", *(one.override(settings[one.path]) for one in search.ranges)]
-        train(self.run, target, [*self.overrides, *mine], quiet=True, resume=resume, on_epoch=reached, report=False)
+        # the test split is looked at once, by the run that is chosen
+        train(self.run, target, mine, quiet=True, resume=resume, on_epoch=reached, report=False, test=False)
 
     def _best(self, values: Sequence[float]) -> float:
         return min(values) if self.search.direction == "minimize" else max(values)

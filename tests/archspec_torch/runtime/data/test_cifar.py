@@ -111,6 +111,14 @@ def test_the_binary_files_hold_the_same(tmp_path: Path) -> None:
         assert pairs(binary, split) == pairs(pickled, split)
 
 
+class Counted:
+    """An array that says its bytes by their number."""
+
+    def __reduce__(self) -> Any:
+        rebuild, args, _ = images(0).__reduce__()
+        return rebuild, args, (1, (20, 3072), numpy.dtype(numpy.uint8), False, 20 * 3072)
+
+
 class Evil:
     def __reduce__(self) -> Any:
         return Path.touch, (Path("owned"),)
@@ -123,6 +131,7 @@ class Evil:
         ({"data": images(0), "labels": [Evil()]}, "only arrays, lists, text and numbers are read"),
         ({"data": numpy.array([print], dtype=object), "labels": [0]}, "only arrays, lists, text and numbers are read"),
         ({"data": images(0).astype(numpy.float32), "labels": [0] * 20}, "an array of 'f4'; images are bytes, u1"),
+        ({"data": Counted(), "labels": [0] * 20}, "an array whose content is int, not bytes"),
         ({"data": images(0)[:, :3000], "labels": [0] * 20}, "'data' is 20×3000; images are bytes, n×3072"),
         ({"data": images(0), "labels": [0] * 19}, "20 images and 19 labels"),
         ({"data": images(0), "labels": [0] * 19 + [10]}, "image 19 has the label 10; there are 10 classes"),

@@ -103,6 +103,8 @@ def test_files_that_are_not_there_are_left_out(tmp_path: Path) -> None:
         ("path,label\na.png\n", {}, "table.csv:2:1", "1 values in a table of 2 columns"),
         ("path,label\na.png,x\n,y\n", {}, "table.csv:3:1", "there is no path"),
         ("path,label\na.png,x\na.png,y\n", {}, "table.csv:3:1", "'a.png' is in line 2 already"),
+        ("path,label\na.png,x\n./a.png,y\n", {}, "table.csv:3:1", "'./a.png' is in line 2 already"),
+        ("path,label\na.png,x\x0by\nb.png,z\u2028\nc.png\n", {}, "table.csv:4:1", "1 values in a table of 2"),
         ("path,label\na.png,\n", {}, "table.csv:2:1", "'a.png' has no label"),
         ("path,label,s\na.png,x,tset\n", {"split_column": "s"}, "table.csv:2:1", "there is no split 'tset'"),
         ("path,label\na.png,x\n", {"label_column": "lable"}, "run:", "has no column 'lable'"),
@@ -133,3 +135,15 @@ def test_a_split_of_the_column_is_not_thrown_away(key: str, tmp_path: Path) -> N
     file = table(tmp_path, "\n".join(["path,label,part", *(row for row in rows if not row.endswith(name))]))
     held = 2  # of 8, a fourth or the two that are listed
     assert opened(file, split_column="part", split=split).sizes[name] == held
+
+
+@pytest.mark.parametrize("separator", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_separators_of_unicode_end_no_line(separator: str, tmp_path: Path) -> None:
+    """What Python's csv reads from the file itself; and a list of names."""
+    names = [f"{i}{separator}x.png" for i in range(8)]
+    file = table(tmp_path, "path,label\r\n" + "".join(f"{name},{i % 2}\r\n" for i, name in enumerate(names)))
+    with file.open(newline="", encoding="utf-8") as lines:
+        assert [row["path"] for row in csv.DictReader(lines)] == names
+    (tmp_path / "list").write_text("\n".join(names[:2]), encoding="utf-8")
+    source = opened(file, split={"val_list": str(tmp_path / "list"), "test": 0})
+    assert source.sizes == {"train": 6, "val": 2}

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from dataclasses import replace
+import os
+import resource
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy
@@ -114,7 +118,57 @@ def test_images_in_both_splits_are_counted(subject: Callable[..., Subject], tmp_
     trained = {image.numpy().tobytes() for image in sample.job.train.images}  # type: ignore[attr-defined]
     both = sum(image.numpy().tobytes() in trained for image in sample.job.val.images)  # type: ignore[attr-defined]
     found = only(data_checks.leak(sample))
-    assert found.verdict == "fault" and found.figures["in_both"] == both > 100
+    assert found.verdict == "fault" and found.figures["in_both"]["val"] == both > 100
+
+
+def test_test_images_that_are_trained_on_are_counted(subject: Callable[..., Subject], tmp_path: Path) -> None:
+    """Five of the test images are the last five of the other 60, of which some are trained on; none of val is."""
+    images = numpy.random.default_rng(0).integers(0, 256, (80, 8, 8), dtype=numpy.uint8)
+    labels = numpy.arange(80) % 10
+    kept = {"images": images[:60], "labels": labels[:60], "test_images": images[55:], "test_labels": labels[55:]}
+    numpy.savez(tmp_path / "data.npz", **kept)
+    sample = subject(data={"kind": "numpy", "file": str(tmp_path / "data.npz"), "split": {"val": 0.15}})
+    trained = {image.numpy().tobytes() for image in sample.job.train.images}  # type: ignore[attr-defined]
+    both = sum(image.tobytes() in trained for image in images[55:60])
+    found = only(data_checks.leak(sample))
+    assert found.verdict == "fault" and both > 2
+    assert found.figures["in_both"] == {"val": 0, "test": both} and found.figures["held"] == {"val": 9, "test": 25}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Images of 224×224 that are made when they are asked for: 90 MB of 600."""
+
+    labels: torch.Tensor
+
+    def batches(self, groups: Sequence[torch.Tensor], *_: object) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for group in groups:
+            yield group.to(torch.uint8)[:, None, None, None].repeat(1, 3, 224, 224), self.labels[group]
+
+
+def test_the_images_looked_through_for_doubles_are_not_kept(subject: Callable[..., Subject]) -> None:
+    torch.set_num_threads(1)
+    sample = subject()
+    drawn = Drawn(torch.zeros(600, dtype=torch.int64))
+    sources = SimpleNamespace(sizes={"train": 600, "val": 600})
+    sample = replace(sample, job=replace(sample.job, train=drawn, val=drawn, source=sources))  # type: ignore[arg-type]
+    child = os.fork()
+    if child == 0:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        found = only(data_checks.leak(sample))
+        more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before  # KiB, on macOS bytes
+        os._exit(0 if found.verdict == "fault" and more < (60 << 20 if sys.platform == "darwin" else 60 << 10) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_file_in_place_of_the_folder_is_told_before_the_work(
+    write_spec: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run.yaml").write_text(f"model: {write_spec(LAYERS, '[1, 8, 8]')}\ntrain: {{device: cpu}}\n")
+    (tmp_path / "afile").write_text("")
+    monkeypatch.setattr("archspec_torch.runtime.doctor.subject_of", lambda job: pytest.fail("work was begun"))
+    assert main(["doctor", str(tmp_path / "run.yaml"), "-o", str(tmp_path / "afile")]) == 1
+    assert "error E505: the folder" in (told := capsys.readouterr().err) and "cannot be made: it is a file" in told
 
 
 def test_labels_that_count_from_1_and_inputs_that_are_not_normalised(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,9 @@ from archspec.cli import main
 from archspec.errors import SpecError
 from archspec.run import load_run
 from archspec_torch.compiler import compile
-from archspec_torch.runtime import diagnose, evaluate, train
+from archspec_torch.runtime import diagnose, evaluate, predict, train
 from archspec_torch.runtime.data import open_source
+from archspec_torch.runtime.inspecting import inspect
 from archspec_torch.runtime.preprocess import Normalize, read_preprocessing
 
 SPEC = """archspec: 1
@@ -212,3 +215,39 @@ def test_the_loss_of_an_evaluation_is_not_that_of_training(tmp_path: Path) -> No
     assert found.to_json()["loss"] == pytest.approx(expected, rel=1e-5)
     assert f"log loss     {expected:.4f}" in str(found) and f"log loss {expected:.4f}" in test
     assert "test log loss" in str(archspec.compare([result.dir]))
+
+
+def test_a_file_of_weights_is_the_run_s_own_wherever_one_stands(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a directory that holds another run's files of the same names: `snapshots`, and a name beside run.yaml."""
+    a, b = (shutil.copytree(runs[name], tmp_path / name) for name in "ab")
+    for run in (a, b):
+        (run / "snapshots").mkdir()
+        for cycle, kept in enumerate(("best", "last"), 1):
+            shutil.copy(run / f"{kept}.safetensors", run / "snapshots" / f"cycle-{cycle:02}.safetensors")
+        shutil.copy(run / "last.safetensors", run / "kept.safetensors")
+    image = tmp_path / "digit.png"
+    Image.fromarray(parts(a)[1][0, 0].mul(40).clamp(0, 255).to(torch.uint8).numpy()).save(image)
+    monkeypatch.chdir(b)
+    found = evaluate(a, weights="snapshots", ensemble="average", device="cpu")
+    own = evaluate(a, weights=["best", "last"], ensemble="average", device="cpu")
+    assert [one.figures for one in found.members] == [one.figures for one in own.members]
+    other = evaluate(b, weights=["best", "last"], ensemble="average", device="cpu")
+    assert [one.figures for one in found.members] != [one.figures for one in other.members]
+
+    asked: list[Callable[[], object]] = [
+        lambda: evaluate(a, weights="kept.safetensors", device="cpu"),
+        lambda: predict(a, [image], weights="kept.safetensors", device="cpu"),
+        lambda: inspect(a, tmp_path / "seen", weights="kept.safetensors", device="cpu"),
+    ]
+    for ask in asked:
+        with pytest.raises(SpecError, match="E608") as caught:
+            ask()
+        assert f"{a / 'kept.safetensors'}, or {b / 'kept.safetensors'}" in str(caught.value)
+    (b / "kept.safetensors").unlink()
+    asked[2]()
+    last = predict(a, [image], weights="last", device="cpu")
+    assert predict(a, [image], weights="kept.safetensors", device="cpu") == last
+    assert predict(a, [image], weights="../a/kept.safetensors", device="cpu") == last
+    assert evaluate(a, weights="kept.safetensors", device="cpu").metrics == evaluate(a, weights="last").metrics

@@ -12,11 +12,13 @@ Told = Literal[Held, "train_accuracy", "train_loss", "train_map", "train_f1", "t
 
 OF_TAGS = ("map", "f1", "macro_f1")
 """What is measured of images with any number of labels alone."""
-NAMES = {"map": "mAP", "f1": "F1", "macro_f1": "macro F1"}
+NAMES = {"map": "mAP", "f1": "F1", "macro_f1": "macro F1", "log_loss": "log loss"}
 
 
 def title(figure: str) -> str:
     """A figure's name for people: `val_map` is "val mAP"."""
+    if figure == "test_loss":  # measured by an evaluation, as -ln p, whatever the run made small
+        return "test log loss"
     split, _, name = figure.partition("_") if figure.startswith(("train_", "val_", "test_")) else ("", "", figure)
     return f"{split} {NAMES.get(name, name)}".strip()
 

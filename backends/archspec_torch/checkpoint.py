@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import re
@@ -12,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from archspec.errors import SpecError, fail
@@ -37,6 +38,11 @@ SUFFIXES = (".pth", ".pt", ".th", ".ckpt", ".bin", ".tar")
 
 METADATA = "archspec"
 """The one key of metadata in the files written here."""
+CHECKSUM = "checksum"
+
+
+class Damaged(SafetensorError):
+    """A file whose content is not what was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         raise fail("E701", f"'{path}' is a folder, not a file" if path.exists() else f"there is no file '{path}'")
     if path.suffix == ".safetensors":
         try:
-            return Checkpoint(_unwrapped(load_file(path)))
+            return Checkpoint(_unwrapped(read_safetensors(path)[0]))
         except (SafetensorError, OSError) as error:
             raise unreadable(path, error) from error
     if path.suffix not in SUFFIXES:
@@ -90,6 +96,8 @@ def unreadable(path: Path, error: Exception) -> SpecError:
     kind = "safetensors file" if stored else "torch file"
     if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
         return fail("E701", f"'{path}' holds text, and is no {kind}")
+    if isinstance(error, Damaged):
+        return fail("E701", f"'{path}' is damaged: {error}", hint="fetch it again, or train it again")
     if isinstance(error, EOFError) or any(word in str(error) for word in CUT_OFF):
         return fail("E701", f"'{path}' is damaged or cut off", hint="fetch it again, or train it again")
     if isinstance(error, SafetensorError | pickle.UnpicklingError):
@@ -149,16 +157,46 @@ def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def write_checkpoint(tensors: Mapping[str, Tensor], path: Path, facts: Mapping[str, Any], code: str = "E505") -> None:
     """Tensors by name as safetensors, and facts (what JSON can hold) as its metadata: equal input, equal bytes.
 
-    The facts are JSON under one key: safetensors writes several keys in an order of chance.
     Raises SpecError of that code where the file cannot be written.
     """
     # Copies, since safetensors refuses tensors that lie in one storage.
     own = {n: t.detach().to("cpu", copy=True, memory_format=torch.contiguous_format) for n, t in tensors.items()}
     with replacing(path, code) as written:
         try:
-            save_file(own, written, {METADATA: json.dumps(dict(facts), sort_keys=True)})
+            save_file(own, written, sealed(own, facts))
         except SafetensorError as error:  # what it makes of a full disk
             raise fail(code, f"cannot write '{path}': {error}") from error
+
+
+def sealed(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> dict[str, str]:
+    """The metadata of a file of these tensors (contiguous, on the CPU): the facts, and the checksum of all of it.
+
+    JSON under one key: safetensors writes several keys in an order of chance.
+    """
+    return {METADATA: json.dumps({**facts, CHECKSUM: _checksum(tensors, facts)}, sort_keys=True)}
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a file of safetensors, on the CPU, and the facts that were written here with them.
+
+    Raises Damaged where they are not what was written here; SafetensorError and OSError.
+    """
+    with safe_open(path, framework="pt") as file:
+        facts = facts_of(file.metadata())
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    written = facts.pop(CHECKSUM, None)
+    if written is not None and written != _checksum(tensors, facts):
+        raise Damaged("its content is not what was written: the checksum is another")
+    return tensors, facts
+
+
+def _checksum(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
+    """SHA-256 of names, types, shapes and bytes in the order of the names, and of the facts."""
+    found = hashlib.sha256(json.dumps(dict(facts), sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        found.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def facts_of(metadata: Mapping[str, str] | None) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save, save_file
 
 from archspec.errors import SpecError
-from archspec_torch.checkpoint import facts_of, read_checkpoint, write_checkpoint
+from archspec_torch.checkpoint import facts_of, read_checkpoint, read_safetensors, write_checkpoint
 
 TENSORS = {"conv.weight": torch.arange(6.0).reshape(2, 3), "conv.bias": torch.ones(2)}
 
@@ -142,9 +142,31 @@ def test_what_is_written_is_read_again_and_always_the_same(tmp_path: Path) -> No
         contents.add(path.read_bytes())
     assert len(contents) == 1
     torch.testing.assert_close(dict(read_checkpoint(path).tensors), tensors, rtol=0, atol=0)
-    with safe_open(path, "pt") as file:
-        assert facts_of(file.metadata()) == facts
+    assert read_safetensors(path)[1] == facts
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_flipped_bit_changes_no_tensor_unseen(tmp_path: Path) -> None:
+    """Every byte of a small file with one bit turned: it is refused, or all that a network takes of it is as it was."""
+    tensors = {"w": torch.linspace(0, 1, 24).reshape(4, 6), "n": torch.tensor(3), "half": torch.ones(3).bfloat16()}
+    whole, path = tmp_path / "whole.safetensors", tmp_path / "damaged.safetensors"
+    write_checkpoint(tensors, whole, {"epoch": 3})
+    written = whole.read_bytes()
+    first = 8 + int.from_bytes(written[:8], "little")  # what follows the header are the tensors' bytes
+    for place in range(len(written)):
+        path.write_bytes(bytes(b ^ (1 << place % 8) if i == place else b for i, b in enumerate(written)))
+        try:
+            found = read_checkpoint(path).tensors
+        except SpecError as error:
+            assert "E701" in str(error)
+            continue
+        assert place < first
+        torch.testing.assert_close(dict(found), tensors, rtol=0, atol=0)
+
+
+def test_a_file_without_checksum_is_read(tmp_path: Path) -> None:
+    save_file(TENSORS, tmp_path / "w.safetensors", {"archspec": '{"epoch": 3}'})
+    assert read_checkpoint(tmp_path / "w.safetensors").tensors.keys() == TENSORS.keys()
 
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

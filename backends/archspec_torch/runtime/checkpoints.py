@@ -29,7 +29,7 @@ from torch import Tensor
 
 from archspec.errors import fail
 from archspec.files import replacing
-from archspec_torch.checkpoint import METADATA
+from archspec_torch.checkpoint import sealed
 
 WEIGHTS, TENSORS, FACTS, SUMS = "weights.safetensors", "state.safetensors", "state.json", "SHA256SUMS"
 FILES = (WEIGHTS, TENSORS, FACTS)
@@ -104,7 +104,7 @@ def write(folder: Path, name: str, snapshot: Snapshot, epoch: int) -> Path:
 def _save(tensors: Mapping[str, Tensor], path: Path, facts: Mapping[str, Any]) -> None:
     # Copies, since safetensors refuses tensors that lie in one storage.
     own = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    save_file(own, path, {METADATA: json.dumps(dict(facts), sort_keys=True)})
+    save_file(own, path, sealed(own, facts))
 
 
 def _sync(path: Path) -> None:

@@ -26,7 +26,8 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Inventory:
-    """Examples by class and split; images by width and height, where they are files; what is doubtful."""
+    """Examples that can be read, by class and split; images by width and height, where they are files; what is
+    doubtful."""
 
     name: str
     counts: Mapping[str, Mapping[str, int]]
@@ -69,7 +70,7 @@ def check_data(run: str | Path | Mapping[str, Any], overrides: Sequence[str] = (
     loaded_splits = {split: source.load(split, frame, warnings.append) for split in source.sizes}
     counts: dict[str, dict[str, int]] = {name: {} for name in source.classes}
     for split in source.sizes:
-        labels = source.labels_of(split)
+        labels = loaded_splits[split].labels
         numbers = labels.sum(0).long() if labels.ndim == 2 else torch.bincount(labels, minlength=len(source.classes))
         for name, number in zip(source.classes, numbers.tolist(), strict=True):
             counts[name][split] = number

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from archspec.errors import Diagnostic, Span, SpecError, fail
+from archspec.errors import Diagnostic, SpecError, fail
 from archspec.files import write_text
 from archspec.graph import TypedGraph
 from archspec.plugins.records import check_record, write_record
@@ -24,6 +24,7 @@ from archspec_torch.runtime import checkpoints, rundir
 from archspec_torch.runtime import resume as resuming
 from archspec_torch.runtime.augment import augmented, colors_of
 from archspec_torch.runtime.data import Draws, Examples, Source, open_source
+from archspec_torch.runtime.data.files import refuse_damaged
 from archspec_torch.runtime.device import device_label
 from archspec_torch.runtime.evaluate import assess
 from archspec_torch.runtime.evaluation.result import Evaluation
@@ -57,7 +58,6 @@ from archspec_torch.runtime.weights import load_weights
 SHOWN = 10
 """Left-out files that are listed on the terminal; all are in the run directory."""
 
-
 WITHOUT_EFFECT = "sync_batchnorm changes nothing: one process computes, and sees whole batches"
 
 
@@ -72,6 +72,9 @@ class Job:
     preprocessing: Preprocessing
     train: Examples
     val: Examples
+    test: Examples | None
+    sizes: Mapping[str, int]
+    """Images of each split that can be read."""
     device: torch.device
     normalize: Normalize
     notes: tuple[str, ...]
@@ -259,12 +262,9 @@ def prepare(run: RunFile, world: World = ALONE) -> Job:
         graph = with_init(graph, plan.init)
         task = task_of(graph, source.classes, plan.loss, source.labels_of("train"), run.span("train", "loss"))
         task.criterion.to(device)
-    examples = source.load("train", frame, warnings.append)
-    held = source.load("val", frame, warnings.append)
+    parts = {split: source.load(split, frame, warnings.append) for split in source.sizes}
+    examples = parts["train"]
     if data.strict:
-        for split in source.sizes:
-            if split not in ("train", "val"):
-                source.load(split, frame, warnings.append)
         refuse_damaged(warnings, run.span("data", "strict"))
     warnings += lacking(source, run.span("data"))
     warnings += unreached(run, len(examples.labels), steps_per_epoch(examples, plan))
@@ -277,7 +277,9 @@ def prepare(run: RunFile, world: World = ALONE) -> Job:
         source=source,
         preprocessing=preprocessing,
         train=augmented(examples, run.run.augment, frame, len(source.classes), run.span("augment")).to(device),
-        val=held.to(device),
+        val=parts["val"].to(device),
+        test=parts.get("test"),
+        sizes={split: len(part.labels) for split, part in parts.items()},
         device=device,
         normalize=Normalize(preprocessing, device),
         notes=tuple(filter(None, notes)),
@@ -308,17 +310,6 @@ def settled(job: Job, former: Mapping[str, Any] | None) -> Job:
     chosen, note = job.world.given((chosen, note))
     run = replace(job.run, run=job.run.run.model_copy(update={"train": plan.model_copy(update=chosen)}))
     return replace(job, run=run, notes=(*job.notes, note))
-
-
-def refuse_damaged(warnings: Sequence[Diagnostic], span: Span) -> None:
-    """Raises SpecError E633 for the files that would be left out (W620), the first of them named."""
-    damaged = [w.message.removesuffix(": left out") for w in warnings if w.code == "W620"]
-    if damaged:
-        more = [f"… and {len(damaged) - SHOWN} more"] if len(damaged) > SHOWN else []
-        what = "; ".join([*damaged[:SHOWN], *more])
-        count = f"{len(damaged)} files" if len(damaged) > 1 else "one file"
-        hint = "repair or remove them; without strict they are left out"
-        raise fail("E633", f"{count} of the data cannot be used: {what}", span, hint)
 
 
 def fit(
@@ -421,8 +412,8 @@ def end_of(state: State, plan: Train) -> str:
 def _best(job: Job, state: State, directory: Path, split: str) -> Evaluation:
     """The best weights on the test split, written to test.json, or on the validation split."""
     plan = job.run.run.train
+    examples = job.test if split == "test" and job.test is not None else job.val
     epoch = load_weights(state.answering, directory / rundir.BEST)
-    examples = job.source.load("test", job.preprocessing.frame, lambda _: None) if split == "test" else job.val
     how = (plan.batch, plan.workers, job.device)
     found = assess(state.answering, job.task, examples, job.normalize, *how, split, "best", epoch)
     if split == "test":
@@ -437,7 +428,7 @@ def introduction(job: Job, state: State, directory: Path) -> str:
     held = set(matching(learning_layers(job.graph), plan.freeze))
     frozen = sum(p.numel() for layer, _, p in learned(state.model) if layer in held)
     counted = f"{parameters:,} parameters" + (f", {frozen:,} of them frozen at first" if frozen else "")
-    sizes = ", ".join(f"{n:,} {name}" for name, n in job.source.sizes.items())
+    sizes = ", ".join(f"{n:,} {name}" for name, n in job.sizes.items())
     steps = steps_per_epoch(job.train, plan)
     how = f"{plan.epochs} epochs of {steps:,} steps of {plan.batch * plan.accumulate}"
     by = f"{plan.optimizer.kind} lr {plan.optimizer.lr:g}, {plan.schedule.kind}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-import safetensors
+from safetensors import SafetensorError
 from torch import nn
 
-from archspec.errors import fail
-from archspec_torch.checkpoint import facts_of, unreadable
+from archspec.errors import SpecError, fail
+from archspec_torch.checkpoint import read_safetensors, unreadable
 from archspec_torch.compiler import Network
+from archspec_torch.runtime import checkpoints
 from archspec_torch.weights import present_names
 
 
@@ -22,11 +24,9 @@ def load_weights(model: nn.Module, path: Path) -> int | None:
     if not path.is_file():
         raise fail("E701", f"there is no file {path}")
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            epoch = facts_of(file.metadata()).get("epoch")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (safetensors.SafetensorError, OSError) as error:
-        raise unreadable(path, error) from error
+        tensors, facts = read_safetensors(path)
+    except (SafetensorError, OSError) as error:
+        raise _with_whole(unreadable(path, error), path) from error
     own = model.state_dict()
     if isinstance(model, Network):
         renamed = present_names(tensors, model._graph, own.keys())
@@ -38,4 +38,16 @@ def load_weights(model: nn.Module, path: Path) -> int | None:
             message = f"{path} is of another network: '{name}' is {shown[0]} here and {shown[1]} there"
             raise fail("E708", message)
     model.load_state_dict(tensors)
+    epoch = facts.get("epoch")
     return epoch if isinstance(epoch, int) else None
+
+
+def _with_whole(error: SpecError, path: Path) -> SpecError:
+    """The error of a damaged file, with what is whole beside it: weights of its run's checkpoints."""
+    for folder in (path.parent, path.parent.parent):
+        found = checkpoints.newest(folder / "checkpoints").path
+        if found is not None:
+            whole = found / checkpoints.WEIGHTS
+            hint = f"the checkpoint {found.name} is whole: `archspec evaluate RUNDIR --weights {whole}`"
+            return SpecError(replace(one, hint=hint) for one in error.diagnostics)
+    return error

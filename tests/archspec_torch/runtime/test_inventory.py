@@ -36,7 +36,7 @@ def test_counts_sizes_damaged_files_and_duplicates(here: Path, capsys: pytest.Ca
     found = json.loads(out)
     assert found["counts"] == {
         "cat": {"train": 6, "val": 2, "test": 2},
-        "dog": {"train": 6, "val": 2, "test": 1},
+        "dog": {"train": 5, "val": 2, "test": 1},
     }
     assert found["sizes"] == [{"width": 9, "height": 5, "images": 10}, {"width": 8, "height": 8, "images": 8}]
     assert sorted(w["code"] for w in found["warnings"]) == ["W620", "W630"]

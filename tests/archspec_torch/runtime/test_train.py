@@ -36,7 +36,7 @@ RUN: dict[str, Any] = {
 }
 FILES = {
     *("run.yaml", "spec.yaml", "preprocessing.json", "metrics.jsonl", "metrics.csv", "test.json", "curves.png"),
-    *("best.safetensors", "last.safetensors", "checkpoints", "report.html"),
+    *("best.safetensors", "last.safetensors", "checkpoints", "report.html", "split.json"),
 }
 
 
@@ -308,6 +308,27 @@ def test_a_folder_of_images(tmp_path: Path, in_memory: bool, capsys: pytest.Capt
     with pytest.raises(SpecError, match="E622") as caught:
         evaluate(result.dir)
     assert "trained on 2 classes (blue, red); the data has 3 classes (blue, green, red)" in str(caught.value)
+
+
+def test_damaged_files_of_every_split_are_listed_and_not_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """20, 6 and 4 images in folders of their own; in each one cannot be read."""
+    images(tmp_path / "all")
+    for name in ("red", "blue"):
+        for split, numbers in (("train", range(8, 18)), ("val", range(2, 5)), ("test", range(5, 7))):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            for i in numbers:
+                (tmp_path / "all" / name / f"{i:02}.png").rename(tmp_path / "data" / split / name / f"{i:02}.png")
+    lost = [Path(name) for name in ("train/red/08.png", "val/blue/03.png", "test/red/05.png")]
+    for name in lost:
+        (tmp_path / "data" / name).write_bytes(b"damaged")
+    data = {"kind": "folder", "root": str(tmp_path / "data")}
+    result = train({"model": "cifar_pattern", "data": data, "train": {"epochs": 1, "batch": 8}}, tmp_path / "run")
+    listed = (tmp_path / "run" / "left_out.txt").read_text().splitlines()
+    assert [line.split(" is not an image")[0] for line in listed] == [str(tmp_path / "data" / name) for name in lost]
+    assert ": 19 train, 5 val, 3 test; 2 classes" in capsys.readouterr().err
+    assert result.test is not None and result.test.n == 3
 
 
 def test_in_memory_and_on_disk_give_the_same_bits(tmp_path: Path) -> None:

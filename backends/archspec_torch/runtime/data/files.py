@@ -26,6 +26,8 @@ from archspec_torch.runtime.images import Frame, ImageProblem, large_images_allo
 
 MEMORY = 1 << 30
 """Bytes of decoded images up to which `in_memory: auto` keeps a split in memory."""
+SHOWN = 10
+"""Damaged files that an error names."""
 
 
 @dataclass(frozen=True)
@@ -104,3 +106,14 @@ class Files:
         if keep:
             return InMemory(images if len(good) == len(paths) else images[kept], labels[kept])
         return OnDisk(tuple(paths[i] for i in good), labels[kept], frame, counts, products)
+
+
+def refuse_damaged(warnings: Sequence[Diagnostic], span: Span) -> None:
+    """Raises SpecError E633 for the files that would be left out (W620), the first of them named."""
+    damaged = [w.message.removesuffix(": left out") for w in warnings if w.code == "W620"]
+    if damaged:
+        more = [f"… and {len(damaged) - SHOWN} more"] if len(damaged) > SHOWN else []
+        what = "; ".join([*damaged[:SHOWN], *more])
+        count = f"{len(damaged)} files" if len(damaged) > 1 else "one file"
+        hint = "repair or remove them; without strict they are left out"
+        raise fail("E633", f"{count} of the data cannot be used: {what}", span, hint)

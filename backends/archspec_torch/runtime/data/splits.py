@@ -13,6 +13,8 @@ from archspec.run.sections import HoldOut
 from archspec_torch.runtime.data.multi import spread
 
 SPLITS = ("train", "train_dev", "val", "test")
+MAX_LIST = 1 << 30
+"""Bytes of a list that is read."""
 MAX_TOLD = 20
 """Lines of a list that are told of at most."""
 
@@ -123,6 +125,10 @@ def _empty(name: str, share: float, n: int, span: Span | None) -> SpecError:
 def _listed(path: Path, names: Sequence[str] | None, n: int, span: Span) -> Tensor:
     """Positions of the names in a file, one a line, in ascending order. Raises SpecError E620, E629."""
     try:
+        if path.exists() and not path.is_file():
+            raise fail("E620", f"the list {path} is no file, but a folder, a device or a pipe", span)
+        if path.stat().st_size > MAX_LIST:
+            raise fail("E620", f"the list {path} has more than {MAX_LIST:,} bytes", span)
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"

@@ -69,6 +69,8 @@ def open_csv(section: Csv, where: Where) -> Files:
 def _rows(section: Csv, where: Where) -> list[Row]:
     file, span = Path(section.file), where("file")
     try:
+        if file.exists() and not file.is_file():
+            raise fail("E620", f"{file} is no file, but a folder, a device or a pipe", span)
         if file.stat().st_size > MAX_FILE:
             raise fail("E631", f"{file} has more than {MAX_FILE:,} bytes", span)
         text = file.read_text(encoding="utf-8-sig")

@@ -52,7 +52,8 @@ class Alone:
 
     def to_json(self) -> dict[str, Any]:
         """run, weights, epoch, and the figures."""
-        return {"run": self.run, "weights": self.weights, "epoch": self.epoch, **self.figures}
+        figures = {"loss" if name == "log_loss" else name: value for name, value in self.figures.items()}
+        return {"run": self.run, "weights": self.weights, "epoch": self.epoch, **figures}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,18 @@ def test_several_labels(tmp_path: Path) -> None:
     assert source.labels_of("val").tolist() == [[1, 1]] and source.labels_of("test").tolist() == [[0, 1]]
     assert source.labels_of("train").tolist() == [[0, 0], [1, 0], [0, 1], [1, 0]]
     assert source.load("train", FRAME, lambda _: None).labels.dtype == torch.float32
+
+
+@pytest.mark.parametrize("file", ["/dev/zero", "/dev", "pipe"])
+@pytest.mark.parametrize("key", ["file", "val_list"])
+def test_what_is_no_file_is_not_read(tmp_path: Path, file: str, key: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    special = tmp_path / file
+    with pytest.raises(SpecError, match=r"E620.* is no file, but a folder, a device or a pipe"):
+        if key == "file":
+            opened(special)
+        else:
+            opened(table(tmp_path, "path,label\na.png,a\nb.png,b\n"), split={key: str(special)})
 
 
 def test_files_that_are_not_there_are_left_out(tmp_path: Path) -> None:

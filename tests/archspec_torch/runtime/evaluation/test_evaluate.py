@@ -201,6 +201,22 @@ def test_files_hold_all_of_it(runs: dict[str, Path], tmp_path: Path, capsys: pyt
         assert Image.open(out / name).size[0] > 400
 
 
+def test_the_loss_of_an_evaluation_is_not_that_of_training(tmp_path: Path) -> None:
+    """A run that makes the hinge loss small: what is measured of it is −ln p, under a name of its own."""
+    (tmp_path / "tiny.yaml").write_text(SPEC)
+    plan = {"epochs": 1, "batch": 64, "device": "cpu", "loss": "hinge"}
+    result = train({"model": str(tmp_path / "tiny.yaml"), "train": plan}, tmp_path / "run", quiet=True)
+    validation, test = (next(line for line in str(result).splitlines() if line.startswith(w)) for w in ("val", "test"))
+    assert ", loss " in validation and ", log loss " in test
+    model, images, labels = parts(result.dir)
+    with torch.inference_mode():
+        expected = float(torch.nn.functional.cross_entropy(model.eval()(images), labels))
+    found = evaluate(result.dir, device="cpu")
+    assert found.to_json()["loss"] == pytest.approx(expected, rel=1e-5)
+    assert f"log loss     {expected:.4f}" in str(found) and f"log loss {expected:.4f}" in test
+    assert "test log loss" in str(archspec.compare([result.dir]))
+
+
 def test_a_file_of_weights_is_the_run_s_own_wherever_one_stands(
     runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

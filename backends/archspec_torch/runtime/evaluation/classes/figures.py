@@ -81,7 +81,7 @@ class Metrics(Figures):
         return self.mistakes
 
     def brief(self) -> dict[str, float]:
-        return {"accuracy": self.accuracy, "loss": self.loss}
+        return {"accuracy": self.accuracy, "log_loss": self.loss}
 
     def averages(self) -> Mapping[str, Average]:
         return {"macro average": self.macro, "weighted average": self.weighted}

@@ -16,7 +16,7 @@ def headline(figures: Metrics) -> list[tuple[str, str]]:
     rows = [("accuracy", f"{percent(figures.accuracy)}  ({figures.right:,} of {figures.n:,})")]
     if figures.top5 is not None:
         rows.append(("top-5", percent(figures.top5)))
-    return [*rows, ("loss", f"{figures.loss:.4f}"), ("calibration", _calibration(figures))]
+    return [*rows, ("log loss", f"{figures.loss:.4f}"), ("calibration", _calibration(figures))]
 
 
 def tables(figures: Metrics, width: int) -> list[str]:

@@ -61,7 +61,7 @@ def _check(args: argparse.Namespace) -> int:
     if boxes:
         classes = [name.strip() for name in args.classes.split(",") if name.strip()]
         found = backend("torch").check_boxes(args.run_file, classes, args.split)
-        for warning in found.warnings:  # each of them, however many
+        for warning in found.warnings if args.format == "text" else ():  # each of them, however many
             report([warning])
     else:
         if args.classes or args.split:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from archspec_torch.boxes import detections, formats
 from archspec_torch.boxes.scoring import coco, voc
-from archspec_torch.boxes.scoring.arrays import Floats, truths
+from archspec_torch.boxes.scoring.arrays import Detections, Floats, Truths, truths
 from archspec_torch.boxes.scoring.mistakes import Mistakes, mistakes
 
 SCORE = 0.25
@@ -29,10 +30,16 @@ class BoxScores:
     classes: tuple[str, ...]
     coco_classes: Floats
     curves: list[voc.Curve]
-    mistakes: Mistakes
+    truth: Truths
+    found: Detections
+    score: float
     images: int
-    detections: int
     notes: tuple[str, ...]
+
+    @cached_property
+    def mistakes(self) -> Mistakes:
+        """The kinds of mistakes and the confusion, of detections with `score` or more; computed when first asked for."""
+        return mistakes(self.truth, self.found, len(self.classes), self.score)
 
     def to_json(self) -> dict[str, Any]:
         """The figures by name; classes, each with its own; errors by kind; the confusion, background last; notes."""
@@ -50,7 +57,7 @@ class BoxScores:
 
     def _totals(self) -> str:
         truths = sum(curve.truths for curve in self.curves)
-        head = f"{self.images:,} images, {truths:,} objects, {self.detections:,} detections"
+        head = f"{self.images:,} images, {truths:,} objects, {len(self.found.scores):,} detections"
         cells = [f"{name:<11} {value:.4f}" for name, value in self.figures.items()]
         third = -(-len(cells) // 3)
         rows = ["   ".join(cells[i::third]) for i in range(third)]
@@ -117,5 +124,4 @@ def evaluate_boxes(
     curves = voc.curves(true, found, len(data.classes), voc.match(true, found))
     figures["VOC_AP50"] = voc.mean([curve.area for curve in curves])
     figures["VOC_AP50_11"] = voc.mean([curve.eleven for curve in curves])
-    wrong = mistakes(true, found, len(data.classes), score)
-    return BoxScores(figures, data.classes, by_class, curves, wrong, len(data.images), len(found.scores), notes)
+    return BoxScores(figures, data.classes, by_class, curves, true, found, score, len(data.images), notes)

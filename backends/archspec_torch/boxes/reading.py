@@ -91,12 +91,12 @@ class Document:
         at = self._skip(at)
         if self.text[at : at + 1] == "]":
             return found, at + 1
+        text, decode, line, skip = self.text, self.decoder.raw_decode, self.line, self._skip
         while True:
-            begun = at
-            item, at = self.decoder.raw_decode(self.text, at)
-            found.append((item, self.line(begun)))
-            at = self._skip(at)
-            if self.text[at : at + 1] == "]":
+            item, end = decode(text, at)
+            found.append((item, line(at)))
+            at = skip(end)
+            if text[at : at + 1] == "]":
                 return found, at + 1
             at = self._expect(",", at, "',' or ']'")
 
@@ -149,6 +149,8 @@ class Fields:
 
     def whole(self, key: str, least: int | None = None) -> int:
         value = self.get(key)
+        if type(value) is int and (0 if least is None else least) <= value < 2**63:
+            return value
         if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
@@ -177,7 +179,9 @@ class Fields:
         value = self.get(key)
         if not isinstance(value, list) or len(value) != 4:
             raise self.no(key, value, "four numbers [x, y, width, height]")
-        x, y, w, h = (finite(one, lambda v: self.no(key, v, "four numbers")) for one in value)
+        x, y, w, h = value
+        if not type(x) is type(y) is type(w) is type(h) is float or not max(abs(x), abs(y), w, h) <= LARGEST:
+            x, y, w, h = (finite(one, lambda v: self.no(key, v, "four numbers")) for one in value)
         if w < 0 or h < 0:
             raise self.no(key, value, "a box whose width and height are 0 or more")
         return x, y, w, h

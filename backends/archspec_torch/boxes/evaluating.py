@@ -38,7 +38,7 @@ class BoxScores:
 
     @cached_property
     def mistakes(self) -> Mistakes:
-        """The kinds of mistakes and the confusion, of detections with `score` or more; computed when first asked for."""
+        """Kinds of mistakes and confusion of the detections with `score` or more; computed when first asked for."""
         return mistakes(self.truth, self.found, len(self.classes), self.score)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Scoring 150,000 detections on 5,000 images, files and all: archspec, faster-coco-eval alone and pycocotools, in turn.
 
 archspec reads strictly and gives VOC's figures besides; the kinds of mistakes and the confusion are computed when
-they are asked for, and not timed here. Seconds of CPU time, the least of several rounds, each in a process of its own; prints the
-ratios and exits with status 1 where the twelve figures differ by more than 1e-9.
+they are asked for, and not timed here. Seconds of CPU time, the least of several rounds, each in a process of its own;
+prints the ratios and exits with status 1 where the twelve figures differ by more than 1e-9.
 
     python benchmarks/boxes.py [ROUNDS]
 """

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from archspec.authoring.schema import schema as schema
     from archspec.authoring.starting import new as new
     from archspec.authoring.written_out import expand as expand
+    from archspec.backend import anchors as anchors
     from archspec.backend import compile as compile
     from archspec.backend import diagnose as diagnose
     from archspec.backend import doctor as doctor
     from archspec.backend import evaluate as evaluate
+    from archspec.backend import evaluate_boxes as evaluate_boxes
     from archspec.backend import import_weights as import_weights
     from archspec.backend import inspect as inspect
     from archspec.backend import predict as predict
@@ -74,6 +76,8 @@ _HOME = {
     "doctor": "archspec.backend",
     "tune": "archspec.backend",
     "evaluate": "archspec.backend",
+    "evaluate_boxes": "archspec.backend",
+    "anchors": "archspec.backend",
     "diagnose": "archspec.backend",
     "compare": "archspec.comparing",
     "predict": "archspec.backend",

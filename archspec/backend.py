@@ -98,3 +98,13 @@ def inspect(target: Any, out: Any, **options: Any) -> Any:
 def import_weights(spec: Any, source: Any, map: str, out: Any, **options: Any) -> Any:
     """Weights of another implementation under this spec's layer names. See `archspec weights import`."""
     return backend("torch").import_weights(spec, source, map, out, **options)
+
+
+def evaluate_boxes(truth: Any, detections: Any, **options: Any) -> Any:
+    """Score detections in files against annotations in files. See `archspec evaluate-boxes`."""
+    return backend("torch").evaluate_boxes(truth, detections, **options)
+
+
+def anchors(data: Any, k: int, **options: Any) -> Any:
+    """Widths and heights that stand for the boxes of a data set. See `archspec anchors`."""
+    return backend("torch").anchors(data, k, **options)

@@ -39,6 +39,7 @@ GROUPS = {
     "E61": "whether network, data and machine fit",
     "E62": "data",
     "E63": "formats of data, splits, augmentation",
+    "E64": "annotated boxes",
     "E65": "training",
     "E66": "what a run asks of its network",
     "E67": "evaluation",

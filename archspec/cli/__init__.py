@@ -48,10 +48,12 @@ COMMANDS = {
     "schema": "the JSON Schema by which editors complete, explain and check specs",
     "bench": "measure this machine, and time networks on it",
     "doctor": "examine a run before it is trained: data, network, loss, gradients, learning rate",
-    "data": "look at the data of a run file: a contact sheet, what is in it",
+    "data": "look at data, a run's or annotated boxes: a contact sheet, what is in it, another format",
     "train": "train as a run file says, into a run directory",
     "tune": "search values of a run: many short runs, the bad ones cut",
     "evaluate": "measure a trained network on images it was not trained on",
+    "evaluate-boxes": "score detections in files against annotated boxes: COCO's figures and VOC's",
+    "anchors": "the widths and heights that stand best for a data set's boxes",
     "compare": "runs side by side: what differs in their files, and what they reached",
     "predict": "say what images show, by a trained network",
     "inspect": "what a trained network has learnt, as pictures",
@@ -60,7 +62,7 @@ COMMANDS = {
 }
 """Every command, in the order that `--help` lists them, and what it does."""
 
-WITHOUT_PLUGINS = ("list", "plugin", "format")
+WITHOUT_PLUGINS = ("list", "plugin", "format", "evaluate-boxes", "anchors")
 """Commands that meet no layer of a spec, and so take no `--plugin`."""
 
 IN_ONE_PROCESS = ("bench", "doctor", "tune", "evaluate", "predict", "inspect")
@@ -148,7 +150,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for name, does in COMMANDS.items():
         one = commands.add_parser(name, help=does, description=does[0].upper() + does[1:] + ".", allow_abbrev=False)
         if name in words:
-            command = import_module(f"archspec.cli.{name}")
+            command = import_module(f"archspec.cli.{name.replace('-', '_')}")
             command.arguments(one)
             if name not in WITHOUT_PLUGINS:
                 plugin_option(one)

@@ -1,4 +1,4 @@
-"""`archspec data`: a run's data looked at, before anything is trained on it."""
+"""`archspec data`: data looked at before anything is trained on it, a run's or annotated boxes; boxes rewritten."""
 
 from __future__ import annotations
 
@@ -18,15 +18,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--n", type=positive, default=36, metavar="N", help="how many examples (36)")
     show.add_argument("--epoch", type=positive, default=1, metavar="K", help="augmented as in that epoch (1)")
     show.set_defaults(action=_show)
-    does = "examples by class and split, sizes, damaged files, images in two splits"
+    does = "examples by class and split, sizes, damaged files, images in two splits; of boxes, those that are wrong"
     check = actions.add_parser("check", help=does, description=f"{does[0].upper()}{does[1:]}.", allow_abbrev=False)
-    _run_file(check)
+    _run_file(check, " or BOXES", ", or annotated boxes: a folder (VOC, YOLO), a .json (COCO) or .csv file")
+    check.add_argument("--strict", action="store_true", help="anything doubtful is an error")
+    check.add_argument("--classes", default="", metavar="A,B", help="of boxes: the classes there should be")
+    check.add_argument("--split", metavar="NAME", help="of boxes: only that list of VOC's ImageSets/Main")
     format_option(check, "text", "json")
     check.set_defaults(action=_check)
+    does = "annotated boxes written in another format"
+    convert = actions.add_parser("convert", help=does, description=f"{does[0].upper()}{does[1:]}.", allow_abbrev=False)
+    convert.add_argument("source", type=Path, metavar="SRC", help="a folder (VOC, YOLO), a .json (COCO) or .csv file")
+    convert.add_argument("target", type=Path, metavar="DST", help="a new folder (VOC, YOLO; with the images) or file")
+    convert.add_argument("--to", choices=("voc", "coco", "yolo", "csv"), required=True, help="the format")
+    convert.add_argument("--split", metavar="NAME", help="only the images of that list in VOC's ImageSets/Main")
+    convert.set_defaults(action=_convert)
 
 
-def _run_file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run_file", metavar="RUN.yaml", help="a run file: see examples/")
+def _run_file(parser: argparse.ArgumentParser, other: str = "", help: str = "") -> None:
+    parser.add_argument("run_file", metavar=f"RUN.yaml{other}", help=f"a run file: see examples/{help}")
     settings(parser, "data.root=PATH")
 
 
@@ -45,11 +55,34 @@ def _show(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     from archspec.backend import backend
+    from archspec.errors import fail
 
-    found = backend("torch").check_data(args.run_file, args.set)
-    report(found.warnings)
+    boxes = Path(args.run_file).is_dir() or Path(args.run_file).suffix.lower() in (".json", ".csv")
+    if boxes:
+        classes = [name.strip() for name in args.classes.split(",") if name.strip()]
+        found = backend("torch").check_boxes(args.run_file, classes, args.split)
+        for warning in found.warnings if args.format == "text" else ():  # each of them, however many
+            report([warning])
+    else:
+        if args.classes or args.split:
+            raise fail("E641", f"'{args.run_file}' is no annotated boxes: --classes and --split are for those")
+        found = backend("torch").check_data(args.run_file, args.set)
+        report(found.warnings)
     if args.format == "json":
         print_json(found.to_json())
     else:
         print(found)
+    if args.strict and found.warnings:
+        count = len(found.warnings)
+        what = f"{count:,} things are" if count > 1 else "one thing is"
+        raise fail("E645", f"{what} wrong with '{args.run_file}', and --strict lets nothing pass")
+    return OK
+
+
+def _convert(args: argparse.Namespace) -> int:
+    from archspec.backend import backend
+
+    made = backend("torch").convert_boxes(args.source, args.target, args.to, args.split)
+    boxes = sum(len(entry.objects) for entry in made.images)
+    print(f"{args.target}: {len(made.images):,} images, {boxes:,} boxes, {len(made.classes):,} classes")
     return OK

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from archspec.errors import Diagnostic
     from archspec.graph import TypedGraph
     from archspec.ops.base import Operator, Types
+    from archspec_torch.boxes import Annotated
+    from archspec_torch.boxes.checking import BoxInventory
+    from archspec_torch.boxes.clusters import Anchors
+    from archspec_torch.boxes.evaluating import BoxScores
+    from archspec_torch.boxes.formats import Format
     from archspec_torch.compiler import Network
     from archspec_torch.runtime import Diagnosis, Evaluation, Prediction, RunResult
     from archspec_torch.runtime.doctor import Examination
@@ -28,14 +33,18 @@ for _package in ("torch", "safetensors"):
         raise ModuleNotFoundError(f"No module named '{_package}'", name=_package)
 
 __all__ = [
+    "anchors",
     "calibrate",
+    "check_boxes",
     "check_data",
     "compare",
     "compile",
+    "convert_boxes",
     "diagnose",
     "disagreements",
     "doctor",
     "evaluate",
+    "evaluate_boxes",
     "import_weights",
     "inspect",
     "latencies",
@@ -134,6 +143,34 @@ def check_data(run: str | Path | Mapping[str, Any], overrides: Sequence[str] = (
     from archspec_torch.runtime import inventory
 
     return inventory.check_data(run, overrides)
+
+
+def check_boxes(path: str | Path, classes: Sequence[str] = (), split: str | None = None) -> BoxInventory:
+    """What annotated boxes hold and what is wrong with them: see `archspec_torch.boxes.checking.check_boxes`."""
+    from archspec_torch.boxes import checking
+
+    return checking.check_boxes(path, classes, split)
+
+
+def convert_boxes(source: str | Path, to: str | Path, kind: Format, split: str | None = None) -> Annotated:
+    """Annotated boxes in another format: see `archspec_torch.boxes.formats.convert`."""
+    from archspec_torch.boxes import formats
+
+    return formats.convert(source, to, kind, split)
+
+
+def evaluate_boxes(truth: str | Path, detections: str | Path, **options: Any) -> BoxScores:
+    """Detections in files scored: see `archspec_torch.boxes.evaluating.evaluate_boxes`."""
+    from archspec_torch.boxes import evaluating
+
+    return evaluating.evaluate_boxes(truth, detections, **options)
+
+
+def anchors(data: str | Path, k: int, **options: Any) -> Anchors:
+    """Widths and heights that stand for boxes: see `archspec_torch.boxes.clusters.anchors`."""
+    from archspec_torch.boxes import clusters
+
+    return clusters.anchors(data, k, **options)
 
 
 def inspect(target: str | Path, out: str | Path, **options: Any) -> list[Path]:

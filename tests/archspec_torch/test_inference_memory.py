@@ -1,4 +1,4 @@
-"""Memory of a forward pass without gradients, told by the graph, against torch's own tracker on the compiled network."""
+"""Memory of a forward pass without gradients, told by the graph, against torch's tracker on the compiled network."""
 
 from __future__ import annotations
 

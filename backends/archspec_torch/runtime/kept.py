@@ -48,7 +48,7 @@ def keep_split(directory: Path, source: Source) -> None:
 
 
 def as_trained(source: Source, directory: Path, span: Span | None) -> tuple[Source, list[Diagnostic]]:
-    """The data in the splits of the run's training, and a warning (W653) where they are not what they were.
+    """The data in the splits of the run's training, and a warning (W657) where they are not what they were.
 
     An example that training knew is in the split that it had then; others are where the data's split puts them now.
     Nothing is changed where the directory holds no split.json. Raises SpecError E607 for a damaged one, E625 where
@@ -95,7 +95,7 @@ def as_trained(source: Source, directory: Path, span: Span | None) -> tuple[Sour
     hint = "what was trained on is in no other split; figures of other images are not those of the run"
     message = f"the data is not what the run was trained on: {'; '.join(told)}"
     left = {split: places for split, places in parts.items() if places}
-    return source.regrouped(left), [Diagnostic("W653", message, span, hint, severity="warning")]
+    return source.regrouped(left), [Diagnostic("W657", message, span, hint, severity="warning")]
 
 
 def _and(gone: int, new: int) -> str:

@@ -65,7 +65,7 @@ def test_a_deleted_file_moves_no_other(tmp_path: Path) -> None:
     n, warnings = told(run)
     assert n == 12 and len(warnings) == 1
     assert warnings[0].startswith(
-        "W653 the data is not what the run was trained on: train had 56 images, 1 is not there any more; "
+        "W657 the data is not what the run was trained on: train had 56 images, 1 is not there any more; "
     )
 
 
@@ -104,7 +104,7 @@ def test_new_images_beside_those_of_a_test_folder_are_measured(tmp_path: Path) -
     run = trained(tmp_path, {"kind": "folder", "root": str(tmp_path / "photos")})
     for i in range(3):
         Image.new("L", (8, 8), i).save(tmp_path / "photos" / "test" / "dark" / f"new{i}.png")
-    assert told(run) == (13, ["W653 the data is not what the run was trained on: test had 10 images, 3 came since"])
+    assert told(run) == (13, ["W657 the data is not what the run was trained on: test had 10 images, 3 came since"])
 
 
 def test_labels_that_changed_are_counted(tmp_path: Path) -> None:

@@ -1,0 +1,129 @@
+"""`archspec data check` of annotated boxes: what is wrong with them, each with its file and line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archspec.errors import Diagnostic, Span, did_you_mean
+from archspec_torch.boxes import formats
+from archspec_torch.boxes.annotated import ImageEntry, Object
+from archspec_torch.boxes.coco import plain
+
+SIZES = 5
+"""Sizes of images that are told before the rest is counted."""
+
+
+@dataclass(frozen=True)
+class BoxInventory:
+    """Objects of each class, images and those without objects, sizes; what is doubtful."""
+
+    name: str
+    format: str
+    images: int
+    empty: int
+    counts: dict[str, int]
+    sizes: dict[tuple[int, int], int]
+    warnings: tuple[Diagnostic, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """name, format, images, empty, counts: class → objects, sizes: [{width, height, images}], warnings."""
+        sizes = [{"width": w, "height": h, "images": n} for (w, h), n in self.sizes.items()]
+        warnings = [one.to_json() for one in self.warnings]
+        head = {"name": self.name, "format": self.format, "images": self.images, "empty": self.empty}
+        return {**head, "counts": self.counts, "sizes": sizes, "warnings": warnings}
+
+    def __str__(self) -> str:
+        total = sum(self.counts.values())
+        lines = [
+            f"{self.name} ({self.format}): {self.images:,} images, {self.empty:,} without objects; {total:,} objects"
+        ]
+        wide = max((len(name) for name in self.counts), default=0)
+        lines += [f"{name:<{wide}}  {count:>8,}" for name, count in self.counts.items()]
+        most = sorted(self.sizes.items(), key=lambda item: -item[1])
+        told = ", ".join(f"{w}×{h} ({n:,})" for (w, h), n in most[:SIZES])
+        more = f", … and {len(most) - SIZES} more" if len(most) > SIZES else ""
+        lines.append(f"sizes (width × height): {told}{more}")
+        kinds = Counter(one.code for one in self.warnings)
+        lines.append("warnings: " + (", ".join(f"{n} {code}" for code, n in sorted(kinds.items())) or "none"))
+        return "\n".join(lines)
+
+
+def check_boxes(path: str | Path, classes: Collection[str] = (), split: str | None = None) -> BoxInventory:
+    """Looks at every annotation and opens every image.
+
+    Warnings: W650 for annotations that cannot be used, W651 for boxes outside their image, W652 for boxes without
+    area, W653 for
+    boxes that stand twice, W654 for classes other than `classes`, W655 for images missing, damaged or of another size.
+    Raises SpecError E640 where nothing can be read, E641 where there are no annotations.
+    """
+    told: list[Diagnostic] = []
+    data = formats.read(path, told.append, split)
+    sizes: Counter[tuple[int, int]] = Counter()
+    for entry in data.images:
+        size, trouble = _image(entry)
+        told += trouble
+        if size != (0, 0):
+            sizes[size] += 1
+        told += _objects(entry, size, data.least, classes)
+    counts = dict.fromkeys(data.classes, 0)
+    for entry in data.images:
+        for one in entry.objects:
+            counts[one.label] += 1
+    empty = sum(not entry.objects for entry in data.images)
+    told.sort(key=lambda one: (one.span.file, one.span.line) if one.span else ("", 0))
+    kind = formats.format_of(Path(path))
+    return BoxInventory(str(path), kind, len(data.images), empty, counts, dict(sizes), tuple(told))
+
+
+def _image(entry: ImageEntry) -> tuple[tuple[int, int], list[Diagnostic]]:
+    """The size of an image, decoded whole to see that it can be; as annotated where it cannot."""
+    from PIL import Image
+
+    annotated = (entry.width, entry.height)
+    if not entry.path.is_file():
+        return annotated, [_warning("W655", f"the image {entry.path} is not there", _span(entry.source))]
+    try:
+        with Image.open(entry.path) as image:
+            image.load()
+            size = image.size
+    except Exception as error:  # Pillow raises what its formats' readers do
+        message = f"the image {entry.path} is damaged ({type(error).__name__}: {error})"
+        return annotated, [_warning("W655", message, _span(entry.source))]
+    if all(annotated) and size != annotated:
+        message = f"the image {entry.path} is {size[0]}×{size[1]}, annotated as {entry.width}×{entry.height}"
+        return size, [_warning("W655", message, _span(entry.source))]
+    return size, []
+
+
+def _objects(entry: ImageEntry, size: tuple[int, int], least: int, classes: Collection[str]) -> Iterator[Diagnostic]:
+    seen: dict[tuple[str, tuple[float, ...]], Object] = {}
+    for one in entry.objects:
+        x1, y1, x2, y2 = one.box
+        width, height = one.extent
+        box = " ".join(str(plain(round(v, 2))) for v in one.box)
+        if width <= least or height <= least:
+            how = f"the box of '{one.label}' is {width:g}×{height:g} pixels: no area ({box})"
+            yield _warning("W652", how, one.span)
+        if all(size) and (x1 < -0.01 or y1 < -0.01 or x2 > size[0] + 0.01 or y2 > size[1] + 0.01):
+            how = f"the box of '{one.label}' ({box}) is not within its image of {size[0]}×{size[1]}"
+            yield _warning("W651", how, one.span)
+        first = seen.setdefault((one.label, one.box), one)
+        if first is not one:
+            line = first.source.rpartition(":")[2]
+            yield _warning("W653", f"the box of '{one.label}' ({box}) stands twice: first in line {line}", one.span)
+        if classes and one.label not in classes:
+            hint = did_you_mean(one.label, list(classes), "classes")
+            yield _warning("W654", f"'{one.label}' is none of the classes", one.span, hint)
+
+
+def _span(source: str) -> Span:
+    file, _, line = source.rpartition(":")
+    return Span(file, int(line), 1)
+
+
+def _warning(code: str, message: str, span: Span, hint: str | None = None) -> Diagnostic:
+    return Diagnostic(code, message, span, hint, severity="warning")

@@ -1,0 +1,85 @@
+"""Which format annotations are in, by what lies at a path; reading and converting them."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from archspec.errors import fail
+from archspec_torch.boxes import coco, table, voc, yolo
+from archspec_torch.boxes.annotated import Annotated, Told
+
+Format = Literal["voc", "coco", "yolo", "csv"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+LAYOUT = "a folder with Annotations/ (VOC) or labels/ (YOLO), a .json file (COCO), or a .csv file"
+
+
+def format_of(path: Path) -> Format:
+    """The format of what lies there. Raises SpecError E641: nothing, or no annotations."""
+    if path.is_dir():
+        if (path / "Annotations").is_dir() or next(path.glob("*.xml"), None):
+            return "voc"
+        if (path / "labels").is_dir():
+            return "yolo"
+        raise fail("E641", f"the folder '{path}' holds no annotations", hint=f"annotations are {LAYOUT}")
+    if not path.exists():
+        raise fail("E641", f"there is nothing at '{path}'", hint=f"annotations are {LAYOUT}")
+    if path.suffix.lower() in (".json", ".csv"):
+        return "coco" if path.suffix.lower() == ".json" else "csv"
+    raise fail("E641", f"'{path}' is no file of annotations", hint=f"annotations are {LAYOUT}")
+
+
+def read(path: str | Path, told: Told | None = None, split: str | None = None) -> Annotated:
+    """The annotations at a path, with images in the order of their files; `split` is one of VOC's image sets.
+
+    What is wrong is raised (E640), or told as W650 and left out where `told` is given.
+    """
+    path = Path(path)
+    kind = format_of(path)
+    if split is not None and kind != "voc":
+        raise fail("E641", f"'{path}' has no image sets: --split is for VOC's folders")
+    if kind == "voc":
+        data = voc.read(path, told, split)
+    else:
+        data = {"coco": coco, "yolo": yolo, "csv": table}[kind].read(path, told)
+    if not data.images and told is None:
+        raise fail("E641", f"'{path}' holds no images", hint=f"annotations are {LAYOUT}")
+    return data
+
+
+def convert(source: str | Path, to: str | Path, kind: Format, split: str | None = None) -> Annotated:
+    """Write annotations in another format. For the formats that are folders the images are copied beside them.
+
+    Raises SpecError of reading; E644 where the target is there already, or two images would share a name.
+    """
+    target, data = Path(to), read(source, split=split)
+    if (target.is_dir() and any(target.iterdir())) or (target.exists() and not target.is_dir()):
+        raise fail("E644", f"'{target}' is there already", hint="name a new file or folder, or remove it")
+    if kind in ("coco", "csv"):
+        suffix = ".json" if kind == "coco" else ".csv"
+        if target.is_dir() or target.suffix.lower() != suffix:
+            raise fail("E644", f"'{target}' is no name of a {suffix} file", hint=f"as {target.with_suffix(suffix)}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise fail("E644", f"cannot make '{target.parent}': {error.strerror or error}") from None
+        (coco if kind == "coco" else table).write(data, target)
+        return data
+    twice = [stem for stem, number in Counter(entry.path.stem for entry in data.images).items() if number > 1]
+    if twice:
+        raise fail("E644", f"two images are called '{twice[0]}': their files in '{target}' would be one")
+    images = target / ("JPEGImages" if kind == "voc" else "images")
+    try:
+        images.mkdir(parents=True, exist_ok=True)
+        moved = []
+        for entry in data.images:
+            if entry.path.is_file():
+                shutil.copy2(entry.path, images / entry.path.name)
+            moved.append(replace(entry, path=images / entry.path.name) if entry.path.is_file() else entry)
+    except OSError as error:
+        raise fail("E644", f"cannot write '{images}': {error.strerror or error}") from None
+    (voc if kind == "voc" else yolo).write(replace(data, images=tuple(moved)), target)
+    return data

@@ -131,6 +131,8 @@ def check_same(directory: Path, before: Mapping[str, Any], now: Mapping[str, Any
     if not found and former.get("content") != here["content"]:
         found.append("the data hold other images or labels")
     hint = f"go on with its own file: archspec train {directory / rundir.RUN} --out {directory} --resume"
+    if found and not told:  # its own file would find the same data
+        hint = "bring back the data of then (split.json there names the images), or train into another --out"
     raise fail("E652", f"{directory} was begun otherwise: {some([*told, *found])}", hint=hint)
 
 

@@ -150,3 +150,12 @@ def test_a_damaged_list_is_refused(tmp_path: Path, text: str) -> None:
     (run / "split.json").write_text(text)
     with pytest.raises(SpecError, match=r"E607.*split.json cannot be used"):
         told(run)
+
+
+def test_going_on_with_other_data_is_advised_to_bring_them_back(tmp_path: Path) -> None:
+    root = photos(tmp_path / "photos")
+    run = trained(tmp_path, {"kind": "folder", "root": str(root)})
+    (root / kept(run, "train")[0]).unlink()
+    with pytest.raises(SpecError, match="E652") as caught:
+        train(run / "run.yaml", run, quiet=True, resume=True)
+    assert "bring back the data of then" in str(caught.value.diagnostics[0].hint)

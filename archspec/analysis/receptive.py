@@ -109,7 +109,8 @@ def _shortest(cells: _Cells) -> _Cells:
 def fields(graph: TypedGraph) -> dict[str, tuple[Field, ...]]:
     """Receptive field of every node's output, one entry a spatial axis; () once the axes are gone.
 
-    Where the input leaves sizes open, at the graph's example of them.
+    Of several inputs in the first that the node reads: each has pixels of its own, and no field spans two. Where the
+    input leaves sizes open, at the graph's example of them.
     """
     if graph.sizes:
         from archspec.close import close  # only the open wait for it
@@ -117,8 +118,9 @@ def fields(graph: TypedGraph) -> dict[str, tuple[Field, ...]]:
         graph = close(graph, graph.example)
     seen: dict[str, tuple[_Cells, ...]] = {}
     found: dict[str, tuple[Field, ...]] = {}
+    sources = first_inputs(graph)
     for node in graph.nodes.values():
-        seen[node.name] = _seen(graph, node, seen)
+        seen[node.name] = _seen(graph, node, seen, sources)
         sizes = graph.types[node.name][0].spatial if seen[node.name] else ()
         found[node.name] = tuple(cells.field(n) for cells, n in zip(seen[node.name], sizes, strict=True))
     return found
@@ -138,12 +140,26 @@ def read_by(node: Node) -> tuple[Tap, ...]:
     return node.inputs[:1] if "extra" in node.op.references.values() else node.inputs
 
 
-def _seen(graph: TypedGraph, node: Node, seen: dict[str, tuple[_Cells, ...]]) -> tuple[_Cells, ...]:
+def first_inputs(graph: TypedGraph) -> dict[str, str]:
+    """Of every node the input of the network that it reads, the first of several, images before vectors; none for
+    what reads no input."""
+    rank = {name: (graph.types[name][0].rank == 0, i) for i, name in enumerate(graph.inputs)}
+    found = {name: name for name in graph.inputs}
+    for node in graph.nodes.values():
+        read = [found[tap.node] for tap in read_by(node) if tap.node in found]
+        if read:
+            found[node.name] = min(read, key=rank.__getitem__)
+    return found
+
+
+def _seen(
+    graph: TypedGraph, node: Node, seen: dict[str, tuple[_Cells, ...]], sources: Mapping[str, str]
+) -> tuple[_Cells, ...]:
     outputs = graph.types[node.name]
     rank = outputs[0].rank if outputs else 0
     if not node.inputs:
         return (_Cells(),) * rank
-    arriving = list(_arriving(graph, node, seen, rank)) if rank else []
+    arriving = list(_arriving(graph, node, seen, rank, sources)) if rank else []
     joined = arriving[0] if arriving else ()
     for other in arriving[1:]:
         axes = zip(joined, other, outputs[0].spatial, strict=True)
@@ -152,11 +168,11 @@ def _seen(graph: TypedGraph, node: Node, seen: dict[str, tuple[_Cells, ...]]) ->
 
 
 def _arriving(
-    graph: TypedGraph, node: Node, seen: dict[str, tuple[_Cells, ...]], rank: int
+    graph: TypedGraph, node: Node, seen: dict[str, tuple[_Cells, ...]], rank: int, sources: Mapping[str, str]
 ) -> Iterator[tuple[_Cells, ...]]:
-    """What the node's cells see by each tensor that it reads."""
+    """What the node's cells see of its input by each tensor that it reads."""
     inputs, after = graph.input_types(node), graph.types[node.name][0]
     for position, tap in enumerate(read_by(node)):
-        if len(axes := seen[tap.node]) == rank:
+        if sources.get(tap.node) == sources.get(node.name) and len(axes := seen[tap.node]) == rank:
             ways = node.op.reach(inputs, graph.types[node.name], position)
             yield tuple(cells.through(way, n) for cells, way, n in zip(axes, ways, after.spatial, strict=True))

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from archspec.analysis.plain import number
-from archspec.analysis.receptive import Field, Interval, fields, read_by
+from archspec.analysis.receptive import Field, Interval, fields, first_inputs, read_by
 from archspec.close import close
 from archspec.errors import did_you_mean, fail
 from archspec.graph import Graph, TypedGraph
@@ -69,7 +69,7 @@ def where(graph: TypedGraph, layer: str, cell: tuple[int, ...]) -> View:
     graph = close(graph, graph.example) if graph.sizes else graph
     name = layer_named(graph, graph.present_name(layer))
     seen, output = fields(graph)[name], graph.types[name][0]
-    source = _source(graph, name)
+    source = first_inputs(graph).get(name, graph.inputs[0])
     image = graph.types[source][0].spatial
     span = graph.nodes[name].span
     if not seen or len(seen) != len(image):
@@ -102,27 +102,13 @@ def layer_named(graph: Graph, name: str) -> str:
     raise fail("E583", f"no layer is called '{name}'", hint=did_you_mean(name, [*graph.nodes], "layers"))
 
 
-def _source(graph: TypedGraph, name: str) -> str:
-    """The first input of the network that a layer sees."""
-    pending, met = [name], {name}
-    while pending:
-        name = pending.pop()
-        if name in graph.inputs:
-            return name
-        for tap in reversed(graph.nodes[name].inputs):
-            if tap.node not in met:
-                met.add(tap.node)
-                pending.append(tap.node)
-    return graph.inputs[0]
-
-
 def _seen(graph: TypedGraph, name: str, cell: tuple[int, ...], cut: bool) -> list[Interval]:
     """First and last pixel that a cell sees, an axis: followed back through the layers, the widest of all paths.
 
     With `cut` what lies on padding is left out at every layer. Paths on which the axes are gone are not followed.
     """
     reached: dict[str, list[Interval]] = {name: [(at, at) for at in cell]}
-    source = _source(graph, name)
+    source = first_inputs(graph).get(name, graph.inputs[0])
     for node in reversed(list(graph.nodes.values())):
         spans = reached.get(node.name)
         if spans is None or not node.inputs:

@@ -6,6 +6,7 @@ import pytest
 
 import archspec
 from archspec.analysis.receptive import Field, fields, stride
+from archspec.analysis.where import where
 
 
 def field_of(path, layer):
@@ -118,3 +119,28 @@ def test_fields_equal_a_gradient_probe(write_spec, layers):
     assert (spans[2][0] - spans[0][0]) == 2 * axes[0].jump
     low = axes[0].start + middle * axes[0].jump
     assert low <= spans[0][0] <= low + 1  # a transposed convolution's cells differ by their phase
+
+
+def test_a_field_lies_in_one_input(tmp_path):
+    """By hand: 7 pixels, 4 apart, then 3 cells: 7 + 2·4 = 15 from −2 − 4; the map's cells are no pixels of the image."""
+    path = tmp_path / "two.yaml"
+    path.write_text(
+        """archspec: 1
+inputs: {speed: [8], image: [3, 64, 64], map: [1, 16, 16]}
+layers:
+  - conv: {out: 8, kernel: 7, stride: 4, padding: 2}
+    from: image
+    name: seen
+  - conv: {out: 8, kernel: 3, padding: 1}
+    from: map
+    name: drawn
+  - concat: [drawn, seen]
+  - conv: {out: 8, kernel: 3, padding: 1}
+    name: trunk
+"""
+    )
+    found = fields(archspec.load(path))
+    assert [(axis.size, axis.jump, axis.start) for axis in found["trunk"]] == [(15, 4, -6)] * 2
+    assert [(axis.size, axis.jump, axis.start) for axis in found["drawn"]] == [(3, 1, -1)] * 2
+    view = where(archspec.load(path), "trunk", (3, 3))
+    assert (view.input, view.first, view.last) == ("image", (6, 6), (20, 20))

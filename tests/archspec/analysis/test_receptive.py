@@ -122,7 +122,7 @@ def test_fields_equal_a_gradient_probe(write_spec, layers):
 
 
 def test_a_field_lies_in_one_input(tmp_path):
-    """By hand: 7 pixels, 4 apart, then 3 cells: 7 + 2·4 = 15 from −2 − 4; cells of the map are no pixels of the image."""
+    """By hand: 7 pixels, 4 apart, then 3 cells: 7 + 2·4 = 15 from −2 − 4; cells of the map are not of the image."""
     path = tmp_path / "two.yaml"
     path.write_text(
         """archspec: 1

@@ -13,6 +13,9 @@ from archspec.graph import TypedGraph
 from archspec.source import Scalar, Value
 from archspec.spec import Block, Layer, Spec, walk
 
+Position = tuple[str, int, int]
+"""File, line and column."""
+
 _VARIABLE = re.compile(r"\$([^\W\d]\w*)")
 _WORD = re.compile(r"[^\W\d]\w*")
 _REFERENCES = ("name", "from", "was")
@@ -81,8 +84,7 @@ class SpecFile:
         return frozenset(node.op.word for graph in self.graphs for node in graph.nodes.values())
 
 
-def position(span: Span) -> tuple[str, int, int]:
-    """File, line and column."""
+def position(span: Span) -> Position:
     return span.file, span.line, span.column
 
 

@@ -34,12 +34,12 @@ Good:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from archspec.errors import Diagnostic
 from archspec.graph import Node, TypedGraph
-from archspec.rules.file import SpecFile, position
+from archspec.rules.file import Position, SpecFile, position
 from archspec.rules.telling import warning
-from archspec.spec import Layer
 
 CODE = "W325"
 
@@ -52,8 +52,10 @@ def check(file: SpecFile) -> Iterator[Diagnostic]:
     layers = list(file.layers())
     if any(layer.word == "share" for layer in layers):
         return
-    for layer in layers:
-        if layer.own and (made := [(graph, node) for graph in file.graphs for node in _nodes(graph, layer)]):
+    own = [layer for layer in layers if layer.own]
+    built = _built(file, {position(layer.span) for layer in own}) if own else {}
+    for layer in own:
+        if made := built.get(position(layer.span)):
             if not any(_mapped(graph, node.name) for graph, node in made):
                 hint = "remove `own`: outside of `map` every layer has weights of its own"
                 yield warning(CODE, f"`own` says nothing of '{layer.word}': it stands in no `map`", layer.span, hint)
@@ -62,13 +64,15 @@ def check(file: SpecFile) -> Iterator[Diagnostic]:
                 yield warning(CODE, f"`own` says nothing of '{layer.word}': it has no weights", layer.span, hint)
 
 
-def _nodes(graph: TypedGraph, layer: Layer) -> Iterator[Node]:
-    """What the layer has become: nodes written as it, or entered through it."""
-    here = position(layer.span)
-    for node in graph.layers():
-        frames = node.trail.frames() if node.trail else []
-        if any(position(span) == here for span in (node.span, *(frame.span for frame in frames))):
-            yield node
+def _built(file: SpecFile, places: AbstractSet[Position]) -> dict[Position, list[tuple[TypedGraph, Node]]]:
+    """What the layers at those places have become: nodes written as one, or entered through one."""
+    found: dict[Position, list[tuple[TypedGraph, Node]]] = {}
+    for graph in file.graphs:
+        for node in graph.layers():
+            spans = (node.span, *(frame.span for frame in (node.trail.frames() if node.trail else ())))
+            for here in {position(span) for span in spans} & places:
+                found.setdefault(here, []).append((graph, node))
+    return found
 
 
 def _mapped(graph: TypedGraph, name: str) -> bool:

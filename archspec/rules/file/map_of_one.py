@@ -34,13 +34,13 @@ Good:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from archspec.errors import Diagnostic
 from archspec.graph import TypedGraph
-from archspec.rules.file import SpecFile, position
+from archspec.rules.file import Position, SpecFile, position
 from archspec.rules.telling import warning
-from archspec.spec import Layer, walk
+from archspec.spec import walk
 
 CODE = "W326"
 
@@ -50,16 +50,25 @@ def check(file: SpecFile) -> Iterator[Diagnostic]:
     maps = [
         layer for block, stretch in file.stretches if block is None for layer in walk(stretch) if layer.word == "map"
     ]
+    scopes = [_scopes(graph) for graph in file.graphs] if maps else []
     for layer in maps:
-        tensors = [number for graph in file.graphs for number in _tensors(graph, layer)]
+        here = position(layer.span)
+        tensors = [number for paths in scopes for number in _tensors(paths.get(here, []))]
         if tensors and max(tensors) == 1:
             hint = "write its layers without `map`, or give it the bundle: `from: [a, b]`, or a layer that makes one"
             yield warning(CODE, "`map` runs over one tensor here, as its layers alone would", layer.span, hint)
 
 
-def _tensors(graph: TypedGraph, layer: Layer) -> Iterable[int]:
+def _scopes(graph: TypedGraph) -> dict[Position, list[str]]:
+    """The paths of the scopes that each `map` of the text has made."""
+    found: dict[Position, list[str]] = {}
+    for path, scope in graph.scopes.items():
+        if scope.word == "map":
+            found.setdefault(position(scope.span), []).append(path)
+    return found
+
+
+def _tensors(paths: Collection[str]) -> Iterable[int]:
     """Over how many tensors each instance of a `map` runs: the innermost scopes that it has made hold one each."""
-    here = position(layer.span)
-    paths = [path for path, scope in graph.scopes.items() if scope.word == "map" and position(scope.span) == here]
     outer = {path.rpartition(".")[0] for path in paths}
     return Counter(path.rpartition(".")[0] for path in paths if path not in outer).values()

@@ -41,15 +41,12 @@ from archspec import source
 from archspec.errors import Diagnostic, Frame, SpecError
 from archspec.expressions import parse_expression
 from archspec.ops import REGISTRY
-from archspec.rules.file import SpecFile, mentions, position, words
+from archspec.rules.file import Position, SpecFile, mentions, position, words
 from archspec.rules.telling import warning
 from archspec.source import Scalar, Value
 from archspec.spec import Layer, walk
 
 CODE = "W310"
-
-Position = tuple[str, int, int]
-"""File, line and column."""
 
 
 def check(file: SpecFile) -> Iterator[Diagnostic]:

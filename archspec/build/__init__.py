@@ -54,7 +54,7 @@ def assemble(expansion: Expansion) -> Graph:
         if spec.detect is not None:
             from archspec.build.detection import detect  # only detectors wait for it
 
-            outputs |= detect(expansion, spec.detect, out, top)
+            outputs |= detect(expansion, spec.detect, out, top, outputs)
         renamed = expansion.renames.settled(expansion)
     except Overflow as error:
         raise SpecError(in_text_order(expansion.diagnostics.values(), expansion.file) or error.diagnostics) from None

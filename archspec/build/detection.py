@@ -6,7 +6,7 @@ Of a head `p5` the network gives `p5`, or of several maps `p5.class` and `p5.box
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 DECODERS: Mapping[str, type[Decoder]] = {"yolo": YoloBoxes, "yolo_v1": YoloV1Boxes, "ssd": SsdBoxes}
 KINDS = {"grid": ("boxes", "unit"), "scales": ("scales", "ratios", "strides", "clip")}
 """Kinds of anchors, and what is said of each."""
+SAID_BY_ANCHORS = ("anchors", "unit", "stride")
+"""Arguments of decoders that the section `anchors` gives."""
 NAME, DETECTIONS = "detect", "detections"
 MAPS = ("class", "box")
 """What a head with two maps calls them."""
@@ -42,18 +44,40 @@ class _Head:
     span: Span
 
 
-def detect(expansion: Expansion, section: DetectSpec, flow: Flow, top: Place) -> dict[str, Tap]:
-    """The outputs that the section makes, in order: heads, then the detections. What is wrong is reported."""
+def detect(
+    expansion: Expansion, section: DetectSpec, flow: Flow, top: Place, outputs: Container[str]
+) -> dict[str, Tap]:
+    """The outputs that the section makes, in order: heads, then the detections. What is wrong is reported.
+
+    `outputs` are those that the network has besides.
+    """
     written = joins.beside(expansion, section.heads, flow, top)
     spans = {branch.name.text if branch.name else "": branch.span for branch in section.heads}
     heads = [_Head(name, one, spans.get(name, section.span)) for name, one in written]
     try:
+        _refuse_names(heads, outputs)
         return _outputs(heads) | _detections(expansion, section, heads, flow, top)
     except Broken:
         expansion.complete = False
     except SpecError as error:
         expansion.report(error, top)
     return {}
+
+
+def _refuse_names(heads: Sequence[_Head], outputs: Container[str]) -> None:
+    """Raises SpecError E113 for an output that another one of the same name would hide."""
+    made = [(name, head.span) for head in heads for name in _outputs([head])]
+    wrong = [
+        Diagnostic("E113", f"two outputs are called '{name}'", span, "rename the head, or leave it out of `outputs`")
+        for name, span in made
+        if name in outputs or name == DETECTIONS
+    ]
+    if DETECTIONS in outputs:
+        hint = "the section `detect` makes it: leave it out of `outputs`"
+        span = heads[0].span if heads else None
+        wrong.append(Diagnostic("E113", f"two outputs are called '{DETECTIONS}'", span, hint))
+    if wrong:
+        raise SpecError(wrong)
 
 
 def _outputs(heads: Sequence[_Head]) -> dict[str, Tap]:
@@ -69,8 +93,9 @@ def _detections(
 ) -> dict[str, Tap]:
     word, arguments = _decoder(section.decode)
     decoder = DECODERS[word]
+    _refuse_arguments(section, word, arguments)
     anchors = _anchors(section, len(heads), flow, top) if "anchors" in decoder.model_fields else [{}] * len(heads)
-    image = source.from_plain(next(iter(expansion.spec.inputs)), section.span)
+    image = arguments.pop("image", None) or _image(expansion, section, word)
     inside = expansion.enter(NAME, section.span, "detector", top)
     boxes: list[Flow] = []
     scores: list[Flow] = []
@@ -117,6 +142,31 @@ def _decoder(decode: Value) -> tuple[str, dict[str, Value]]:
         hint = f"decode: {{{word.text}: {{clip: false}}}}"
         raise SpecError(Diagnostic("E163", f"`{word.text}` takes arguments by name", arguments.span, hint))
     return word.text, dict(arguments.items()) if arguments is not None else {}
+
+
+def _refuse_arguments(section: DetectSpec, word: str, arguments: Mapping[str, Value]) -> None:
+    """Raises SpecError E163 for arguments that come from elsewhere, E165 for anchors that the decoder has none of."""
+    wrong = [
+        Diagnostic("E163", f"`{key}` is not said under `decode`", value.span, "write it under `anchors`")
+        for key, value in arguments.items()
+        if key in SAID_BY_ANCHORS
+    ]
+    if section.anchors is not None and "anchors" not in DECODERS[word].model_fields:
+        hint = "leave them out: its boxes are told whole"
+        wrong.append(Diagnostic("E165", f"`{word}` has no anchors", section.anchors.span, hint))
+    if wrong:
+        raise SpecError(wrong)
+
+
+def _image(expansion: Expansion, section: DetectSpec, word: str) -> Value:
+    """The name of the image that boxes lie in: the network's only input. Raises SpecError E163 where there are more."""
+    inputs = list(expansion.spec.inputs)
+    if len(inputs) > 1:
+        message = f"this network has several inputs ({', '.join(inputs)}): in which one do boxes lie?"
+        raise SpecError(
+            Diagnostic("E163", message, section.decode.span, f"`decode: {{{word}: {{image: {inputs[0]}}}}}` says which")
+        )
+    return source.from_plain(inputs[0], section.span)
 
 
 def _maps(head: _Head, decoder: type[Decoder]) -> Flow:

@@ -167,3 +167,19 @@ YOLO = GRID + ONE + "  decode: yolo\n"
 def test_what_is_wrong_is_told_where_it_is(section: str, told: tuple[str, str, str], tmp_path: Path) -> None:
     code, message, hint = refused(tmp_path, section)
     assert (code, told[1] in message, told[2] in hint) == (told[0], True, True), (code, message, hint)
+
+
+def test_of_several_inputs_boxes_lie_in_the_one_that_is_named(tmp_path: Path) -> None:
+    trunk = TRUNK.replace("input: [3, 64, 96]", "inputs: {mask: [1, 32, 32], image: [3, 64, 96]}")
+    trunk = trunk.replace("stride: 8}\n", "stride: 8}\n    from: image\n")
+    with pytest.raises(SpecError, match=r"E163: this network has several inputs \(mask, image\)"):
+        made(tmp_path, YOLO, trunk)
+    graph = made(tmp_path, GRID + ONE + "  decode: {yolo: {image: image}}\n", trunk)
+    assert [tap.node for tap in graph.nodes["detect.cells"].inputs] == ["cells.conv1", "image"]
+
+
+def test_an_output_hides_no_other(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="E113: two outputs are called 'cells'"):
+        made(tmp_path, YOLO, TRUNK + "outputs: {cells: conv1}\n")
+    graph = made(tmp_path, YOLO, TRUNK + "outputs: {trunk: relu1}\n")
+    assert list(graph.outputs) == ["trunk", "cells", "detections"]

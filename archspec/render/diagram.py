@@ -68,14 +68,19 @@ def opened(graph: TypedGraph) -> Diagram:
 def _unframed(panel: Panel, paths: frozenset[str]) -> Panel:
     """A panel without the borders around some scopes."""
 
-    def kept(frame: Frame) -> list[Frame]:
-        inner = [one for child in frame.frames for one in kept(child)]
+    def kept(frame: Frame) -> tuple[list[Frame], list[str]]:
+        """The frames that stay of a frame, and the boxes that are the one's around it then."""
+        inner: list[Frame] = []
+        boxes = list(frame.boxes)
+        for child in frame.frames:
+            frames, loose = kept(child)
+            inner += frames
+            boxes += loose
         if frame.path in paths:
-            return inner
-        own = [key for child in frame.frames if child.path in paths for key in child.boxes]
-        return [replace(frame, boxes=(*frame.boxes, *own), frames=tuple(inner))]
+            return inner, boxes
+        return [replace(frame, boxes=tuple(boxes), frames=tuple(inner))], []
 
-    return replace(panel, frames=tuple(one for frame in panel.frames for one in kept(frame)))
+    return replace(panel, frames=tuple(one for frame in panel.frames for one in kept(frame)[0]))
 
 
 def unfolded(graph: TypedGraph) -> Diagram:

@@ -7,6 +7,7 @@ import pytest
 import archspec
 from archspec.render.chains import chains, collapse
 from archspec.render.diagram import LONGEST, MOST_BOXES, diagram
+from archspec.render.drawing.layered import inside
 from archspec.render.picture import ranks
 
 ZOO = ["lenet5", "alexnet", "vgg16", "googlenet", "resnet18", "resnet50", "resnet152", "mobilenet_v2", "inception_v3"]
@@ -190,3 +191,10 @@ def test_an_explicit_depth_is_lowered_where_it_would_not_fit_a_page_at_all(write
     body = "\n".join(f"    - conv: {{out: {4 + i % 3}, kernel: 3, padding: same}}" for i in range(500))
     graph = archspec.load(write_spec(f"- layers:\n{body}\n  name: trunk\n- relu", input="[3, 8, 8]"))
     assert diagram(graph, depth=2).depth == 1
+
+
+@pytest.mark.parametrize("name", ["yolov3", "yolov2", "yolo_v1", "ssd300_vgg16", "resnet18"])
+def test_frames_hold_boxes_where_chains_have_none_around_them(name):
+    """Layer by layer, the frames around a convolution with its norm go, in several levels at once: boxes do not."""
+    for panel in diagram(archspec.load(name), fuse=False).panels:
+        assert all(inside(frame) for frame in panel.every_frame)

@@ -53,6 +53,8 @@ class Salvage:
         key_itself = loc[-1:] == ("[key]",)
         if kind == "extra_forbidden":
             self._unknown(loc)
+        elif key == "detect":
+            self._drop(("detect",))
         elif kind == "missing":
             self._put(loc, _one(self._span()) if key == "archspec" else self._nothing(loc[-1] != "from"))
         elif key == "input" or (key == "inputs" and len(loc) > 1 and not key_itself):

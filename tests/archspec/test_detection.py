@@ -183,3 +183,12 @@ def test_an_output_hides_no_other(tmp_path: Path) -> None:
         made(tmp_path, YOLO, TRUNK + "outputs: {cells: conv1}\n")
     graph = made(tmp_path, YOLO, TRUNK + "outputs: {trunk: relu1}\n")
     assert list(graph.outputs) == ["trunk", "cells", "detections"]
+
+
+@pytest.mark.parametrize("section", ["  decode: [yolo]\n", "  decode: yolo\n  nms: 0.5\n", "  decod: yolo\n", ""])
+def test_a_mistake_of_form_hides_none_elsewhere(section: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as raised:
+        made(tmp_path, GRID + ONE + section, TRUNK.replace("kernel: 8", "kernle: 8"))
+    codes = [d.code for d in raised.value.diagnostics]
+    assert codes[0] == "E301" and set(codes[1:]) == {"E101"}
+    assert all(d.span is not None and d.span.line >= 5 for d in raised.value.diagnostics)

@@ -34,7 +34,8 @@ def projections(refusal: Refusal, origins: Origins, ways: Ways) -> Iterator[Foun
         return
     args: dict[str, object] = {"out": refusal.types[1 - large].channels, **({"stride": stride} if stride > 1 else {})}
     written = _as_written(args, refusal, origins, ways)
-    known = "conv_bn" in origins.spec.blocks
+    block = origins.spec.blocks.get("conv_bn")
+    known = block is not None and {"out", "stride", "act"} <= block.params.keys()  # another of that name may be there
     for i, values in enumerate([args] if written == args else [written, args]):
         layer = ("conv_bn", {**values, "act": "none"}) if known else ("conv", values)
         yield from _through(refusal, origins, large, layer, 1 + 0.1 * i)

@@ -190,3 +190,20 @@ def test_a_message_of_a_network_of_the_zoo_takes_no_time(tmp_path: Path) -> None
     found = refused(tmp_path, wrong)
     assert time.process_time() - begun < 1.5  # half a second on a machine that does nothing else
     assert [d.code for d in found] == ["E310"] and not found[0].fixes
+
+
+def test_a_projection_is_a_conv_where_conv_bn_is_a_block_of_ones_own(tmp_path: Path) -> None:
+    text = """\
+input: [3, 32, 32]
+blocks:
+  conv_bn:
+    params: {width: int, step: 1}
+    layers: [conv: {out: $width, kernel: 3, stride: $step, padding: 1}, batch_norm, relu]
+layers:
+  - conv_bn: 64
+    name: stem
+  - conv_bn: {width: 128, step: 2}
+  - add: [stem, $prev]
+"""
+    (d,) = refused(tmp_path, HEAD + text)
+    assert d.hint is not None and d.hint.startswith("`- conv: {out: 128, stride: 2}` from stem before line 12")

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from archspec import source
 from archspec.build import joins
-from archspec.build.flow import Broken, Flow, bundle
+from archspec.build.flow import Broken, Flow, Overflow, bundle
+from archspec.build.joins import Branch
 from archspec.build.place import Place
-from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
+from archspec.errors import Diagnostic, SpecError, did_you_mean
 from archspec.expressions import plain
 from archspec.graph import Tap
 from archspec.ops import REGISTRY
@@ -33,15 +33,10 @@ KINDS = {"grid": ("boxes", "unit"), "scales": ("scales", "ratios", "strides", "c
 SAID_BY_ANCHORS = ("anchors", "unit", "stride")
 """Arguments of decoders that the section `anchors` gives."""
 NAME, DETECTIONS = "detect", "detections"
+BEHIND = ("boxes", "scores", "nms")
+"""Layers behind the decoders of all heads; behind that of a single one, the last alone."""
 MAPS = ("class", "box")
 """What a head with two maps calls them."""
-
-
-@dataclass(frozen=True)
-class _Head:
-    name: str
-    flow: Flow
-    span: Span
 
 
 def detect(
@@ -51,11 +46,9 @@ def detect(
 
     `outputs` are those that the network has besides.
     """
-    written = joins.beside(expansion, section.heads, flow, top)
-    spans = {branch.name.text if branch.name else "": branch.span for branch in section.heads}
-    heads = [_Head(name, one, spans.get(name, section.span)) for name, one in written]
+    heads = joins.beside(expansion, section.heads, flow, top)
     try:
-        _refuse_names(heads, outputs)
+        _refuse_names(section, heads, outputs, top)
         return _outputs(heads) | _detections(expansion, section, heads, flow, top)
     except Broken:
         expansion.complete = False
@@ -64,23 +57,30 @@ def detect(
     return {}
 
 
-def _refuse_names(heads: Sequence[_Head], outputs: Container[str]) -> None:
-    """Raises SpecError E113 for an output that another one of the same name would hide."""
-    made = [(name, head.span) for head in heads for name in _outputs([head])]
+def _refuse_names(section: DetectSpec, heads: Sequence[Branch], outputs: Container[str], top: Place) -> None:
+    """Raises SpecError E113 for names that hide another: of outputs, and of the layers behind the heads."""
     wrong = [
-        Diagnostic("E113", f"two outputs are called '{name}'", span, "rename the head, or leave it out of `outputs`")
-        for name, span in made
+        Diagnostic("E113", f"two outputs are called '{name}'", head.span, "rename the head, or the other output")
+        for head in heads
+        for name in _outputs([head])
         if name in outputs or name == DETECTIONS
+    ]
+    wrong += [
+        Diagnostic("E113", f"a head called '{head.name}' would hide '{NAME}.{head.name}'", head.span, "rename it")
+        for head in heads
+        if head.name in (BEHIND if len(heads) > 1 else BEHIND[-1:])
     ]
     if DETECTIONS in outputs:
         hint = "the section `detect` makes it: leave it out of `outputs`"
-        span = heads[0].span if heads else None
-        wrong.append(Diagnostic("E113", f"two outputs are called '{DETECTIONS}'", span, hint))
+        wrong.append(Diagnostic("E113", f"two outputs are called '{DETECTIONS}'", section.span, hint))
+    if NAME in top.names.own:
+        hint = f"what stands behind the heads is called `{NAME}`: rename that layer"
+        wrong.append(Diagnostic("E113", f"'{NAME}' is a layer already", section.span, hint))
     if wrong:
         raise SpecError(wrong)
 
 
-def _outputs(heads: Sequence[_Head]) -> dict[str, Tap]:
+def _outputs(heads: Sequence[Branch]) -> dict[str, Tap]:
     found: dict[str, Tap] = {}
     for head in heads:
         names = [f"{head.name}.{name}" for name in head.flow.names] if len(head.flow) > 1 else [head.name]
@@ -89,34 +89,58 @@ def _outputs(heads: Sequence[_Head]) -> dict[str, Tap]:
 
 
 def _detections(
-    expansion: Expansion, section: DetectSpec, heads: Sequence[_Head], flow: Flow, top: Place
+    expansion: Expansion, section: DetectSpec, heads: Sequence[Branch], flow: Flow, top: Place
 ) -> dict[str, Tap]:
     word, arguments = _decoder(section.decode)
     decoder = DECODERS[word]
     _refuse_arguments(section, word, arguments)
+    if not heads:
+        raise SpecError(Diagnostic("E164", "this detector has no heads: each is left out by its `when`", section.span))
     anchors = _anchors(section, len(heads), flow, top) if "anchors" in decoder.model_fields else [{}] * len(heads)
-    image = arguments.pop("image", None) or _image(expansion, section, word)
+    image = {} if "image" in {key.text for key, _ in arguments} else {"image": _image(expansion, section, word)}
     inside = expansion.enter(NAME, section.span, "detector", top)
     boxes: list[Flow] = []
     scores: list[Flow] = []
     for head, given in zip(heads, anchors, strict=True):
-        maps = _maps(head, decoder)
-        said = {**arguments, **given}
-        if "classes" not in said:
-            listed = given.get("anchors")
-            per_cell = (
-                len(listed.items) if isinstance(listed, source.Sequence) else _whole(said.get("boxes"), flow, top)
-            )
-            said["classes"] = source.from_plain(_classes(decoder, head, maps, per_cell), head.span)
-        args = _mapping({**said, "image": image}, section.decode.span)
-        layer = Layer(decoder.word, head.span, args)
-        found = expansion.operator(decoder, layer, args, head.name, maps, inside)
-        boxes.append(Flow(found.ports[:1]))
-        scores.append(Flow(found.ports[1:]))
+        try:
+            found = _decoded(expansion, decoder, arguments, {**given, **image}, head, flow, inside)
+        except Broken:
+            expansion.complete = False
+        except Overflow:
+            raise
+        except SpecError as error:
+            expansion.report(error, inside)
+        else:
+            boxes.append(Flow(found.ports[:1]))
+            scores.append(Flow(found.ports[1:]))
+    if len(boxes) < len(heads):
+        raise Broken  # what is wrong with the others has been told
     both = [_joined(expansion, "boxes", boxes, section, inside), _joined(expansion, "scores", scores, section, inside)]
     layer = Layer("nms", section.nms.span if section.nms else section.span, section.nms)
     kept = expansion.operator(REGISTRY["nms"], layer, section.nms, "nms", bundle(both), inside)
     return {DETECTIONS: kept.ports[0].tap}
+
+
+def _decoded(
+    expansion: Expansion,
+    decoder: type[Decoder],
+    written: Sequence[tuple[Scalar, Value]],
+    given: Mapping[str, Value],
+    head: Branch,
+    flow: Flow,
+    inside: Place,
+) -> Flow:
+    """Boxes and scores of a head: the decoder with the arguments `written` under `decode`, and those that follow."""
+    maps = _maps(head, decoder)
+    said = {key.text: value for key, value in written}
+    follow = dict(given)
+    if "classes" not in said:
+        listed = given.get("anchors")
+        count = len(listed.items) if isinstance(listed, source.Sequence) else _whole(said.get("boxes"), flow, inside)
+        follow["classes"] = source.from_plain(_classes(decoder, head, maps, count), head.span)
+    made = [(Scalar(key, key, value.span, False), value) for key, value in follow.items()]
+    args = source.Mapping((*written, *made), head.span)
+    return expansion.operator(decoder, Layer(decoder.word, head.span, args), args, head.name, maps, inside)
 
 
 def _joined(expansion: Expansion, name: str, flows: list[Flow], section: DetectSpec, inside: Place) -> Flow:
@@ -126,7 +150,7 @@ def _joined(expansion: Expansion, name: str, flows: list[Flow], section: DetectS
     return expansion.append(REGISTRY["concat"](), name, bundle(flows), section.span, inside)
 
 
-def _decoder(decode: Value) -> tuple[str, dict[str, Value]]:
+def _decoder(decode: Value) -> tuple[str, tuple[tuple[Scalar, Value], ...]]:
     """The word of a decoder and its arguments: `decode: yolo`, `decode: {yolo: {scores: softmax}}`.
 
     Raises SpecError E163.
@@ -141,17 +165,22 @@ def _decoder(decode: Value) -> tuple[str, dict[str, Value]]:
     if arguments is not None and not isinstance(arguments, source.Mapping):
         hint = f"decode: {{{word.text}: {{clip: false}}}}"
         raise SpecError(Diagnostic("E163", f"`{word.text}` takes arguments by name", arguments.span, hint))
-    return word.text, dict(arguments.items()) if arguments is not None else {}
+    return word.text, arguments.entries if arguments is not None else ()
 
 
-def _refuse_arguments(section: DetectSpec, word: str, arguments: Mapping[str, Value]) -> None:
+def _refuse_arguments(section: DetectSpec, word: str, arguments: Sequence[tuple[Scalar, Value]]) -> None:
     """Raises SpecError E163 for arguments that come from elsewhere, E165 for anchors that the decoder has none of."""
     wrong = [
-        Diagnostic("E163", f"`{key}` is not said under `decode`", value.span, "write it under `anchors`")
-        for key, value in arguments.items()
-        if key in SAID_BY_ANCHORS
+        Diagnostic("E163", f"`{key.text}` is not said under `decode`", key.span, "write it under `anchors`")
+        for key, _ in arguments
+        if key.text in SAID_BY_ANCHORS
     ]
-    if section.anchors is not None and "anchors" not in DECODERS[word].model_fields:
+    fields = DECODERS[word].model_fields
+    given = {*SAID_BY_ANCHORS, "classes", *(key.text for key, _ in arguments)}
+    for name in (name for name, field in fields.items() if field.is_required() and name not in given):
+        message = f"`{word}` needs `{name}`: {fields[name].description}"
+        wrong.append(Diagnostic("E163", message, section.decode.span, f"decode: {{{word}: {{{name}: …}}}}"))
+    if section.anchors is not None and "anchors" not in fields:
         hint = "leave them out: its boxes are told whole"
         wrong.append(Diagnostic("E165", f"`{word}` has no anchors", section.anchors.span, hint))
     if wrong:
@@ -169,7 +198,7 @@ def _image(expansion: Expansion, section: DetectSpec, word: str) -> Value:
     return source.from_plain(inputs[0], section.span)
 
 
-def _maps(head: _Head, decoder: type[Decoder]) -> Flow:
+def _maps(head: Branch, decoder: type[Decoder]) -> Flow:
     """The maps of a head in the order of the decoder. Raises SpecError E164, Broken."""
     if head.flow.broken:
         raise Broken
@@ -188,7 +217,7 @@ def _maps(head: _Head, decoder: type[Decoder]) -> Flow:
     raise SpecError(Diagnostic("E164", message, head.span, hint))
 
 
-def _classes(decoder: type[Decoder], head: _Head, maps: Flow, per_cell: int) -> int:
+def _classes(decoder: type[Decoder], head: Branch, maps: Flow, per_cell: int) -> int:
     """The classes that a head has numbers for. Raises SpecError E164 where they do not come out even."""
     kind = maps.ports[0].type
     assert kind is not None
@@ -232,7 +261,8 @@ def _anchors(section: DetectSpec, count: int, flow: Flow, top: Place) -> list[di
         found = _on_grid(said, count) if name == "grid" else _by_scale(said, count)
     except ValueError as error:
         raise SpecError(Diagnostic("E165", str(error), tree.span)) from None
-    return [{key: source.from_plain(value, tree.span) for key, value in one.items()} for one in found]
+    places = {key: value.span for key, value in tree.items()}
+    return [{key: source.from_plain(value, places.get(key, tree.span)) for key, value in one.items()} for one in found]
 
 
 def _on_grid(said: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
@@ -278,7 +308,3 @@ def _numbers(value: object, empty: bool = False) -> TypeGuard[list[float]]:
     if not isinstance(value, list) or not (value or empty):
         return False
     return all(isinstance(n, int | float | Fraction) and not isinstance(n, bool) and n > 0 for n in value)
-
-
-def _mapping(entries: Mapping[str, Value], span: Span) -> source.Mapping:
-    return source.Mapping(tuple((Scalar(key, key, span, False), value) for key, value in entries.items()), span)

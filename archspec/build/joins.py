@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from archspec.build import bind, loops
 from archspec.build.flow import Broken, Flow, Named, bundle
 from archspec.build.place import Place
-from archspec.errors import Diagnostic, SpecError, did_you_mean
+from archspec.errors import Diagnostic, Span, SpecError, did_you_mean
 from archspec.ops import REGISTRY
 from archspec.source import Mapping, Scalar, Sequence, Value, is_lost
 from archspec.spec import JOINS, SHORTCUTS, Layer
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def branches(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> Flow:
     """Every branch gets all that came in; what they give is joined, or leaves as a bundle."""
     found = beside(expansion, layer.branches, flow, place)
-    results, names = [out for _, out in found], [name for name, _ in found]
+    results, names = [one.flow for one in found], [one.name for one in found]
     joined = bundle(results)
     if layer.join is None:
         raise Broken
@@ -37,9 +37,22 @@ def branches(expansion: Expansion, layer: Layer, flow: Flow, place: Place) -> Fl
     return expansion.operator(REGISTRY[word], written, args, f"{word}{place.counts[word]}", joined, place)
 
 
-def beside(expansion: Expansion, stretches: tuple[Layer, ...], flow: Flow, place: Place) -> list[tuple[str, Flow]]:
-    """The outputs of stretches that all get what came in, by name."""
-    return [found for stretch in stretches for found in _branch(expansion, stretch, flow, place)]
+@dataclass(frozen=True)
+class Branch:
+    """What one branch gives; `span` is where it is written, which its instances in a loop share."""
+
+    name: str
+    flow: Flow
+    span: Span
+
+
+def beside(expansion: Expansion, stretches: tuple[Layer, ...], flow: Flow, place: Place) -> list[Branch]:
+    """What stretches of layers give that all get what came in."""
+    return [
+        Branch(name, out, stretch.span)
+        for stretch in stretches
+        for name, out in _branch(expansion, stretch, flow, place)
+    ]
 
 
 def _branch(expansion: Expansion, branch: Layer, flow: Flow, place: Place) -> list[tuple[str, Flow]]:

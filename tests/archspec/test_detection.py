@@ -192,3 +192,34 @@ def test_a_mistake_of_form_hides_none_elsewhere(section: str, tmp_path: Path) ->
     codes = [d.code for d in raised.value.diagnostics]
     assert codes[0] == "E301" and set(codes[1:]) == {"E101"}
     assert all(d.span is not None and d.span.line >= 5 for d in raised.value.diagnostics)
+
+
+def test_every_head_is_told_of_where_it_is_written(tmp_path: Path) -> None:
+    section = (
+        GRID
+        + """  heads:
+    - layers: [conv: 13]
+      name: a
+    - layers: [conv: 15 + $n]
+      name: b$n
+      each: {n: [0, 1]}
+  decode: yolo
+"""
+    )
+    with pytest.raises(SpecError) as raised:
+        made(tmp_path, section)
+    told = [(d.code, d.span.line, d.span.column) for d in raised.value.diagnostics if d.span is not None]
+    assert told == [("E164", 10, 7), ("E164", 12, 7)]
+
+
+def test_a_misspelt_argument_is_told_at_its_key_and_can_be_mended(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as raised:
+        made(tmp_path, GRID + ONE + "  decode: {yolo: {score: softmax}}\n")
+    (d,) = raised.value.diagnostics
+    assert d.span is not None and (d.code, d.span.line, d.span.column) == ("E301", 12, 19)
+    assert [fix.text for fix in d.fixes] == ["scores"]
+
+
+def test_a_layer_called_detect_is_not_hidden(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="E113: 'detect' is a layer already"):
+        made(tmp_path, YOLO, TRUNK.replace("- relu\n", "- relu: {}\n    name: detect\n"))

@@ -9,10 +9,11 @@ from archspec import rules
 from archspec.authoring.schema import layers
 from archspec.authoring.schema.operators import Word, operator_word
 from archspec.authoring.schema.values import REFERENCE, Schema, Text, argument, documented, ref, tidy
-from archspec.build.detection import DECODERS, KINDS
+from archspec.build.detection import DECODERS, KINDS, SAID_BY_ANCHORS
 from archspec.build.uses import LIBRARIES
 from archspec.ops import REGISTRY
 from archspec.ops.arguments import LARGEST
+from archspec.ops.detect import YoloBoxes
 from archspec.overrides import VARIANT_KEYS
 from archspec.spec import PARAMETER_TYPES, Document
 
@@ -185,7 +186,9 @@ def _detector(keys: dict[str, Schema], words: Mapping[str, Word]) -> None:
     decoders = {
         name: {
             "type": "object",
-            "properties": {key: words[cls.word].arguments[key] for key in cls.model_fields if key not in MADE},
+            "properties": {
+                key: words[cls.word].arguments[key] for key in cls.model_fields if key not in SAID_BY_ANCHORS
+            },
             "additionalProperties": False,
         }
         for name, cls in DECODERS.items()
@@ -200,18 +203,22 @@ def _detector(keys: dict[str, Schema], words: Mapping[str, Word]) -> None:
             "maxProperties": 1,
         },
     )
-    said: dict[str, Schema] = {key: {} for kind in KINDS.values() for key in kind}
+    listed: Schema = {"type": ["array", "string"]}
+    boxes = words[YoloBoxes.word].arguments
     keys["anchors"] = {
         "type": "object",
-        "properties": {"kind": {"enum": list(KINDS)}, **said},
+        "properties": {
+            "kind": {"enum": list(KINDS), "default": "grid"},
+            **{"boxes": listed, "unit": boxes["unit"], "clip": boxes["clip"]},
+            **{"scales": listed, "ratios": listed, "strides": listed},
+        },
         "additionalProperties": False,
+        "if": {"properties": {"kind": {"const": "scales"}}, "required": ["kind"]},
+        "then": {"propertyNames": {"enum": ["kind", *KINDS["scales"]]}},
+        "else": {"propertyNames": {"enum": ["kind", *KINDS["grid"]]}},
     }
     keys["nms"] = {"type": "object", "properties": dict(words["nms"].arguments), "additionalProperties": False}
     _tell(keys, DETECT)
-
-
-MADE = ("image", "anchors", "unit")
-"""Arguments of decoders that come from elsewhere in the section."""
 
 
 def _title(page: str) -> str:
@@ -230,7 +237,8 @@ def _closed_by_their_keys(definitions: dict[str, Schema], base: Mapping[str, Wor
 
     def only(name: str) -> Schema:
         head: Schema = {"properties": {"layers": ref(name)}}
-        return {"properties": {"layers": ref(name), "heads": {"additionalProperties": head}}}
+        detector: Schema = {"properties": {"heads": {"items": layers.stretch(name)}}}
+        return {"properties": {"layers": ref(name), "heads": {"additionalProperties": head}, "detect": detector}}
 
     variant: Schema = {"propertyNames": {"enum": list(VARIANT_KEYS)}}
     return [

@@ -122,7 +122,6 @@ def known(name: str, words: Schema, told: str) -> dict[str, Schema]:
     schema says what a layer is, this one only which words there are. `told` is what an editor says of others.
     """
     variable: Schema = {"pattern": r"^\$"}
-    branch = {"if": {"type": "array"}, "then": ref(name), "else": ref(f"{name}.layer")}
     residual = {"items": ref(f"{name}.layer"), "properties": {"body": ref(name), "shortcut": ref(name)}}
     return {
         name: {"items": ref(f"{name}.layer")},
@@ -134,12 +133,17 @@ def known(name: str, words: Schema, told: str) -> dict[str, Schema]:
                 "properties": {
                     "layers": ref(name),
                     "map": ref(name),
-                    "branches": {"items": branch},
+                    "branches": {"items": stretch(name)},
                     "residual": residual,
                 },
             },
         },
     }
+
+
+def stretch(name: str) -> Schema:
+    """A branch, or a head of a detector, whose words are `known` by that name: a list of layers or one."""
+    return {"if": {"type": "array"}, "then": ref(name), "else": ref(f"{name}.layer")}
 
 
 def layer(words: Mapping[str, Word], others: bool) -> Schema:

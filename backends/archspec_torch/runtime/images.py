@@ -41,7 +41,7 @@ class ImageProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """How an image of `width`×`height` pixels lies in a frame: each axis scaled, then shifted by pixels of the frame."""
+    """How an image of `width`×`height` pixels lies in a frame: each axis scaled, then shifted by the frame's pixels."""
 
     width: int
     height: int

@@ -18,8 +18,7 @@ from archspec.ops.detect import DETECTION, Decoder, SsdBoxes, YoloBoxes, YoloV1B
 from archspec.run.sections import SSD, YOLO, DetectorLoss, YOLOv1
 from archspec_torch.detection import coding, losses
 from archspec_torch.detection.truth import Truth
-from archspec_torch.runtime.evaluation.boxes.figures import box_figures, box_rows, mean_precisions
-from archspec_torch.runtime.evaluation.boxes.together import merged
+from archspec_torch.runtime.evaluation.boxes.figures import mean_precisions
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
@@ -120,15 +119,21 @@ class Detect(Task):
 
     def mean(self, kept: Sequence[Tensor]) -> Tensor:
         """The boxes of several views or networks, those that mean one object merged."""
+        from archspec_torch.runtime.evaluation.boxes.together import merged
+
         return kept[0] if len(kept) == 1 else merged(kept)
 
     def votes(self, kept: Sequence[Tensor]) -> Tensor:
         return self.mean(kept)
 
     def figures(self, kept: Tensor, examples: Examples) -> Figures:
+        from archspec_torch.runtime.evaluation.boxes.figures import box_figures
+
         return box_figures(kept, examples, self.classes)
 
     def listed(self, kept: Tensor, examples: Examples) -> list[list[Any]]:
+        from archspec_torch.runtime.evaluation.boxes.figures import box_rows
+
         return box_rows(kept, examples, self.classes)
 
 

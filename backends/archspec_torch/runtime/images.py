@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from archspec.errors import fail
@@ -40,6 +40,30 @@ class ImageProblem(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """How an image of `width`×`height` pixels lies in a frame: each axis scaled, then shifted by the frame's pixels."""
+
+    width: int
+    height: int
+    scale: tuple[float, float]
+    shift: tuple[float, float]
+
+    def to_frame(self, points: Tensor) -> Tensor:
+        """Points (…, 2) or boxes (…, 4) in pixels of the image, in those of the frame: not cut where they leave it."""
+        scale, shift = self._like(points)
+        return points * scale + shift
+
+    def to_image(self, points: Tensor) -> Tensor:
+        """The inverse."""
+        scale, shift = self._like(points)
+        return (points - shift) / scale
+
+    def _like(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        times = points.shape[-1] // 2
+        return points.new_tensor(self.scale * times), points.new_tensor(self.shift * times)
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """The images a network takes: channels (1 or 3), height, width, and how an image comes to that size."""
 
@@ -53,6 +77,19 @@ class Frame:
     def read(self, path: Path) -> Tensor:
         """An image file as uint8 (channels, height, width). Raises ImageProblem."""
         return self._placed(open_image(path, edge=max(self.height, self.width)))
+
+    def read_placed(self, path: Path) -> tuple[Tensor, Placement]:
+        """The same, and how it lies in the frame. Raises ImageProblem."""
+        width, height = upright_size(path)
+        return self.read(path), self.placement(width, height)
+
+    def placement(self, width: int, height: int) -> Placement:
+        """How an upright image of that size lies in the frame."""
+        (across, down), (left, top) = _fit(width, height, self.width, self.height, self.fit)
+        if self.fit == "crop":
+            scale = self.width / (width - 2 * left)
+            return Placement(width, height, (scale, scale), (-left * scale, -top * scale))
+        return Placement(width, height, (across / width, down / height), (left, top))
 
     def place(self, image: Image.Image) -> Tensor:
         """An image as uint8 (channels, height, width), turned upright as its EXIF orientation says.
@@ -131,6 +168,13 @@ def size_of(path: Path) -> tuple[int, int]:
         return image.size
 
 
+def upright_size(path: Path) -> tuple[int, int]:
+    """The same of the picture as its EXIF orientation turns it."""
+    with _opened(path) as image:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+        return image.size[::-1] if turned and image.format != "TIFF" else image.size  # a TIFF tells it upright
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """A file of a format that is read here, its header looked at. Raises ImageProblem, of what is done inside too."""
@@ -190,28 +234,30 @@ def _eight_bit(image: Image.Image, background: tuple[int, int, int]) -> Image.Im
 
 def _fitted(image: Image.Image, width: int, height: int, fit: str) -> Image.Image:
     """The image at the size asked for: see `Fit` in `archspec.run.sections`."""
+    size, (left, top) = _fit(image.width, image.height, width, height, fit)
     if fit == "crop":
-        scale = max(width / image.width, height / image.height)
-        left, top = (image.width - width / scale) / 2, (image.height - height / scale) / 2
-        box = (
-            max(0.0, left),
-            max(0.0, top),
-            min(image.width, image.width - left),
-            image.height - max(0.0, top),
-        )
+        box = (left, top, image.width - left, image.height - top)
         return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
-    if fit in ("letterbox", "center"):
-        scale = min(width / image.width, height / image.height)
-        if fit == "center":
-            scale = min(1.0, scale)
-        size = (
-            min(width, max(1, round(image.width * scale))),
-            min(height, max(1, round(image.height * scale))),
-        )
-        inner = image if size == image.size else image.resize(size, Image.Resampling.BILINEAR)
-        framed = Image.new(image.mode, (width, height))
-        framed.paste(inner, ((width - size[0]) // 2, (height - size[1]) // 2))
-        return framed
-    if image.size == (width, height):
-        return image
-    return image.resize((width, height), Image.Resampling.BILINEAR)
+    inner = image if size == image.size else image.resize(size, Image.Resampling.BILINEAR)
+    if fit == "stretch":
+        return inner
+    framed = Image.new(image.mode, (width, height))
+    framed.paste(inner, (int(left), int(top)))
+    return framed
+
+
+def _fit(width: int, height: int, across: int, down: int, fit: str) -> tuple[tuple[int, int], tuple[float, float]]:
+    """An image of width×height in a frame of across×down: its size there, and the pixels of the frame left and above.
+
+    `crop`: the pixels of the image that are cut off left and above.
+    """
+    if fit == "stretch":
+        return (across, down), (0.0, 0.0)
+    if fit == "crop":
+        scale = max(across / width, down / height)
+        return (across, down), (max(0.0, (width - across / scale) / 2), max(0.0, (height - down / scale) / 2))
+    scale = min(across / width, down / height)
+    if fit == "center":
+        scale = min(1.0, scale)
+    size = (min(across, max(1, round(width * scale))), min(down, max(1, round(height * scale))))
+    return size, ((across - size[0]) // 2, (down - size[1]) // 2)

@@ -12,12 +12,13 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from archspec.errors import did_you_mean, fail
+from archspec.errors import fail
 from archspec.files import write_bytes
 from archspec.run import RunFile, load_run
 from archspec_torch.runtime.augment import augmented
 from archspec_torch.runtime.data import Draws, Source, open_source
 from archspec_torch.runtime.images import Frame, background_color, frame_of
+from archspec_torch.runtime.kept import no_split
 from archspec_torch.runtime.network import image_input, load_network, placed_at
 
 LARGE, GAP, LINE, SIZE = 128, 12, 18, 13
@@ -43,8 +44,7 @@ def show_data(
     loaded = load_run(run, overrides)
     frame, source = opened(loaded)
     if split not in source.sizes:
-        hint = did_you_mean(split, list(source.sizes), "splits")
-        raise fail("E627", f"the data has no split '{split}'", loaded.span("data"), hint)
+        raise no_split(split, list(source.sizes), loaded)
     plan, section = loaded.run.train, loaded.run.augment if split == "train" else []
     examples = source.load(split, frame, lambda _: None)
     found = augmented(examples, section, frame, len(source.classes), loaded.spans("augment"))

@@ -18,7 +18,6 @@ from archspec.run.figures import shown, title
 from archspec_torch.runtime import rundir
 from archspec_torch.runtime.evaluate import evaluate
 from archspec_torch.runtime.evaluation.result import Evaluation
-from archspec_torch.runtime.evaluation.text import percent
 
 LARGE = 160
 """Pixels of the longer side of a picture in the gallery; larger ones are shrunk."""
@@ -49,8 +48,7 @@ def write_report(directory: Path, found: Evaluation, path: Path | None = None) -
         facts.append((title(run.merit), shown(run.merit, figures[run.merit] or 0.0)))
     facts += [("images", f"{found.n:,} {found.split}")]
     facts += [(f"{found.split} {title(name)}", shown(name, value)) for name, value in found.metrics.brief().items()]
-    macro = found.metrics.averages()["macro average"]
-    facts += [(f"{found.split} macro F1", percent(macro.f1)), ("calibration error", percent(found.metrics.ece))]
+    facts += [(f"{found.split} {name}", told) for name, told in found.metrics.facts()]
     of = f", epoch {found.epoch}" if found.epoch is not None else ""
     page = RunPage(
         name=run.name,

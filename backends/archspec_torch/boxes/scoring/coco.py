@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from archspec_torch.boxes.scoring.arrays import Bools, Detections, Floats, Ints, Pairs, Truths, pairs
 
@@ -76,9 +75,7 @@ class Chosen:
     left_out: Bools
 
 
-def choose(
-    truth: Truths, found: Detections, image_ids: Sequence[int], sizes: Sequence[tuple[float, float]]
-) -> Chosen:
+def choose(truth: Truths, found: Detections, image_ids: Sequence[int], sizes: Sequence[tuple[float, float]]) -> Chosen:
     """Which truth each detection takes, for objects of all `sizes` and at all thresholds at once."""
     images = np.empty(len(image_ids), np.int64)
     images[np.argsort(np.array(image_ids, np.int64), kind="stable")] = np.arange(len(image_ids))
@@ -108,7 +105,11 @@ def _take(near: Pairs, cells: Ints, crowd: Bools, left_out: Bools) -> tuple[Bool
     shape = (len(left_out), len(THRESHOLDS))
     took, ignored = (np.zeros((*shape, len(cells)), np.bool_) for _ in range(2))
     near = near.where(np.lexsort((near.truth, near.iou, near.detection)))  # of equals the last truth is taken
-    starts = np.flatnonzero(np.r_[True, near.detection[1:] != near.detection[:-1]]) if len(near.iou) else np.zeros(0, np.int64)
+    starts = (
+        np.flatnonzero(np.r_[True, near.detection[1:] != near.detection[:-1]])
+        if len(near.iou)
+        else np.zeros(0, np.int64)
+    )
     which, lengths = near.detection[starts], np.diff(np.r_[starts, len(near.iou)])
     turn = _places(cells[which])
     free = np.ones((*shape, len(crowd)), np.bool_)
@@ -128,15 +129,20 @@ def _take(near: Pairs, cells: Ints, crowd: Bools, left_out: Bools) -> tuple[Bool
         found = best > 0
         took[:, :, detections] = found
         ignored[:, :, detections] = found & (best < widest)
-        size, level, n = np.nonzero(found)
+        size, level, _ = np.nonzero(found)
         free[size, level, targets[(best[found] - 1) % widest]] = False
     return took, ignored
 
 
-def _places(keys: NDArray[np.int64]) -> Ints:
+def _places(keys: Ints) -> Ints:
     """Of each of several sorted keys how many equal ones stand before it."""
-    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, np.int64)
+    starts = _starts(keys)
     return np.arange(len(keys)) - np.repeat(starts, np.diff(np.r_[starts, len(keys)]))
+
+
+def _starts(keys: Ints) -> Ints:
+    """Where in sorted keys each of them stands first."""
+    return np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, np.int64)
 
 
 def count(

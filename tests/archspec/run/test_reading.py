@@ -302,7 +302,7 @@ def test_errors_in_a_list_are_placed(write: Write) -> None:
     assert found == {
         ("E604", 3, 5): (
             "augment has no kind 'miror': there are mirror, random_crop, resized_crop, rotate, shear, zoom, shift, "
-            "color_jitter, pca_color, local_warp, erase, blur, mixup, cutmix",
+            "scale_jitter, zoom_out, iou_crop, mosaic, color_jitter, pca_color, local_warp, erase, blur, mixup, cutmix",
             "did you mean 'mirror'?",
         ),
         ("E601", 4, 15): ("augment.rotate has no key 'degres'", "did you mean 'degrees'?"),

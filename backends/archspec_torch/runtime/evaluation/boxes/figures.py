@@ -113,8 +113,9 @@ class BoxFigures(Figures):
         return self.mistakes
 
     def brief(self) -> dict[str, float]:
-        """VOC's mean average precision at an overlap of 0.5 (the area), and COCO's AP."""
-        return {"map50": self.scores.figures["VOC_AP50"], "map": self.scores.figures["AP"]}
+        """VOC's mean average precision at an overlap of 0.5 (the area), and COCO's AP; 0 where there are no objects."""
+        told = self.scores.figures
+        return {"map50": max(told["VOC_AP50"], 0.0), "map": max(told["AP"], 0.0)}
 
     def facts(self) -> list[tuple[str, str]]:
         return text.facts(self)
@@ -149,9 +150,10 @@ class BoxFigures(Figures):
         return draw_boxes(page, box, [told], None if one.score is None else [one.score], names)
 
     def to_json(self) -> dict[str, Any]:
-        """task, n; then as `archspec evaluate-boxes`: the figures by name, classes, errors, confusion, notes; sizes: how
-        many objects are small, medium and large; curves, by class: recall, precision and score; mistakes."""
-        told = {"task": self.words.task, "n": self.n, **self.scores.to_json(), "sizes": self.sizes()}
+        """task, n, map50, map; then as `archspec evaluate-boxes`: the figures by name, classes, errors, confusion, notes;
+        sizes: how many objects are small, medium and large; curves, by class: recall, precision and score; mistakes."""
+        head = {"task": self.words.task, "n": self.n, **self.brief()}
+        told = {**head, **self.scores.to_json(), "sizes": self.sizes()}
         curves = {name: _points(curve) for name, curve in zip(self.names, self.scores.curves, strict=True)}
         return {**told, "curves": curves, "mistakes": [one.to_json() for one in self.mistakes]}
 
@@ -209,7 +211,7 @@ def in_images(found: Tensor, placements: Sequence[Placement]) -> Detections:
 
 def mean_precisions(found: Sequence[Tensor], targets: Sequence[Tensor], classes: int) -> dict[str, float]:
     """What epochs are told by, in pixels of the frame. `map50`: the mean over the classes of VOC's average precision at
-    an overlap of 0.5 (the area). `map`: COCO's AP. −1 where there is nothing to be found.
+    an overlap of 0.5 (the area). `map`: COCO's AP. 0 where there is nothing to be found.
 
     found: detections of some images each, (n, K, 6): x1, y1, x2, y2, score, class; −1 where there is none. targets: as
     many images each, (n, M, 6): x1, y1, x2, y2, class, 1 where it is ignored: VOC's difficult objects, COCO's crowds.
@@ -219,7 +221,7 @@ def mean_precisions(found: Sequence[Tensor], targets: Sequence[Tensor], classes:
     curves = voc.curves(true, told, classes, voc.match(true, told))
     chosen = coco.choose(true, told, images, coco.EVERY)
     average = coco.mean(coco.count(true, told, chosen, classes).precision)
-    return {"map50": voc.mean([curve.area for curve in curves]), "map": average}
+    return {"map50": max(voc.mean([curve.area for curve in curves]), 0.0), "map": max(average, 0.0)}
 
 
 def _mistakes(scores: BoxScores, entries: Sequence[ImageEntry]) -> tuple[BoxMistake, ...]:

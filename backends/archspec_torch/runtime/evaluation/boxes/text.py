@@ -57,6 +57,5 @@ def _mistakes(figures: BoxFigures, width: int) -> str:
 
 def _mistake(one: BoxMistake) -> str:
     at = "" if one.score is None else f" at {percent(one.score)}"
-    overlap = f", overlap {one.overlap:.2f}" if one.overlap else ""
-    x1, y1, x2, y2 = (round(v) for v in one.box)
-    return f"  {short(one.image, 24)} ({x1}, {y1}, {x2}, {y2}): {one.words}{at}{overlap}"
+    place = ", ".join(str(round(v)) for v in one.box)
+    return f"  {one.words}{at}: {short(one.image, 24)} ({place})"

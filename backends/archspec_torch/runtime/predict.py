@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from archspec.errors import Diagnostic
+from archspec_torch.runtime.detecting.network import refuse_detector
 from archspec_torch.runtime.device import choose_device
 from archspec_torch.runtime.images import Frame, ImageProblem, large_images_allowed
 from archspec_torch.runtime.preprocess import Normalize
@@ -57,9 +58,10 @@ def predict(
     and rotated (EXIF) images come to the network's input as in training.
 
     An image that cannot be used does not stop the others: its prediction has a `problem` (E624) and no
-    classes. Raises SpecError E606 to E608, E701, E708 for the run directory, E687 for a threshold where there is none.
+    classes. Raises SpecError E606 to E608, E701, E708 for the run directory, E735 where it is a detector's, E687 for a threshold where there is none.
     """
     trained = open_run(rundir)
+    refuse_detector(trained.graph)
     chosen = choose_device(device)
     task = task_of(trained.graph, trained.preprocessing.classes, trained.run.run.train.loss, threshold=threshold)
     model, _ = trained.model(weights, chosen)

@@ -11,13 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from archspec.errors import Diagnostic
-from archspec_torch.runtime.detecting.network import refuse_detector
+from archspec.errors import Diagnostic, fail
 from archspec_torch.runtime.device import choose_device
 from archspec_torch.runtime.images import Frame, ImageProblem, large_images_allowed
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.rundir import open_run
-from archspec_torch.runtime.tasks import task_of
+from archspec_torch.runtime.tasks import Classify, task_of
 
 AT_ONCE = 16
 NONE = "no class reaches the threshold"
@@ -58,12 +57,14 @@ def predict(
     and rotated (EXIF) images come to the network's input as in training.
 
     An image that cannot be used does not stop the others: its prediction has a `problem` (E624) and no
-    classes. Raises SpecError E606 to E608, E701, E708 for the run directory, E735 where it is a detector's, E687 for a threshold where there is none.
+    classes. Raises SpecError E606 to E608, E701, E708 for the run directory, E687 for a threshold where there is none.
     """
     trained = open_run(rundir)
-    refuse_detector(trained.graph)
     chosen = choose_device(device)
     task = task_of(trained.graph, trained.preprocessing.classes, trained.run.run.train.loss, threshold=threshold)
+    if not isinstance(task, Classify):
+        hint = f"archspec detect {rundir} IMAGES finds them and draws their boxes"
+        raise fail("E614", f"'{trained.graph.name}' finds objects in boxes, and predict tells classes", hint=hint)
     model, _ = trained.model(weights, chosen)
     normalize = Normalize(trained.preprocessing, chosen)
     found: list[Prediction] = []

@@ -17,6 +17,7 @@ from archspec.files import write_bytes
 from archspec.run import RunFile, load_run
 from archspec_torch.runtime.augment import augmented
 from archspec_torch.runtime.data import Draws, Source, open_source
+from archspec_torch.runtime.drawn import font_of
 from archspec_torch.runtime.images import Frame, background_color, frame_of
 from archspec_torch.runtime.network import image_input, load_network, placed_at
 
@@ -86,7 +87,7 @@ def sheet(images: Tensor, names: Sequence[str], title: str) -> Image.Image:
     below = LINE * max(1 + name.count(JOINED) for name in names)
     factor = max(1, LARGE // max(height, width))
     wide, high = factor * width, factor * height
-    font = _font()
+    font = font_of(SIZE)
     cell = max(wide, 72)
     columns = min(n, max(1, math.ceil(math.sqrt(n * (high + below + GAP) / (cell + GAP)))))
     rows = math.ceil(n / columns)
@@ -104,12 +105,6 @@ def sheet(images: Tensor, names: Sequence[str], title: str) -> Image.Image:
         for k, part in enumerate(name.split(JOINED)):
             draw.text((left, upper + high + 2 + k * LINE), _shortened(part, font, cell), FAINT, font)
     return page
-
-
-def _font() -> ImageFont.FreeTypeFont:
-    from matplotlib import get_data_path  # its own font has letters of most alphabets
-
-    return ImageFont.truetype(str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), SIZE)
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:

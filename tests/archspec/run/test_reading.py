@@ -51,7 +51,6 @@ def test_every_default_is_written_into_the_resolved_run(write: Write) -> None:
             "epochs": 20,
             "batch": 64,
             "accumulate": 1,
-            "loss": {"kind": "cross_entropy", "label_smoothing": 0.0},
             "optimizer": {
                 "kind": "adam",
                 "lr": 1e-3,

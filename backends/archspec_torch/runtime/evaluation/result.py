@@ -37,7 +37,7 @@ class Answers:
 
     def to_csv(self) -> str:
         """A line an example: position, what it has, what it was given, and their probabilities."""
-        return csv_text(self.task.listed(self.kept, self.examples.labels.cpu()))
+        return csv_text(self.task.listed(self.kept, self.examples))
 
 
 @dataclass(frozen=True)

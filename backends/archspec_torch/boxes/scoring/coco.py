@@ -76,9 +76,7 @@ class Chosen:
     left_out: Bools
 
 
-def choose(
-    truth: Truths, found: Detections, image_ids: Sequence[int], sizes: Sequence[tuple[float, float]]
-) -> Chosen:
+def choose(truth: Truths, found: Detections, image_ids: Sequence[int], sizes: Sequence[tuple[float, float]]) -> Chosen:
     """Which truth each detection takes, for objects of all `sizes` and at all thresholds at once."""
     images = np.empty(len(image_ids), np.int64)
     images[np.argsort(np.array(image_ids, np.int64), kind="stable")] = np.arange(len(image_ids))
@@ -108,7 +106,11 @@ def _take(near: Pairs, cells: Ints, crowd: Bools, left_out: Bools) -> tuple[Bool
     shape = (len(left_out), len(THRESHOLDS))
     took, ignored = (np.zeros((*shape, len(cells)), np.bool_) for _ in range(2))
     near = near.where(np.lexsort((near.truth, near.iou, near.detection)))  # of equals the last truth is taken
-    starts = np.flatnonzero(np.r_[True, near.detection[1:] != near.detection[:-1]]) if len(near.iou) else np.zeros(0, np.int64)
+    starts = (
+        np.flatnonzero(np.r_[True, near.detection[1:] != near.detection[:-1]])
+        if len(near.iou)
+        else np.zeros(0, np.int64)
+    )
     which, lengths = near.detection[starts], np.diff(np.r_[starts, len(near.iou)])
     turn = _places(cells[which])
     free = np.ones((*shape, len(crowd)), np.bool_)

@@ -21,11 +21,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=FORMATS, default="text", help="detections as a file in DIR, or printed without (text)"
     )
-    parser.add_argument("--no-pictures", action="store_true", help="no pictures into DIR, the file of detections alone")
+    parser.add_argument("--no-pictures", action="store_true", help="no pictures in DIR, detections alone")
     parser.add_argument("--score", type=float, default=0.25, metavar="S", help="least score (0.25)")
-    parser.add_argument("--iou", type=float, metavar="O", help="of two that overlap more the worse goes (the network's)")
+    parser.add_argument(
+        "--iou", type=float, metavar="O", help="of two boxes that overlap more one goes (the network's)"
+    )
     parser.add_argument("--keep", type=positive, metavar="N", help="the most objects of an image (the network's)")
-    parser.add_argument("--tile", type=positive, metavar="PIXELS", help="look at larger images in squares of that size")
+    parser.add_argument("--tile", type=positive, metavar="PIXELS", help="look at larger images in such squares")
     parser.add_argument("--overlap", type=float, default=0.2, metavar="SHARE", help="of a tile with the next (0.2)")
     parser.add_argument("--batch", type=positive, default=8, metavar="N", help="images at once (8)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (the best there is)")

@@ -79,7 +79,11 @@ def detect(
         raise fail("E738", f"--format {format} is a folder of files", hint="-o DIR says where")
     listed = sources(images)
     detector, warnings = open_detector(
-        target, weights, device, Plain(**plain), Limits(score, iou, keep)  # type: ignore[arg-type]
+        target,
+        weights,
+        device,
+        Plain(**plain),
+        Limits(score, iou, keep),  # type: ignore[arg-type]
     )
     if warned is not None and warnings:
         warned(warnings)

@@ -114,7 +114,8 @@ def _voc(found: Sequence[Detected], label: str) -> Iterator[str]:
 def _yolo(one: Detected) -> Iterator[str]:
     """Rows of an image: class, centre and size in shares of it, score."""
     for thing in one.objects:
-        yield " ".join([str(thing.number), *(f"{v:.8g}" for v in _shares(thing, one)), f"{thing.score:.{SCORE}f}"]) + "\n"
+        shares = " ".join(f"{v:.8g}" for v in _shares(thing, one))
+        yield f"{thing.number} {shares} {thing.score:.{SCORE}f}\n"
 
 
 def _shares(thing: Thing, one: Detected) -> tuple[float, float, float, float]:

@@ -138,13 +138,6 @@ def detections_of(graph: TypedGraph, where: str | Path = "") -> tuple[str, Node]
     return found
 
 
-def refuse_detector(graph: TypedGraph) -> None:
-    """Raises SpecError E735 for a network that finds boxes, where one that names images is wanted."""
-    if graph.task == "detect" or find_detections(graph) is not None:
-        message = f"the network '{graph.name}' finds objects in images, and `predict` names what a whole image shows"
-        raise fail("E735", message, hint="`archspec detect RUNDIR IMAGE -o DIR` draws their boxes")
-
-
 def open_detector(
     target: str | Path, weights: str, device: str, plain: Plain, limits: Limits
 ) -> tuple[Detector, tuple[Diagnostic, ...]]:
@@ -166,7 +159,7 @@ def open_detector(
         return Detector(graph, model, trained.preprocessing, chosen), trained.warnings
     graph = _limited(load(target, overrides=plain.overrides, input=plain.input), changes)
     if weights in WEIGHTS:
-        hint = "--weights FILE.safetensors, or another program's file with --map; or a run directory in place of the spec"
+        hint = "--weights FILE.safetensors, or another program's file with --map; or name a run directory"
         raise fail("E721", f"{target} is a spec, which has no weights to detect with", hint=hint)
     preprocessing = _preprocessing(graph, plain)
     model = compile(graph)

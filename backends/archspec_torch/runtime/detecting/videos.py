@@ -11,18 +11,20 @@ from PIL import Image
 from archspec.errors import fail
 from archspec_torch.runtime.images import ImageProblem
 
-SUFFIXES = frozenset(f".{end}" for end in "mp4 m4v mov avi mkv webm mpg mpeg mts wmv flv ogv 3gp".split())
+SUFFIXES = frozenset(
+    (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mts", ".wmv", ".flv", ".ogv", ".3gp")
+)
 
 
 def check_decoder(path: Path) -> None:
     """Raises SpecError E736 where nothing is installed that reads videos."""
     if find_spec("av") is None:
         hint = "pip install 'archspec-nn[video]' brings it; an animated GIF, WebP, PNG or TIFF needs nothing"
-        raise fail("E736", f"'{path}' is a video, and the package 'av', which reads videos, is not installed", hint=hint)
+        raise fail("E736", f"'{path}' is a video: the package 'av', which reads them, is not installed", hint=hint)
 
 
 def video_frames(path: Path) -> Iterator[Image.Image]:
-    """The frames of a file's first video, upright, one after another. Raises ImageProblem at the one that is damaged."""
+    """The frames of a file's first video, upright, one after another. Raises ImageProblem at one that is damaged."""
     import av
 
     try:

@@ -1,4 +1,4 @@
-"""A detector whose boxes are known: a cell of 16×16 pixels that is red is an object, green or blue says of which class."""
+"""A detector whose boxes are known: a cell of 16×16 pixels that is red is an object; green or blue tell its class."""
 
 from __future__ import annotations
 

@@ -61,11 +61,12 @@ def test_the_fit_is_undone(squares: dict[str, Any], picture: Picture, fit: str, 
 def test_what_is_told_of_the_border_ends_with_the_image(squares: dict[str, Any], tmp_path: Path) -> None:
     """64×40 letterboxed: 12 rows above it. The box of the first row of cells that it touches begins above the image."""
     image = Image.new("RGB", (64, 40), YELLOW)
-    (one,) = archspec.detect(images=[image], **{**squares, "fit": "letterbox"}, score=0.0001, iou=1.0).images
+    (one,) = archspec.detect(images=[image], **{**squares, "fit": "letterbox"}, score=1e-5, iou=1.0).images
     tops = {round(thing.box[1]) for thing in one.objects}
     assert tops == {0, 4, 20, 36} and all(thing.box[3] <= 40 for thing in one.objects)
 
 
+@pytest.mark.slow
 def test_ssd_gives_what_torchvision_gives_end_to_end(tmp_path: Path) -> None:
     """The same file of weights, the same image, each by its own code: boxes, scores, classes, and their order."""
     from torchvision.models.detection import ssd300_vgg16
@@ -102,7 +103,10 @@ def test_a_damaged_image_is_told_and_left_out(
     out, err = capsys.readouterr()
     assert status == 1 and "error E624" in err and "bad.png is not an image" in err
     assert "1 yellow (1.00)" in out and "2 images, 1 left out, 2 objects, cpu" in out
-    assert sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")) == ["a.png", "deep/b.jpg"]
+    assert sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")) == [
+        "a.png",
+        "deep/b.jpg",
+    ]
     drawn = np.asarray(Image.open(tmp_path / "out" / "a.png").convert("RGB"))
     assert drawn.shape == (64, 64, 3) and (drawn[40:] == 0).all() and len(np.unique(drawn.reshape(-1, 3), axis=0)) > 3
 
@@ -141,18 +145,20 @@ def test_without_a_decoder_a_video_is_refused_before_anything_is_done(
     squares: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "av", None)
-    with pytest.raises(SpecError, match="E736.*'av'"):
+    with pytest.raises(SpecError, match=r"E736.*'av'"):
         archspec.detect(images=[tmp_path / "clip.mp4"], out=tmp_path / "out", **squares)
     assert not (tmp_path / "out").exists()
 
 
-def test_each_file_once_and_no_two_pictures_of_one_name(squares: dict[str, Any], picture: Picture, tmp_path: Path) -> None:
+def test_each_file_once_and_no_two_pictures_of_one_name(
+    squares: dict[str, Any], picture: Picture, tmp_path: Path
+) -> None:
     a, b = picture("x/a.png", (64, 64), {}), picture("y/a.jpg", (64, 64), {})
     picture("x/.hidden.png", (64, 64), {})
     given = [tmp_path / "x", a, b, str(tmp_path / "*" / "*.png")]
     found = archspec.detect(images=given, out=tmp_path / "out", **squares)
-    assert [one.image for one in found.images] == [str(a), str(b), str(tmp_path / "x" / ".hidden.png")][: len(found.images)]
-    assert {"a.png", "a-2.jpg"} <= {p.name for p in (tmp_path / "out").iterdir()}
+    assert [one.image for one in found.images] == [str(a), str(b)]
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"a.png", "a-2.jpg"}
 
 
 def test_after_ctrl_c_what_was_found_is_written(squares: dict[str, Any], picture: Picture, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ WRITTEN = {"coco": "coco.json", "csv": "detections.csv", "voc": "voc", "yolo": "
 def test_what_is_written_scores_as_what_was_found(
     squares: dict[str, Any], picture: Picture, tmp_path: Path, kind: str
 ) -> None:
-    """Two images whose every object is found, where it is, and a third of which nothing is: an AP of 1 at each overlap."""
+    """Two images whose every object is found where it is, and one without any: an AP of 1 at each overlap."""
     picture("in/a.png", (128, 96), {(32, 24, 64, 48): YELLOW, (96, 72, 128, 96): PINK})
     picture("in/b.png", (64, 64), {(0, 48, 16, 64): PINK})
     picture("in/c.png", (64, 64), {})
@@ -71,5 +71,5 @@ def test_names_that_a_format_cannot_tell_are_refused_at_once(
 
 def test_a_class_that_is_no_name_of_a_file(squares: dict[str, Any], picture: Picture, tmp_path: Path) -> None:
     squares["classes"] = ("red/blue", "b")
-    with pytest.raises(SpecError, match="E738.*'red/blue' is no name of a file"):
+    with pytest.raises(SpecError, match=r"E738.*'red/blue' is no name of a file"):
         archspec.detect(images=[picture("a.png", (64, 64), {})], out=tmp_path / "out", format="voc", **squares)

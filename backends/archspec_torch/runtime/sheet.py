@@ -12,13 +12,14 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from archspec.errors import did_you_mean, fail
+from archspec.errors import fail
 from archspec.files import write_bytes
 from archspec.run import RunFile, load_run
 from archspec_torch.runtime.augment import augmented
 from archspec_torch.runtime.data import Draws, Source, classes_in, open_source
 from archspec_torch.runtime.drawn import draw_boxes, font_of
 from archspec_torch.runtime.images import Frame, background_color, frame_of
+from archspec_torch.runtime.kept import no_split
 from archspec_torch.runtime.network import image_input, load_network, placed_at
 
 LARGE, BOXED, GAP, LINE, SIZE = 128, 320, 12, 18, 13
@@ -44,11 +45,10 @@ def show_data(
     loaded = load_run(run, overrides)
     frame, source = opened(loaded)
     if split not in source.sizes:
-        hint = did_you_mean(split, list(source.sizes), "splits")
-        raise fail("E627", f"the data has no split '{split}'", loaded.span("data"), hint)
+        raise no_split(split, list(source.sizes), loaded)
     plan, section = loaded.run.train, loaded.run.augment if split == "train" else []
     examples = source.load(split, frame, lambda _: None)
-    found = augmented(examples, section, frame, len(source.classes), loaded.span("augment"))
+    found = augmented(examples, section, frame, len(source.classes), loaded.spans("augment"))
     group = torch.randperm(len(examples.labels), generator=torch.Generator().manual_seed(plan.seed))[:n]
     draws = Draws(plan.seed, epoch - 1) if section else None
     ((images, labels),) = found.batches([group], torch.device("cpu"), 0, draws)

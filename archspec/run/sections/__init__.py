@@ -13,7 +13,22 @@ from archspec.run.sections.augment import Augment, Augmentation
 from archspec.run.sections.base import AS_TEXT, NAME_OR_PATH, PATH, Section
 from archspec.run.sections.data import Cifar, Csv, Data, Digits, Fit, Folder, HoldOut, Idx, Numpy, Split
 from archspec.run.sections.initial import AsWritten, He, Init, Initial, Normal, SetTo, Xavier
-from archspec.run.sections.losses import BCE, L1, L2, CrossEntropy, Focal, Hinge, Loss, SmoothL1, SquaredHinge
+from archspec.run.sections.losses import (
+    BCE,
+    L1,
+    L2,
+    SSD,
+    YOLO,
+    ClassLoss,
+    CrossEntropy,
+    DetectorLoss,
+    Focal,
+    Hinge,
+    Loss,
+    SmoothL1,
+    SquaredHinge,
+    YOLOv1,
+)
 from archspec.run.sections.model import Model, Weights
 from archspec.run.sections.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from archspec.run.sections.schedules import (
@@ -39,6 +54,8 @@ __all__ = [
     "NAME_OR_PATH",
     "PATH",
     "SGD",
+    "SSD",
+    "YOLO",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -46,11 +63,13 @@ __all__ = [
     "Augment",
     "Augmentation",
     "Cifar",
+    "ClassLoss",
     "Constant",
     "Cosine",
     "CrossEntropy",
     "Csv",
     "Data",
+    "DetectorLoss",
     "Digits",
     "Exponential",
     "Fit",
@@ -85,6 +104,7 @@ __all__ = [
     "Warmup",
     "Weights",
     "Xavier",
+    "YOLOv1",
 ]
 
 

@@ -34,6 +34,8 @@ class HoldOut(Section):
             raise ValueError(f"{self.folds} folds are numbered from 0: fold {self.fold} is not one of them")
         if self.folds is not None and self.val_list is not None:
             raise ValueError("folds and val_list both say what val is: leave one out")
+        if self.folds is not None and self.val != type(self).model_fields["val"].default:
+            raise ValueError(f"folds: {self.folds} and val: {self.val:g} both say what val is: leave one out")
         return self
 
 

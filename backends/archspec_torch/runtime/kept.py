@@ -7,15 +7,18 @@ Shares are drawn from all examples, so a file that goes or comes would move othe
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from torch import Tensor
 
-from archspec.errors import Diagnostic, Span, fail
+from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
 from archspec.files import write_text
+from archspec.run import RunFile
 from archspec_torch.runtime.data.examples import Place, Source
+from archspec_torch.runtime.data.splits import SPLITS
 
 SPLIT = "split.json"
 
@@ -96,6 +99,14 @@ def as_trained(source: Source, directory: Path, span: Span | None) -> tuple[Sour
     message = f"the data is not what the run was trained on: {'; '.join(told)}"
     left = {split: places for split, places in parts.items() if places}
     return source.regrouped(left), [Diagnostic("W657", message, span, hint, severity="warning")]
+
+
+def no_split(split: str, known: Sequence[str], run: RunFile) -> SpecError:
+    """The E627 of a split that the data of a run does not have, placed at what makes its splits."""
+    hint = did_you_mean(split, known, "splits")
+    if split in SPLITS:
+        hint = f"its splits: {', '.join(known)}; a run whose data.split gives {split} a share has it too"
+    return fail("E627", f"the data has no split '{split}'", run.key_span("data", "split"), hint)
 
 
 def _and(gone: int, new: int) -> str:

@@ -12,12 +12,14 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from archspec.errors import did_you_mean, fail
+from archspec.errors import fail
 from archspec.files import write_bytes
 from archspec.run import RunFile, load_run
 from archspec_torch.runtime.augment import augmented
 from archspec_torch.runtime.data import Draws, Source, open_source
+from archspec_torch.runtime.drawn import font_of
 from archspec_torch.runtime.images import Frame, background_color, frame_of
+from archspec_torch.runtime.kept import no_split
 from archspec_torch.runtime.network import image_input, load_network, placed_at
 
 LARGE, GAP, LINE, SIZE = 128, 12, 18, 13
@@ -43,11 +45,10 @@ def show_data(
     loaded = load_run(run, overrides)
     frame, source = opened(loaded)
     if split not in source.sizes:
-        hint = did_you_mean(split, list(source.sizes), "splits")
-        raise fail("E627", f"the data has no split '{split}'", loaded.span("data"), hint)
+        raise no_split(split, list(source.sizes), loaded)
     plan, section = loaded.run.train, loaded.run.augment if split == "train" else []
     examples = source.load(split, frame, lambda _: None)
-    found = augmented(examples, section, frame, len(source.classes), loaded.span("augment"))
+    found = augmented(examples, section, frame, len(source.classes), loaded.spans("augment"))
     group = torch.randperm(len(examples.labels), generator=torch.Generator().manual_seed(plan.seed))[:n]
     draws = Draws(plan.seed, epoch - 1) if section else None
     ((images, labels),) = found.batches([group], torch.device("cpu"), 0, draws)
@@ -86,7 +87,7 @@ def sheet(images: Tensor, names: Sequence[str], title: str) -> Image.Image:
     below = LINE * max(1 + name.count(JOINED) for name in names)
     factor = max(1, LARGE // max(height, width))
     wide, high = factor * width, factor * height
-    font = _font()
+    font = font_of(SIZE)
     cell = max(wide, 72)
     columns = min(n, max(1, math.ceil(math.sqrt(n * (high + below + GAP) / (cell + GAP)))))
     rows = math.ceil(n / columns)
@@ -104,12 +105,6 @@ def sheet(images: Tensor, names: Sequence[str], title: str) -> Image.Image:
         for k, part in enumerate(name.split(JOINED)):
             draw.text((left, upper + high + 2 + k * LINE), _shortened(part, font, cell), FAINT, font)
     return page
-
-
-def _font() -> ImageFont.FreeTypeFont:
-    from matplotlib import get_data_path  # its own font has letters of most alphabets
-
-    return ImageFont.truetype(str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), SIZE)
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:

@@ -42,6 +42,11 @@ class RunFile:
         """The place of a key, or of the deepest section around it that was written."""
         return source.at(self.value, loc)
 
+    def spans(self, key: str) -> list[Span]:
+        """The places of the entries of a list; none where it was not written."""
+        value = self.value.get(key) if isinstance(self.value, Mapping) else None
+        return [item.span for item in value.items] if isinstance(value, Sequence) else []
+
     def key_span(self, *loc: str) -> Span:
         """The place of a key itself, rather than of its value; of the deepest one that was written."""
         value, span = self.value, self.value.span

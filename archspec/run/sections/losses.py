@@ -94,4 +94,46 @@ class SmoothL1(Section):
     beta: Annotated[float, Field(gt=0)] = 1.0
 
 
-Loss = CrossEntropy | Focal | Hinge | SquaredHinge | BCE | L1 | L2 | SmoothL1
+Weight = Annotated[float, Field(ge=0)]
+Overlap = Annotated[float, Field(gt=0, lt=1)]
+
+
+class SSD(Section):
+    """SSD's: cross-entropy over classes and background, and smooth L1 of where matched default boxes are told to lie,
+    times `box`; both summed over a batch and divided by its matches. A default box matches an object that it overlaps
+    by `match` or more, and the one that it overlaps most; of the others the `negatives` hardest a match count (Liu et
+    al., 2016)."""
+
+    kind: Literal["ssd"] = "ssd"
+    box: Weight = 1.0
+    match: Overlap = 0.5
+    negatives: Annotated[float, Field(gt=0)] = 3.0
+
+
+class YOLO(Section):
+    """That of YOLO with anchors: of each object the anchor nearest to its shape learns where it is, that it is there,
+    and its class; all others that nothing is, save those whose box overlaps an object by more than `ignore` (Redmon
+    and Farhadi, 2018). `overlap` is how boxes are compared: `coordinates` as in the paper, or 1 − `iou`, `giou`,
+    `diou`, `ciou` (Zheng et al., 2020). `box`, `object`, `empty` and `classes` are the weights of the parts."""
+
+    kind: Literal["yolo"] = "yolo"
+    overlap: Literal["coordinates", "iou", "giou", "diou", "ciou"] = "coordinates"
+    ignore: Overlap = 0.5
+    box: Weight = 1.0
+    object: Weight = 1.0
+    empty: Weight = 1.0
+    classes: Weight = 1.0
+
+
+class YOLOv1(Section):
+    """That of the first YOLO: squared errors, of boxes times `box`, of the confidence where nothing is times `empty`
+    (Redmon et al., 2016, λ_coord and λ_noobj)."""
+
+    kind: Literal["yolo_v1"] = "yolo_v1"
+    box: Weight = 5.0
+    empty: Weight = 0.5
+
+
+ClassLoss = CrossEntropy | Focal | Hinge | SquaredHinge | BCE | L1 | L2 | SmoothL1
+DetectorLoss = SSD | YOLO | YOLOv1
+Loss = ClassLoss | DetectorLoss

@@ -163,15 +163,15 @@ class Subject:
         load, views = self.load(split), passes(self.tta)
         scored = [member.scores(load, views) for member in self.members]
         found, examples = [scores for scores, _ in scored], scored[0][1]
-        labels, first = examples.labels.cpu(), self.members[0]
-        each = [member.task.figures(scores, labels) for member, scores in zip(self.members, found, strict=True)]
+        first = self.members[0]
+        each = [member.task.figures(scores, examples) for member, scores in zip(self.members, found, strict=True)]
         if self.together is None:
             told = Answers(first.task, found[0], examples)
             return Evaluation(
                 split, first.weights, first.epoch, each[0], self.tta, warnings=tuple(self.warnings), answers=told
             )
         scores = self.mean.scores(load, views)[0] if self.mean else ENSEMBLES[self.together](first.task, found)
-        figures = first.task.figures(scores, labels)
+        figures = first.task.figures(scores, examples)
         warnings = [*self.warnings]
         if self.mean:
             warnings += _worse(figures, each)
@@ -207,7 +207,7 @@ def assess(
 ) -> Evaluation:
     """The figures of a network at hand on examples at hand: what `evaluate` finds for its directory."""
     scores = collect_scores(model, task, examples, normalize, batch, workers, device)
-    figures = task.figures(scores, examples.labels.cpu())
+    figures = task.figures(scores, examples)
     return Evaluation(split, weights, epoch, figures, answers=Answers(task, scores, examples))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,12 +25,13 @@ SPLIT = "split.json"
 
 
 class Part(BaseModel):
-    """One split: a name and a label an example; a list of classes where an image may have several."""
+    """One split: a name and a label an example; a list of classes where an image may have several,
+    a digest of its objects in boxes."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     names: list[str]
-    labels: list[int] | list[list[int]]
+    labels: list[int] | list[list[int]] | list[str]
 
     @model_validator(mode="after")
     def _a_label_each(self) -> Self:
@@ -118,4 +120,11 @@ def _and(gone: int, new: int) -> str:
 def _plain(labels: Tensor) -> list[Any]:
     if labels.ndim == 1:
         return labels.tolist()
+    if labels.ndim == 3:
+        return [_digest(rows) for rows in labels]
     return [row.nonzero().flatten().tolist() for row in labels]
+
+
+def _digest(rows: Tensor) -> str:
+    """16 hex digits of objects (M, 6), wherever rows of none end them."""
+    return blake2b(rows[rows[:, 4] >= 0].numpy().tobytes(), digest_size=8).hexdigest()

@@ -12,7 +12,7 @@ from archspec.graph import TypedGraph
 from archspec.loading import load
 from archspec.run import RunFile
 from archspec.tensor import TensorType
-from archspec_torch.runtime.tasks.classify import class_count
+from archspec_torch.runtime.tasks import class_count
 
 
 def load_network(run: RunFile, **variables: Any) -> TypedGraph:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from archspec.errors import Diagnostic, SpecError, fail
 from archspec.graph import TypedGraph
 from archspec.run import Run, RunFile, load_run
@@ -93,10 +95,15 @@ def identity(run: RunFile, graph: TypedGraph, prepared: Preprocessing, parts: Ma
         "network": layers(graph),
         "data": {"classes": len(prepared.classes), **{name: len(part.labels) for name, part in parts.items()}},
     }
-    labels = {name: part.labels.cpu().tolist() for name, part in parts.items()}
+    labels = {name: _content(part.labels) for name, part in parts.items()}
     content = [list(prepared.classes), list(prepared.mean), list(prepared.std), labels]
     found["data"]["content"] = _hash(content)
     return {**found, "sha256": _hash(found)}
+
+
+def _content(labels: Tensor) -> Any:
+    """Labels as plain data; of objects in boxes, which may be millions of numbers, a hash."""
+    return labels.cpu().tolist() if labels.ndim < 3 else hashlib.sha256(labels.cpu().numpy().tobytes()).hexdigest()
 
 
 def settings(run: Run, free: Sequence[str]) -> dict[str, Any]:

@@ -51,7 +51,6 @@ def test_every_default_is_written_into_the_resolved_run(write: Write) -> None:
             "epochs": 20,
             "batch": 64,
             "accumulate": 1,
-            "loss": {"kind": "cross_entropy", "label_smoothing": 0.0},
             "optimizer": {
                 "kind": "adam",
                 "lr": 1e-3,
@@ -333,7 +332,7 @@ def test_errors_in_a_list_are_placed(write: Write) -> None:
     assert found == {
         ("E604", 3, 5): (
             "augment has no kind 'miror': there are mirror, random_crop, resized_crop, rotate, shear, zoom, shift, "
-            "color_jitter, pca_color, local_warp, erase, blur, mixup, cutmix",
+            "scale_jitter, zoom_out, iou_crop, mosaic, color_jitter, pca_color, local_warp, erase, blur, mixup, cutmix",
             "did you mean 'mirror'?",
         ),
         ("E601", 4, 15): ("augment.rotate has no key 'degres'", "did you mean 'degrees'?"),

@@ -41,7 +41,7 @@ def collect_scores(
         views = [task.kept(task.scores(model(normalize(view)))) for view in crops(images, *size)]
         found.append(task.mean(views))
     kept = torch.cat(found).cpu()
-    if broken := int((~kept.isfinite()).any(1).sum()):
+    if broken := int((~kept.isfinite()).flatten(1).any(1).sum()):
         message = f"the network's scores are no finite numbers, of {broken:,} of {len(kept):,} images"
         raise fail("E650", message, hint="its weights are damaged, or of a training that went wrong: see --weights")
     return kept

@@ -18,6 +18,7 @@ from archspec.run.search import Range, Search, check_paths, load_search
 from archspec_torch.runtime import rundir
 from archspec_torch.runtime.network import load_network
 from archspec_torch.runtime.resume import differences, layers, settings, some
+from archspec_torch.runtime.tasks import with_loss
 from archspec_torch.runtime.tuning.plot import write_plot
 from archspec_torch.runtime.tuning.result import Trial, TuneResult
 from archspec_torch.runtime.tuning.trials import BEAT, Trials, best_of, live, trial_dir
@@ -54,7 +55,7 @@ def tune(
     asked = replace(asked, trials=trials or asked.trials, epochs=epochs or asked.epochs)
     base = load_run(run, overrides)
     read = check_paths(base, (), asked)
-    asked = asked.of(base)
+    asked = asked.of(with_loss(base, load_network(base)))
     _check_networks(read, asked)
     optuna = _optuna()
     directory = Path(out) if out is not None else Path("runs", f"{read[0].name}-tune")

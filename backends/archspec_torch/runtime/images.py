@@ -26,6 +26,9 @@ MAX_PIXELS = 100_000_000
 FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "JPEG2000")
 """Formats that are read. Pillow knows more, among them some that start other programs (EPS)."""
 
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")
+"""Those of them whose files may hold several pictures of equal standing."""
+
 SUFFIXES = frozenset(
     f".{end}"
     for end in (
@@ -98,14 +101,11 @@ class Frame:
         lies over the background. Sizes change by bilinear interpolation, antialiased where they shrink.
         Raises ImageProblem for values of unknown range, and for what turns out damaged only now.
         """
-        with _decoding():
-            image.load()  # a TIFF turns itself when it is loaded, and says no more that it has to be turned
-            image = ImageOps.exif_transpose(image)
-        return self._placed(image)
+        return self._placed(upright(image))
 
     def _placed(self, image: Image.Image) -> Tensor:
         """An image that stands upright, as uint8 (channels, height, width)."""
-        image = _eight_bit(image, self.background)
+        image = eight_bit(image, self.background)
         image = image.convert("L" if self.channels == 1 else "RGB")
         array = numpy.array(_fitted(image, self.width, self.height, self.fit))
         return torch.from_numpy(array.reshape(self.height, self.width, self.channels)).permute(2, 0, 1)
@@ -145,6 +145,13 @@ def frame_of(input_type: TensorType, fit: str, name: str, background: tuple[int,
     return Frame(input_type.shape[0], input_type.shape[1], input_type.shape[2], fit, background)
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """The image, decoded and turned as its EXIF orientation says. Raises ImageProblem for one that is damaged."""
+    with _decoding():
+        image.load()  # a TIFF turns itself when it is loaded, and says no more that it has to be turned
+        return ImageOps.exif_transpose(image)
+
+
 def open_image(path: Path, edge: int | None = None) -> Image.Image:
     """The first picture of a file, decoded and turned upright as its EXIF orientation says.
 
@@ -173,6 +180,25 @@ def upright_size(path: Path) -> tuple[int, int]:
     with _opened(path) as image:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
         return image.size[::-1] if turned and image.format != "TIFF" else image.size  # a TIFF tells it upright
+
+
+def frame_count(path: Path) -> int:
+    """How many pictures a file holds: an animation's frames, a TIFF's pages; 1 of formats that have but one. Raises
+    ImageProblem."""
+    with _opened(path) as image:
+        return getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
+
+
+def frames_of(path: Path) -> Iterator[Image.Image]:
+    """These pictures, one after another, each upright. Raises ImageProblem at the one that is damaged."""
+    with _opened(path) as image:
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise ImageProblem(f"is {width}×{height} pixels; the limit is {MAX_PIXELS:,}")
+            image.load()
+            yield ImageOps.exif_transpose(image)
 
 
 @contextlib.contextmanager
@@ -217,7 +243,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 
-def _eight_bit(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+def eight_bit(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
     """The image with 8 bits a channel and nothing transparent. Raises ImageProblem for unknown ranges."""
     if image.mode.startswith("I"):
         wide: NDArray[Any] = numpy.asarray(image).astype(numpy.int64)

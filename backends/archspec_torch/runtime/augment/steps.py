@@ -189,6 +189,9 @@ def _random_crop(entry: entries.RandomCrop, here: Here) -> nn.Module:
         message = f"random_crop cannot mirror {entry.padding} pixels at the edge of images of {size[0]}×{size[1]}"
         hint = f"a padding of {min(size) - 1} at most, or the mode edge"
         raise fail("E638", message, here.span, hint)
+    if entry.padding >= min(size):
+        message = f"random_crop with a padding of {entry.padding:,} may show nothing of images of {size[0]}×{size[1]}"
+        raise fail("E638", message, here.span, f"a padding of {min(size) - 1} at most")
     return EdgeCrop(size, padding=entry.padding, fill=_fill(entry.fill), padding_mode=entry.mode)
 
 

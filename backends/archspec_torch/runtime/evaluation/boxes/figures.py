@@ -76,9 +76,9 @@ class BoxMistake:
         return self.words if self.score is None else f"{self.words}\n{100 * self.score:.1f} %"
 
     def to_json(self) -> dict[str, Any]:
-        """example, image, kind, predicted, score, box, true, object, overlap; `words` says it."""
+        """example, file, kind, words, predicted, score, box, true, object, overlap."""
         box, other = list(self.box), None if self.object is None else list(self.object)
-        named = {"example": self.example, "image": self.image, "kind": self.kind, "words": self.words}
+        named = {"example": self.example, "file": self.image, "kind": self.kind, "words": self.words}
         told = {"predicted": self.predicted, "score": self.score, "box": box}
         return {**named, **told, "true": self.true, "object": other, "overlap": self.overlap}
 
@@ -150,8 +150,9 @@ class BoxFigures(Figures):
         return draw_boxes(page, box, [told], None if one.score is None else [one.score], names)
 
     def to_json(self) -> dict[str, Any]:
-        """task, n, map50, map; then as `archspec evaluate-boxes`: the figures by name, classes, errors, confusion, notes;
-        sizes: how many objects are small, medium and large; curves, by class: recall, precision and score; mistakes."""
+        """task, n, map50, map; then as `archspec evaluate-boxes`: the figures by name, classes, errors, confusion and
+        notes; sizes: how many objects are small, medium and large; curves, by class: recall, precision and score;
+        mistakes."""
         head = {"task": self.words.task, "n": self.n, **self.brief()}
         told = {**head, **self.scores.to_json(), "sizes": self.sizes()}
         curves = {name: _points(curve) for name, curve in zip(self.names, self.scores.curves, strict=True)}

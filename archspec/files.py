@@ -17,6 +17,12 @@ def shipped(folder: str) -> Path:
     return inside if inside.is_dir() else package.parent / folder
 
 
+def straight(path: Path) -> Path:
+    """The path without `..`, where that names the same place: behind a link to a folder it may not."""
+    short = Path(os.path.normpath(path))
+    return short if os.path.realpath(short) == os.path.realpath(path) else path
+
+
 def make_folder(path: Path) -> Path:
     """The folder, made with those around it where it is not there; returns it. Raises SpecError E505."""
     try:

@@ -11,7 +11,20 @@ from pydantic import Field
 
 from archspec.run.sections.augment import Augment, Augmentation
 from archspec.run.sections.base import AS_TEXT, NAME_OR_PATH, PATH, Section
-from archspec.run.sections.data import Cifar, Csv, Data, Digits, Fit, Folder, HoldOut, Idx, Numpy, Split
+from archspec.run.sections.data import (
+    Boxes,
+    Cifar,
+    Csv,
+    Data,
+    Digits,
+    Fit,
+    Folder,
+    HoldOut,
+    Idx,
+    Numpy,
+    ScatteredDigits,
+    Split,
+)
 from archspec.run.sections.initial import AsWritten, He, Init, Initial, Normal, SetTo, Xavier
 from archspec.run.sections.losses import (
     BCE,
@@ -62,6 +75,7 @@ __all__ = [
     "AsWritten",
     "Augment",
     "Augmentation",
+    "Boxes",
     "Cifar",
     "ClassLoss",
     "Constant",
@@ -92,6 +106,7 @@ __all__ = [
     "Polynomial",
     "RMSprop",
     "Run",
+    "ScatteredDigits",
     "Schedule",
     "Section",
     "SetTo",
@@ -113,6 +128,6 @@ class Run(Section):
 
     name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] = None
     model: Model
-    data: Digits | Idx | Cifar | Folder | Csv | Numpy = Digits()
+    data: Digits | Idx | Cifar | Folder | Csv | Numpy | Boxes | ScatteredDigits = Digits()
     augment: Annotated[list[Augmentation], Field(max_length=50)] = []
     train: Train = Train()

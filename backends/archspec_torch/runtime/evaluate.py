@@ -21,7 +21,7 @@ from archspec_torch.runtime.evaluation.result import Alone, Answers, Evaluation
 from archspec_torch.runtime.evaluation.scores import collect_scores
 from archspec_torch.runtime.evaluation.views import passes
 from archspec_torch.runtime.images import Frame
-from archspec_torch.runtime.kept import SPLIT, as_trained
+from archspec_torch.runtime.kept import SPLIT, as_trained, no_split
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.rundir import Trained, open_run, weights_of
 from archspec_torch.runtime.tasks import Task
@@ -159,9 +159,7 @@ class Subject:
         """The figures on a split. Raises SpecError E627 for one that the data does not have."""
         split = split or ("test" if "test" in self.source.sizes else "val")
         if split not in self.source.sizes:
-            run, known = self.members[0].trained.run, list(self.source.sizes)
-            hint = did_you_mean(split, known, "splits")
-            raise fail("E627", f"the data has no split '{split}'", run.span("data"), hint)
+            raise no_split(split, list(self.source.sizes), self.members[0].trained.run)
         load, views = self.load(split), passes(self.tta)
         scored = [member.scores(load, views) for member in self.members]
         found, examples = [scores for scores, _ in scored], scored[0][1]

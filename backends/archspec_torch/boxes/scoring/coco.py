@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from archspec_torch.boxes.scoring.arrays import Bools, Detections, Floats, Ints, Pairs, Truths, pairs
 
@@ -130,15 +129,20 @@ def _take(near: Pairs, cells: Ints, crowd: Bools, left_out: Bools) -> tuple[Bool
         found = best > 0
         took[:, :, detections] = found
         ignored[:, :, detections] = found & (best < widest)
-        size, level, n = np.nonzero(found)
+        size, level, _ = np.nonzero(found)
         free[size, level, targets[(best[found] - 1) % widest]] = False
     return took, ignored
 
 
-def _places(keys: NDArray[np.int64]) -> Ints:
+def _places(keys: Ints) -> Ints:
     """Of each of several sorted keys how many equal ones stand before it."""
-    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, np.int64)
+    starts = _starts(keys)
     return np.arange(len(keys)) - np.repeat(starts, np.diff(np.r_[starts, len(keys)]))
+
+
+def _starts(keys: Ints) -> Ints:
+    """Where in sorted keys each of them stands first."""
+    return np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, np.int64)
 
 
 def count(

@@ -119,9 +119,11 @@ class Detect(Task):
 
     def mean(self, kept: Sequence[Tensor]) -> Tensor:
         """The boxes of several views or networks, those that mean one object merged."""
+        if len(kept) == 1:
+            return kept[0]
         from archspec_torch.runtime.evaluation.boxes.together import merged
 
-        return kept[0] if len(kept) == 1 else merged(kept)
+        return merged(kept)
 
     def votes(self, kept: Sequence[Tensor]) -> Tensor:
         return self.mean(kept)

@@ -229,9 +229,7 @@ def test_misspelt_figures_and_losses(folder: Path, override: str, told: str) -> 
 
 @pytest.mark.parametrize("override", ["train.best=val_map", "train.early_stop.on=val_macro_f1"])
 def test_figures_of_tags_need_their_loss(folder: Path, override: str) -> None:
-    with pytest.raises(
-        SpecError, match=r"E603.*not measured with loss: cross_entropy; val_accuracy and val_loss"
-    ):
+    with pytest.raises(SpecError, match=r"E603.*not measured with loss: cross_entropy; val_accuracy and val_loss"):
         load_run(folder / "one" / "run.yaml", [override])
 
 

@@ -94,8 +94,8 @@ def test_a_case_worked_by_hand() -> None:
 
 def test_where_there_is_nothing_to_be_found_or_nothing_found() -> None:
     nothing, none = torch.tensor([[[0.0, 0, 0, 0, -1, 0]]]), torch.tensor([[[0.0, 0, 0, 0, 0, -1]]])
-    assert mean_precisions([none], [nothing], 2) == {"map50": -1.0, "map": -1.0}
-    assert mean_precisions([], [], 2) == {"map50": -1.0, "map": -1.0}
+    assert mean_precisions([none], [nothing], 2) == {"map50": 0.0, "map": 0.0}
+    assert mean_precisions([], [], 2) == {"map50": 0.0, "map": 0.0}
     one = torch.tensor([[[0.0, 0, 9, 9, 1, 0]]])
     assert mean_precisions([none], [one], 2) == {"map50": 0.0, "map": 0.0}
-    assert mean_precisions([torch.tensor([[[0.0, 0, 9, 9, 0.5, 1]]])], [nothing], 2) == {"map50": -1.0, "map": -1.0}
+    assert mean_precisions([torch.tensor([[[0.0, 0, 9, 9, 0.5, 1]]])], [nothing], 2) == {"map50": 0.0, "map": 0.0}

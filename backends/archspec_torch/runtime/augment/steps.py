@@ -17,8 +17,8 @@ from torchvision.tv_tensors import Mask
 from archspec.errors import Span, fail
 from archspec.run.sections import Augment
 from archspec.run.sections import augment as entries
-from archspec_torch.runtime.augment.colors import Components, PcaShift
-from archspec_torch.runtime.augment.geometry import OUTSIDE, EdgeCrop, Scale, Warp
+from archspec_torch.runtime.augment.colors import Components, Jitter, PcaShift
+from archspec_torch.runtime.augment.geometry import OUTSIDE, EdgeCrop, IouCrop, Resize, ResizedCrop, Scale, Warp
 from archspec_torch.runtime.augment.mosaic import AROUND, BoxMixup, Mosaic, gathered
 from archspec_torch.runtime.augment.targets import Boxes, Kind, Points, Step, Still
 from archspec_torch.runtime.images import Frame
@@ -179,8 +179,9 @@ def check_kind(entry: Augment, here: Here) -> None:
         raise fail("E639", message, here.span, "the mode constant or edge")
 
 
-def _mirror(entry: entries.Mirror, here: Here) -> nn.Module:
-    return v2.RandomVerticalFlip(entry.p) if entry.direction == "vertical" else v2.RandomHorizontalFlip(entry.p)
+def _mirror(entry: entries.Mirror, here: Here) -> Step:
+    flip = v2.RandomVerticalFlip if entry.direction == "vertical" else v2.RandomHorizontalFlip
+    return Step(flip(entry.p), cuts=False)
 
 
 def _random_crop(entry: entries.RandomCrop, here: Here) -> nn.Module:
@@ -197,7 +198,7 @@ def _random_crop(entry: entries.RandomCrop, here: Here) -> nn.Module:
 
 def _resized_crop(entry: entries.ResizedCrop, here: Here) -> nn.Module:
     size = (here.frame.height, here.frame.width)
-    return v2.RandomResizedCrop(size, scale=entry.scale, ratio=entry.ratio, interpolation=BILINEAR, antialias=True)
+    return ResizedCrop(size, scale=entry.scale, ratio=entry.ratio, interpolation=BILINEAR, antialias=True)
 
 
 def _rotate(entry: entries.Rotate, here: Here) -> nn.Module:
@@ -218,7 +219,7 @@ def _shift(entry: entries.Shift, here: Here) -> nn.Module:
 
 
 def _color_jitter(entry: entries.ColorJitter, here: Here) -> nn.Module:
-    return v2.ColorJitter(entry.brightness, entry.contrast, entry.saturation, entry.hue)
+    return Jitter(entry.brightness, entry.contrast, entry.saturation, entry.hue)
 
 
 def _pca_color(entry: entries.PcaColor, here: Here) -> nn.Module:
@@ -255,9 +256,9 @@ def _zoom_out(entry: entries.ZoomOut, here: Here) -> nn.Module:
 
 
 def _iou_crop(entry: entries.IouCrop, here: Here) -> Step:
-    crop = v2.RandomIoUCrop(*entry.scale, *entry.ratio, sampler_options=[0.0, *entry.overlaps, 1.0])
+    crop = IouCrop(*entry.scale, *entry.ratio, sampler_options=[0.0, *entry.overlaps, 1.0])
     size = (here.frame.height, here.frame.width)
-    return Step(v2.Compose([crop, v2.Resize(size, interpolation=BILINEAR, antialias=True)]), by_centre=True)
+    return Step(v2.Compose([crop, Resize(size)]), by_centre=True)
 
 
 def _mosaic(entry: entries.Mosaic, here: Here) -> Mosaic:

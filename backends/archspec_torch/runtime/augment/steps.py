@@ -50,10 +50,10 @@ class Augmentation:
     def example(self, image: Tensor, target: Tensor, seed: int, others: Others | None = None) -> tuple[Tensor, Tensor]:
         """An image uint8 (c, h, w) and its target, changed as that seed draws it. torch's own generator stays as it is.
 
-        `others` draws the examples of mosaics, with torch's generator. With mosaics a target of boxes has four times as
-        many rows for each, of one that was drawn or not.
+        `others` draws the examples of a mosaic, with torch's generator. With a mosaic in the list targets have four
+        times as many rows, whether it was drawn or not.
         """
-        rows = len(target) * AROUND ** sum(isinstance(step, Mosaic) for step in self.each) if target.ndim else 0
+        rows = (AROUND if self.several else 1) * len(target) if target.ndim else 0
         with _drawing(seed):
             image, state = self._changed(image, target, self.each, others)
         return image, self.kind.ended(state, rows)
@@ -135,6 +135,9 @@ def augmentation_of(section: Sequence[Augment], setting: Setting) -> Augmentatio
     for entry, span in zip(section, setting.spans, strict=False):
         here = Here(setting, span)
         check_kind(entry, here)
+        if isinstance(entry, entries.Mosaic) and any(isinstance(step, Mosaic) for step in each):
+            message = f"a second mosaic would take {AROUND**2} images for one"
+            raise fail("E639", message, span, "one mosaic in the list: its `p` says how often")
         made = MAKERS[type(entry)](entry, here)
         if isinstance(entry, MIXES):
             mixes.append(made)

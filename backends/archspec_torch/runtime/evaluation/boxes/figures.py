@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -18,9 +18,12 @@ from archspec_torch.boxes.scoring.arrays import Detections, Floats, Ints, Truths
 from archspec_torch.boxes.scoring.mistakes import KINDS
 from archspec_torch.runtime.drawn import draw_boxes
 from archspec_torch.runtime.evaluation.boxes import text
-from archspec_torch.runtime.evaluation.figures import MISTAKES, Figures, Mistake, Words, csv_text
+from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Figures, Mistake, Words, csv_text
 from archspec_torch.runtime.evaluation.text import short
 from archspec_torch.runtime.images import Placement
+
+if TYPE_CHECKING:
+    from archspec_torch.runtime.data.boxed import Boxed
 
 BACKGROUND = "background"
 MISSED = MISTAKES // 3
@@ -29,15 +32,6 @@ POINTS = 200
 """Points of a curve that are kept for pictures."""
 SHOWN = 320
 """Pixels of the longer side of a picture that boxes are drawn on, at least."""
-
-
-class Boxed(Protocol):
-    """Examples with objects in boxes: each as annotated, in pixels of its file, and how its image lies in the frame."""
-
-    @property
-    def entries(self) -> Sequence[ImageEntry]: ...
-    @property
-    def placements(self) -> Sequence[Placement]: ...
 
 
 @dataclass(frozen=True)
@@ -107,6 +101,17 @@ class BoxFigures(Figures):
     def confusion(self) -> tuple[tuple[int, ...], ...]:  # type: ignore[override]
         """Row: the truth; column: what was told; background last in both."""
         return tuple(tuple(row) for row in self.scores.mistakes.confusion.tolist())
+
+    @property
+    def errors(self) -> Errors:
+        """Objects that no detection found, and detections that are wrong: of all objects and wrong detections."""
+        made, true = self.scores.mistakes, self.scores.truth
+        counted = ~(true.difficult | true.crowd)
+        objects, hits, wrong = (
+            np.bincount(images, minlength=self.n)
+            for images in (true.images[counted], true.images[made.hit], self.scores.found.images[made.detections])
+        )
+        return Errors.of_each((objects - hits + wrong).tolist(), (objects + wrong).tolist())
 
     @property
     def worst(self) -> Sequence[BoxMistake]:

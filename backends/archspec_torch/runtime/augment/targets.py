@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ class Step:
 class Kind(Protocol):
     """How targets of one kind go with images uint8 (c, h, w). `state` is one's own form of a target on its way."""
 
-    name: str
+    name: ClassVar[str]
 
     def begun(self, target: Tensor) -> Any:
         """The state of a target as the data has it."""
@@ -51,7 +51,7 @@ class Kind(Protocol):
 class Still:
     """Class numbers and shares of classes: the same wherever in the image things are."""
 
-    name = "classes"
+    name: ClassVar[str] = "classes"
 
     def begun(self, target: Tensor) -> Tensor:
         return target
@@ -97,7 +97,7 @@ class Objects:
 class Boxes:
     """Rows float32 (M, 6) of objects, cut to the frame; those of which too little is left are no targets any more."""
 
-    name = "boxes"
+    name: ClassVar[str] = "boxes"
 
     def begun(self, target: Tensor) -> Objects:
         rows = target[target[:, 4] >= 0]
@@ -126,7 +126,7 @@ class Points:
 
     counterparts: tuple[int, ...]
     """For each point the number of the one it is called in a mirrored image: its own where it has no other side."""
-    name: str = "points"
+    name: ClassVar[str] = "points"
 
     @classmethod
     def of(cls, names: Sequence[str], count: int) -> Points:
@@ -157,7 +157,7 @@ class Points:
 class Masks:
     """A class for each pixel: uint8 (H, W), brought to other places without mixing."""
 
-    name = "masks"
+    name: ClassVar[str] = "masks"
 
     def begun(self, target: Tensor) -> Mask:
         return Mask(target[None])

@@ -226,7 +226,7 @@ def _drawn(
     for x1, y1, x2, y2, score, label in rows.tolist():
         box: Box = (x1, y1, x2, y2)
         things.append(Thing(detector.label(int(label)), int(label), score, box))
-    name = str(picture.source.file)
+    name = picture.source.name
     one = Detected(name, picture.frame, picture.width, picture.height, tuple(things), each)
     if output.draws:
         begun = time.perf_counter()
@@ -239,6 +239,6 @@ def _drawn(
 
 
 def _unread(one: Unread) -> Detected:
-    name = str(one.source.file)
+    name = one.source.name
     where = name if one.frame is None else f"{name}, frame {one.frame},"
     return Detected(name, one.frame, problem=Diagnostic("E624", f"{where} {one.why}"))

@@ -30,6 +30,11 @@ class Source:
     place: PurePath
     image: Image.Image | None = None
 
+    @property
+    def name(self) -> str:
+        """Its path; bytes in it that are not UTF-8 as `\\udcff`."""
+        return str(self.file).encode(errors="backslashreplace").decode()
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SOFTMAXES = ("softmax", "log_softmax")
 COUNTED_AT_ONCE = 64
 """Batches whose answers are counted together."""
+HELD = 1 << 22
+"""Scores that wait to be counted at most: 16 MiB."""
 
 
 @dataclass(frozen=True)
@@ -106,32 +108,35 @@ class Classify(Task):
 
 
 class ClassTally(Tally):
-    """Right answers of each class. Answers are kept as they come, and counted for many batches at once: a batch costs
-    three small operations."""
+    """Right answers of each class. Scores are kept as they come, and counted for many batches at once: a batch costs
+    one small operation."""
 
     def __init__(self, classes: int, device: torch.device):
         super().__init__(device)
         self._counts = torch.zeros(2, classes, dtype=torch.int64, device=device)
         self._waiting: list[tuple[Tensor, Tensor]] = []
+        self._held = 0
 
-    @torch.no_grad()
     def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
         """One batch: its mean loss (), scores (n, classes), labels (n,), or shares of labels (n, classes)."""
         if targets.ndim == 2:
             targets = targets.argmax(1)
         self.total.add_(loss.detach(), alpha=len(targets))
-        self._waiting.append((scores.argmax(1), targets))
+        self._waiting.append((scores.detach(), targets))
+        self._held += scores.numel()
         self.examples += len(targets)
-        if len(self._waiting) == COUNTED_AT_ONCE:
+        if len(self._waiting) == COUNTED_AT_ONCE or self._held > HELD:
             self._counted()
 
     def _counted(self) -> Tensor:
         """int64 (2, classes): right answers and examples of each class."""
         if self._waiting:
-            answers, labels = (torch.cat(column) for column in zip(*self._waiting, strict=True))
-            found = torch.stack([answers == labels, torch.ones_like(labels, dtype=torch.bool)]).to(labels.dtype)
+            scores, labels = (torch.cat(column) for column in zip(*self._waiting, strict=True))
+            found = torch.stack([scores.argmax(1) == labels, torch.ones_like(labels, dtype=torch.bool)]).to(
+                labels.dtype
+            )
             self._counts = self._counts.scatter_add(1, labels.expand(2, -1), found)
-            self._waiting = []
+            self._waiting, self._held = [], 0
         return self._counts
 
     @property
@@ -172,12 +177,13 @@ def outputs_of(graph: TypedGraph, classes: tuple[str, ...]) -> tuple[str, dict[s
     return main, {name: weight for name, weight in heads.items() if weight}
 
 
-def set_classes(graph: TypedGraph, classes: int) -> str:
-    """How a network comes to that many classes."""
+def set_classes(graph: TypedGraph, classes: int, things: str = "classes") -> str:
+    """How a network comes to that many classes, or points."""
     variables = graph.resolved.get("vars")
-    if isinstance(variables, dict) and "classes" in variables:
-        return f"set the number in the run file: model: {{spec: …, set: {{vars.classes: {classes}}}}}"
-    return f"change the spec to give {classes} scores: they are written in it as a number"
+    if isinstance(variables, dict) and things in variables:
+        return f"set the number in the run file: model: {{spec: …, set: {{vars.{things}: {classes}}}}}"
+    told = f"{classes} scores" if things == "classes" else f"{classes} {things}"
+    return f"change the spec to give {told}: they are written in it as a number"
 
 
 def main_output(graph: TypedGraph) -> str:
@@ -199,7 +205,7 @@ def class_count(graph: TypedGraph) -> int:
     Raises SpecError E613 where the main output is no vector of raw scores, or there is nothing to train.
     """
     if graph.task != "classify":
-        message = f"the network '{graph.name}' is for the task '{graph.task}'; runs train classification and detection"
+        message = f"the network '{graph.name}' is for the task '{graph.task}'; runs train no such thing"
         raise fail("E613", message, hint="a spec without `task` classifies, one with `task: detect` detects")
     tap = graph.outputs[main_output(graph)]
     node, found = graph.nodes[tap.node], graph.type_of(tap)

@@ -21,7 +21,7 @@ from archspec_torch.runtime.detecting.output import Output
 from archspec_torch.runtime.detecting.pictures import Picture, Source, Unread, pictures, sources
 from archspec_torch.runtime.detecting.tiles import cut, merged, tiles
 from archspec_torch.runtime.device import device_label
-from archspec_torch.runtime.images import ImageProblem
+from archspec_torch.runtime.images import ImageProblem, large_images_allowed
 
 SCORE = 0.25
 BATCH = 8
@@ -85,7 +85,8 @@ def detect(
     if format is not None:
         formats.check(format, [source.file for source in listed], detector.preprocessing.classes)
     found = Detections(detector.preprocessing.classes, device_label(detector.device))
-    with Output(Path(out) if out is not None else None, format, pictures, found) as output:
+    folder = Path(out) if out is not None else None
+    with large_images_allowed(), Output(folder, format, pictures, found) as output:
         for group in _looked_at(detector, listed, tiling, batch, found, output):
             for one in group:
                 found.images.append(one)

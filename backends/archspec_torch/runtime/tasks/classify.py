@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SOFTMAXES = ("softmax", "log_softmax")
 COUNTED_AT_ONCE = 64
 """Batches whose answers are counted together."""
+HELD = 1 << 22
+"""Scores that wait to be counted at most: 16 MiB."""
 
 
 @dataclass(frozen=True)
@@ -106,32 +108,35 @@ class Classify(Task):
 
 
 class ClassTally(Tally):
-    """Right answers of each class. Answers are kept as they come, and counted for many batches at once: a batch costs
-    three small operations."""
+    """Right answers of each class. Scores are kept as they come, and counted for many batches at once: a batch costs
+    one small operation."""
 
     def __init__(self, classes: int, device: torch.device):
         super().__init__(device)
         self._counts = torch.zeros(2, classes, dtype=torch.int64, device=device)
         self._waiting: list[tuple[Tensor, Tensor]] = []
+        self._held = 0
 
-    @torch.no_grad()
     def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
         """One batch: its mean loss (), scores (n, classes), labels (n,), or shares of labels (n, classes)."""
         if targets.ndim == 2:
             targets = targets.argmax(1)
         self.total.add_(loss.detach(), alpha=len(targets))
-        self._waiting.append((scores.argmax(1), targets))
+        self._waiting.append((scores.detach(), targets))
+        self._held += scores.numel()
         self.examples += len(targets)
-        if len(self._waiting) == COUNTED_AT_ONCE:
+        if len(self._waiting) == COUNTED_AT_ONCE or self._held > HELD:
             self._counted()
 
     def _counted(self) -> Tensor:
         """int64 (2, classes): right answers and examples of each class."""
         if self._waiting:
-            answers, labels = (torch.cat(column) for column in zip(*self._waiting, strict=True))
-            found = torch.stack([answers == labels, torch.ones_like(labels, dtype=torch.bool)]).to(labels.dtype)
+            scores, labels = (torch.cat(column) for column in zip(*self._waiting, strict=True))
+            found = torch.stack([scores.argmax(1) == labels, torch.ones_like(labels, dtype=torch.bool)]).to(
+                labels.dtype
+            )
             self._counts = self._counts.scatter_add(1, labels.expand(2, -1), found)
-            self._waiting = []
+            self._waiting, self._held = [], 0
         return self._counts
 
     @property

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from archspec.authoring.written_out import expand as expand
     from archspec.backend import anchors as anchors
     from archspec.backend import compile as compile
+    from archspec.backend import detect as detect
     from archspec.backend import diagnose as diagnose
     from archspec.backend import doctor as doctor
     from archspec.backend import evaluate as evaluate
@@ -81,6 +82,7 @@ _HOME = {
     "diagnose": "archspec.backend",
     "compare": "archspec.comparing",
     "predict": "archspec.backend",
+    "detect": "archspec.backend",
     "inspect": "archspec.backend",
     "report_run": "archspec.backend",
     "import_weights": "archspec.backend",

@@ -90,6 +90,11 @@ def predict(rundir: Any, images: Sequence[Any], **options: Any) -> Any:
     return backend("torch").predict(rundir, images, **options)
 
 
+def detect(target: Any, images: Sequence[Any], out: Any = None, **options: Any) -> Any:
+    """The objects in images, by a finished run or by a spec with weights. See `archspec detect`."""
+    return backend("torch").detect(target, images, out, **options)
+
+
 def inspect(target: Any, out: Any, **options: Any) -> Any:
     """Pictures of what a network has learnt; returns their paths. See `archspec inspect`."""
     return backend("torch").inspect(target, out, **options)

@@ -17,13 +17,13 @@ from archspec.graph import TypedGraph
 from archspec.loading import load
 from archspec.plugins.records import check_record
 from archspec.run import load_run
-from archspec.run.figures import OF_TAGS, merit, title, worth
+from archspec.run.figures import OF_CLASSES, SHARES, measured, merit, title, worth
 
 Records = Sequence[Mapping[str, float]]
 
 MAX_HEADER = 100_000_000
 """Bytes that safetensors allows a header."""
-MEASURED = (*OF_TAGS, "accuracy", "loss")
+MEASURED = (*SHARES, "loss")
 FIGURES = {
     "best_epoch": "best epoch",
     "epochs": "epochs",
@@ -48,8 +48,8 @@ class ComparedRun:
     figures: Mapping[str, float | int | None]
     merit: str = "val_accuracy"
     """The figure that told the best epoch."""
-    tags: bool = False
-    """Whether an image has any number of classes."""
+    measured: tuple[str, ...] = OF_CLASSES
+    """What its epochs are measured by, beside the loss."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,13 @@ class RunComparison:
 
     @property
     def merit(self) -> str:
-        """The figure by which one run is better than another: what told the best epochs of all of them; the accuracy
-        where that was not the same; '' where some give an image one class and some any number, which have none."""
-        names, tags = {run.merit for run in self.runs}, {run.tags for run in self.runs}
-        return names.pop() if len(names) == 1 else "val_accuracy" if len(tags) == 1 else ""
+        """The figure by which one run is better than another: what told the best epochs of all of them; where that was
+        not the same, the accuracy or what else comes first; '' where they are of different tasks."""
+        names, kinds = {run.merit for run in self.runs}, {run.measured for run in self.runs}
+        if len(names) == 1 or len(kinds) > 1:
+            return names.pop() if len(names) == 1 else ""
+        (figures,) = kinds
+        return "val_accuracy" if "accuracy" in figures else f"val_{figures[0]}"
 
     @property
     def within(self) -> list[ComparedRun]:
@@ -151,10 +154,11 @@ def compare(
 
 
 def _check_same_task(runs: Sequence[ComparedRun]) -> None:
-    """Raises SpecError E689 where some runs give an image one class and others any number."""
-    if len({run.tags for run in runs}) > 1:
-        one, more = (next(run.name for run in runs if run.tags is tags) for tags in (False, True))
-        message = f"{one} gives an image one class and {more} any number of them: no figure says which is better"
+    """Raises SpecError E689 where some runs are of another task than others."""
+    kinds = {run.measured: run for run in runs}
+    if len(kinds) > 1:
+        told = " and ".join(f"{run.name} by {title(f'val_{figures[0]}')}" for figures, run in kinds.items())
+        message = f"the runs are of several tasks, {told}: no figure says which is better"
         raise fail("E689", message, hint="--latency-ms chooses among runs of one task; without it all are shown")
 
 
@@ -177,7 +181,7 @@ def open_compared(path: Path, name: str | None = None, warnings: list[Diagnostic
     records = read_records(path / "metrics.jsonl")
     plan = file.run.train
     figures = _figures(path, graph, records, plan.merit)
-    return ComparedRun(name, path, graph, settings, records, figures, plan.merit, plan.measures("val_map"))
+    return ComparedRun(name, path, graph, settings, records, figures, plan.merit, measured(plan.loss_kind))
 
 
 def read_records(path: Path) -> list[dict[str, float]]:

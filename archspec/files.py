@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +19,12 @@ def shipped(folder: str) -> Path:
     return inside if inside.is_dir() else package.parent / folder
 
 
+def straight(path: Path) -> Path:
+    """The path without `..`, where that names the same place: behind a link to a folder it may not."""
+    short = Path(os.path.normpath(path))
+    return short if os.path.realpath(short) == os.path.realpath(path) else path
+
+
 def make_folder(path: Path) -> Path:
     """The folder, made with those around it where it is not there; returns it. Raises SpecError E505."""
     try:
@@ -25,6 +33,60 @@ def make_folder(path: Path) -> Path:
         reason = "it is a file" if path.is_file() else error.strerror or str(error)
         raise fail("E505", f"the folder '{path}' cannot be made: {reason}") from error
     return path
+
+
+@contextmanager
+def building(path: Path, code: str = "E505") -> Iterator[Path]:
+    """A new folder beside `path`, to fill under the name given; it becomes `path` when the block ends.
+
+    `path` is there whole or not at all: where the block ends in any exception the new folder goes, and one that a
+    killed process left goes as soon as `path` is built again. An empty folder is replaced.
+
+    Raises SpecError, of that code, where the folder cannot be made: one with something in it, no permission.
+    """
+    path = Path(os.path.realpath(path))
+    prefix = f".{path.name[:32]}.building."
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f"{glob.escape(prefix)}*"):
+            with _alone_in(left) as abandoned:
+                if abandoned:
+                    shutil.rmtree(left, ignore_errors=True)
+        made = path.with_name(prefix + os.urandom(6).hex())
+        made.mkdir()
+        try:
+            with _alone_in(made):
+                yield made
+                for file in made.rglob("*"):
+                    if file.is_file():
+                        with file.open("rb+") as written:
+                            os.fsync(written.fileno())
+                os.rename(made, path)
+        except BaseException:
+            shutil.rmtree(made, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise fail(code, f"cannot write '{path}': {error.strerror or error}") from error
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[bool]:
+    """Whether no process is in the block with that folder already; this one is, until the block ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: what was left stays
+        yield False
+        return
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(held)
 
 
 @contextmanager

@@ -96,6 +96,8 @@ class Graph:
     """What the user should know of how the graph came about (asserts that an override skipped)."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """What `was` says: the former path of a layer or scope, in a list as it is called now, to its present path."""
+    window: tuple[int, ...] = ()
+    """Pixels of the image, an axis, that a place of the outputs answers for, where `passes.dense` slid the network."""
 
     @cached_property
     def consumers(self) -> Mapping[str, tuple[str, ...]]:

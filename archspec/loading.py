@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archspec import source, zoo
@@ -11,7 +11,7 @@ from archspec.drafting import draft
 from archspec.errors import SpecError, each_once, fail, in_text_order
 from archspec.form import FormError, validate
 from archspec.graph import TypedGraph
-from archspec.network import network
+from archspec.network import network, slid
 from archspec.overrides import NO_EDITS, Edits, check_variants
 from archspec.source import Value
 from archspec.spec import Spec
@@ -23,19 +23,33 @@ def load(
     *,
     overrides: Sequence[str] = (),
     input: str | Sequence[int | str] | None = None,
+    dense: bool = False,
     **variables: object,
 ) -> TypedGraph:
     """The typed graph of a spec: `load("resnet50", classes=10)`.
 
     `spec` is a path or the name of a zoo network, `variant` one of the spec's variants (also written
     `SPEC@VARIANT`), `overrides` edits as `--set` takes them ("vars.depths=[2,2,2,2]"), `input` another input
-    size ("3x256x256", [3, 256, 256]; "3xHxW" leaves it open), and keywords set the spec's variables. Raises
+    size ("3x256x256", [3, 256, 256]; "3xHxW" leaves it open), and keywords set the spec's variables. With `dense`
+    the network is made for its own size, and then slid over an image of the size `input`, its fully connected layers
+    as convolutions with the weights that they have (`passes.dense`). Raises
     SpecError with all that is wrong; the spec's own assertions among it, except those on counts where something
     is overridden.
     """
     path, found = zoo.locate(spec)
     edits = Edits(variant or found, tuple(overrides), input, variables)
+    if dense:
+        return _slid(Text.of(path), edits)
     return network(Text.of(path).network_spec(edits), edits.overriding)
+
+
+def _slid(text: Text, edits: Edits) -> TypedGraph:
+    """The network at its own size, slid over an image of the size that the edits give."""
+    from archspec.build import inputs  # few networks slide
+
+    made = replace(edits, input=None)
+    graph = network(text.network_spec(made), made.overriding)
+    return slid(graph, inputs(text.network_spec(edits)) if edits.input is not None else {})
 
 
 @dataclass(frozen=True)

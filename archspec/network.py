@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from archspec import source
+from archspec.analysis import windows
 from archspec.build import build
 from archspec.effort import counted
-from archspec.graph import TypedGraph
+from archspec.errors import SpecError
+from archspec.graph import Node, TypedGraph
 from archspec.infer import infer
+from archspec.passes.dense import Slid, dense, refused
 from archspec.spec import ORDER, Spec, walk
 
 
@@ -31,6 +35,41 @@ def network(spec: Spec, changed: bool = False) -> TypedGraph:
         note = f"{what}: {'they are' if several else 'it is'} about the spec as written"
         graph = replace(graph, notes=(*graph.notes, note))
     return graph
+
+
+def slid(graph: TypedGraph, inputs: Mapping[str, Node]) -> TypedGraph:
+    """The network slid over other `inputs`, its fully connected layers as convolutions with the weights they have.
+
+    Its notes say what a place of the output answers for and whether it is what the window alone would give; of a
+    network in which nothing slides, that it is as it was. Raises SpecError E176 where a layer needs all of the map that
+    the network was made for; E311 where the inputs are too small.
+    """
+    found = dense(graph)
+    made = infer(found.graph)
+    notes = windows.told(made, len(found.layers), found.output) if found.output else [_nothing(graph, found)]
+    made = replace(made, notes=(*graph.notes, *notes))
+    if not inputs:
+        return made
+    try:
+        moved = infer(replace(made, nodes={**made.nodes, **inputs}, sizes={}, requirements=()))
+    except SpecError as error:
+        if not made.window:
+            raise
+        hint = f"it answers for windows of {'×'.join(map(str, made.window))} pixels: an image is at least that large"
+        raise SpecError(replace(d, hint=hint) for d in error.diagnostics) from None
+    for node in moved.layers():
+        if node.op.weights(moved.input_types(node)) != node.op.weights(made.input_types(node)):
+            raise refused(node, f"`{node.op.word}` has weights of its own at every place of its map")
+    return moved
+
+
+def _nothing(graph: TypedGraph, found: Slid) -> str:
+    why = "no `linear` stands behind a `flatten`"
+    if found.layers:
+        why = "only what exists in training alone has a `linear` behind a `flatten`"
+    elif found.kept:
+        why = f"what {found.kept[0]} lays flat has one size whatever the image's"
+    return f"nothing slides in '{graph.name}': {why}; it takes images of other sizes as it is"
 
 
 def resolve(spec: Spec) -> dict[str, object]:

@@ -73,7 +73,7 @@ class Document(_Part):
     name: Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] = "network"
     cite: Text | None = None
     allow: list[Text] = []
-    task: Literal["classify", "detect", "regress", "segment", "embed"] = "classify"
+    task: Literal["classify", "localise", "detect", "regress", "segment", "embed"] = "classify"
     input: Annotated[list[Any], Field(min_length=1, max_length=4)] | None = None
     inputs: dict[Identifier, Annotated[list[Any], Field(min_length=1, max_length=4)]] | None = None
     use: Text | list[Text] = []

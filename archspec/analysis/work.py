@@ -97,6 +97,9 @@ def kind_of(op: Operator, inputs: Types, outputs: Types) -> Kind:
         return "global_pool"
     if op.kind is not None:
         return op.kind
+    window = op.window(inputs) if op.category == "linear" else None
+    if window is not None:
+        return "pointwise" if math.prod(window.kernel) == 1 else "conv"
     return _convolution(op, inputs, outputs) if op.category == "conv" else USUAL.get(op.category, "copy")
 
 

@@ -16,12 +16,12 @@ from archspec.build.place import Place
 from archspec.build.remedies.unseen import unknown_variables
 from archspec.effort import counted
 from archspec.errors import Diagnostic, SpecError, in_text_order
-from archspec.graph import Graph, Head, Phase, Scope, Tap
+from archspec.graph import Graph, Head, Node, Phase, Scope, Tap
 from archspec.ops import REGISTRY
 from archspec.source import Mapping
 from archspec.spec import RESERVED, STRUCTURAL, HeadSpec, Layer, Spec, walk
 
-__all__ = ["assemble", "build", "check_words", "top_name"]
+__all__ = ["assemble", "build", "check_words", "inputs", "top_name"]
 
 
 def build(spec: Spec) -> Graph:
@@ -75,6 +75,17 @@ def assemble(expansion: Expansion) -> Graph:
         task=spec.task,
         renamed=renamed,
     )
+
+
+def inputs(spec: Spec) -> dict[str, Node]:
+    """The input nodes of a spec alone, by name. Raises SpecError with all that is wrong with them."""
+    expansion = Expansion(spec)
+    top = Place("", Names(), {}, Flow(()), trail=spec.variant)
+    _variables(expansion, top)
+    input_flow(expansion, top)
+    if expansion.diagnostics:
+        raise SpecError(in_text_order(expansion.diagnostics.values(), expansion.file))
+    return dict(expansion.nodes)
 
 
 def _keep(expansion: Expansion, diagnostics: list[Diagnostic]) -> None:

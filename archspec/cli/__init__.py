@@ -56,6 +56,7 @@ COMMANDS = {
     "anchors": "the widths and heights that stand best for a data set's boxes",
     "compare": "runs side by side: what differs in their files, and what they reached",
     "predict": "say what images show, by a trained network",
+    "detect": "find objects in images, folders and videos, by a trained detector; draw their boxes",
     "inspect": "what a trained network has learnt, as pictures",
     "weights": "trained weights from elsewhere",
     "plugin": "test a file of operators of your own",
@@ -65,7 +66,7 @@ COMMANDS = {
 WITHOUT_PLUGINS = ("list", "plugin", "format", "evaluate-boxes", "anchors")
 """Commands that meet no layer of a spec, and so take no `--plugin`."""
 
-IN_ONE_PROCESS = ("bench", "doctor", "tune", "evaluate", "predict", "inspect")
+IN_ONE_PROCESS = ("bench", "doctor", "tune", "evaluate", "predict", "detect", "inspect")
 """Commands that compute for long or write what they find, and so are refused where torchrun has started several."""
 
 

@@ -72,7 +72,7 @@ def load_one(spec: str, args: argparse.Namespace) -> TypedGraph:
     import archspec
     from archspec.rules import lint
 
-    graph = archspec.load(spec, overrides=args.set, input=args.input)
+    graph = archspec.load(spec, overrides=args.set, input=args.input, dense=args.dense)
     for note in graph.notes:
         print(f"note: {note}", file=sys.stderr)
     report(lint(graph))
@@ -123,6 +123,7 @@ def spec_argument(parser: argparse.ArgumentParser, or_run: bool = False) -> None
     parser.add_argument("spec", metavar=metavar, help=SPEC_HELP + more)
     settings(parser, "vars.classes=10")
     input_option(parser)
+    dense_option(parser)
 
 
 def run_dir_argument(parser: argparse.ArgumentParser) -> None:
@@ -144,6 +145,11 @@ def settings(parser: argparse.ArgumentParser, example: str) -> None:
 
 def input_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", metavar="CxHxW", help="another input size, as 3x224x224; 3xHxW leaves it open")
+
+
+def dense_option(parser: argparse.ArgumentParser) -> None:
+    told = "slide it over an image of the size --input: fully connected layers behind `flatten` as convolutions"
+    parser.add_argument("--dense", action="store_true", help=told)
 
 
 def plugin_option(parser: argparse.ArgumentParser) -> None:

@@ -20,8 +20,9 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         written_out.refuse_itself(args.spec, args.output)
     graph = load(args)
-    changed = bool(args.set) or args.input is not None
-    text = written_out.written_out(graph, written_out.header(args.spec, None, args.set, args.input), changed)
+    changed = bool(args.set) or args.input is not None or args.dense
+    header = written_out.header(args.spec, None, args.set, args.input, dense=args.dense)
+    text = written_out.written_out(graph, header, changed)
     if args.output is None:
         print(text, end="")
     else:

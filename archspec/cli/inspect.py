@@ -25,8 +25,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import archspec
+    from archspec.cli.common import report
 
     options = ("weights", "layer", "unit", "image", "split", "top", "steps", "device")
-    for path in archspec.inspect(args.target, args.out, **{name: getattr(args, name) for name in options}):
+    given = {name: getattr(args, name) for name in options}
+    for path in archspec.inspect(args.target, args.out, report=lambda warning: report([warning]), **given):
         print(path)
     return OK

@@ -28,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
     import archspec
 
     if Path(args.spec).is_dir():
+        if args.dense:
+            args.complain("--dense is for the page of a network; a run's page shows the network as it was trained")
         path, warnings = archspec.report_run(args.spec, args.output, device=args.device or "auto", overrides=args.set)
         report(warnings)
         print(path)

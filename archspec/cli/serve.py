@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from archspec.serving import Server, Watched
 
     def graph() -> archspec.TypedGraph:
-        return archspec.load(args.spec, overrides=args.set, input=args.input)
+        return archspec.load(args.spec, overrides=args.set, input=args.input, dense=args.dense)
 
     def told(wrong: str) -> None:
         print(wrong or f"{args.spec}: ok", file=sys.stderr, flush=True)

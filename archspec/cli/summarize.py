@@ -9,6 +9,7 @@ from archspec.cli.common import (
     OK,
     SPEC_HELP,
     byte_count,
+    dense_option,
     format_option,
     input_option,
     load_all,
@@ -44,6 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", metavar="SPEC", nargs="+", help=f"{SPEC_HELP}; of several their totals are compared")
     settings(parser, "vars.classes=10")
     input_option(parser)
+    dense_option(parser)
     batch_option(parser)
     parser.add_argument("--depth", type=positive, metavar="D", help="fold the table to D levels of names")
     parser.add_argument("--sort", metavar="FIGURE", help="most first: macs, params, memory …")

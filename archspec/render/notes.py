@@ -79,7 +79,7 @@ def _weights(graph: TypedGraph, row: Row) -> str:
     weight = row.node.op.weights(inputs).get("weight")
     if weight is None:
         return "0"
-    if row.node.op.category == "linear":
+    if row.node.op.category == "linear" and not inputs[0].rank:
         read, outputs = "*".join(map(str, _flattened(graph, row))), weight.shape[:1]
     else:
         reads, outputs = row.node.op.weight_product(inputs)

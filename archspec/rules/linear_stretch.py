@@ -98,7 +98,8 @@ def _kernels(graph: TypedGraph, node: Node) -> tuple[tuple[int, ...], tuple[int,
     """Kernel and stride by axis; None where it is in groups or dilated, and no full matrix of its channels."""
     x = graph.input_types(node)[0]
     if node.op.word == "linear":
-        return (), ()
+        window = node.op.window((x,))
+        return ((), ()) if window is None else (window.kernel, window.stride)
     arguments = dict(node.op)
     if arguments["groups"] != 1 or math.prod(per_axis("dilation", arguments["dilation"], x)) != 1:
         return None

@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 
 from archspec import source
 from archspec.errors import Diagnostic, Span, SpecError, Suggestion, did_you_mean, fail
+from archspec.files import straight
 from archspec.run.sections import AS_TEXT, NAME_OR_PATH, PATH, Run, Section
 from archspec.source import Mapping, Scalar, Sequence, Value
 
@@ -40,6 +41,11 @@ class RunFile:
     def span(self, *loc: str) -> Span:
         """The place of a key, or of the deepest section around it that was written."""
         return source.at(self.value, loc)
+
+    def spans(self, key: str) -> list[Span]:
+        """The places of the entries of a list; none where it was not written."""
+        value = self.value.get(key) if isinstance(self.value, Mapping) else None
+        return [item.span for item in value.items] if isinstance(value, Sequence) else []
 
     def key_span(self, *loc: str) -> Span:
         """The place of a key itself, rather than of its value; of the deepest one that was written."""
@@ -134,11 +140,11 @@ def _read(
 ) -> Section | None:
     """The section, or None where it has errors, which are appended to `found`."""
     name = ".".join(loc) or "a run"
-    if isinstance(value, Scalar):
+    if isinstance(value, Scalar) and cls.short in cls.model_fields:
         value = _lengthened(cls, value)
     if not isinstance(value, Mapping):
-        keys = ", ".join(cls.model_fields)
-        found.append(Diagnostic("E603", f"{name} is a mapping, not a list", value.span, f"its keys: {keys}"))
+        keys, given = ", ".join(cls.model_fields), value.text if isinstance(value, Scalar) else "a list"
+        found.append(Diagnostic("E603", f"{name} is a mapping, not {given}", value.span, f"its keys: {keys}"))
         return None
     before, broken = len(found), set()
     plain: dict[str, Any] = {}
@@ -252,7 +258,7 @@ def _plain(field: FieldInfo, value: Value, folder: Path) -> Any:
         return plain
     if named and "/" not in plain and Path(plain.partition("@")[0]).suffix not in (".yaml", ".yml"):
         return plain
-    return str((Path.cwd() if value.span.file.startswith("--set ") else folder) / Path(plain).expanduser())
+    return str(straight((Path.cwd() if value.span.file.startswith("--set ") else folder) / Path(plain).expanduser()))
 
 
 def _hint_for_key(word: str, cls: type[Section]) -> str:
@@ -314,8 +320,8 @@ def _explain(cls: type[Section], error: ErrorDetails, value: Mapping, loc: tuple
     name = ".".join(str(part) for part in (*loc, *inner))
     if inner[-1:] == ("[key]",):  # of a mapping whose keys are numbers, say
         what = f"the key {inner[-2]} of '{'.'.join(str(part) for part in (*loc, *inner[:-2]))}'"
-        message = error["msg"].replace("Input should", f"{what} should")
-        return Diagnostic("E603", message, source.at(value, inner[:-2]))
+        message = error["msg"].partition(", unable to parse")[0].replace("Input should", f"{what} should")
+        return Diagnostic("E603", message, source.at(value, inner[:-1], key=True))
     if error["type"] == "missing":
         return Diagnostic("E602", f"'{name}' is missing", value.span, f"write {inner[-1]}: …")
     message = error["msg"].removeprefix("Value error, ").replace("Input should", f"'{name}' should")
@@ -329,7 +335,7 @@ def _explain(cls: type[Section], error: ErrorDetails, value: Mapping, loc: tuple
     if error["type"] == "value_error" and len(inner) == 1 and inner[0] in cls.model_fields:
         known = _words(cls.model_fields[str(inner[0])].annotation)
     word = error["input"] if isinstance(error["input"], str) else ""
-    hint = did_you_mean(word, known) if known and word else None
+    hint = did_you_mean(word, known) if known and word and word not in known else None
     hint = hint if isinstance(hint, Suggestion) else None  # else the message has the words already
     return Diagnostic("E603", shown, source.at(value, inner), hint)
 

@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 from archspec import source
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
-from archspec.run.figures import Held
+from archspec.run.figures import Held, what_instead
 from archspec.run.reading import RunFile, load_run
 from archspec.source import Mapping, Sequence, Value
 
@@ -80,8 +80,7 @@ class Search:
         """The search with the figure that it goes by. Raises SpecError E696 for one that the run does not measure."""
         plan = run.run.train
         if self.on and not plan.measures(self.on):
-            message = f"on: {self.on} is measured with loss: bce alone, and the run's loss is {plan.loss.kind}"
-            raise fail("E696", message, hint="on: val_accuracy, or val_loss")
+            raise fail("E696", f"on: {self.on} {what_instead(plan.loss_kind, self.on)}", hint=f"on: {plan.merit}")
         return replace(self, on=self.on or plan.merit)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from archspec_torch.boxes.formats import Format
     from archspec_torch.compiler import Network
     from archspec_torch.runtime import Diagnosis, Evaluation, Prediction, RunResult
+    from archspec_torch.runtime.detecting import Detections
     from archspec_torch.runtime.doctor import Examination
     from archspec_torch.runtime.inventory import Inventory
     from archspec_torch.runtime.tuning import TuneResult
@@ -40,6 +41,7 @@ __all__ = [
     "compare",
     "compile",
     "convert_boxes",
+    "detect",
     "diagnose",
     "disagreements",
     "doctor",
@@ -106,6 +108,15 @@ def predict(rundir: str | Path, images: Sequence[str | Path], **options: Any) ->
     from archspec_torch import runtime
 
     return runtime.predict(rundir, images, **options)
+
+
+def detect(
+    target: str | Path, images: Sequence[str | Path], out: str | Path | None = None, **options: Any
+) -> Detections:
+    """Find objects in images, draw and write them: see `archspec_torch.runtime.detecting.detect`."""
+    from archspec_torch.runtime import detecting
+
+    return detecting.detect(target, images, out, **options)
 
 
 def latencies(rundirs: Sequence[str | Path], **options: Any) -> list[float]:

@@ -62,7 +62,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """
     path = Path(path)
     if not path.is_file():
-        raise fail("E701", f"'{path}' is a folder, not a file" if path.exists() else f"there is no file '{path}'")
+        what = "is a folder, not a file" if path.is_dir() else "is no file, but a device or a pipe"
+        raise fail("E701", f"'{path}' {what}" if path.exists() else f"there is no file '{path}'")
     if path.suffix == ".safetensors":
         try:
             return Checkpoint(_unwrapped(read_safetensors(path)[0]))

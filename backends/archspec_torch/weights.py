@@ -270,6 +270,8 @@ def _mismatch(theirs: Tensor, ours: Tensor) -> str | None:
         return f"{_shape(theirs)} in the file, {_shape(ours)} in the network"
     if theirs.layout != torch.strided or theirs.is_quantized:
         return "it is sparse or quantised"
+    if ours.dtype == torch.int64 and theirs.is_floating_point() and bool((theirs == theirs.round()).all()):
+        return None  # a counter, of a program that keeps it as all else
     if theirs.is_floating_point() != ours.is_floating_point():
         return f"{theirs.dtype} in the file, {ours.dtype} in the network".replace("torch.", "")
     if theirs.is_floating_point() and torch.finfo(theirs.dtype).max > torch.finfo(ours.dtype).max:

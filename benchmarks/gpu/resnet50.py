@@ -24,11 +24,8 @@ import argparse
 import contextlib
 import json
 import math
-import platform
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +35,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 from torch.nn import functional
+from turns import Turn, machine, measured
 
 import archspec
 from archspec.files import write_text
@@ -57,9 +55,6 @@ CLASSES, MEAN, STD = 1000, 0.45, 0.22
 RATE, MOMENTUM, DECAY = 0.01, 0.9, 1e-4
 WARM_UP = 3
 """Steps before a capture, on a stream of their own, as torch's notes on CUDA graphs have it."""
-
-Turn = Callable[[], None]
-"""Takes `steps` steps; whoever calls waits for the device."""
 
 
 def ours(device: torch.device, args: argparse.Namespace) -> Turn:
@@ -176,56 +171,6 @@ def contestants(device: torch.device, compile_them: bool) -> dict[str, Callable[
     return found
 
 
-def machine(device: torch.device) -> dict[str, Any]:
-    """What was measured on."""
-    cuda = device.type == "cuda"
-    return {
-        "device": torch.cuda.get_device_name(device) if cuda else f"cpu, {torch.get_num_threads()} threads: a dry run",
-        **({"capability": ".".join(map(str, torch.cuda.get_device_capability(device)))} if cuda else {}),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version() if cuda else None,
-        "torchvision": torchvision.__version__,
-        "timm": timm.__version__,
-        "archspec": archspec.__version__,
-    }
-
-
-def measured(device: torch.device, args: argparse.Namespace) -> dict[str, float]:
-    """Images a second of each that could be prepared, the median over the rounds."""
-    turns: dict[str, Turn] = {}
-
-    def wait() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-
-    for name, prepare in contestants(device, args.compile).items():
-        begun = time.perf_counter()
-        try:
-            turn = prepare(device, args)
-            turn()  # compiles, chooses algorithms
-            wait()
-        except RuntimeError as error:  # out of memory, or a step that cannot be captured
-            if name == "archspec":
-                raise
-            print(f"{name:12} not measured: {str(error).strip().splitlines()[0]}", flush=True)
-            if device.type == "cuda":
-                torch.cuda.empty_cache()
-            continue
-        turns[name] = turn
-        print(f"{name:12} ready after {time.perf_counter() - begun:.1f} s", flush=True)
-    speeds: dict[str, list[float]] = {name: [] for name in turns}
-    for _ in range(args.rounds):
-        for name, turn in turns.items():
-            wait()
-            begun = time.perf_counter()
-            turn()
-            wait()
-            speeds[name].append(args.steps * args.batch / (time.perf_counter() - begun))
-    return {name: statistics.median(found) for name, found in speeds.items()}
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda")
@@ -237,13 +182,13 @@ def main() -> int:
     parser.add_argument("-o", "--out", type=Path, default=Path(__file__).with_name("resnet50.json"))
     args = parser.parse_args()
     device = torch.device(args.device)
-    about = machine(device)
+    about = machine(device, ("torchvision", "timm", "archspec"))
     print(", ".join(f"{name} {value}" for name, value in about.items() if value is not None), flush=True)
     with (
         tempfile.TemporaryDirectory(prefix="archspec-resnet50-") as args.scratch,
         contextlib.redirect_stderr(sys.stdout),
     ):
-        speeds = measured(device, args)
+        speeds = measured(device, args, contestants(device, args.compile))
     best = max((name for name in speeds if name != "archspec"), key=lambda name: speeds[name])
     ratio = speeds.get("archspec", math.nan) / speeds[best]
     for name, speed in speeds.items():

@@ -312,6 +312,18 @@ def locals_(draw: st.DrawFn) -> Case:
 
 
 def linear(args: Mapping[str, Any], x: Sequence[Tensor], weights: Weights) -> Tensor:
+    if "kernel" in args:
+        rank = rank_of(x[0])
+        kernel = spread("kernel", args["kernel"], rank)
+        if any(k > n for k, n in zip(kernel, x[0].shape[2:], strict=True)):
+            raise Refused("no window fits")
+        weight = weights("weight", args["out"], x[0].shape[1] * math.prod(kernel))
+        bias = weights("bias", args["out"]) if args.get("bias", True) else None
+        windows = x[0]
+        for axis, k in enumerate(kernel):
+            windows = windows.unfold(axis + 2, k, 1)
+        places = windows.movedim(1, 1 + rank).flatten(1 + rank)  # (N, *places, C·∏kernel)
+        return F.linear(places, weight, bias).movedim(-1, 1)
     if x[0].ndim != 2:
         raise Refused("write flatten")
     weight = weights("weight", args["out"], x[0].shape[1])
@@ -320,8 +332,12 @@ def linear(args: Mapping[str, Any], x: Sequence[Tensor], weights: Weights) -> Te
 
 @st.composite
 def linears(draw: st.DrawFn) -> Case:
-    shape = draw(st.one_of(st.tuples(st.integers(1, 20)), st.tuples(st.integers(1, 20)), images(channels)))
-    return {"out": draw(st.integers(1, 12))} | draw(some(bias=st.booleans())), (shape,)
+    vectors = st.tuples(st.integers(1, 20))
+    shape = draw(st.one_of(vectors, vectors, images(channels), images(channels)))
+    args = {"out": draw(st.integers(1, 12))} | draw(some(bias=st.booleans()))
+    if len(shape) > 1 and draw(st.booleans()):
+        args["kernel"] = draw(per_axis(len(shape) - 1, 1, 4))
+    return args, (shape,)
 
 
 # ---- pooling

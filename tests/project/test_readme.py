@@ -124,6 +124,6 @@ def test_every_command_is_shown() -> None:
     shown = {c.split()[1] for c in commands()} | {c.split()[1] for c, _ in console()}
     known = (
         "check explain list summarize draw data train evaluate predict weights plugin new schema format expand "
-        "bench diff where report serve compare doctor tune inspect evaluate-boxes anchors"
+        "bench diff where report serve compare doctor tune inspect evaluate-boxes anchors detect"
     )
     assert shown == set(known.split())

@@ -43,6 +43,7 @@ def expand(
     *,
     overrides: Sequence[str] = (),
     input: str | Sequence[int | str] | None = None,
+    dense: bool = False,
     **variables: object,
 ) -> str:
     """A spec written out, as YAML text. The arguments are those of `archspec.load`.
@@ -50,9 +51,9 @@ def expand(
     Assertions stay; where something is overridden, those that always hold. Raises SpecError: what `load` raises; E532
     where what comes out would be too large to be read.
     """
-    graph = load(spec, variant, overrides=overrides, input=input, **variables)
-    changed = bool(overrides or variables or input is not None)
-    return written_out(graph, header(spec, variant, overrides, input, variables), changed)
+    graph = load(spec, variant, overrides=overrides, input=input, dense=dense, **variables)
+    changed = bool(overrides or variables or dense or input is not None)
+    return written_out(graph, header(spec, variant, overrides, input, variables, dense), changed)
 
 
 def refuse_itself(spec: str | Path, output: Path) -> None:
@@ -176,12 +177,13 @@ def header(
     overrides: Sequence[str] = (),
     input: str | Sequence[int | str] | None = None,
     variables: Mapping[str, object] = MappingProxyType({}),
+    dense: bool = False,
 ) -> str:
     """Where a spec written out came from, as the command that made it. One that is already keeps its own."""
     path, own = zoo.locate(spec)
     with path.open(encoding="utf-8-sig") as file:
         line = file.readline().rstrip()
-    unchanged = not (variant or own or overrides or variables or input is not None)
+    unchanged = not (variant or own or overrides or variables or dense or input is not None)
     if not line.startswith(MARK) or not unchanged:
         by_path = str(spec).startswith(str(path))
         name = path.name + (f"@{own}" if own else "") if by_path else str(spec)
@@ -189,5 +191,7 @@ def header(
         words = [name + (f"@{variant}" if variant else ""), *(f"--set {shlex.quote(one)}" for one in settings)]
         if input is not None:
             words.append(f"--input {input if isinstance(input, str) else 'x'.join(map(str, input))}")
+        if dense:
+            words.append("--dense")
         line = f"{MARK}{' '.join(' '.join(words).split())}`."
     return f"{line}\n{TOLD}"

@@ -11,9 +11,40 @@ from pydantic import Field
 
 from archspec.run.sections.augment import Augment, Augmentation
 from archspec.run.sections.base import AS_TEXT, NAME_OR_PATH, PATH, Section
-from archspec.run.sections.data import Cifar, Csv, Data, Digits, Fit, Folder, HoldOut, Idx, Numpy, Split
+from archspec.run.sections.data import (
+    Boxes,
+    Cifar,
+    Csv,
+    Data,
+    Digits,
+    Fit,
+    Folder,
+    HoldOut,
+    Idx,
+    Numpy,
+    ScatteredDigits,
+    Split,
+)
 from archspec.run.sections.initial import AsWritten, He, Init, Initial, Normal, SetTo, Xavier
-from archspec.run.sections.losses import BCE, L1, L2, CrossEntropy, Focal, Hinge, Loss, SmoothL1, SquaredHinge
+from archspec.run.sections.losses import (
+    BCE,
+    L1,
+    L2,
+    SSD,
+    YOLO,
+    ClassLoss,
+    CrossEntropy,
+    DetectorLoss,
+    Focal,
+    Hinge,
+    Landmarks,
+    Localisation,
+    Loss,
+    PlaceLoss,
+    SmoothL1,
+    SquaredHinge,
+    YOLOv1,
+)
 from archspec.run.sections.model import Model, Weights
 from archspec.run.sections.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from archspec.run.sections.schedules import (
@@ -39,18 +70,23 @@ __all__ = [
     "NAME_OR_PATH",
     "PATH",
     "SGD",
+    "SSD",
+    "YOLO",
     "Adagrad",
     "Adam",
     "AdamW",
     "AsWritten",
     "Augment",
     "Augmentation",
+    "Boxes",
     "Cifar",
+    "ClassLoss",
     "Constant",
     "Cosine",
     "CrossEntropy",
     "Csv",
     "Data",
+    "DetectorLoss",
     "Digits",
     "Exponential",
     "Fit",
@@ -64,15 +100,19 @@ __all__ = [
     "Initial",
     "InverseSqrt",
     "InverseTime",
+    "Landmarks",
+    "Localisation",
     "Loss",
     "Model",
     "Normal",
     "Numpy",
     "OneCycle",
     "Optimizer",
+    "PlaceLoss",
     "Polynomial",
     "RMSprop",
     "Run",
+    "ScatteredDigits",
     "Schedule",
     "Section",
     "SetTo",
@@ -85,6 +125,7 @@ __all__ = [
     "Warmup",
     "Weights",
     "Xavier",
+    "YOLOv1",
 ]
 
 
@@ -93,6 +134,6 @@ class Run(Section):
 
     name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] = None
     model: Model
-    data: Digits | Idx | Cifar | Folder | Csv | Numpy = Digits()
+    data: Digits | Idx | Cifar | Folder | Csv | Numpy | Boxes | ScatteredDigits = Digits()
     augment: Annotated[list[Augmentation], Field(max_length=50)] = []
     train: Train = Train()

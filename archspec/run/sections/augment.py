@@ -20,6 +20,7 @@ Amount = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Range = Annotated[list[Positive], Field(min_length=2, max_length=2), AfterValidator(_ascending)]
 Shares = Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2, max_length=2)]
+Sides = Annotated[list[Annotated[float, Field(ge=1)]], Field(min_length=2, max_length=2), AfterValidator(_ascending)]
 ShareRange = Annotated[Shares, AfterValidator(_ascending)]
 Degrees = Annotated[float, Field(ge=0, le=180)]
 Value = Annotated[int, Field(ge=0, le=255)]
@@ -100,6 +101,57 @@ class Shift(Augment):
     fill: Value = 0
 
 
+class ScaleJitter(Augment):
+    """Brought to another size by a factor drawn from `scale`: of one made larger a part is shown, one made smaller lies
+    somewhere on `fill` (large-scale jitter: Ghiasi et al., 2021). Boxes of which less than the share `keep` of their
+    area is left are no targets any more."""
+
+    short: ClassVar[str] = "scale"
+    kind: Literal["scale_jitter"] = "scale_jitter"
+    scale: Range = [0.5, 1.5]
+    fill: Value = 114
+    keep: Chance = 0.25
+
+
+class ZoomOut(Augment):
+    """Put somewhere on a canvas of `fill`, its sides those of the image times a factor drawn from `sides`, and the
+    canvas brought to the image's size; with the probability `p` (Liu et al., 2016)."""
+
+    short: ClassVar[str] = "sides"
+    kind: Literal["zoom_out"] = "zoom_out"
+    sides: Sides = [1.0, 4.0]
+    fill: Value = 114
+    p: Chance = 0.5
+
+
+class IouCrop(Augment):
+    """A part of the image, its sides shares of the image's in `scale`, its width to height in `ratio`, brought to the
+    image's size. Chance has it whether the whole image is taken, any part with the middle of a box in it, or one
+    whose overlap (IoU) with such a box reaches one of `overlaps`. Boxes whose middle is outside are no targets any
+    more (Liu et al., 2016)."""
+
+    short: ClassVar[str] = "overlaps"
+    kind: Literal["iou_crop"] = "iou_crop"
+    overlaps: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1)] = [0.1, 0.3, 0.5, 0.7, 0.9]
+    scale: ShareRange = [0.3, 1.0]
+    ratio: Range = [0.5, 2.0]
+
+
+class Mosaic(Augment):
+    """Four examples in one, each with a corner at a point drawn from the shares `centre` of the image's sides, each at
+    a size drawn from `scale`; `fill` where none of them is. With the probability `p`. Entries before it change each of
+    the four, those behind it the whole. Boxes of which less than the share `keep` of their area is left are no targets
+    any more (Bochkovskiy et al., 2020)."""
+
+    short: ClassVar[str] = "p"
+    kind: Literal["mosaic"] = "mosaic"
+    p: Chance = 0.5
+    scale: ShareRange = [0.5, 1.0]
+    centre: ShareRange = [0.25, 0.75]
+    fill: Value = 114
+    keep: Chance = 0.25
+
+
 class ColorJitter(Augment):
     """Brightness, contrast and saturation times a factor within 1 ± the number, the hue turned by up to that share
     of the colour circle, in an order drawn each time. Grey images have no saturation and no hue."""
@@ -153,11 +205,14 @@ class Blur(Augment):
 
 class Mixup(Augment):
     """Each image of a batch mixed with another, and their labels in the same shares, drawn from Beta(`alpha`, `alpha`)
-    once a batch (Zhang et al., 2018). With `cutmix` beside it, a batch gets the one or the other."""
+    once a batch (Zhang et al., 2018). With `cutmix` beside it, a batch gets the one or the other. A mixture has the
+    boxes of both images, and shares are drawn for each (Zhang et al., 2019). Without `alpha` it is 0.2, and 1.5 for
+    boxes; `p` is the probability that a batch, or an image with boxes, is mixed."""
 
     short: ClassVar[str] = "alpha"
     kind: Literal["mixup"] = "mixup"
-    alpha: Positive = 0.2
+    alpha: Positive | None = None
+    p: Chance = 1.0
 
 
 class Cutmix(Augment):
@@ -177,6 +232,10 @@ Augmentation = (
     | Shear
     | Zoom
     | Shift
+    | ScaleJitter
+    | ZoomOut
+    | IouCrop
+    | Mosaic
     | ColorJitter
     | PcaColor
     | LocalWarp

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from archspec.run.sections.base import PATH, Section, Seed, Share
+from archspec.run.sections.base import PATH, Count, Section, Seed, Share
 
 
 class HoldOut(Section):
@@ -34,6 +34,8 @@ class HoldOut(Section):
             raise ValueError(f"{self.folds} folds are numbered from 0: fold {self.fold} is not one of them")
         if self.folds is not None and self.val_list is not None:
             raise ValueError("folds and val_list both say what val is: leave one out")
+        if self.folds is not None and self.val != type(self).model_fields["val"].default:
+            raise ValueError(f"folds: {self.folds} and val: {self.val:g} both say what val is: leave one out")
         return self
 
 
@@ -158,4 +160,61 @@ class Numpy(Data):
             raise ValueError("numpy data needs file, or images and labels")
         if bool(self.test_images) != bool(self.test_labels):
             raise ValueError("test_images and test_labels are needed together")
+        return self
+
+
+class Boxes(Data):
+    """Images with objects in boxes: `root` is a folder of VOC (Annotations/) or YOLO (labels/), a COCO .json or a .csv.
+
+    `train`, `val` and `test` name annotations of their own: image sets of VOC (`train: trainval`), else files or
+    folders below `root`, or beside it where it is a file. What lacks is drawn from `train` as `split` says: images
+    with each class in every part. Without `train`, that is all of `root`; a `test` is drawn only where no key names
+    a set. `images`: a folder there, where the annotations do not say; several are looked through in turn. `classes`:
+    those that are kept, in the order of their numbers; names for them where YOLO's files have numbers alone.
+    Images without objects are learned from. Difficult objects (VOC) and crowds (COCO) are neither right nor wrong."""
+
+    kind: Literal["boxes"] = "boxes"
+    root: Annotated[str, PATH]
+    train: str | None = None
+    val: str | None = None
+    test: str | None = None
+    images: str | list[str] | None = None
+    classes: Annotated[list[str], Field(min_length=1)] | None = None
+    split: Split = Split()
+    in_memory: bool | Literal["auto"] = "auto"
+
+    @field_validator("classes")
+    @classmethod
+    def _each_once(cls, classes: list[str] | None) -> list[str] | None:
+        if classes is not None and len(set(classes)) < len(classes):
+            twice = next(name for name in classes if classes.count(name) > 1)
+            raise ValueError(f"'{twice}' stands twice")
+        return classes
+
+
+class ScatteredDigits(Data):
+    """Digits of scikit-learn on canvases of the network's size, made as they are needed: no download.
+
+    The 1,797 digits are split first, so that no digit is in two splits; then `train`, `val` and `test` canvases are
+    made with `objects` digits each, at least and at most. `scale`: sides of a digit, shares of the canvas's shorter
+    side. `overlap`: what two boxes may have in common, as intersection over union, where there is room. `noise`: its
+    standard deviation, of 255. A box holds the pixels with at least a quarter of full ink, exactly."""
+
+    kind: Literal["scattered_digits"] = "scattered_digits"
+    train: Count = 1000
+    val: Count = 200
+    test: Count = 200
+    objects: Annotated[list[Annotated[int, Field(ge=0, le=100)]], Field(min_length=2, max_length=2)] = [1, 6]
+    scale: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2, max_length=2)] = [0.15, 0.4]
+    overlap: Share = 0.1
+    noise: Annotated[float, Field(ge=0, le=64)] = 8.0
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        for name, pair in (("objects", self.objects), ("scale", self.scale)):
+            if pair[0] > pair[1]:
+                raise ValueError(f"{name} goes from the least to the most, not from {pair[0]:g} to {pair[1]:g}")
+        if self.objects[1] == 0:
+            raise ValueError("objects: [0, 0] leaves nothing to find")
         return self

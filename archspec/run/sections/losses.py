@@ -94,4 +94,78 @@ class SmoothL1(Section):
     beta: Annotated[float, Field(gt=0)] = 1.0
 
 
-Loss = CrossEntropy | Focal | Hinge | SquaredHinge | BCE | L1 | L2 | SmoothL1
+Weight = Annotated[float, Field(ge=0)]
+Overlap = Annotated[float, Field(gt=0, lt=1)]
+
+
+class SSD(Section):
+    """SSD's: cross-entropy over classes and background, and smooth L1 of where matched default boxes are told to lie,
+    times `box`; both summed over a batch and divided by its matches. A default box matches an object that it overlaps
+    by `match` or more, and the one that it overlaps most; of the others the `negatives` hardest a match count (Liu et
+    al., 2016)."""
+
+    kind: Literal["ssd"] = "ssd"
+    box: Weight = 1.0
+    match: Overlap = 0.5
+    negatives: Annotated[float, Field(gt=0)] = 3.0
+
+
+class YOLO(Section):
+    """That of YOLO with anchors: of each object the anchor nearest to its shape learns where it is, that it is there,
+    and its class; all others that nothing is, save those whose box overlaps an object by more than `ignore` (Redmon
+    and Farhadi, 2018). `overlap` is how boxes are compared: `coordinates` as in the paper, or 1 − `iou`, `giou`,
+    `diou`, `ciou` (Zheng et al., 2020). `box`, `object`, `empty` and `classes` are the weights of the parts."""
+
+    kind: Literal["yolo"] = "yolo"
+    overlap: Literal["coordinates", "iou", "giou", "diou", "ciou"] = "coordinates"
+    ignore: Overlap = 0.5
+    box: Weight = 1.0
+    object: Weight = 1.0
+    empty: Weight = 1.0
+    classes: Weight = 1.0
+
+
+class YOLOv1(Section):
+    """That of the first YOLO: squared errors, of boxes times `box`, of the confidence where nothing is times `empty`
+    (Redmon et al., 2016, λ_coord and λ_noobj)."""
+
+    kind: Literal["yolo_v1"] = "yolo_v1"
+    box: Weight = 5.0
+    empty: Weight = 0.5
+
+
+Distance = Literal["smooth_l1", "l2", "l1"]
+
+
+class Localisation(Section):
+    """That of one object an image: softmax cross-entropy of its class, and `box` times the distance of bx, by, bh, bw
+    from where it is, in parts of the image, summed over the four: |d| (`l1`), d² (`l2`), or d²/(2·`beta`) below `beta`
+    and |d| − `beta`/2 above it (`smooth_l1`). Both count only where there is an object; a network that tells whether
+    there is one, y = [pc, bx, by, bh, bw, c1 … cn], learns that by `present` times binary cross-entropy."""
+
+    kind: Literal["localisation"] = "localisation"
+    distance: Distance = "smooth_l1"
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    box: Weight = 1.0
+    present: Weight = 1.0
+
+
+class Landmarks(Section):
+    """That of K points: the distance of x and y, in parts of the image, from where they are, summed over both and
+    averaged over the points of an image that are seen; `distance` and `beta` as for `localisation`. A network of 1 + 2K
+    numbers learns whether there is anything to see by `present` times binary cross-entropy.
+
+    Errors are measured in parts of the distance `between` two points, named; unwritten, of the longer side of the box
+    around the points that are seen (Yang and Ramanan, 2013)."""
+
+    kind: Literal["landmarks"] = "landmarks"
+    distance: Distance = "smooth_l1"
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    present: Weight = 1.0
+    between: Annotated[list[str], Field(max_length=2)] = []
+
+
+ClassLoss = CrossEntropy | Focal | Hinge | SquaredHinge | BCE | L1 | L2 | SmoothL1
+DetectorLoss = SSD | YOLO | YOLOv1
+PlaceLoss = Localisation | Landmarks
+Loss = ClassLoss | DetectorLoss | PlaceLoss

@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from archspec.run.figures import Held, Told, of_tags
+from archspec.run.figures import Held, Told, measured, measures, what_instead
 from archspec.run.sections.base import Count, Decay, Rate, Section, Seed
 from archspec.run.sections.initial import AsWritten, Init
-from archspec.run.sections.losses import BCE, CrossEntropy, Loss
+from archspec.run.sections.losses import Loss
 from archspec.run.sections.optimizers import Adam, Optimizer
 from archspec.run.sections.schedules import Cosine, Schedule, Warmup
 
@@ -70,8 +70,11 @@ class Train(Section):
     `unfreeze` says from which epoch on (counted from 1) some of them learn: {5: [stage.3]}. `rates` multiplies
     the learning rate of layers; where several patterns match one, the last counts.
 
+    `loss` unwritten is cross-entropy; of a detector, the loss of the family that its `decode` names.
+
     `best` is the figure that tells the best epoch, whose weights are kept: `val_accuracy`; with `loss: bce`, `val_map`,
-    the mean average precision over the classes. Of equals, the epoch with the lower validation loss.
+    the mean average precision over the classes; of a detector `val_map50`, that at an overlap of 0.5. Of equals, the
+    epoch with the lower validation loss.
 
     `watch`: what is done where the loss rises threefold, hardly moves or swings, or where ReLUs are dead: `warn` says
     so, `stop` ends the run, its last good weights kept. Neither costs a step any time to speak of.
@@ -87,7 +90,7 @@ class Train(Section):
     epochs: Count = 20
     batch: Count = 64
     accumulate: Count = 1
-    loss: Loss = CrossEntropy()
+    loss: Loss | None = None
     optimizer: Optimizer = Adam()
     schedule: Schedule = Cosine()
     warmup: Warmup | None = None
@@ -132,13 +135,18 @@ class Train(Section):
         return rule
 
     @property
+    def loss_kind(self) -> str:
+        """The loss by its word; of a run that names none, that of classes."""
+        return self.loss.kind if self.loss else "cross_entropy"
+
+    @property
     def merit(self) -> str:
         """The figure that tells the best epoch."""
-        return self.best or ("val_map" if isinstance(self.loss, BCE) else "val_accuracy")
+        return self.best or f"val_{measured(self.loss_kind)[0]}"
 
     def measures(self, figure: str) -> bool:
-        """Whether epochs of the run have that figure."""
-        return isinstance(self.loss, BCE) or not of_tags(figure)
+        """Whether epochs of the run have that figure; where it names no loss, that is seen with the network."""
+        return self.loss is None or measures(self.loss.kind, figure)
 
     @property
     def patient_on(self) -> str:
@@ -147,9 +155,7 @@ class Train(Section):
 
 
 def _check_measured(key: str, figure: str | None, info: ValidationInfo) -> None:
-    """Raises ValueError for a figure of several labels an image under a loss of one."""
+    """Raises ValueError for a figure that the loss has none of; where none is named, that is seen with the network."""
     loss = info.data.get("loss")
-    if figure and of_tags(figure) and loss is not None and not isinstance(loss, BCE):
-        split = figure.partition("_")[0]
-        there = f"with loss: {loss.kind}, {split}_accuracy and {split}_loss are"
-        raise ValueError(f"{key}: {figure} is measured with loss: bce alone; {there}")
+    if figure and loss is not None and not measures(loss.kind, figure):
+        raise ValueError(f"{key}: {figure} {what_instead(loss.kind, figure)}")

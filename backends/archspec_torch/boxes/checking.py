@@ -68,7 +68,7 @@ def check_boxes(path: str | Path, classes: Collection[str] = (), split: str | No
         told += trouble
         if size != (0, 0):
             sizes[size] += 1
-        told += _objects(entry, size, data.least, classes)
+        told += [warning for _, warning in wrong_objects(entry, size, data.least, classes)]
     counts = dict.fromkeys(data.classes, 0)
     for entry in data.images:
         for one in entry.objects:
@@ -85,43 +85,48 @@ def _image(entry: ImageEntry) -> tuple[tuple[int, int], list[Diagnostic]]:
 
     annotated = (entry.width, entry.height)
     if not entry.path.is_file():
-        return annotated, [_warning("W655", f"the image {entry.path} is not there", _span(entry.source))]
+        return annotated, [_warning("W655", f"the image {entry.path} is not there", span_of(entry))]
     try:
         with Image.open(entry.path) as image:
             image.load()
             size = image.size
     except Exception as error:  # Pillow raises what its formats' readers do
         message = f"the image {entry.path} is damaged ({type(error).__name__}: {error})"
-        return annotated, [_warning("W655", message, _span(entry.source))]
+        return annotated, [_warning("W655", message, span_of(entry))]
     if all(annotated) and size != annotated:
         message = f"the image {entry.path} is {size[0]}×{size[1]}, annotated as {entry.width}×{entry.height}"
-        return size, [_warning("W655", message, _span(entry.source))]
+        return size, [_warning("W655", message, span_of(entry))]
     return size, []
 
 
-def _objects(entry: ImageEntry, size: tuple[int, int], least: int, classes: Collection[str]) -> Iterator[Diagnostic]:
+def wrong_objects(
+    entry: ImageEntry, size: tuple[int, int], least: int, classes: Collection[str] = ()
+) -> Iterator[tuple[int, Diagnostic]]:
+    """The objects of an image that are wrong, by their positions there: W651 where `size` is known, W652, W653, W654
+    where there are `classes`."""
     seen: dict[tuple[str, tuple[float, ...]], Object] = {}
-    for one in entry.objects:
+    for n, one in enumerate(entry.objects):
         x1, y1, x2, y2 = one.box
         width, height = one.extent
         box = " ".join(str(plain(round(v, 2))) for v in one.box)
         if width <= least or height <= least:
             how = f"the box of '{one.label}' is {width:g}×{height:g} pixels: no area ({box})"
-            yield _warning("W652", how, one.span)
+            yield n, _warning("W652", how, one.span)
         if all(size) and (x1 < -0.01 or y1 < -0.01 or x2 > size[0] + 0.01 or y2 > size[1] + 0.01):
             how = f"the box of '{one.label}' ({box}) is not within its image of {size[0]}×{size[1]}"
-            yield _warning("W651", how, one.span)
+            yield n, _warning("W651", how, one.span)
         first = seen.setdefault((one.label, one.box), one)
         if first is not one:
             line = first.source.rpartition(":")[2]
-            yield _warning("W653", f"the box of '{one.label}' ({box}) stands twice: first in line {line}", one.span)
+            yield n, _warning("W653", f"the box of '{one.label}' ({box}) stands twice: first in line {line}", one.span)
         if classes and one.label not in classes:
             hint = did_you_mean(one.label, list(classes), "classes")
-            yield _warning("W654", f"'{one.label}' is none of the classes", one.span, hint)
+            yield n, _warning("W654", f"'{one.label}' is none of the classes", one.span, hint)
 
 
-def _span(source: str) -> Span:
-    file, _, line = source.rpartition(":")
+def span_of(entry: ImageEntry) -> Span:
+    """Where an image is annotated."""
+    file, _, line = entry.source.rpartition(":")
     return Span(file, int(line), 1)
 
 

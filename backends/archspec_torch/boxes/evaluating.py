@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
-import numpy as np
-
-from archspec_torch.boxes import detections, formats
+from archspec_torch.boxes import detections, formats, printed
 from archspec_torch.boxes.scoring import coco, voc
 from archspec_torch.boxes.scoring.arrays import Detections, Floats, Truths, truths
 from archspec_torch.boxes.scoring.mistakes import Mistakes, mistakes
 
 SCORE = 0.25
-SHOWN = 20
-"""Classes whose confusion is printed: more do not fit a terminal."""
-RECALLS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class BoxScores:
     found: Detections
     score: float
     images: int
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def mistakes(self) -> Mistakes:
@@ -53,58 +50,7 @@ class BoxScores:
         return {**self.figures, "classes": by_class, "errors": wrong, "confusion": confusion, "notes": list(self.notes)}
 
     def __str__(self) -> str:
-        return "\n\n".join([self._totals(), self._by_class(), self._errors(), *self._confusion()])
-
-    def _totals(self) -> str:
-        truths = sum(curve.truths for curve in self.curves)
-        head = f"{self.images:,} images, {truths:,} objects, {len(self.found.scores):,} detections"
-        cells = [f"{name:<11} {value:.4f}" for name, value in self.figures.items()]
-        third = -(-len(cells) // 3)
-        rows = ["   ".join(cells[i::third]) for i in range(third)]
-        return "\n".join([head, *rows])
-
-    def _by_class(self) -> str:
-        wide = max(5, *(len(name) for name in self.classes)) if self.classes else 5
-        marks = "  ".join(f"P@{recall:.1f}" for recall in RECALLS)
-        lines = [f"{'class':<{wide}}  objects      AP    AP50  VOC 50  VOC 11  {marks}  best F1 (score)"]
-        for name, (ap, ap50), curve in zip(self.classes, self.coco_classes.tolist(), self.curves, strict=True):
-            figures = (ap, ap50, curve.area, curve.eleven)
-            cells = "  ".join(f"{'–':>6}" if value is None or value < 0 else f"{value:6.4f}" for value in figures)
-            points = "  ".join(f"{at:5.3f}" for at in _precisions(curve))
-            lines.append(f"{name:<{wide}}  {curve.truths:>7,}  {cells}  {points}  {_best(curve)}")
-        return "\n".join([*lines, "P@0.5: the largest precision at a recall of 0.5 or more, at an overlap of 0.5"])
-
-    def _errors(self) -> str:
-        found = self.mistakes
-        kinds = ", ".join(f"{name} {count:,}" for name, count in found.kinds.items())
-        return f"detections with a score of {found.score:g} or more: {found.right:,} right; wrong: {kinds}"
-
-    def _confusion(self) -> list[str]:
-        if len(self.classes) > SHOWN:
-            return [f"confusion of {len(self.classes)} classes: see --format json"]
-        names = [*self.classes, "background"]
-        table = self.mistakes.confusion
-        wide = max(len(name) for name in names)
-        widths = [max(len(name), *(len(f"{v:,}") for v in table[:, i])) for i, name in enumerate(names)]
-        lines = ["truth in rows, what was told in columns"]
-        lines.append(" " * wide + "".join(f"  {name:>{w}}" for name, w in zip(names, widths, strict=True)))
-        for name, row in zip(names, table.tolist(), strict=True):
-            lines.append(f"{name:<{wide}}" + "".join(f"  {v:>{w},}" for v, w in zip(row, widths, strict=True)))
-        return ["\n".join(lines)]
-
-
-def _precisions(curve: voc.Curve) -> list[float]:
-    """The largest precision at each of `RECALLS` or more; 0 where that is not reached."""
-    return [float(curve.precision[curve.recall >= recall - 1e-12].max(initial=0)) for recall in RECALLS]
-
-
-def _best(curve: voc.Curve) -> str:
-    total = curve.precision + curve.recall
-    if not curve.truths or not total.any():
-        return "–"
-    f1 = np.divide(2 * curve.precision * curve.recall, total, out=np.zeros_like(total), where=total > 0)
-    at = int(f1.argmax())
-    return f"{f1[at]:.3f} ({curve.scores[at]:.3g})"
+        return printed.scores(self, get_terminal_size((80, 24)).columns)
 
 
 def evaluate_boxes(
@@ -115,13 +61,24 @@ def evaluate_boxes(
     COCO's figures use the areas of the annotations, where they have some, and take difficult objects as any others;
     VOC's leave out
     difficult objects and crowds. `score`: the least of detections whose mistakes are told by kind. Raises SpecError
-    E640 to E643.
+    E640 to E642.
     """
     data = formats.read(truth, split=split)
     found, notes = detections.read(detected, data)
-    true = truths(data)
-    figures, by_class = coco.figures(true, found, [entry.id for entry in data.images], len(data.classes))
-    curves = voc.curves(true, found, len(data.classes), voc.match(true, found))
+    return scored(truths(data), found, [entry.id for entry in data.images], data.classes, score, notes)
+
+
+def scored(
+    truth: Truths,
+    found: Detections,
+    image_ids: Sequence[int],
+    classes: tuple[str, ...],
+    score: float = SCORE,
+    notes: tuple[str, ...] = (),
+) -> BoxScores:
+    """All figures of detections; `image_ids` as COCO numbers the images."""
+    figures, by_class = coco.figures(truth, found, image_ids, len(classes))
+    curves = voc.curves(truth, found, len(classes), voc.match(truth, found))
     figures["VOC_AP50"] = voc.mean([curve.area for curve in curves])
     figures["VOC_AP50_11"] = voc.mean([curve.eleven for curve in curves])
-    return BoxScores(figures, data.classes, by_class, curves, true, found, score, len(data.images), notes)
+    return BoxScores(figures, classes, by_class, curves, truth, found, score, len(image_ids), notes)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from archspec.errors import fail
+from archspec.files import building
 from archspec_torch.boxes import coco, table, voc, yolo
 from archspec_torch.boxes.annotated import Annotated, Told
 
@@ -53,7 +54,8 @@ def read(path: str | Path, told: Told | None = None, split: str | None = None) -
 def convert(source: str | Path, to: str | Path, kind: Format, split: str | None = None) -> Annotated:
     """Write annotations in another format. For the formats that are folders the images are copied beside them.
 
-    Raises SpecError of reading; E644 where the target is there already, or two images would share a name.
+    The file or folder is there whole or not at all. Raises SpecError of reading; E644 where the target is there
+    already, or two images would share a name.
     """
     target, data = Path(to), read(source, split=split)
     if (target.is_dir() and any(target.iterdir())) or (target.exists() and not target.is_dir()):
@@ -71,15 +73,15 @@ def convert(source: str | Path, to: str | Path, kind: Format, split: str | None 
     twice = [stem for stem, number in Counter(entry.path.stem for entry in data.images).items() if number > 1]
     if twice:
         raise fail("E644", f"two images are called '{twice[0]}': their files in '{target}' would be one")
-    images = target / ("JPEGImages" if kind == "voc" else "images")
-    try:
-        images.mkdir(parents=True, exist_ok=True)
+    if target.exists() and (target.samefile(Path.cwd()) or target.is_mount()):
+        raise fail("E644", f"'{target}' cannot be replaced by a folder", hint="name a new folder in it")
+    with building(target, "E644") as folder:
+        images = folder / ("JPEGImages" if kind == "voc" else "images")
+        images.mkdir()
         moved = []
         for entry in data.images:
             if entry.path.is_file():
-                shutil.copy2(entry.path, images / entry.path.name)
+                shutil.copyfile(entry.path, images / entry.path.name)
             moved.append(replace(entry, path=images / entry.path.name) if entry.path.is_file() else entry)
-    except OSError as error:
-        raise fail("E644", f"cannot write '{images}': {error.strerror or error}") from None
-    (voc if kind == "voc" else yolo).write(replace(data, images=tuple(moved)), target)
+        (voc if kind == "voc" else yolo).write(replace(data, images=tuple(moved)), folder)
     return data

@@ -28,6 +28,15 @@ def by_cell(raw: Tensor, per_cell: int) -> Tensor:
     return raw.view(n, per_cell, channels // per_cell, h, w).permute(0, 3, 4, 1, 2)
 
 
+def shares(raw: Tensor, per_cell: int) -> Tensor:
+    """(N, A·K, h, w) to (N, h, w, A, K): the softmax over the K numbers of each box.
+
+    Taken over planes, it goes many cells at a time; over numbers that lie side by side, few as they are, it does not.
+    """
+    n, channels, h, w = raw.shape
+    return raw.view(n, per_cell, channels // per_cell, h, w).softmax(2).permute(0, 3, 4, 1, 2)
+
+
 def cells(grid: Size, like: Tensor) -> Tensor:
     """Column and row of each cell: (h, w, 2)."""
     rows = torch.arange(grid[0], dtype=like.dtype, device=like.device)

@@ -27,6 +27,13 @@ class Truth:
         marks = ignored or [torch.zeros_like(one, dtype=torch.bool) for one in labels]
         return cls(_stacked(boxes, 0.0), _stacked(labels, -1), _stacked(marks, False))
 
+    @classmethod
+    def of_rows(cls, rows: Tensor) -> Truth:
+        """From targets (N, M, 6), as `rows_of` makes them: no more objects than the fullest image has."""
+        most = int((rows[..., 4] >= 0).sum(1).max()) if len(rows) else 0
+        rows = rows[:, :most]
+        return cls(rows[..., :4], rows[..., 4].long(), rows[..., 5] > 0)
+
     @property
     def there(self) -> Tensor:
         """Where there is an object to be found: (N, M)."""
@@ -34,6 +41,22 @@ class Truth:
 
     def to(self, device: torch.device) -> Truth:
         return Truth(self.boxes.to(device), self.labels.to(device), self.ignored.to(device))
+
+
+ROW = 6
+"""Numbers of an object in a target: x1, y1, x2, y2, class, 1 where it is ignored."""
+
+
+def rows_of(boxes: Tensor, labels: Tensor, ignored: Tensor, most: int) -> Tensor:
+    """The target of one image, float32 (most, 6): its objects, then rows of zeros whose class is −1.
+
+    boxes: (m, 4); labels: (m,); ignored: (m,). Of more than `most` objects the first.
+    """
+    rows = torch.zeros(most, ROW)
+    rows[:, 4] = -1
+    found = torch.cat([boxes.float(), labels[:, None].float(), ignored[:, None].float()], dim=1)[:most]
+    rows[: len(found)] = found
+    return rows
 
 
 def _stacked(parts: Sequence[Tensor], filling: float) -> Tensor:

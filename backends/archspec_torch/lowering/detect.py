@@ -54,7 +54,7 @@ class SsdBoxes(_Decoder):
         defaults = coding.default_boxes(grid, anchors, size, op.stride, places)
         told = coding.by_cell(places, len(anchors)).flatten(1, 3)
         boxes = coding.ssd_decode(told, defaults, op.variances)
-        probabilities = coding.by_cell(scores, len(anchors)).softmax(-1)[..., 1:]
+        probabilities = coding.shares(scores, len(anchors))[..., 1:]
         return self.ended(boxes, image), probabilities.flatten(1, 3)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archspec.files import write_bytes
-from archspec.run.figures import title
+from archspec.run.figures import SHARES, title
 
 CURVES = "curves.png"
 TRAIN, VAL = "#0072B2", "#D55E00"
@@ -32,7 +32,7 @@ def write_curves(
     figure = Figure(figsize=(7, 2.8), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(name, fontsize=9)
-    figures = [decides.removeprefix("val_"), "map", "accuracy"]
+    figures = [decides.removeprefix("val_"), *SHARES]
     shown = next(one for one in figures if one != "loss" and f"val_{one}" in records[0])
     loss, share = figure.subplots(1, 2)
     epochs = [r["epoch"] for r in records]
@@ -72,8 +72,8 @@ def plot_runs(runs: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> 
     figure = Figure(figsize=(8, 3.4 + 0.16 * len(runs)), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, 2)
-    tags = all("val_map" in r for records in runs.values() for r in records)
-    share = "map" if tags else "accuracy"
+    lines = [record for records in runs.values() for record in records]
+    share = next((name for name in SHARES if all(f"val_{name}" in line for line in lines)), "accuracy")
     for axes, key, scale in zip(panels, ("loss", share), (1, 100), strict=True):
         for i, (name, records) in enumerate(runs.items()):
             epochs, mark = [r["epoch"] for r in records], "o" if len(records) == 1 else ""

@@ -21,7 +21,7 @@ from archspec_torch.runtime.evaluation.result import Alone, Answers, Evaluation
 from archspec_torch.runtime.evaluation.scores import collect_scores
 from archspec_torch.runtime.evaluation.views import passes
 from archspec_torch.runtime.images import Frame
-from archspec_torch.runtime.kept import SPLIT, as_trained
+from archspec_torch.runtime.kept import SPLIT, as_trained, no_split
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.rundir import Trained, open_run, weights_of
 from archspec_torch.runtime.tasks import Task
@@ -159,21 +159,19 @@ class Subject:
         """The figures on a split. Raises SpecError E627 for one that the data does not have."""
         split = split or ("test" if "test" in self.source.sizes else "val")
         if split not in self.source.sizes:
-            run, known = self.members[0].trained.run, list(self.source.sizes)
-            hint = did_you_mean(split, known, "splits")
-            raise fail("E627", f"the data has no split '{split}'", run.span("data"), hint)
+            raise no_split(split, list(self.source.sizes), self.members[0].trained.run)
         load, views = self.load(split), passes(self.tta)
         scored = [member.scores(load, views) for member in self.members]
-        found, examples = [scores for scores, _ in scored], scored[0][1]
-        labels, first = examples.labels.cpu(), self.members[0]
-        each = [member.task.figures(scores, labels) for member, scores in zip(self.members, found, strict=True)]
+        first, examples = self.members[0], scored[0][1]
+        found = [first.task.moved(scores, its_own, examples) for scores, its_own in scored]
+        each = [member.task.figures(scores, examples) for member, scores in zip(self.members, found, strict=True)]
         if self.together is None:
             told = Answers(first.task, found[0], examples)
             return Evaluation(
                 split, first.weights, first.epoch, each[0], self.tta, warnings=tuple(self.warnings), answers=told
             )
         scores = self.mean.scores(load, views)[0] if self.mean else ENSEMBLES[self.together](first.task, found)
-        figures = first.task.figures(scores, labels)
+        figures = first.task.figures(scores, examples)
         warnings = [*self.warnings]
         if self.mean:
             warnings += _worse(figures, each)
@@ -209,7 +207,7 @@ def assess(
 ) -> Evaluation:
     """The figures of a network at hand on examples at hand: what `evaluate` finds for its directory."""
     scores = collect_scores(model, task, examples, normalize, batch, workers, device)
-    figures = task.figures(scores, examples.labels.cpu())
+    figures = task.figures(scores, examples)
     return Evaluation(split, weights, epoch, figures, answers=Answers(task, scores, examples))
 
 

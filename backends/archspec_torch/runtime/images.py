@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from archspec.errors import fail
@@ -26,6 +26,9 @@ MAX_PIXELS = 100_000_000
 FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "JPEG2000")
 """Formats that are read. Pillow knows more, among them some that start other programs (EPS)."""
 
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")
+"""Those of them whose files may hold several pictures of equal standing."""
+
 SUFFIXES = frozenset(
     f".{end}"
     for end in (
@@ -37,6 +40,30 @@ SUFFIXES = frozenset(
 
 class ImageProblem(Exception):
     """A file that cannot be used as an image, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How an image of `width`×`height` pixels lies in a frame: each axis scaled, then shifted by the frame's pixels."""
+
+    width: int
+    height: int
+    scale: tuple[float, float]
+    shift: tuple[float, float]
+
+    def to_frame(self, points: Tensor) -> Tensor:
+        """Points (…, 2) or boxes (…, 4) in pixels of the image, in those of the frame: not cut where they leave it."""
+        scale, shift = self._like(points)
+        return points * scale + shift
+
+    def to_image(self, points: Tensor) -> Tensor:
+        """The inverse."""
+        scale, shift = self._like(points)
+        return (points - shift) / scale
+
+    def _like(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        times = points.shape[-1] // 2
+        return points.new_tensor(self.scale * times), points.new_tensor(self.shift * times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +81,19 @@ class Frame:
         """An image file as uint8 (channels, height, width). Raises ImageProblem."""
         return self._placed(open_image(path, edge=max(self.height, self.width)))
 
+    def read_placed(self, path: Path) -> tuple[Tensor, Placement]:
+        """The same, and how it lies in the frame. Raises ImageProblem."""
+        width, height = upright_size(path)
+        return self.read(path), self.placement(width, height)
+
+    def placement(self, width: int, height: int) -> Placement:
+        """How an upright image of that size lies in the frame."""
+        (across, down), (left, top) = _fit(width, height, self.width, self.height, self.fit)
+        if self.fit == "crop":
+            scale = self.width / (width - 2 * left)
+            return Placement(width, height, (scale, scale), (-left * scale, -top * scale))
+        return Placement(width, height, (across / width, down / height), (left, top))
+
     def place(self, image: Image.Image) -> Tensor:
         """An image as uint8 (channels, height, width), turned upright as its EXIF orientation says.
 
@@ -61,14 +101,11 @@ class Frame:
         lies over the background. Sizes change by bilinear interpolation, antialiased where they shrink.
         Raises ImageProblem for values of unknown range, and for what turns out damaged only now.
         """
-        with _decoding():
-            image.load()  # a TIFF turns itself when it is loaded, and says no more that it has to be turned
-            image = ImageOps.exif_transpose(image)
-        return self._placed(image)
+        return self._placed(upright(image))
 
     def _placed(self, image: Image.Image) -> Tensor:
         """An image that stands upright, as uint8 (channels, height, width)."""
-        image = _eight_bit(image, self.background)
+        image = eight_bit(image, self.background)
         image = image.convert("L" if self.channels == 1 else "RGB")
         array = numpy.array(_fitted(image, self.width, self.height, self.fit))
         return torch.from_numpy(array.reshape(self.height, self.width, self.channels)).permute(2, 0, 1)
@@ -108,6 +145,13 @@ def frame_of(input_type: TensorType, fit: str, name: str, background: tuple[int,
     return Frame(input_type.shape[0], input_type.shape[1], input_type.shape[2], fit, background)
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """The image, decoded and turned as its EXIF orientation says. Raises ImageProblem for one that is damaged."""
+    with _decoding():
+        image.load()  # a TIFF turns itself when it is loaded, and says no more that it has to be turned
+        return ImageOps.exif_transpose(image)
+
+
 def open_image(path: Path, edge: int | None = None) -> Image.Image:
     """The first picture of a file, decoded and turned upright as its EXIF orientation says.
 
@@ -129,6 +173,32 @@ def size_of(path: Path) -> tuple[int, int]:
     """Width and height of a file's first picture by its header. Raises ImageProblem for what is none."""
     with _opened(path) as image:
         return image.size
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """The same of the picture as its EXIF orientation turns it."""
+    with _opened(path) as image:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+        return image.size[::-1] if turned and image.format != "TIFF" else image.size  # a TIFF tells it upright
+
+
+def frame_count(path: Path) -> int:
+    """How many pictures a file holds: an animation's frames, a TIFF's pages; 1 of formats that have but one. Raises
+    ImageProblem."""
+    with _opened(path) as image:
+        return getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
+
+
+def frames_of(path: Path) -> Iterator[Image.Image]:
+    """These pictures, one after another, each upright. Raises ImageProblem at the one that is damaged."""
+    with _opened(path) as image:
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise ImageProblem(f"is {width}×{height} pixels; the limit is {MAX_PIXELS:,}")
+            image.load()
+            yield ImageOps.exif_transpose(image)
 
 
 @contextlib.contextmanager
@@ -173,7 +243,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 
-def _eight_bit(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+def eight_bit(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
     """The image with 8 bits a channel and nothing transparent. Raises ImageProblem for unknown ranges."""
     if image.mode.startswith("I"):
         wide: NDArray[Any] = numpy.asarray(image).astype(numpy.int64)
@@ -190,28 +260,30 @@ def _eight_bit(image: Image.Image, background: tuple[int, int, int]) -> Image.Im
 
 def _fitted(image: Image.Image, width: int, height: int, fit: str) -> Image.Image:
     """The image at the size asked for: see `Fit` in `archspec.run.sections`."""
+    size, (left, top) = _fit(image.width, image.height, width, height, fit)
     if fit == "crop":
-        scale = max(width / image.width, height / image.height)
-        left, top = (image.width - width / scale) / 2, (image.height - height / scale) / 2
-        box = (
-            max(0.0, left),
-            max(0.0, top),
-            min(image.width, image.width - left),
-            image.height - max(0.0, top),
-        )
+        box = (left, top, image.width - left, image.height - top)
         return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
-    if fit in ("letterbox", "center"):
-        scale = min(width / image.width, height / image.height)
-        if fit == "center":
-            scale = min(1.0, scale)
-        size = (
-            min(width, max(1, round(image.width * scale))),
-            min(height, max(1, round(image.height * scale))),
-        )
-        inner = image if size == image.size else image.resize(size, Image.Resampling.BILINEAR)
-        framed = Image.new(image.mode, (width, height))
-        framed.paste(inner, ((width - size[0]) // 2, (height - size[1]) // 2))
-        return framed
-    if image.size == (width, height):
-        return image
-    return image.resize((width, height), Image.Resampling.BILINEAR)
+    inner = image if size == image.size else image.resize(size, Image.Resampling.BILINEAR)
+    if fit == "stretch":
+        return inner
+    framed = Image.new(image.mode, (width, height))
+    framed.paste(inner, (int(left), int(top)))
+    return framed
+
+
+def _fit(width: int, height: int, across: int, down: int, fit: str) -> tuple[tuple[int, int], tuple[float, float]]:
+    """An image of width×height in a frame of across×down: its size there, and the pixels of the frame left and above.
+
+    `crop`: the pixels of the image that are cut off left and above.
+    """
+    if fit == "stretch":
+        return (across, down), (0.0, 0.0)
+    if fit == "crop":
+        scale = max(across / width, down / height)
+        return (across, down), (max(0.0, (width - across / scale) / 2), max(0.0, (height - down / scale) / 2))
+    scale = min(across / width, down / height)
+    if fit == "center":
+        scale = min(1.0, scale)
+    size = (min(across, max(1, round(width * scale))), min(down, max(1, round(height * scale))))
+    return size, ((across - size[0]) // 2, (down - size[1]) // 2)

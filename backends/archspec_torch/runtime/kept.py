@@ -7,26 +7,31 @@ Shares are drawn from all examples, so a file that goes or comes would move othe
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from torch import Tensor
 
-from archspec.errors import Diagnostic, Span, fail
+from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
 from archspec.files import write_text
+from archspec.run import RunFile
 from archspec_torch.runtime.data.examples import Place, Source
+from archspec_torch.runtime.data.splits import SPLITS
 
 SPLIT = "split.json"
 
 
 class Part(BaseModel):
-    """One split: a name and a label an example; a list of classes where an image may have several."""
+    """One split: a name and a label an example; a list of classes where an image may have several,
+    a digest of its objects in boxes."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     names: list[str]
-    labels: list[int] | list[list[int]]
+    labels: list[int] | list[list[int]] | list[str]
 
     @model_validator(mode="after")
     def _a_label_each(self) -> Self:
@@ -98,6 +103,14 @@ def as_trained(source: Source, directory: Path, span: Span | None) -> tuple[Sour
     return source.regrouped(left), [Diagnostic("W657", message, span, hint, severity="warning")]
 
 
+def no_split(split: str, known: Sequence[str], run: RunFile) -> SpecError:
+    """The E627 of a split that the data of a run does not have, placed at what makes its splits."""
+    hint = did_you_mean(split, known, "splits")
+    if split in SPLITS:
+        hint = f"its splits: {', '.join(known)}; a run whose data.split gives {split} a share has it too"
+    return fail("E627", f"the data has no split '{split}'", run.key_span("data", "split"), hint)
+
+
 def _and(gone: int, new: int) -> str:
     told = [f"{gone:,} {'is' if gone == 1 else 'are'} not there any more"] * bool(gone)
     told += [f"{new:,} came since"] * bool(new)
@@ -107,4 +120,11 @@ def _and(gone: int, new: int) -> str:
 def _plain(labels: Tensor) -> list[Any]:
     if labels.ndim == 1:
         return labels.tolist()
+    if labels.ndim == 3:
+        return [_digest(rows) for rows in labels]
     return [row.nonzero().flatten().tolist() for row in labels]
+
+
+def _digest(rows: Tensor) -> str:
+    """16 hex digits of objects (M, 6), wherever rows of none end them."""
+    return blake2b(rows[rows[:, 4] >= 0].numpy().tobytes(), digest_size=8).hexdigest()

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
 
 from archspec.errors import Diagnostic, Span, fail
-from archspec_torch.runtime.data import Source
+from archspec_torch.runtime.data import Source, classes_in
 
 SHOWN = 8
 """Names listed before the rest are counted."""
@@ -20,7 +19,7 @@ def check_labels(source: Source, scores: int, span: Span) -> None:
     One damaged label byte makes hundreds of classes of ten; a network is not widened for that.
     """
     classes = len(source.classes)
-    if source.labels_of("train").ndim == 2:  # a column a class
+    if source.labels_of("train").ndim != 1:  # several an image: numbered by their names
         return
     labels = torch.cat([source.labels_of(split) for split in source.sizes])
     present = len(torch.unique(labels))
@@ -39,16 +38,10 @@ def check_labels(source: Source, scores: int, span: Span) -> None:
 def lacking(source: Source, span: Span) -> Iterator[Diagnostic]:
     """A warning (W621) for each split that has no example of some classes, naming them."""
     for split in source.sizes:
-        present = set(present_in(source.labels_of(split)))
-        names = [name for number, name in enumerate(source.classes) if number not in present]
+        counts = classes_in(source.labels_of(split), len(source.classes)).sum(0).tolist()
+        names = [name for name, count in zip(source.classes, counts, strict=True) if not count]
         if names:
             more = f", … and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             what = f"{len(names)} of {len(source.classes)} classes have" if len(names) > 1 else "one class has"
             message = f"{what} no example in '{split}': {', '.join(names[:SHOWN])}{more}"
             yield Diagnostic("W621", message, span, severity="warning")
-
-
-def present_in(labels: Tensor) -> list[int]:
-    """Numbers of the classes that labels (n,), or (n, classes) of 0 and 1, have examples of."""
-    found = labels.any(0).nonzero() if labels.ndim == 2 else torch.unique(labels)
-    return found.flatten().tolist()

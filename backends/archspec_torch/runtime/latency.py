@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from archspec_torch.compiler import compile
-from archspec_torch.runtime.device import choose_device
+from archspec_torch.runtime.device import choose_device, wait
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.rundir import open_run
 
@@ -38,17 +38,10 @@ def latencies(rundirs: Sequence[str | Path], device: str = "auto", batch: int = 
             for i, (model, normalize, images) in enumerate(calls):
                 if len(times[i]) >= LEAST and sum(times[i]) > SECONDS:
                     continue
-                _wait(chosen)
+                wait(chosen)
                 begun = time.perf_counter()
                 model(normalize(images))
-                _wait(chosen)
+                wait(chosen)
                 if round_ >= WARM:
                     times[i].append(time.perf_counter() - begun)
     return [statistics.median(one) for one in times]
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()

@@ -119,7 +119,7 @@ def train_epoch(
     model, optimizer, numerics = state.model, state.optimizer, numerics_of(plan)
     thaw(model, plan, state.epoch)
     concerned = penalised(model, plan)
-    unread = bool(idle(model, (task.main, *task.heads)))
+    unread = bool(idle(model, task.learned_from))
     network = world.parallel(model if state.compiled is None else state.compiled, device, unread)
     if state.began is None:
         state.began = state.shuffle.get_state()
@@ -139,7 +139,7 @@ def train_epoch(
         rate = rate_at(plan.schedule, plan.optimizer.lr, state.step, len(steps), plan.epochs, plan.warmup)
         set_rate(optimizer, rate)
         optimizer.zero_grad(set_to_none=True)
-        weighed = world.weighed(task.criterion, [labels for _, labels in parts], step)
+        weighed = world.weighed(task.mass, [labels for _, labels in parts], step)
         for i, (batch, (images, labels)) in enumerate(zip(step, parts, strict=True)):
             with world.reducing(network, last=i + 1 == len(step)):
                 outputs = numerics.forward(network, normalize(images))
@@ -244,8 +244,8 @@ def measure(
     for group in groups:
         if len(group):
             images, labels = next(batches)
-            scores = task.scores(numerics.forward(model, normalize(images)))
-            tally.add(task.criterion.plain(scores, labels), scores, labels)
+            outputs = numerics.forward(model, normalize(images))
+            tally.add(task.plain(outputs, labels), task.scores(outputs), labels)
         if stop is not None:
             stop.agree()
             stop.check()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archspec.run.sections import BCE, L1, L2, CrossEntropy, Focal, Hinge, Loss, SmoothL1, SquaredHinge
+from archspec.run.sections import BCE, L1, L2, ClassLoss, CrossEntropy, Focal, Hinge, SmoothL1, SquaredHinge
 
 
 class Criterion(nn.Module):
@@ -209,7 +209,7 @@ def one_hot(targets: Tensor, scores: Tensor) -> Tensor:
     return torch.zeros_like(scores).scatter_(1, targets[:, None], 1.0)  # functional.one_hot waits for a GPU
 
 
-def make_criterion(loss: Loss, counts: Tensor | None = None, examples: int = 0) -> Criterion:
+def make_criterion(loss: ClassLoss, counts: Tensor | None = None, examples: int = 0) -> Criterion:
     """The loss that a run names. `counts` (C,): examples of each class in the training split, of `examples`.
 
     Without counts, as where nothing is trained, classes weigh alike.

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from archspec.errors import Diagnostic
+from archspec.errors import Diagnostic, fail
 from archspec_torch.runtime.device import choose_device
 from archspec_torch.runtime.images import Frame, ImageProblem, large_images_allowed
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.rundir import open_run
-from archspec_torch.runtime.tasks import task_of
+from archspec_torch.runtime.tasks import Classify, task_of
 
 AT_ONCE = 16
 NONE = "no class reaches the threshold"
@@ -62,6 +62,9 @@ def predict(
     trained = open_run(rundir)
     chosen = choose_device(device)
     task = task_of(trained.graph, trained.preprocessing.classes, trained.run.run.train.loss, threshold=threshold)
+    if not isinstance(task, Classify):
+        hint = f"archspec detect {rundir} IMAGES finds them and draws their boxes"
+        raise fail("E614", f"'{trained.graph.name}' finds objects in boxes, and predict tells classes", hint=hint)
     model, _ = trained.model(weights, chosen)
     normalize = Normalize(trained.preprocessing, chosen)
     found: list[Prediction] = []

@@ -50,7 +50,7 @@ class Stored(BaseModel):
     transparent: Literal["white", "black"] | Color = "white"
     mean: list[float]
     std: list[Annotated[float, Field(gt=0)]]
-    classes: Annotated[list[str], Field(min_length=2)]
+    classes: Annotated[list[str], Field(min_length=1)]
 
 
 def read_preprocessing(path: Path) -> Preprocessing:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -23,7 +23,6 @@ from torch.nn.parallel import DistributedDataParallel
 from archspec.backend import processes
 from archspec.errors import Span, SpecError, fail
 from archspec_torch.runtime.device import choose_device
-from archspec_torch.runtime.losses import Criterion
 from archspec_torch.runtime.shared_norm import shared_norms
 
 T = TypeVar("T")
@@ -102,11 +101,11 @@ class World:
         """The positions that this process measures: no position twice, and perhaps none."""
         return group if self.size == 1 else group.tensor_split(self.size)[self.rank]
 
-    def weighed(self, criterion: Criterion, labels: Sequence[Tensor], groups: Sequence[Tensor]) -> Weighed:
-        """The batches of a step, from the labels of this process's shares of them."""
+    def weighed(self, mass: Callable[[Tensor], Tensor], labels: Sequence[Tensor], groups: Sequence[Tensor]) -> Weighed:
+        """The batches of a step, from the `mass` (see `Task`) of this process's shares of them."""
         if self.size == len(groups) == 1:
             return Weighed(self)
-        own = torch.stack([_wide(criterion.mass(its)) * self.counts(g) for its, g in zip(labels, groups, strict=True)])
+        own = torch.stack([_wide(mass(its)) * self.counts(g) for its, g in zip(labels, groups, strict=True)])
         batches = self.sum(own.clone())
         sizes = batches.new_tensor([len(group) for group in groups])
         whole, examples = batches.sum(), sizes.sum()
@@ -202,7 +201,7 @@ class World:
 
 @dataclass(frozen=True)
 class Weighed:
-    """The mean losses of a step's batches, each to count by what it was divided by (`Criterion.mass`): as a part of
+    """The mean losses of a step's batches, each to count by what it was divided by (`Task.mass`): as a part of
     the one mean over all the step's examples. One batch that one process computes is that mean."""
 
     world: World

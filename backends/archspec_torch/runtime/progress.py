@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from archspec.run.figures import shown, title
+from archspec.run.figures import SHARES, shown, title
 
 
 class Progress(Protocol):
@@ -97,9 +97,10 @@ class Bar(Lines):
 
 
 def epoch_line(record: Mapping[str, float], epochs: int, best: bool) -> str:
-    """`epoch  3/30  loss 0.1234  val loss 0.0980  val accuracy  97.41 % *  1.2 s`, of tags val mAP; * marks the best so
+    """`epoch  3/30  loss 0.1234  val loss 0.0980  val accuracy  97.41 % *  1.2 s`, of tags val mAP, of
+    objects val mAP@0.5; * marks the best so
     far."""
-    figure = "val_map" if "val_map" in record else "val_accuracy"
+    figure = next(f"val_{name}" for name in SHARES if f"val_{name}" in record)
     return (
         f"epoch {int(record['epoch']):>{len(str(epochs))}}/{epochs}"
         f"  loss {record['train_loss']:.4f}"

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from archspec.comparing import open_compared
 from archspec.errors import Diagnostic
 from archspec.files import write_text
@@ -17,11 +15,13 @@ from archspec.render.html.run import RunPage, run_page
 from archspec.run.figures import shown, title
 from archspec_torch.runtime import rundir
 from archspec_torch.runtime.evaluate import evaluate
+from archspec_torch.runtime.evaluation.classified import Classified
 from archspec_torch.runtime.evaluation.result import Evaluation
-from archspec_torch.runtime.evaluation.text import percent
 
 LARGE = 160
 """Pixels of the longer side of a picture in the gallery; larger ones are shrunk."""
+WIDE = 480
+"""The same of one with boxes, whose letters must stay readable."""
 
 
 def report_run(
@@ -49,8 +49,7 @@ def write_report(directory: Path, found: Evaluation, path: Path | None = None) -
         facts.append((title(run.merit), shown(run.merit, figures[run.merit] or 0.0)))
     facts += [("images", f"{found.n:,} {found.split}")]
     facts += [(f"{found.split} {title(name)}", shown(name, value)) for name, value in found.metrics.brief().items()]
-    macro = found.metrics.averages()["macro average"]
-    facts += [(f"{found.split} macro F1", percent(macro.f1)), ("calibration error", percent(found.metrics.ece))]
+    facts += [(f"{found.split} {name}", told) for name, told in found.metrics.facts()]
     of = f", epoch {found.epoch}" if found.epoch is not None else ""
     page = RunPage(
         name=run.name,
@@ -73,12 +72,9 @@ def _gallery(found: Evaluation) -> list[dict[str, Any]]:
     mistakes = found.metrics.worst
     if not mistakes or found.answers is None:
         return []
-    pictures = found.answers.images([one.example for one in mistakes])
     made = []
-    for one, pixels in zip(mistakes, pictures, strict=True):
-        array = pixels.permute(1, 2, 0).numpy()
-        image = Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
-        image.thumbnail((LARGE, LARGE))
+    for one, image in zip(mistakes, found.answers.pictures(found.metrics), strict=True):
+        image.thumbnail((LARGE, LARGE) if isinstance(found.metrics, Classified) else (WIDE, WIDE))
         kind = "png" if max(image.size) <= 64 else "jpeg"
         stream = io.BytesIO()
         image.save(stream, kind, quality=85)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import re
@@ -9,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from archspec.errors import Diagnostic, SpecError, fail
 from archspec.graph import TypedGraph
@@ -92,10 +95,15 @@ def identity(run: RunFile, graph: TypedGraph, prepared: Preprocessing, parts: Ma
         "network": layers(graph),
         "data": {"classes": len(prepared.classes), **{name: len(part.labels) for name, part in parts.items()}},
     }
-    labels = {name: part.labels.cpu().tolist() for name, part in parts.items()}
+    labels = {name: _content(part.labels) for name, part in parts.items()}
     content = [list(prepared.classes), list(prepared.mean), list(prepared.std), labels]
     found["data"]["content"] = _hash(content)
     return {**found, "sha256": _hash(found)}
+
+
+def _content(labels: Tensor) -> Any:
+    """Labels as plain data; of objects in boxes, which may be millions of numbers, a hash."""
+    return labels.cpu().tolist() if labels.ndim < 3 else hashlib.sha256(labels.cpu().numpy().tobytes()).hexdigest()
 
 
 def settings(run: Run, free: Sequence[str]) -> dict[str, Any]:
@@ -124,7 +132,7 @@ def check_same(directory: Path, before: Mapping[str, Any], now: Mapping[str, Any
     if before == now:
         return
     parts = [(before.get(part, {}), now[part]) for part in ("run", "network", "data")]
-    told = [line for former, here in parts[:2] for line in differences(former, here)]
+    told = [*differences(*parts[0]), *other_layers(*parts[1])]
     former, here = parts[2]
     counted = [{k: v for k, v in part.items() if k != "content"} for part in (former, here)]
     found = [f"the data's {line}" for line in differences(*counted)]
@@ -140,6 +148,37 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What flat mappings have otherwise: `train.batch was 64 and is 32`."""
     keys = [key for key in dict.fromkeys([*now, *before]) if before.get(key) != now.get(key)]
     return [f"{key} was {_shown(before.get(key))} and is {_shown(now.get(key))}" for key in keys]
+
+
+def other_layers(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The same of what `layers` gives, argument by argument: `layer 'conv1': out was 8 and is 9`."""
+    found = []
+    for name in dict.fromkeys([*now, *before]):
+        former, here = _written(before.get(name, "")), _written(now.get(name, ""))
+        if name not in before or name not in now:
+            found.append(f"{name} was {'not there' if name in now else 'there, and is not any more'}")
+        elif former and here and former[""] == here[""] and former != here:
+            keys = [key for key in dict.fromkeys([*here, *former]) if former.get(key) != here.get(key)]
+            changes = (f"{key} was {former.get(key, 'not there')} and is {here.get(key, 'not there')}" for key in keys)
+            found.append(f"{name}: {', '.join(changes)}")
+        elif before[name] != now[name]:
+            parts = [one.get("", text) if one else text for one, text in ((former, before[name]), (here, now[name]))]
+            found.append(f"{name} was {parts[0]} and is {parts[1]}")
+    return found
+
+
+def _written(layer: str) -> dict[str, Any]:
+    """The operator of a layer as `layers` writes it ("" in what is returned), each of its arguments, and its `input`;
+    nothing where it is not so written."""
+    call, _, takes = layer.rpartition(") of ")
+    try:
+        read = ast.parse(f"{call})", mode="eval").body
+    except SyntaxError:
+        return {}
+    if not isinstance(read, ast.Call):
+        return {}
+    arguments = {str(one.arg): ast.unparse(one.value).strip("'") for one in read.keywords}
+    return {"": re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", ast.unparse(read.func)).lower(), **arguments, "input": takes}
 
 
 def some(told: Sequence[str]) -> str:

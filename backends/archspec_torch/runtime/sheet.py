@@ -12,16 +12,18 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from archspec.errors import did_you_mean, fail
+from archspec.errors import fail
 from archspec.files import write_bytes
 from archspec.run import RunFile, load_run
 from archspec_torch.runtime.augment import augmented
-from archspec_torch.runtime.data import Draws, Source, open_source
+from archspec_torch.runtime.data import Draws, Source, classes_in, open_source
+from archspec_torch.runtime.drawn import draw_boxes, font_of
 from archspec_torch.runtime.images import Frame, background_color, frame_of
+from archspec_torch.runtime.kept import no_split
 from archspec_torch.runtime.network import image_input, load_network, placed_at
 
-LARGE, GAP, LINE, SIZE = 128, 12, 18, 13
-"""Pixels: an image's longer side where it is smaller, between two, a line of text, its letters."""
+LARGE, BOXED, GAP, LINE, SIZE = 128, 320, 12, 18, 13
+"""Pixels: an image's longer side where it is smaller, with boxes in it, between two, a line of text, its letters."""
 JOINED = " + "
 """Between the classes of an image; on the sheet each has a line of its own."""
 INK, FAINT, PAPER = (30, 30, 30), (110, 110, 110), (255, 255, 255)
@@ -43,20 +45,21 @@ def show_data(
     loaded = load_run(run, overrides)
     frame, source = opened(loaded)
     if split not in source.sizes:
-        hint = did_you_mean(split, list(source.sizes), "splits")
-        raise fail("E627", f"the data has no split '{split}'", loaded.span("data"), hint)
+        raise no_split(split, list(source.sizes), loaded)
     plan, section = loaded.run.train, loaded.run.augment if split == "train" else []
     examples = source.load(split, frame, lambda _: None)
-    found = augmented(examples, section, frame, len(source.classes), loaded.span("augment"))
+    found = augmented(examples, section, frame, len(source.classes), loaded.spans("augment"))
     group = torch.randperm(len(examples.labels), generator=torch.Generator().manual_seed(plan.seed))[:n]
     draws = Draws(plan.seed, epoch - 1) if section else None
     ((images, labels),) = found.batches([group], torch.device("cpu"), 0, draws)
-    names = [caption(label, source.classes) for label in labels]
+    boxed = labels.ndim == 3
+    names = [(counted if boxed else caption)(label, source.classes) for label in labels]
     how = ", ".join(entry.kind for entry in section)
     title = f"{source.name}: {len(group)} of {len(examples.labels):,} in {split}"
     title += f", epoch {epoch}: {how}" if how else ""
     buffer, path = io.BytesIO(), Path(out)
-    sheet(images.round().clamp(0, 255).to(torch.uint8), names, title).save(buffer, _format(path))
+    page = sheet(images.round().clamp(0, 255).to(torch.uint8), names, title, labels if boxed else None, source.classes)
+    page.save(buffer, _format(path))
     write_bytes(path, buffer.getvalue())
     return f"{len(group)} images of {split} in {path}"
 
@@ -80,13 +83,24 @@ def caption(label: Tensor, classes: Sequence[str]) -> str:
     return JOINED.join(f"{classes[i]} {100 * share:.0f} %" for share, i in shares)
 
 
-def sheet(images: Tensor, names: Sequence[str], title: str) -> Image.Image:
-    """Images uint8 (n, c, h, w) in rows, each over its classes; small ones enlarged by a whole number, pixels kept."""
+def counted(rows: Tensor, classes: Sequence[str]) -> str:
+    """How many objects of each class are among rows (M, 6): `12 RBC + 1 WBC`."""
+    counts = classes_in(rows[None], len(classes))[0].tolist()
+    return JOINED.join(f"{n} {name}" for n, name in zip(counts, classes, strict=True) if n) or "no object"
+
+
+def sheet(
+    images: Tensor, names: Sequence[str], title: str, boxes: Tensor | None = None, classes: Sequence[str] = ()
+) -> Image.Image:
+    """Images uint8 (n, c, h, w) in rows, each over its classes; small ones enlarged by a whole number, pixels kept.
+
+    `boxes`: objects (n, M, 6) of `classes` that are drawn into them.
+    """
     n, _, height, width = images.shape
     below = LINE * max(1 + name.count(JOINED) for name in names)
-    factor = max(1, LARGE // max(height, width))
+    factor = max(1, (LARGE if boxes is None else BOXED) // max(height, width))
     wide, high = factor * width, factor * height
-    font = _font()
+    font = font_of(SIZE)
     cell = max(wide, 72)
     columns = min(n, max(1, math.ceil(math.sqrt(n * (high + below + GAP) / (cell + GAP)))))
     rows = math.ceil(n / columns)
@@ -100,16 +114,13 @@ def sheet(images: Tensor, names: Sequence[str], title: str) -> Image.Image:
         left, upper = GAP + i % columns * (cell + GAP), top + i // columns * (high + below + GAP)
         array = image.permute(1, 2, 0).expand(-1, -1, 3).contiguous().numpy()
         picture = Image.fromarray(array).resize((wide, high), Image.Resampling.NEAREST)
+        if boxes is not None:
+            there = boxes[i][boxes[i][:, 4] >= 0]
+            picture = draw_boxes(picture, factor * there[:, :4], there[:, 4], None, classes, there[:, 5])
         page.paste(picture, (left + (cell - wide) // 2, upper))
         for k, part in enumerate(name.split(JOINED)):
             draw.text((left, upper + high + 2 + k * LINE), _shortened(part, font, cell), FAINT, font)
     return page
-
-
-def _font() -> ImageFont.FreeTypeFont:
-    from matplotlib import get_data_path  # its own font has letters of most alphabets
-
-    return ImageFont.truetype(str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), SIZE)
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:

@@ -17,7 +17,7 @@ from archspec.files import write_text
 from archspec.graph import TypedGraph
 from archspec.plugins.records import check_record, write_record
 from archspec.run import RunFile, load_run
-from archspec.run.figures import worth
+from archspec.run.figures import what_instead, worth
 from archspec.run.sections import Train
 from archspec_torch.compiler import compile
 from archspec_torch.runtime import checkpoints, rundir
@@ -47,8 +47,7 @@ from archspec_torch.runtime.schedules import cycle_ends, rate_at
 from archspec_torch.runtime.seeding import part_ways, seeded
 from archspec_torch.runtime.snapshot import processes_of, restore
 from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
-from archspec_torch.runtime.tasks import Task, task_of
-from archspec_torch.runtime.tasks.classify import class_count
+from archspec_torch.runtime.tasks import Task, class_count, task_of, with_loss
 from archspec_torch.runtime.transfer import transfer
 from archspec_torch.runtime.trouble import Trouble
 from archspec_torch.runtime.unreached import unreached
@@ -254,14 +253,17 @@ def prepare(run: RunFile, world: World = ALONE) -> Job:
     warnings: list[Diagnostic] = []
     graph = load_network(run)
     with placed_at(run.span("model", "spec")):
+        run = with_loss(run, graph)
+        plan = run.run.train
+        check_figures(run)
         frame = frame_of(image_input(graph), data.fit, graph.name, background_color(data.background))
         source = open_source(data, lambda *keys: run.span("data", *keys))
         check_labels(source, class_count(graph), run.span("data"))
         graph, note = network_for(run, graph, len(source.classes))
         check_patterns(run, graph)
         graph = with_init(graph, plan.init)
-        task = task_of(graph, source.classes, plan.loss, source.labels_of("train"), run.span("train", "loss"))
-        task.criterion.to(device)
+        labels = source.labels_of("train")
+        task = task_of(graph, source.classes, plan.loss, labels, run.span("train", "loss")).to(device)
     parts = {split: source.load(split, frame, warnings.append) for split in source.sizes}
     examples = parts["train"]
     if data.strict:
@@ -276,7 +278,7 @@ def prepare(run: RunFile, world: World = ALONE) -> Job:
         task=task,
         source=source,
         preprocessing=preprocessing,
-        train=augmented(examples, run.run.augment, frame, len(source.classes), run.span("augment")).to(device),
+        train=augmented(examples, run.run.augment, frame, len(source.classes), run.spans("augment")).to(device),
         val=parts["val"].to(device),
         test=parts.get("test"),
         sizes={split: len(part.labels) for split, part in parts.items()},
@@ -286,6 +288,15 @@ def prepare(run: RunFile, world: World = ALONE) -> Job:
         warnings=tuple(warnings),
         world=world,
     )
+
+
+def check_figures(run: RunFile) -> None:
+    """Raises SpecError E603 for a figure that the run goes by and its loss has none of."""
+    plan = run.run.train
+    for key, figure in (("best", plan.best), ("early_stop", plan.early_stop.on if plan.early_stop else None)):
+        if figure and not plan.measures(figure):
+            message = f"{key}: {figure} {what_instead(plan.loss_kind, figure)}"
+            raise fail("E603", message, run.span("train", key))
 
 
 def settled(job: Job, former: Mapping[str, Any] | None) -> Job:
@@ -335,7 +346,7 @@ def fit(
             state.seconds = time.perf_counter() - begun
             saver.save(state)
 
-    watch = Trouble(plan, job.task.at_start(), job.device, job.run.span("train", "watch"), progress.say, world)
+    watch = Trouble(plan, job.task.at_start() or 0.0, job.device, job.run.span("train", "watch"), progress.say, world)
     if saver.newest is None:
         saver.save(state)
     if ended := end_of(state, plan):
@@ -355,8 +366,6 @@ def fit(
                 "epoch": state.epoch + 1,
                 "train_loss": trained.loss,
                 "val_loss": held.loss,
-                "val_accuracy": held.accuracy,
-                "train_accuracy": trained.accuracy,
                 **{f"val_{name}": value for name, value in held.figures().items()},
                 **{f"train_{name}": value for name, value in trained.figures().items()},
                 "lr": rate,

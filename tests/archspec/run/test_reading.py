@@ -16,7 +16,7 @@ from archspec.run import load_run
 Write = Callable[[str], Path]
 
 
-ROOT_HINT = "'root' belongs in 'data' of kind idx or cifar or folder or csv"
+ROOT_HINT = "'root' belongs in 'data' of kind idx or cifar or folder or csv or boxes"
 
 
 @pytest.fixture
@@ -51,7 +51,6 @@ def test_every_default_is_written_into_the_resolved_run(write: Write) -> None:
             "epochs": 20,
             "batch": 64,
             "accumulate": 1,
-            "loss": {"kind": "cross_entropy", "label_smoothing": 0.0},
             "optimizer": {
                 "kind": "adam",
                 "lr": 1e-3,
@@ -126,7 +125,7 @@ def test_all_errors_come_at_once_with_place_and_suggestion(write: Write) -> None
         ("E601", 1, 1): ("a run has no key 'modle'", "did you mean 'model'?"),
         ("E602", 1, 1): ("'model' is missing", "write model: …"),
         ("E604", 2, 14): (
-            "data has no kind 'digit': there are digits, idx, cifar, folder, csv, numpy",
+            "data has no kind 'digit': there are digits, idx, cifar, folder, csv, numpy, boxes, scattered_digits",
             "did you mean 'digits'?",
         ),
         ("E603", 4, 11): ("'train.epochs' should be greater than or equal to 1, not 0", None),
@@ -157,6 +156,9 @@ def test_all_errors_come_at_once_with_place_and_suggestion(write: Write) -> None
         ("model: x\ndata: folder", "'data.root' is missing"),
         ("model: x\ndata: {kind: idx, fit: squeeze}", "'data.fit' should be 'stretch', 'crop'"),
         ("model: x\nname: a/b", "'name' should match pattern"),
+        ("model: x\ntrain: 3", "train is a mapping, not 3"),
+        ("model: x\ntrain: {unfreeze: {1.5: [a]}}", "the key 1.5 of 'train.unfreeze' should be a valid integer"),
+        ("model: x\ndata: {kind: digits, split: {folds: 5, val: 0.3}}", "folds: 5 and val: 0.3 both say what val is"),
         ("model: x\ntrain: {optimizer: {lr: 0}}", "'train.optimizer.lr' should be greater than 0"),
     ],
 )
@@ -180,6 +182,33 @@ def test_overrides_reach_keys_that_are_not_written(write: Write) -> None:
     assert run.model.overrides() == ["vars.classes=7"]
     assert run.model.input == [1, 28, 28]
     assert run.data.split.seed == 4
+
+
+def test_a_key_that_is_no_number_is_underlined_itself(write: Write) -> None:
+    (found,) = errors(write("model: x\ntrain:\n  unfreeze: {1.5: [a]}\n"))
+    assert found.span is not None and (found.span.line, found.span.column, found.span.length) == (3, 14, 3)
+
+
+def test_a_figure_that_the_loss_does_not_have_is_not_suggested(write: Write) -> None:
+    (found,) = errors(write("model: x\ntrain: {best: val_map}\n"))
+    assert "val_accuracy and val_loss are" in found.message and found.hint is None
+
+
+def test_folds_as_a_resolved_run_has_them_are_read_again(write: Write) -> None:
+    first = load_run(write("model: lenet5\ndata: {kind: digits, split: {folds: 5}}\n"))
+    assert load_run(first.resolved()).run.data == first.run.data
+
+
+def test_paths_are_written_without_detours(tmp_path: Path) -> None:
+    """Unless the detour goes through a link, behind which `..` is another folder."""
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "away")
+    for folder in (tmp_path / "runs", tmp_path / "far" / "away"):
+        (folder / "run.yaml").write_text("model: ../net.yaml\n")
+    assert load_run(tmp_path / "runs" / "run.yaml").run.model.spec == str(tmp_path / "net.yaml")
+    linked = load_run(tmp_path / "link" / "run.yaml").run.model.spec
+    assert linked == str(tmp_path / "link" / ".." / "net.yaml") and Path(linked).resolve().parent.name == "far"
 
 
 def test_an_override_can_replace_a_whole_section(write: Write) -> None:
@@ -255,7 +284,7 @@ def test_reading_a_run_needs_no_torch() -> None:
 def test_a_key_that_is_too_small_a_number_is_told_as_a_key(write: Write) -> None:
     (found,) = errors(write("model: x\ntrain: {freeze: [a], unfreeze: {1: [a]}}"))
     assert found.message == "the key 1 of 'train.unfreeze' should be greater than or equal to 2"
-    assert found.span is not None and (found.code, found.span.line, found.span.column) == ("E603", 2, 32)
+    assert found.span is not None and (found.code, found.span.line, found.span.column) == ("E603", 2, 33)
 
 
 def test_the_examples_are_sound(root: Path) -> None:
@@ -303,7 +332,7 @@ def test_errors_in_a_list_are_placed(write: Write) -> None:
     assert found == {
         ("E604", 3, 5): (
             "augment has no kind 'miror': there are mirror, random_crop, resized_crop, rotate, shear, zoom, shift, "
-            "color_jitter, pca_color, local_warp, erase, blur, mixup, cutmix",
+            "scale_jitter, zoom_out, iou_crop, mosaic, color_jitter, pca_color, local_warp, erase, blur, mixup, cutmix",
             "did you mean 'mirror'?",
         ),
         ("E601", 4, 15): ("augment.rotate has no key 'degres'", "did you mean 'degrees'?"),

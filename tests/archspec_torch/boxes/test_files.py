@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import random
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +16,10 @@ from PIL import Image
 from archspec.cli import main
 from archspec.errors import SpecError
 from archspec_torch.boxes import Annotated, formats
+from archspec_torch.boxes import voc as voc_format
 from archspec_torch.boxes.checking import check_boxes
 from archspec_torch.boxes.clusters import anchors, cluster, overlaps
+from archspec_torch.boxes.evaluating import evaluate_boxes
 
 XML = """<annotation>
   <filename>a.jpg</filename>
@@ -220,7 +225,7 @@ def test_hostile_files_get_one_clear_message_and_no_traceback(kind: str, tmp_pat
         {"image_id": 7, "category_id": 5},
     ]
     result[1] |= {"bbox": [1, 2, 3, 4], "score": 1}
-    at = tmp_path / "results.json"
+    results = at = tmp_path / "results.json"
     at.write_text(json.dumps(result))
     if kind == "voc":
         at = voc(tmp_path / "voc") / "Annotations" / "a.xml"
@@ -234,12 +239,14 @@ def test_hostile_files_get_one_clear_message_and_no_traceback(kind: str, tmp_pat
         at = tmp_path / "yolo" / "labels" / "a.txt"
     whole = at.read_text()
     refused = 0
-    for _ in range(120):
+    for number in range(250):
         at.write_text(damaged(whole, dice), encoding="utf-8")
         path = {"voc": tmp_path / "voc", "yolo": tmp_path / "yolo"}.get(kind, at)
         try:
             if kind == "results":
                 detections.read(path, truth)
+            elif kind == "coco" and not number % 25:
+                evaluate_boxes(path, results)
             else:
                 formats.read(path)
         except SpecError as error:
@@ -249,7 +256,7 @@ def test_hostile_files_get_one_clear_message_and_no_traceback(kind: str, tmp_pat
             assert one.span is None or one.span.file.startswith(str(tmp_path))
         if kind != "results":
             check_boxes_quietly(path)
-    assert refused > 30
+    assert refused > 60
 
 
 def check_boxes_quietly(path: Path) -> None:
@@ -272,6 +279,32 @@ def test_entities_of_xml_are_refused(head: str, tmp_path: Path) -> None:
     folder = voc(tmp_path, head + XML.replace("cat", "&b;" * 10))
     with pytest.raises(SpecError, match="has a DOCTYPE"):
         formats.read(folder)
+
+
+def test_a_killed_conversion_leaves_no_folder(tmp_path: Path) -> None:
+    """Killed while it writes; the next one takes away what is left, and writes the whole."""
+    source, made = coco(tmp_path), tmp_path / "made"
+    made.mkdir()
+    child = os.fork()
+    if child == 0:
+        voc_format.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
+        formats.convert(source, made, "voc")
+        os._exit(99)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert not any(made.iterdir()) and len(list(tmp_path.glob(".made.*"))) == 1
+    formats.convert(source, made, "voc")
+    assert (made / "ImageSets" / "Main" / "all.txt").is_file() and not list(tmp_path.glob(".made.*"))
+
+
+def test_a_failed_conversion_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    source = coco(tmp_path)
+    monkeypatch.setattr(voc_format, "write", full)
+    with pytest.raises(SpecError, match=r"E644: cannot write .*made': No space left"):
+        formats.convert(source, tmp_path / "new" / "made", "voc")
+    assert list((tmp_path / "new").iterdir()) == []
 
 
 def test_a_target_that_is_there_is_never_written(tmp_path: Path) -> None:

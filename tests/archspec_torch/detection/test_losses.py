@@ -15,7 +15,7 @@ from torchvision.ops import box_iou
 
 from archspec_torch.detection import coding, losses
 from archspec_torch.detection.matching import IGNORED, NEGATIVE, assign_cells, match_defaults
-from archspec_torch.detection.truth import Truth, overlaps
+from archspec_torch.detection.truth import Truth, overlaps, rows_of
 
 
 def some(images: int, classes: int, side: int, seed: int) -> tuple[list[Tensor], list[Tensor]]:
@@ -152,3 +152,13 @@ def test_a_batch_without_objects_has_a_loss() -> None:
     yolo = losses.yolo_loss([torch.zeros(2, 6, 2, 2)], [[(8.0, 8.0)]], (16, 16), nothing)
     assert float(yolo["empty"]) == pytest.approx(4 * math.log(2))
     assert float(losses.yolo_v1_loss(torch.zeros(2, 6, 2, 2), 1, (16, 16), nothing)["box"]) == 0.0
+
+
+def test_targets_hold_the_same_objects() -> None:
+    boxes, labels, ignored = torch.rand(3, 4), torch.tensor([0, 2, 1]), torch.tensor([False, True, False])
+    rows = torch.stack([rows_of(boxes, labels, ignored, 5), rows_of(boxes[:1], labels[:1], ignored[:1], 5)])
+    found, wanted = Truth.of_rows(rows), Truth.of([boxes, boxes[:1]], [labels, labels[:1]], [ignored, ignored[:1]])
+    assert torch.equal(found.boxes, wanted.boxes)
+    assert torch.equal(found.labels, wanted.labels)
+    assert torch.equal(found.ignored, wanted.ignored)
+    assert Truth.of_rows(rows[:0]).labels.shape == (0, 0)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from archspec.errors import SpecError
 from archspec.tensor import TensorType
-from archspec_torch.runtime.images import Frame, ImageProblem, frame_of, open_image
+from archspec_torch.runtime.images import Frame, ImageProblem, frame_of, open_image, upright_size
 
 RNG = numpy.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (12, 20, 3), dtype=numpy.uint8)
@@ -112,6 +112,7 @@ def test_rotated_images_are_turned_upright(tmp_path: Path, orientation: int, suf
     exif[0x0112] = orientation
     path = saved(stored, tmp_path / f"a.{suffix}", exif=exif)
     assert (read(path) == COLOUR).all()
+    assert upright_size(path) == (20, 12)
     with Image.open(path) as image:  # one that is handed over open is the same image
         assert torch.equal(Frame(3, 12, 20).place(image), Frame(3, 12, 20).read(path))
         if suffix != "tiff":  # Pillow turns these itself when it loads them
@@ -149,6 +150,26 @@ def test_crop_keeps_the_middle() -> None:
     bands[:, 2:6] = 255
     assert (Frame(1, 4, 4, "crop").place(Image.fromarray(bands)) == 255).all()
     assert (Frame(1, 4, 4, "crop").place(Image.fromarray(bands.T.copy())) == 255).all()
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "letterbox", "center"])
+@pytest.mark.parametrize(("width", "height"), [(300, 200), (90, 310), (64, 48), (401, 133)])
+def test_a_box_lies_where_its_pixels_come_to_lie(fit: str, width: int, height: int) -> None:
+    """A bright box drawn into a dark image: the centre of what is bright in the frame."""
+    x, y, w, h = 0.45 * width, 0.45 * height, 0.12 * width, 0.12 * height
+    box = torch.tensor([x, y, x + w, y + h]).round().double()
+    pixels = numpy.zeros((height, width), numpy.uint8)
+    left, top, right, bottom = (int(v) for v in box)
+    pixels[top:bottom, left:right] = 255
+    frame = Frame(1, 160, 224, fit)
+    found = frame.place(Image.fromarray(pixels))[0].double()
+    place = frame.placement(width, height)
+    there = place.to_frame(box)
+    assert torch.allclose(place.to_image(there), box, atol=1e-9, rtol=0)
+    rows, columns = torch.meshgrid(torch.arange(160.0) + 0.5, torch.arange(224.0) + 0.5, indexing="ij")
+    centre = torch.stack([(found * columns).sum(), (found * rows).sum()]) / found.sum()
+    assert (centre - (there[:2] + there[2:]) / 2).abs().max() < 0.5
+    assert abs(float(found.sum() / 255) / float((there[2:] - there[:2]).prod()) - 1) < 0.1
 
 
 @pytest.mark.parametrize("fit", ["stretch", "crop", "letterbox", "center"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy
@@ -91,6 +93,17 @@ def test_pictures_are_written(rundir: Path, tmp_path: Path, capsys: pytest.Captu
     assert all(max(Image.open(path).size) >= 600 for path in written)
     spec, weights = str(rundir / "spec.yaml"), str(rundir / "best.safetensors")
     assert [path.name for path in inspect(spec, tmp_path / "spec", weights)] == ["filters.png"]
+
+
+def test_data_that_changed_are_told(rundir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(rundir, copy)
+    split = json.loads((copy / "split.json").read_text())
+    split["val"]["labels"][0] += 1
+    (copy / "split.json").write_text(json.dumps(split))
+    options = ["--layer", "conv1", "--unit", "1", "--steps", "1", "-o", str(tmp_path / "out")]
+    assert main(["inspect", str(copy), *options]) == 0
+    assert "warning W657: the data is not what the run was trained on: 1 has another label" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

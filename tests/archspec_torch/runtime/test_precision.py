@@ -26,7 +26,7 @@ from archspec_torch.runtime.precision import Numerics, trial
 from archspec_torch.runtime.preprocess import Normalize, Preprocessing
 from archspec_torch.runtime.snapshot import restore, take
 from archspec_torch.runtime.stop import Stop
-from archspec_torch.runtime.tasks.classify import Classify, Tally
+from archspec_torch.runtime.tasks.classify import Classify, ClassTally
 
 CPU = torch.device("cpu")
 SPEC = """archspec: 1
@@ -194,7 +194,7 @@ def test_the_scaler_is_in_the_checkpoint() -> None:
 
     snapshot = take(state(128.0), CPU, {})
     fresh = state(2.0)
-    restore(fresh, snapshot, CPU, Tally(10, CPU))
+    restore(fresh, snapshot, CPU, ClassTally(10, CPU))
     assert fresh.scaler is not None and fresh.scaler.get_scale() == 128.0
 
 

@@ -248,7 +248,12 @@ def test_what_differs_is_named(tmp_path: Path, run: dict[str, Any]) -> None:
     (tmp_path / "small.yaml").write_text(SPEC.replace("out: 6", "out: 7"))
     with pytest.raises(SpecError, match="E652") as caught:
         train(run, out, ["train.epochs=1"], quiet=True, resume=True)
-    assert "layer 'conv" in str(caught.value)
+    assert "begun otherwise: layer 'conv1': out was 6 and is 7" in str(caught.value)
+    (tmp_path / "small.yaml").write_text(SPEC.replace("relu", "tanh"))
+    with pytest.raises(SpecError, match="E652") as caught:
+        train(run, out, ["train.epochs=1"], quiet=True, resume=True)
+    assert "layer 'tanh1' was not there" in str(caught.value) and "input was relu1 and is tanh1" in str(caught.value)
+    assert "(" not in str(caught.value).partition("help:")[0]
     (tmp_path / "small.yaml").write_text(f"{SPEC}cite: a paper\n")
     free = ["train.epochs=1", "train.checkpoint.keep=5", "name=other"]
     assert train(run, out, free, quiet=True, resume=True).best_epoch == 1

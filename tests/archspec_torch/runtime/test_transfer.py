@@ -150,6 +150,23 @@ def test_weights_that_are_no_numbers_are_refused(file: Path, tmp_path: Path) -> 
     assert "anew: 'conv1', 'linear3'" in moved(weights=weights, replace=["linear3", "conv1"])[2]
 
 
+def test_counters_kept_as_numbers_with_a_point_are_taken(tmp_path: Path) -> None:
+    """`model.double()` of some programs turns them too; a counter of half a batch is none."""
+    theirs = compile(archspec.load("resnet18", classes=10)).state_dict()
+    counters = [name for name in theirs if name.endswith("num_batches_tracked")]
+    for name in counters:
+        theirs[name] = torch.tensor(7.0, dtype=torch.float64)
+    save_file(theirs, tmp_path / "double.safetensors")
+    network = compile(archspec.load("resnet18", classes=10))
+    model = {"spec": "resnet18", "set": {"vars.classes": 10}, "weights": str(tmp_path / "double.safetensors")}
+    transfer(network, load_run({"model": model}), CLASSES)
+    assert counters and all(int(network.state_dict()[name]) == 7 for name in counters)
+    assert all(network.state_dict()[name].dtype == torch.int64 for name in counters)
+    save_file({**theirs, counters[0]: torch.tensor(0.5)}, tmp_path / "double.safetensors")
+    with pytest.raises(SpecError, match="float32 in the file, int64 in the network"):
+        transfer(network, load_run({"model": model}), CLASSES)
+
+
 def test_a_folder_without_the_weights_says_what_it_has(file: Path, tmp_path: Path) -> None:
     def hint(which: str = "best") -> str:
         weights = {"path": str(tmp_path), "which": which}

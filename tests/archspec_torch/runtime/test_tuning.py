@@ -64,6 +64,8 @@ def test_the_best_trial_is_that_of_its_settings(tmp_path: Path) -> None:
     center = found.best.settings["train.optimizer.lr"]
     assert center / 2 <= new.settings["train.optimizer.lr"] <= min(0.1, center * 2)
     assert len(fine.trials) == 5
+    assert len(tune(RUN, SEARCH, tmp_path / "out", resume=True).trials) == 5  # a stage of one, as was said
+    assert len(tune(RUN, SEARCH, tmp_path / "out", resume=True, trials=2).trials) == 6
 
 
 def killed_at(save: int, work: Callable[[], object]) -> None:

@@ -73,12 +73,15 @@ class Pairs:
             which[has] = self.truth[first]
         return most, which
 
-    def where(self, kept: Bools) -> Pairs:
+    def where(self, kept: Bools | Ints) -> Pairs:
         return Pairs(self.detection[kept], self.truth[kept], self.iou[kept])
 
 
-def pairs(truth: Truths, found: Detections, same_class: bool) -> Pairs:
-    """Every detection with every truth of its image (and of its class), and their intersection over union."""
+def pairs(truth: Truths, found: Detections, same_class: bool, crowds: bool = False) -> Pairs:
+    """Every detection with every truth of its image (and of its class), and their intersection over union.
+
+    `crowds`: with a crowd, their intersection over the detection, as COCO has it.
+    """
     classes = int(max(truth.labels.max(initial=0), found.labels.max(initial=0))) + 1 if same_class else 1
     keys = truth.images * classes + (truth.labels if same_class else 0)
     wanted = found.images * classes + (found.labels if same_class else 0)
@@ -88,13 +91,19 @@ def pairs(truth: Truths, found: Detections, same_class: bool) -> Pairs:
     detection = np.repeat(np.arange(len(wanted)), counts)
     within = np.arange(len(detection)) - np.repeat(np.cumsum(counts) - counts, counts)
     t = order[np.repeat(begin, counts) + within]
-    return Pairs(detection, t, iou(found.xywh[detection], truth.xywh[t]))
+    return Pairs(detection, t, iou(found.xywh[detection], truth.xywh[t], truth.crowd[t] if crowds else None))
 
 
-def iou(a: Floats, b: Floats) -> Floats:
-    """Intersection over union of boxes (P, 4) x, y, width, height, one by one; 0 where neither has area."""
+def iou(a: Floats, b: Floats, crowd: Bools | None = None) -> Floats:
+    """Intersection over union of boxes (P, 4) x, y, width, height, one by one; 0 where neither has area.
+
+    `crowd` (P,): where the intersection is divided by the area of `a` alone.
+    """
     low = np.maximum(a[:, :2], b[:, :2])
     sides = np.clip(np.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:]) - low, 0, None)
     both = sides[:, 0] * sides[:, 1]
-    union = a[:, 2] * a[:, 3] + b[:, 2] * b[:, 3] - both
+    alone = a[:, 2] * a[:, 3]
+    union = alone + b[:, 2] * b[:, 3] - both
+    if crowd is not None:
+        union[crowd] = alone[crowd]
     return np.divide(both, union, out=np.zeros_like(both), where=union > 0)

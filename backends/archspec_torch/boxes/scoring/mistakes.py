@@ -20,12 +20,20 @@ class Mistakes:
     confusion.
 
     `confusion` (classes + 1, classes + 1): rows are the truth and columns what was told, background last in both.
+    `detections` (W,) are the numbers of those that are wrong, `kind` (W,) each one's place in `KINDS`, and `meant` (W,)
+    the truth that it is compared with, −1 for none; `missed` the numbers of the truths that are, `hit` (right,) those
+    of the truths that right detections found.
     """
 
     score: float
     right: int
     kinds: dict[str, int]
     confusion: Ints
+    detections: Ints
+    kind: Ints
+    meant: Ints
+    missed: Ints
+    hit: Ints
 
 
 def mistakes(truth: Truths, found: Detections, classes: int, score: float) -> Mistakes:
@@ -55,7 +63,19 @@ def mistakes(truth: Truths, found: Detections, classes: int, score: float) -> Mi
         seen[which[told]] = True
     masks = (kind_class, place, both, duplicate, background, ~seen)
     kinds = {name: int(mask.sum()) for name, mask in zip(KINDS, masks, strict=True)}
-    return Mistakes(score, int(matched.right.sum()), kinds, _confusion(truth, found, classes, every))
+    wrong, kind = np.flatnonzero(false), np.argmax(masks[:-1], 0)
+    meant = np.where(kind_class | both, other_truth, np.where(place | duplicate, own_truth, -1))
+    return Mistakes(
+        score,
+        int(matched.right.sum()),
+        kinds,
+        _confusion(truth, found, classes, every),
+        np.flatnonzero(kept)[wrong],
+        kind[wrong],
+        meant[wrong],
+        np.flatnonzero(~seen),
+        matched.truth[matched.right],
+    )
 
 
 def _confusion(truth: Truths, found: Detections, classes: int, every: Pairs) -> Ints:

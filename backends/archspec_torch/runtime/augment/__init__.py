@@ -11,6 +11,7 @@ from archspec.run.sections.augment import PcaColor
 from archspec_torch.runtime.augment.augmented import Augmented
 from archspec_torch.runtime.augment.colors import Components, components_of
 from archspec_torch.runtime.augment.steps import Augmentation, Setting, augmentation_of
+from archspec_torch.runtime.augment.targets import kind_of
 from archspec_torch.runtime.data import Examples
 from archspec_torch.runtime.images import Frame
 
@@ -18,12 +19,15 @@ __all__ = ["Augmentation", "Augmented", "Components", "augmented", "colors_of", 
 
 
 def augmented(
-    examples: Examples, section: Sequence[Augment], frame: Frame, classes: int, span: Span | None = None
+    examples: Examples, section: Sequence[Augment], frame: Frame, classes: int, spans: Sequence[Span] = ()
 ) -> Examples:
-    """The examples with a run's `augment` list; themselves where it is empty. Raises SpecError E638."""
+    """The examples with a run's `augment` list; themselves where it is empty.
+
+    `spans`: the place of each entry. Raises SpecError E638, E639.
+    """
     components = cache(lambda: components_of(examples.histogram(), examples.products()))
-    augmentation = augmentation_of(section, Setting(frame, classes, components, span))
-    return Augmented(examples, augmentation) if section else examples
+    setting = Setting(frame, classes, components, kind_of(examples.labels), [*spans, *[None] * len(section)])
+    return Augmented(examples, augmentation_of(section, setting)) if section else examples
 
 
 def colors_of(examples: Examples, section: Sequence[Augment]) -> Components | None:

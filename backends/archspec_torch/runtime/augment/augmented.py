@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from archspec_torch.runtime.augment.steps import Augmentation
-from archspec_torch.runtime.data import Draws, Examples, batched
+from archspec_torch.runtime.data import Draws, Examples
+from archspec_torch.runtime.data.examples import loaded
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,19 @@ class Augmented:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """As of all examples; where batches are mixed, images float32 of values 0 … 255 and labels float32 (n, C).
 
-        A batch's seed follows from its first example: the same wherever in an epoch a run goes on.
+        Boxes (n, M, 6) have as many rows as the fullest image of a batch where images are joined or mixed. A batch's
+        seed follows from its first example: the same wherever in an epoch a run goes on.
         """
         if draws is None:
             yield from self.examples.batches(groups, device, workers)
             return
         if self.augmentation.each:
             changed = _Changed(self.examples, self.augmentation, draws)
-            found = batched(changed, self.labels, groups, device, workers)
+            found = loaded(changed, len(self.labels), groups, device, workers)
         else:
             found = self.examples.batches(groups, device, workers)
         for group, (images, labels) in zip(groups, found, strict=True):
+            labels = self.augmentation.trimmed(labels)
             if self.augmentation.mixes:
                 images, labels = self.augmentation.batch(images, labels, draws.batch(int(group[0])))
             yield images, labels
@@ -59,11 +62,17 @@ class Augmented:
 
 @dataclass(frozen=True)
 class _Changed:
-    """The image at a position, changed as its epoch draws it."""
+    """The example at a position, changed as its epoch draws it."""
 
     examples: Examples
     augmentation: Augmentation
     draws: Draws
 
-    def __call__(self, position: int) -> Tensor:
-        return self.augmentation.image(self.examples.image(position), self.draws.example(position))
+    def __call__(self, position: int) -> tuple[Tensor, Tensor]:
+        return self.augmentation.example(*self._at(position), self.draws.example(position), self._drawn)
+
+    def _drawn(self) -> tuple[Tensor, Tensor]:
+        return self._at(int(torch.randint(len(self.examples.labels), ())))
+
+    def _at(self, position: int) -> tuple[Tensor, Tensor]:
+        return self.examples.image(position), self.examples.labels[position]

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archspec.run.sections import Cifar, Csv, Data, Digits, Folder, Idx, Numpy
+from archspec.run.sections import Boxes, Cifar, Csv, Data, Digits, Folder, Idx, Numpy, ScatteredDigits
+from archspec_torch.runtime.data.boxed import Boxed, open_boxes
 from archspec_torch.runtime.data.cifar import open_cifar
+from archspec_torch.runtime.data.counting import classes_in
 from archspec_torch.runtime.data.digits import open_digits
 from archspec_torch.runtime.data.draws import Draws
 from archspec_torch.runtime.data.examples import Examples, InMemory, OnDisk, Source, Where, batched, digest_of, grouped
 from archspec_torch.runtime.data.folder import open_folder
 from archspec_torch.runtime.data.idx import open_idx
 from archspec_torch.runtime.data.npz import open_numpy
+from archspec_torch.runtime.data.scattered import open_scattered
 from archspec_torch.runtime.data.table import open_csv
 
 FORMATS: dict[type[Any], Callable[[Any, Where], Source]] = {
@@ -22,16 +25,20 @@ FORMATS: dict[type[Any], Callable[[Any, Where], Source]] = {
     Folder: open_folder,
     Csv: open_csv,
     Numpy: open_numpy,
+    Boxes: open_boxes,
+    ScatteredDigits: open_scattered,
 }
 
 __all__ = [
     "FORMATS",
+    "Boxed",
     "Draws",
     "Examples",
     "InMemory",
     "OnDisk",
     "Source",
     "batched",
+    "classes_in",
     "digest_of",
     "grouped",
     "open_source",

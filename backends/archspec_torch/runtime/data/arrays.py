@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
+from pathlib import Path
 
 import numpy
 import torch
@@ -96,6 +97,15 @@ def arrays_of(
             raise _beyond(split, top, len(names), where, labelled[split])
     parts = split_up(files["train"][1], section, where, given=[name for name in files if name != "train"])
     return Arrays(files, parts, tuple(names), name)
+
+
+def no_file(path: Path) -> str:
+    """Why nothing can be read at a path that is no file."""
+    if path.is_dir():
+        return f"{path} is a folder, not a file"
+    if path.exists():
+        return f"{path} is no file, but a device or a pipe"
+    return f"{path} is a link that leads to no file" if path.is_symlink() else f"there is no file {path}"
 
 
 def _beyond(split: str, top: int, classes: int, where: Where, key: str) -> SpecError:

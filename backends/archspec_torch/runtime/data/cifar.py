@@ -6,6 +6,7 @@ file has one label before each image (CIFAR-100: coarse, then fine); a pickled o
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from archspec.errors import Span, SpecError, fail
 from archspec.run.sections import Cifar
-from archspec_torch.runtime.data.arrays import Arrays, Pair, arrays_of
+from archspec_torch.runtime.data.arrays import Arrays, Pair, arrays_of, no_file
 from archspec_torch.runtime.data.examples import Where
 
 PIXELS = 3 * 32 * 32
@@ -84,9 +85,11 @@ def open_cifar(section: Cifar, where: Where) -> Arrays:
     layout, folder = _find(root, span)
     if section.labels not in layout.names:
         raise fail("E630", f"{layout.name} has no coarse labels", where("labels"), "CIFAR-100 has them")
-    lacking = [
-        name for name in (*layout.train, layout.test, layout.names[section.labels][0]) if not (folder / name).is_file()
-    ]
+    wanted = (*layout.train, layout.test, layout.names[section.labels][0])
+    lacking = [name for name in wanted if not (folder / name).is_file()]
+    other = next((folder / name for name in lacking if os.path.lexists(folder / name)), None)
+    if other is not None:
+        raise fail("E620", no_file(other), span)
     if lacking:
         raise fail("E620", f"{folder} lacks {', '.join(lacking)} of {layout.name}", span)
     names = _names(folder, layout, section.labels, span)

@@ -152,9 +152,20 @@ def batched(
 
     Raises SpecError E624 for a file that cannot be read any more.
     """
+    return loaded(_Labelled(image, labels.cpu()), len(labels), groups, device, workers)
+
+
+def loaded(
+    example: Callable[[int], tuple[Tensor, Tensor]],
+    count: int,
+    groups: Sequence[Tensor],
+    device: torch.device,
+    workers: int,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The same of `count` examples, each an image and its label."""
     # A loader draws its base seed from its generator: one of its own, so that the run's stays untouched.
     loader = DataLoader(
-        _Items(image, labels.cpu()),
+        _Items(example, count),
         batch_sampler=[group.tolist() for group in groups],
         num_workers=workers,
         generator=torch.Generator(),
@@ -205,15 +216,26 @@ def _heed_parent(worker: int) -> None:
 
 
 @dataclass(frozen=True)
-class _Items(Dataset[tuple[Tensor, Tensor]]):
+class _Labelled:
+    """The image at a position, with its label."""
+
     image: Callable[[int], Tensor]
     labels: Tensor
 
+    def __call__(self, position: int) -> tuple[Tensor, Tensor]:
+        return self.image(position), self.labels[position]
+
+
+@dataclass(frozen=True)
+class _Items(Dataset[tuple[Tensor, Tensor]]):
+    example: Callable[[int], tuple[Tensor, Tensor]]
+    count: int
+
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.image(index), self.labels[index]
+        return self.example(index)
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return self.count
 
 
 def channel_products(images: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from archspec.errors import Diagnostic, Span, SpecError, fail
 from archspec.run.sections import Idx
-from archspec_torch.runtime.data.arrays import MAX_BYTES, Arrays, arrays_of
+from archspec_torch.runtime.data.arrays import MAX_BYTES, Arrays, arrays_of, no_file
 from archspec_torch.runtime.data.examples import Where
 
 FILES = {
@@ -66,22 +67,25 @@ def _paths(section: Idx, where: Where) -> dict[str, Path]:
         if written is not None:
             found[role] = Path(written)
             if not found[role].is_file():
-                problems.append(Diagnostic("E620", f"there is no file {written}", where(role)))
+                problems.append(Diagnostic("E620", no_file(Path(written)), where(role)))
         elif section.root is not None:
             names = [usual, usual.replace("-idx", ".idx")]
             there = [Path(section.root, n + end) for n in names for end in ("", ".gz")]
             path = next((path for path in there if path.is_file()), None)
+            other = next((path for path in there if os.path.lexists(path)), None)
             if path is not None:
                 found[role] = path
+            elif other is not None:
+                problems.append(Diagnostic("E620", no_file(other), where("root")))
     if section.root is not None and not Path(section.root).is_dir():
         problems.insert(0, Diagnostic("E620", f"there is no folder {section.root}", where("root")))
     else:
         for role in ("train_images", "train_labels"):
-            if role not in found:
+            if role not in found and not problems:
                 looked = f"{section.root} holds no {FILES[role]}, gzipped or not" if section.root else ""
                 message = looked or f"idx data needs {role}, or a `root` that holds the files"
                 problems.append(Diagnostic("E620", message, where("root" if section.root else role)))
-        if ("test_images" in found) != ("test_labels" in found):
+        if ("test_images" in found) != ("test_labels" in found) and not problems:
             have, lack = sorted(("test_images", "test_labels"), key=lambda role: role not in found)
             problems.append(Diagnostic("E620", f"there are {have} but no {lack}", where(have)))
     if problems:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from archspec.errors import Span, SpecError, fail
 from archspec.run.sections import Numpy
-from archspec_torch.runtime.data.arrays import MAX_BYTES, Arrays, Pair, arrays_of
+from archspec_torch.runtime.data.arrays import MAX_BYTES, Arrays, Pair, arrays_of, no_file
 from archspec_torch.runtime.data.examples import Where
 
 ROLES = ("images", "labels", "test_images", "test_labels")
@@ -43,7 +43,7 @@ def open_numpy(section: Numpy, where: Where) -> Arrays:
 def _from_one(section: Numpy, where: Where) -> tuple[dict[str, NDArray[Any]], dict[str, Span]]:
     path, span = Path(str(section.file)), where("file")
     if not path.is_file():
-        raise fail("E620", f"there is no file {path}", span)
+        raise fail("E620", no_file(path), span)
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(info.file_size for info in archive.infolist())
@@ -74,7 +74,7 @@ def _from_several(section: Numpy, where: Where) -> tuple[dict[str, NDArray[Any]]
         if written is None:
             continue
         if not Path(written).is_file():
-            raise fail("E620", f"there is no file {written}", where(role))
+            raise fail("E620", no_file(Path(written)), where(role))
         try:
             found = numpy.load(written, mmap_mode="r", allow_pickle=False)
             if not isinstance(found, numpy.ndarray):
@@ -88,6 +88,8 @@ def _from_several(section: Numpy, where: Where) -> tuple[dict[str, NDArray[Any]]
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, EOFError | zipfile.BadZipFile) and "not a zip" not in str(error):
+        return "it is empty, cut off or damaged"
     if "allow_pickle" in str(error):
         return "it holds Python objects, and only arrays of numbers are read"
     return " ".join(str(error).split())[:160] or type(error).__name__

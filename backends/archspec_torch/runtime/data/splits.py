@@ -50,10 +50,10 @@ def split_up(
         found = _drawn(labels, pool, shares, seed, span)
     else:
         found = _drawn(labels, pool, {name: shares[name] for name in shares if name == "test"}, seed, span)
-        parts = folds(labels[found["train"]], section.folds, seed)
-        if not len(parts[section.fold]):
-            message = f"{len(found['train'])} examples make no {section.folds} folds: fold {section.fold} is empty"
-            raise fail("E626", message, span, "fewer folds, or more examples")
+        n, parts = len(found["train"]), folds(labels[found["train"]], section.folds, seed)
+        if empty := [number for number, part in enumerate(parts) if not len(part)]:
+            message = f"{n:,} examples make no {section.folds:,} folds: fold {empty[0]:,} would be empty"
+            raise fail("E626", message, where("split", "folds"), "fewer folds, or more examples")
         held = parts.pop(section.fold)
         left = {"train": found["train"][torch.cat(parts).sort().values], "val": found["train"][held]}
         later = {name: shares[name] for name in shares if name == "train_dev"}

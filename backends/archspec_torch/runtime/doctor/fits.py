@@ -96,7 +96,7 @@ def own_steps(subject: Subject) -> Iterator[Finding]:
         if not math.isfinite(losses[-1]):
             break
     first, last, highest = losses[0], sum(losses[-10:]) / len(losses[-10:]), max(losses)
-    start = subject.job.task.at_start()
+    start = subject.job.task.at_start() or 0.0
     text = f"{len(losses)} steps of {plan.optimizer.kind} at lr {rate:g} bring the loss from {first:.3g} to {last:.3g}"
     figures = {"first": first, "last": last, "highest": highest, "lr": rate}
     total = per_epoch * plan.epochs
@@ -141,4 +141,5 @@ def _accuracy(subject: Subject, model: nn.Module, images: Tensor, labels: Tensor
         tally.add(scores.new_zeros(()), scores, its)
     for module, mode in modes.items():
         module.training = mode
-    return float(tally.accuracy)
+    figures = tally.figures()
+    return figures.get("accuracy", next(iter(figures.values())))

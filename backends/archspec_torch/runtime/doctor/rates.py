@@ -74,9 +74,9 @@ def rate_test(subject: Subject) -> RateTest | None:
         rates.append(rate)
         losses.append(loss)
         means.append(mean / (1 - SMOOTH ** (step + 1)))
-        if step > 20 and means[-1] > 6 * max(means[0], subject.job.task.at_start()):
+        if step > 20 and means[-1] > 6 * max(means[0], subject.job.task.at_start() or 0.0):
             break
-    return RateTest(rates, losses, means, subject.job.task.at_start()) if rates else None
+    return RateTest(rates, losses, means, subject.job.task.at_start() or 0.0) if rates else None
 
 
 def rate(subject: Subject, test: RateTest | None) -> Iterator[Finding]:

@@ -58,6 +58,9 @@ def first_loss(subject: Subject) -> Iterator[Finding]:
         outputs = subject.fresh()(subject.job.normalize(images[:256]))
         found = float(subject.job.task.loss(outputs, labels[:256]))
     wanted = subject.job.task.at_start()
+    if wanted is None:
+        yield Finding("first loss", "ok" if math.isfinite(found) else "fault", f"{found:.3f}", "", {"loss": found})
+        return
     ratio = found / wanted if wanted else math.inf
     text = f"{found:.3f}; scores of 0 give {wanted:.3f} for {len(subject.job.task.classes)} classes"
     figures = {"loss": found, "expected": wanted}
@@ -81,7 +84,7 @@ def regularisation(subject: Subject) -> Iterator[Finding]:
         second = penalty(concerned, plan.model_copy(update={"l1": 0.0, "l2": 1e-2}))
         own = penalty(concerned, plan)
     small, large, extra = (0.0 if x is None else float(x) for x in (first, second, own))
-    start = subject.job.task.at_start()
+    start = subject.job.task.at_start() or 0.0
     decay = plan.optimizer.weight_decay
     shrink = decay * plan.optimizer.lr
     figures = {"l2=0.001": small, "l2=0.01": large, "own": extra, "shrink_a_step": shrink}

@@ -79,7 +79,7 @@ class Subject:
         """One step as training takes it, on the gradients of `accumulate` batches and in the run's precision (`auto` is
         float32 here), penalties and clipping included: the loss ()."""
         task, numerics = self.job.task, numerics_of(self.plan)
-        weighed = ALONE.weighed(task.criterion, [labels for _, labels in parts], [labels for _, labels in parts])
+        weighed = ALONE.weighed(task.mass, [labels for _, labels in parts], [labels for _, labels in parts])
         state.optimizer.zero_grad(set_to_none=True)
         losses: list[Tensor] = []
         for number, (images, labels) in enumerate(parts):

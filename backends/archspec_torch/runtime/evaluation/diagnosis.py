@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archspec.errors import Diagnostic
-from archspec_torch.runtime.evaluation.figures import Errors, csv_text
-from archspec_torch.runtime.evaluation.text import percent
+from archspec_torch.runtime.evaluation.figures import Errors, csv_text, percent
 
 SPLITS = ("train", "train_dev", "val", "test")
 ADVICE = {

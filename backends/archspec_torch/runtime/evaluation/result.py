@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from archspec.errors import Diagnostic, fail
@@ -16,6 +17,7 @@ from archspec.files import write_text
 from archspec_torch.checkpoint import write_checkpoint
 from archspec_torch.runtime.data import Examples
 from archspec_torch.runtime.evaluation import text
+from archspec_torch.runtime.evaluation.classified import Classified
 from archspec_torch.runtime.evaluation.figures import Figures, csv_text
 
 if TYPE_CHECKING:
@@ -35,9 +37,17 @@ class Answers:
         group = [torch.tensor(positions, dtype=torch.int64)]
         return next(iter(self.examples.batches(group, torch.device("cpu"), 0)))[0]
 
+    def pictures(self, figures: Figures) -> list[Image.Image]:
+        """The surest mistakes, as the figures show them."""
+        made = []
+        for one, pixels in zip(figures.worst, self.images([one.example for one in figures.worst]), strict=True):
+            array = pixels.permute(1, 2, 0).numpy()
+            made.append(figures.picture(one, Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)))
+        return made
+
     def to_csv(self) -> str:
-        """A line an example: position, what it has, what it was given, and their probabilities."""
-        return csv_text(self.task.listed(self.kept, self.examples.labels.cpu()))
+        """A line an answer: of classes position, what it has, what it was given, and their probabilities."""
+        return csv_text(self.task.listed(self.kept, self.examples))
 
 
 @dataclass(frozen=True)
@@ -81,13 +91,21 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of examples that are wholly right."""
-        return self.metrics.accuracy
+        """Share of examples that are wholly right, where the answers are classes."""
+        return self._classified.accuracy
 
     @property
     def loss(self) -> float:
-        """Mean of an example."""
-        return self.metrics.loss
+        """Mean of an example, where the answers are classes."""
+        return self._classified.loss
+
+    @property
+    def _classified(self) -> Classified:
+        if not isinstance(self.metrics, Classified):
+            raise AttributeError(
+                f"the task '{self.metrics.words.task}' has no accuracy and no loss here: see `metrics`"
+            )
+        return self.metrics
 
     def to_json(self) -> dict[str, Any]:
         """split, weights, epoch, then what `Figures.to_json` has; tta, together, members and notes where there are."""

@@ -7,7 +7,8 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from archspec.run.figures import shown, title
-from archspec_torch.runtime.evaluation.figures import Average, ClassFigures, Figures
+from archspec_torch.runtime.evaluation.classified import Average, ClassFigures, Classified
+from archspec_torch.runtime.evaluation.figures import percent
 from archspec_torch.runtime.progress import table
 
 if TYPE_CHECKING:
@@ -49,10 +50,6 @@ def evaluation(found: Evaluation, width: int | None = None) -> str:
     return "\n\n".join(part for part in [*parts, *found.metrics.tables(width)] if part)
 
 
-def percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
-
-
 def short(name: str, most: int = NAME) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
@@ -67,7 +64,7 @@ def shortened(names: Sequence[str], most: int) -> dict[str, str]:
 
 
 def class_table(
-    figures: Figures,
+    figures: Classified,
     classes: Sequence[ClassFigures],
     width: int,
     heads: Sequence[str],

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from archspec.analysis.where import where
-from archspec.errors import SpecError, did_you_mean, fail
+from archspec.errors import Diagnostic, SpecError, fail
 from archspec.files import make_folder
 from archspec_torch.runtime.data import open_source
 from archspec_torch.runtime.images import ImageProblem, large_images_allowed
 from archspec_torch.runtime.inspecting.ascent import maximised
 from archspec_torch.runtime.inspecting.network import Opened, open_network
 from archspec_torch.runtime.inspecting.sheet import stretched, write_sheet
-from archspec_torch.runtime.kept import as_trained
+from archspec_torch.runtime.kept import as_trained, no_split
 
 MAPS = 256
 """Feature maps on one sheet."""
@@ -32,10 +33,12 @@ def inspect(
     top: int = 9,
     steps: int = 256,
     device: str = "auto",
+    report: Callable[[Diagnostic], None] = lambda _: None,
 ) -> list[Path]:
     """Writes PNGs into `out` and returns their paths: filters.png always; with an `image` the feature maps of the
     `layer`; with a `unit` of the layer the `top` patches of the `split` that excite it most (of a run), and an image
-    made to excite it, in `steps` of gradient ascent.
+    made to excite it, in `steps` of gradient ascent. `report` is given warnings: of data that are not those of the
+    run's training (W657), of files that cannot be read (W620).
 
     Raises SpecError E583 for the layer, E624 for the image, E627 for the split, E720 for the unit, E721 for what is
     asked without what it needs, and what `open_network` raises.
@@ -55,7 +58,7 @@ def inspect(
         written.append(write_sheet(feature_maps(opened, name, read), folder / f"maps-{name}.png"))
     if unit is not None:
         if opened.trained is not None:
-            patches = [patch for patch, _ in strongest(opened, name, unit, split, top)]
+            patches = [patch for patch, _ in strongest(opened, name, unit, split, top, report)]
             written.append(write_sheet(patches, folder / f"patches-{name}-{unit}.png"))
         made = stretched(maximised(opened, name, unit, steps))
         written.append(write_sheet([made], folder / f"maximised-{name}-{unit}.png"))
@@ -88,7 +91,14 @@ def feature_maps(opened: Opened, layer: str, image: Tensor) -> list[Tensor]:
     return [stretched(values.reshape(1, 1, -1))]
 
 
-def strongest(opened: Opened, layer: str, unit: int, split: str, top: int) -> list[tuple[Tensor, float]]:
+def strongest(
+    opened: Opened,
+    layer: str,
+    unit: int,
+    split: str,
+    top: int,
+    report: Callable[[Diagnostic], None] = lambda _: None,
+) -> list[tuple[Tensor, float]]:
     """The patches of a split's images that excite a unit most, one an image, and how much: the pixels that the unit's
     greatest cell sees (Zeiler and Fergus, 2014); whole images where a layer's cells have no place.
 
@@ -97,10 +107,12 @@ def strongest(opened: Opened, layer: str, unit: int, split: str, top: int) -> li
     assert opened.trained is not None
     run = opened.trained.run
     found_now = open_source(run.run.data, lambda *keys: run.span("data", *keys))
-    source, _ = as_trained(found_now, opened.trained.directory, run.span("data"))
+    source, warnings = as_trained(found_now, opened.trained.directory, run.span("data"))
+    for warning in warnings:
+        report(warning)
     if split not in source.sizes:
-        raise fail("E627", f"{source.name} has no {split} split", hint=did_you_mean(split, list(source.sizes)))
-    examples = source.load(split, opened.preprocessing.frame, lambda damaged: None)
+        raise no_split(split, list(source.sizes), run)
+    examples = source.load(split, opened.preprocessing.frame, report)
     groups = list(torch.arange(len(examples.labels)).split(64))
     peaks: list[Tensor] = []
     cells: list[list[int]] = []

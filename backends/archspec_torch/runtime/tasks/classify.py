@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
@@ -15,15 +15,20 @@ from archspec_torch.runtime.evaluation.classes.figures import listed, metrics
 from archspec_torch.runtime.evaluation.figures import Figures
 from archspec_torch.runtime.evaluation.together import mean_probabilities, votes
 from archspec_torch.runtime.losses import Criterion, CrossEntropyLoss
+from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
-Outputs = Tensor | Mapping[str, Tensor]
+if TYPE_CHECKING:
+    from archspec_torch.runtime.data import Examples
+
 SOFTMAXES = ("softmax", "log_softmax")
 COUNTED_AT_ONCE = 64
 """Batches whose answers are counted together."""
+HELD = 1 << 22
+"""Scores that wait to be counted at most: 16 MiB."""
 
 
 @dataclass(frozen=True)
-class Classify:
+class Classify(Task):
     """What to do with the scores (n, classes) of a network's main output, and those of its other heads.
 
     `heads`: output name to the weight of its loss, for the outputs beside the main one that have one.
@@ -34,25 +39,38 @@ class Classify:
     classes: tuple[str, ...]
     criterion: Criterion = field(default_factory=CrossEntropyLoss)
 
-    def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
+    @property
+    def learned_from(self) -> tuple[str, ...]:
+        return (self.main, *self.heads)
+
+    def to(self, device: torch.device) -> Self:
+        return replace(self, criterion=self.criterion.to(device))
+
+    def loss(self, outputs: Outputs, targets: Tensor) -> Tensor:
         """The criterion of the main output, plus each head's times its weight: a scalar.
 
-        labels: int64 (n,), or float32 (n, classes), the share of each class.
+        targets: int64 (n,), or float32 (n, classes), the share of each class.
         """
-        total = self.criterion(self.scores(outputs), labels)
+        total = self.criterion(self.scores(outputs), targets)
         if not isinstance(outputs, Tensor):
             for name, weight in self.heads.items():
                 if name in outputs:
-                    total = total + weight * self.criterion(outputs[name], labels)
+                    total = total + weight * self.criterion(outputs[name], targets)
         return total
+
+    def plain(self, outputs: Outputs, targets: Tensor) -> Tensor:
+        """Of the main output, without weights of classes and without label smoothing."""
+        return self.criterion.plain(self.scores(outputs), targets)
+
+    def mass(self, targets: Tensor) -> Tensor:
+        return self.criterion.mass(targets)
 
     def at_start(self) -> float:
         """What the loss is while all scores are 0: what training begins with, about."""
         return self.criterion.at_start(len(self.classes)) * (1 + sum(self.heads.values()))
 
-    def tally(self, device: torch.device, most: int | None = None) -> Tally:
-        """Nothing counted yet. `most`: scores kept for figures over all of them; those of more are left out."""
-        return Tally(len(self.classes), device)
+    def tally(self, device: torch.device, most: int | None = None) -> ClassTally:
+        return ClassTally(len(self.classes), device)
 
     def scores(self, outputs: Outputs) -> Tensor:
         """The main output (n, classes): the network's only one, or the one of that name."""
@@ -70,13 +88,12 @@ class Classify:
         """That of the votes of several networks."""
         return votes(kept)
 
-    def figures(self, kept: Tensor, labels: Tensor) -> Figures:
-        """What is measured of a whole split; labels as the data has them."""
-        return metrics(kept, labels, self.classes)
+    def figures(self, kept: Tensor, examples: Examples) -> Figures:
+        return metrics(kept, examples.labels.cpu(), self.classes)
 
-    def listed(self, kept: Tensor, labels: Tensor) -> list[list[Any]]:
+    def listed(self, kept: Tensor, examples: Examples) -> list[list[Any]]:
         """A row an example, below the names of the columns."""
-        return listed(kept, labels, self.classes)
+        return listed(kept, examples.labels.cpu(), self.classes)
 
     def decode(self, scores: Tensor, top: int) -> list[tuple[tuple[str, float], ...]]:
         """For each image the `top` most probable classes with their probabilities, best first.
@@ -90,36 +107,36 @@ class Classify:
         ]
 
 
-class Tally:
-    """Loss and right answers summed over batches, on the device: nothing waits until a number is read.
-
-    Answers are kept as they come, and counted for many batches at once: a batch costs three small operations.
-    """
+class ClassTally(Tally):
+    """Right answers of each class. Scores are kept as they come, and counted for many batches at once: a batch costs
+    one small operation."""
 
     def __init__(self, classes: int, device: torch.device):
-        self.total = torch.zeros((), dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
-        self.examples = 0
+        super().__init__(device)
         self._counts = torch.zeros(2, classes, dtype=torch.int64, device=device)
         self._waiting: list[tuple[Tensor, Tensor]] = []
+        self._held = 0
 
-    @torch.no_grad()
-    def add(self, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
+    def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
         """One batch: its mean loss (), scores (n, classes), labels (n,), or shares of labels (n, classes)."""
-        if labels.ndim == 2:
-            labels = labels.argmax(1)
-        self.total.add_(loss.detach(), alpha=len(labels))
-        self._waiting.append((scores.argmax(1), labels))
-        self.examples += len(labels)
-        if len(self._waiting) == COUNTED_AT_ONCE:
+        if targets.ndim == 2:
+            targets = targets.argmax(1)
+        self.total.add_(loss.detach(), alpha=len(targets))
+        self._waiting.append((scores.detach(), targets))
+        self._held += scores.numel()
+        self.examples += len(targets)
+        if len(self._waiting) == COUNTED_AT_ONCE or self._held > HELD:
             self._counted()
 
     def _counted(self) -> Tensor:
         """int64 (2, classes): right answers and examples of each class."""
         if self._waiting:
-            answers, labels = (torch.cat(column) for column in zip(*self._waiting, strict=True))
-            found = torch.stack([answers == labels, torch.ones_like(labels, dtype=torch.bool)]).to(labels.dtype)
+            scores, labels = (torch.cat(column) for column in zip(*self._waiting, strict=True))
+            found = torch.stack([scores.argmax(1) == labels, torch.ones_like(labels, dtype=torch.bool)]).to(
+                labels.dtype
+            )
             self._counts = self._counts.scatter_add(1, labels.expand(2, -1), found)
-            self._waiting = []
+            self._waiting, self._held = [], 0
         return self._counts
 
     @property
@@ -133,20 +150,11 @@ class Tally:
         return self._counted()[1]
 
     def state(self) -> dict[str, Tensor | int]:
-        """What a checkpoint keeps, and what processes tell each other."""
-        return {"total": self.total, "counts": self._counted(), "examples": self.examples}
+        return {**super().state(), "counts": self._counted()}
 
     def absorb(self, state: Mapping[str, Any]) -> None:
-        """Adds what another tally has counted, as its `state` gave it, on any device."""
-        device = self.total.device
-        self.total = self.total + state["total"].to(device)
-        self._counts = self._counted() + state["counts"].to(device)
-        self.examples += state["examples"]
-
-    @property
-    def loss(self) -> float:
-        """Mean loss of an example."""
-        return float(self.total) / max(self.examples, 1)
+        super().absorb(state)
+        self._counts = self._counted() + state["counts"].to(self.total.device)
 
     @property
     def accuracy(self) -> float:
@@ -154,8 +162,7 @@ class Tally:
         return int(self.right.sum()) / max(self.examples, 1)
 
     def figures(self) -> dict[str, float]:
-        """What the task measures besides."""
-        return {}
+        return {"accuracy": self.accuracy}
 
 
 def outputs_of(graph: TypedGraph, classes: tuple[str, ...]) -> tuple[str, dict[str, float]]:
@@ -164,17 +171,19 @@ def outputs_of(graph: TypedGraph, classes: tuple[str, ...]) -> tuple[str, dict[s
     main = main_output(graph)
     scores = class_count(graph)
     if scores != len(classes):
-        variables = graph.resolved.get("vars")
-        hint = f"change the spec to give {len(classes)} scores: they are written in it as a number"
-        if isinstance(variables, dict) and "classes" in variables:
-            hint = f"set the number in the run file: model: {{spec: …, set: {{vars.classes: {len(classes)}}}}}"
-        raise fail(
-            "E610",
-            f"the network '{graph.name}' gives {scores} scores, and the data has {len(classes)} classes",
-            hint=hint,
-        )
+        message = f"the network '{graph.name}' gives {scores} scores, and the data has {len(classes)} classes"
+        raise fail("E610", message, hint=set_classes(graph, len(classes)))
     heads = {name: head.weight for name, head in graph.heads.items() if name != main and name in graph.outputs}
     return main, {name: weight for name, weight in heads.items() if weight}
+
+
+def set_classes(graph: TypedGraph, classes: int, things: str = "classes") -> str:
+    """How a network comes to that many classes, or points."""
+    variables = graph.resolved.get("vars")
+    if isinstance(variables, dict) and things in variables:
+        return f"set the number in the run file: model: {{spec: …, set: {{vars.{things}: {classes}}}}}"
+    told = f"{classes} scores" if things == "classes" else f"{classes} {things}"
+    return f"change the spec to give {told}: they are written in it as a number"
 
 
 def main_output(graph: TypedGraph) -> str:
@@ -196,8 +205,8 @@ def class_count(graph: TypedGraph) -> int:
     Raises SpecError E613 where the main output is no vector of raw scores, or there is nothing to train.
     """
     if graph.task != "classify":
-        message = f"the network '{graph.name}' is for the task '{graph.task}'; runs train classification"
-        raise fail("E613", message, hint="a spec without `task` classifies")
+        message = f"the network '{graph.name}' is for the task '{graph.task}'; runs train no such thing"
+        raise fail("E613", message, hint="a spec without `task` classifies, one with `task: detect` detects")
     tap = graph.outputs[main_output(graph)]
     node, found = graph.nodes[tap.node], graph.type_of(tap)
     if found.rank != 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -18,7 +18,10 @@ from archspec_torch.runtime.evaluation.tags.figures import (
 )
 from archspec_torch.runtime.evaluation.together import mean_odds, tag_votes
 from archspec_torch.runtime.losses import BinaryCrossEntropyLoss, Criterion, one_hot
-from archspec_torch.runtime.tasks.classify import Classify, Tally
+from archspec_torch.runtime.tasks.classify import Classify, ClassTally
+
+if TYPE_CHECKING:
+    from archspec_torch.runtime.data import Examples
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,11 @@ class Tags(Classify):
     def votes(self, kept: Sequence[Tensor]) -> Tensor:
         return tag_votes(kept, self.threshold)
 
-    def figures(self, kept: Tensor, labels: Tensor) -> Figures:
-        return tag_metrics(kept, _wanted(labels, kept), self.classes, self.threshold)
+    def figures(self, kept: Tensor, examples: Examples) -> Figures:
+        return tag_metrics(kept, _wanted(examples.labels.cpu(), kept), self.classes, self.threshold)
 
-    def listed(self, kept: Tensor, labels: Tensor) -> list[list[Any]]:
-        return listed(kept, _wanted(labels, kept), self.classes, self.threshold)
+    def listed(self, kept: Tensor, examples: Examples) -> list[list[Any]]:
+        return listed(kept, _wanted(examples.labels.cpu(), kept), self.classes, self.threshold)
 
     def decode(self, scores: Tensor, top: int) -> list[tuple[tuple[str, float], ...]]:
         """For each image the classes whose probability reaches the threshold, best first, `top` at most; often none."""
@@ -53,11 +56,11 @@ class Tags(Classify):
             for row, found in zip(numbers.tolist(), values.tolist(), strict=True)
         ]
 
-    def tally(self, device: torch.device, most: int | None = None) -> Tally:
+    def tally(self, device: torch.device, most: int | None = None) -> TagTally:
         return TagTally(len(self.classes), device, self.threshold, most)
 
 
-class TagTally(Tally):
+class TagTally(ClassTally):
     """Counts of each class: `seen` examples that have it, `right` those of them that were found, `told` those that
     were said to have it. Scores are kept until the figures are asked for, or until there are more than `most`: then
     `map` is left out, whoever counted which examples."""
@@ -70,15 +73,15 @@ class TagTally(Tally):
         self.kept: list[tuple[Tensor, Tensor]] = []
 
     @torch.no_grad()
-    def add(self, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
+    def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
         """One batch: its mean loss (), scores (n, classes), labels (n, classes) or (n,)."""
-        self.total.add_(loss.detach(), alpha=len(labels))
+        self.total.add_(loss.detach(), alpha=len(targets))
         scores = scores.detach().float()
-        wanted, said = _wanted(labels, scores), scores.sigmoid() >= self.threshold
+        wanted, said = _wanted(targets, scores), scores.sigmoid() >= self.threshold
         self._counts = self._counts + torch.stack([(wanted & said).sum(0), wanted.sum(0)])
         self.told += said.sum(0)
         self.exact += (wanted == said).all(1).sum()
-        self.examples += len(labels)
+        self.examples += len(targets)
         self._keep(scores, wanted)
 
     def _keep(self, scores: Tensor, wanted: Tensor) -> None:
@@ -111,14 +114,16 @@ class TagTally(Tally):
         return int(self.exact) / max(self.examples, 1)
 
     def figures(self) -> dict[str, float]:
-        """map: mean average precision over the classes that have examples, unless the scores were too many to keep; f1:
-        of all answers together (micro); macro_f1: mean over the classes, 0 for one that is neither there nor told."""
+        """accuracy; map: mean average precision over the classes that have examples, unless the scores were too many
+        to keep; f1: of all answers together (micro); macro_f1: mean over the classes, 0 for one that is neither there
+        nor told."""
         right, both = self.right.double(), (self.seen + self.told).double()
         ranked: dict[str, float] = {}
         if self._ranked:
             scores, wanted = (torch.cat(parts).cpu() for parts in zip(*self.kept, strict=True))
             ranked["map"] = mean_average_precision(average_precisions(scores, wanted))
         return {
+            "accuracy": self.accuracy,
             **ranked,
             "f1": float(2 * right.sum() / both.sum().clamp_min(1)),
             "macro_f1": float((2 * right / both.clamp_min(1)).mean()),

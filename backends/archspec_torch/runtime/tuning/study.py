@@ -18,6 +18,7 @@ from archspec.run.search import Range, Search, check_paths, load_search
 from archspec_torch.runtime import rundir
 from archspec_torch.runtime.network import load_network
 from archspec_torch.runtime.resume import differences, layers, settings, some
+from archspec_torch.runtime.tasks import with_loss
 from archspec_torch.runtime.tuning.plot import write_plot
 from archspec_torch.runtime.tuning.result import Trial, TuneResult
 from archspec_torch.runtime.tuning.trials import BEAT, Trials, best_of, live, trial_dir
@@ -42,7 +43,7 @@ def tune(
     `out` is `runs/NAME-tune` without one. `storage` is an Optuna storage's URL, a file in `out` without one: processes
     with the same storage share the trials. `resume` goes on with those of `out`; what was running there and is not any
     more goes on from its checkpoint. `fine` begins a stage whose log ranges reach from the best value
-    so far / `fine` to the best · `fine`.
+    so far / `fine` to the best · `fine`. A stage has as many trials as were last told for it; else as the search says.
 
     Raises SpecError E512 and E60x for a range that the run cannot have, E605 for an `out` that is used, E695 without
     Optuna, E696 of the search file, E697 for a storage that cannot be used or holds another search, of other
@@ -54,7 +55,7 @@ def tune(
     asked = replace(asked, trials=trials or asked.trials, epochs=epochs or asked.epochs)
     base = load_run(run, overrides)
     read = check_paths(base, (), asked)
-    asked = asked.of(base)
+    asked = asked.of(with_loss(base, load_network(base)))
     _check_networks(read, asked)
     optuna = _optuna()
     directory = Path(out) if out is not None else Path("runs", f"{read[0].name}-tune")
@@ -65,9 +66,13 @@ def tune(
         with rundir.claimed(directory):
             pass  # it is no run that is being trained
     experiment = _experiment(base, read[0], asked)
-    stages = Stages(optuna, storage or f"sqlite:///{directory / 'study.sqlite'}", asked, read[0].name, experiment)
+    stages = Stages(
+        optuna, storage or f"sqlite:///{directory / 'study.sqlite'}", asked, read[0].name, experiment, trials
+    )
     with stages.telling():
         study = stages.last(fine)
+        if trials:
+            study.set_user_attr(TOLD, trials)
         here = stages.search(study)
         Trials(optuna, stages.storage, study, here, base, directory, say).work()
         found = TuneResult(directory, here, tuple(stages.trials(directory)))
@@ -103,8 +108,9 @@ def _check_networks(runs: Sequence[RunFile], search: Search) -> None:
 
 FREE = ("name", "model.spec", "train.epochs", "train.device", "train.workers", "train.checkpoint", "train.tensorboard")
 """Keys that may change while a search is gone on with. The network is compared as it is, not as it is named."""
-KEPT = "search"
-"""The attribute of a study that says what its trials have in common."""
+KEPT, TOLD = "search", "trials"
+"""Attributes of a study: what its trials have in common, and how many were told to be, where it was not the search
+file that said so."""
 
 
 def _experiment(base: RunFile, first: RunFile, search: Search) -> dict[str, Any]:
@@ -130,9 +136,18 @@ def _plain(ranges: Sequence[Range]) -> list[list[Any]]:
 class Stages:
     """The studies of a search in one storage: `NAME coarse`, `NAME fine 1`, …"""
 
-    def __init__(self, optuna: Any, url: str, search: Search, name: str, experiment: Mapping[str, Any]):
-        """`experiment`: what all trials have in common, see `_experiment`."""
+    def __init__(
+        self,
+        optuna: Any,
+        url: str,
+        search: Search,
+        name: str,
+        experiment: Mapping[str, Any],
+        trials: int | None = None,
+    ):
+        """`experiment`: what all trials have in common, see `_experiment`. `trials`: how many a stage is to have."""
         self.optuna, self.asked, self.name, self.experiment = optuna, search, name, experiment
+        self.told = trials
         with self.telling():
             self.storage = self._opened(url)
 
@@ -235,16 +250,20 @@ class Stages:
             raise fail("E697", message, self.asked.ranges[0].span, hint)
 
     def _unfinished(self, study: Any) -> bool:
-        return len(live(study.get_trials(deepcopy=False))) < self.asked.trials or any(
+        return len(live(study.get_trials(deepcopy=False))) < self._wanted(study) or any(
             not trial.state.is_finished() for trial in study.get_trials(deepcopy=False)
         )
 
+    def _wanted(self, study: Any) -> int:
+        """Trials that a stage is to have: as told now, as told when it was last gone on with, or as the search says."""
+        return int(self.told or study.user_attrs.get(TOLD) or self.asked.trials)
+
     def search(self, study: Any) -> Search:
-        """The search with the ranges of a study."""
+        """The search with the ranges of a study, and its number of trials."""
         spans = {one.path: one.span for one in self.asked.ranges}
         written = _kept(study)["ranges"]
         ranges = tuple(Range(path, kind, tuple(values), spans[path]) for path, kind, values in written)
-        return replace(self.asked, ranges=ranges)
+        return replace(self.asked, ranges=ranges, trials=self._wanted(study))
 
     def trials(self, directory: Path) -> list[Trial]:
         """All trials, stage after stage."""

@@ -141,6 +141,7 @@ def test_without_draws_nothing_is_changed() -> None:
     ("entry", "told"),
     [
         ({"random_crop": {"padding": 16, "mode": "reflect"}}, "cannot mirror 16 pixels at the edge of images of 16×20"),
+        ({"random_crop": {"padding": 16}}, "a padding of 16 may show nothing of images of 16×20"),
         ({"local_warp": {"sigma": 4}}, "smooths over 16 pixels to each side, and images of 16 cannot"),
     ],
 )

@@ -76,6 +76,13 @@ def test_folds_are_disjoint_cover_all_and_keep_the_classes() -> None:
     assert int((counts.sum(1).amax() - counts.sum(1).amin()).max()) <= 1
 
 
+@pytest.mark.parametrize("labels", [torch.arange(40) % 4, torch.eye(4).repeat(10, 1)])
+def test_more_folds_than_examples_are_told(labels: torch.Tensor) -> None:
+    with pytest.raises(SpecError, match="E626") as caught:
+        split_up(labels, section(folds=41, test=0), here)
+    assert "40 examples make no 41 folds" in str(caught.value)
+
+
 def test_a_train_dev_split_is_drawn_beside_the_others() -> None:
     labels = torch.arange(200) % 4
     parts = split_up(labels, section(val=0.1, test=0.2, train_dev=0.05), here)

@@ -18,7 +18,7 @@ from sklearn.metrics import (
 )
 
 from archspec_torch.runtime.evaluation.classes.figures import Metrics, metrics
-from archspec_torch.runtime.evaluation.figures import average, reliability
+from archspec_torch.runtime.evaluation.classified import average, reliability
 from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.evaluation.text import evaluation as told
 from archspec_torch.runtime.evaluation.text import shortened

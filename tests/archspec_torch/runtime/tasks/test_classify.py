@@ -15,7 +15,7 @@ from archspec.errors import SpecError
 from archspec.run.sections import CrossEntropy
 from archspec_torch.compiler import compile
 from archspec_torch.runtime.tasks import task_of
-from archspec_torch.runtime.tasks.classify import Classify, Tally
+from archspec_torch.runtime.tasks.classify import Classify, ClassTally
 
 NAMES = ("a", "b", "c", "d")
 WriteSpec = Callable[..., Path]
@@ -36,7 +36,7 @@ def test_heads_add_their_weighted_losses() -> None:
 def test_tallies_are_scikit_learn_s() -> None:
     generator = torch.Generator().manual_seed(1)
     scores, labels = torch.randn(90, 4, generator=generator), torch.randint(0, 4, (90,), generator=generator)
-    tally = Tally(4, torch.device("cpu"))
+    tally = ClassTally(4, torch.device("cpu"))
     for part, answers in zip(scores.split(20), labels.split(20), strict=True):
         tally.add(functional.cross_entropy(part, answers), part, answers)
     answers = scores.argmax(1)

@@ -31,6 +31,7 @@ def test_figures_are_scikit_learn_s() -> None:
     assert (tally.right / tally.seen).tolist() == pytest.approx(recall_score(wanted, said, average=None).tolist())
     assert tally.figures() == pytest.approx(
         {
+            "accuracy": accuracy_score(wanted, said),
             "map": average_precision_score(wanted, scores.sigmoid(), average="macro"),
             "f1": f1_score(wanted, said, average="micro"),
             "macro_f1": f1_score(wanted, said, average="macro"),
@@ -69,7 +70,11 @@ def test_scores_beyond_the_most_are_not_kept_whoever_counted_them() -> None:
         assert counted(180, *parts).figures()["map"] == pytest.approx(average_precision_score(wanted, scores))
         over = counted(179, *parts)
         assert over.figures() == pytest.approx(
-            {"f1": f1_score(wanted, said, average="micro"), "macro_f1": f1_score(wanted, said, average="macro")}
+            {
+                "accuracy": accuracy_score(wanted, said),
+                "f1": f1_score(wanted, said, average="micro"),
+                "macro_f1": f1_score(wanted, said, average="macro"),
+            }
         )
         assert over.kept == [] and set(over.state()) == {"total", "counts", "examples", "told", "exact"}
         assert over.accuracy == accuracy_score(wanted, said)

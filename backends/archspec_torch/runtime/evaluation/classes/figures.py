@@ -10,19 +10,16 @@ import torch
 from torch import Tensor
 
 from archspec_torch.runtime.evaluation.classes import text
-from archspec_torch.runtime.evaluation.figures import (
-    MISTAKES,
+from archspec_torch.runtime.evaluation.classified import (
     Average,
     Bin,
     ClassFigures,
-    Errors,
-    Figures,
-    Words,
+    Classified,
     average,
     calibration_error,
-    csv_text,
     reliability,
 )
+from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Words, csv_text
 from archspec_torch.runtime.evaluation.text import short
 
 
@@ -44,10 +41,11 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Metrics(Figures):
+class Metrics(Classified):
     """All figures of one set of answers."""
 
-    words = Words("classify", "true", "predicted", "probability of the answer", "share that is right")
+    words = Words("classify", "true", "predicted")
+    reliable = ("probability of the answer", "share that is right")
 
     n: int
     accuracy: float

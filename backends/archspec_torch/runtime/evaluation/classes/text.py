@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from archspec_torch.runtime.evaluation.text import CLASSES, NAME, WORST, class_table, percent, shortened
+from archspec_torch.runtime.evaluation.figures import percent
+from archspec_torch.runtime.evaluation.text import CLASSES, NAME, WORST, class_table, shortened
 
 if TYPE_CHECKING:
     from archspec_torch.runtime.evaluation.classes.figures import Metrics

@@ -11,19 +11,16 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 from torch.nn import functional
 
-from archspec_torch.runtime.evaluation.figures import (
-    MISTAKES,
+from archspec_torch.runtime.evaluation.classified import (
     Average,
     Bin,
     ClassFigures,
-    Errors,
-    Figures,
-    Words,
+    Classified,
     average,
     calibration_error,
-    csv_text,
     reliability,
 )
+from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Words, csv_text
 from archspec_torch.runtime.evaluation.tags import text
 from archspec_torch.runtime.evaluation.text import short
 
@@ -71,10 +68,11 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class TagMetrics(Figures):
+class TagMetrics(Classified):
     """All figures of one set of answers, each a yes or no for one class of one example."""
 
-    words = Words("tags", "missed", "told instead", "probability of a class", "share that has it")
+    words = Words("tags", "missed", "told instead")
+    reliable = ("probability of a class", "share that has it")
 
     n: int
     threshold: float

@@ -1,0 +1,1 @@
+"""What is measured of detections: average precision, kinds of mistakes, what is taken for what."""

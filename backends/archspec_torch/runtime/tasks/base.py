@@ -1,0 +1,118 @@
+"""What every task keeps: what training, measuring and predicting ask of it, whatever is learned."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from archspec_torch.runtime.data import Examples
+    from archspec_torch.runtime.evaluation.figures import Figures
+
+Outputs = Tensor | Mapping[str, Tensor]
+"""What a network gives: a tensor, or several by name."""
+
+
+class Task(ABC):
+    """What a network learns. Targets are a tensor whose first axis is the examples: int64 (n,) of one class each,
+    float32 (n, classes) of several, float32 (n, M, 6) of objects in boxes (see `detection.truth.rows_of`)."""
+
+    classes: tuple[str, ...]
+
+    @property
+    @abstractmethod
+    def learned_from(self) -> tuple[str, ...]:
+        """Names of the outputs that the loss reads."""
+
+    @abstractmethod
+    def to(self, device: torch.device) -> Self:
+        """The task with its numbers on the device."""
+
+    @abstractmethod
+    def loss(self, outputs: Outputs, targets: Tensor) -> Tensor:
+        """What training makes small, a mean over the examples: ()."""
+
+    @abstractmethod
+    def plain(self, outputs: Outputs, targets: Tensor) -> Tensor:
+        """The loss as runs are compared by it, of a network that answers: ()."""
+
+    def mass(self, targets: Tensor) -> Tensor:
+        """What the mean of `loss` over a batch is divided by: ()."""
+        return targets.new_full((), len(targets), dtype=torch.float32)
+
+    @abstractmethod
+    def at_start(self) -> float | None:
+        """What the loss is before training, about, where that is known beforehand."""
+
+    @abstractmethod
+    def tally(self, device: torch.device, most: int | None = None) -> Tally:
+        """Nothing counted yet. `most`: scores kept for figures over all of them; those of more are left out."""
+
+    @abstractmethod
+    def scores(self, outputs: Outputs) -> Tensor:
+        """What a network answers: (n, …)."""
+
+    @abstractmethod
+    def kept(self, scores: Tensor) -> Tensor:
+        """What is kept of them to be measured: float32 (n, …)."""
+
+    of_parts: ClassVar[bool] = True
+    """Whether a part of an image says what the whole does."""
+
+    def unflipped(self, kept: Tensor, width: int) -> Tensor:
+        """What was said of mirror images of that width, as of the images themselves."""
+        return kept
+
+    def moved(self, kept: Tensor, before: Examples, now: Examples) -> Tensor:
+        """What was said of examples as one frame has them, as of the same examples in another frame."""
+        return kept
+
+    @abstractmethod
+    def mean(self, kept: Sequence[Tensor]) -> Tensor:
+        """What several views or networks say together."""
+
+    @abstractmethod
+    def votes(self, kept: Sequence[Tensor]) -> Tensor:
+        """What several networks say by a vote."""
+
+    @abstractmethod
+    def figures(self, kept: Tensor, examples: Examples) -> Figures:
+        """What is measured of a whole split."""
+
+    @abstractmethod
+    def listed(self, kept: Tensor, examples: Examples) -> list[list[Any]]:
+        """A row an answer, below the names of the columns."""
+
+
+class Tally(ABC):
+    """Loss and what is counted beside it, summed over batches on the device: nothing waits until a number is read."""
+
+    def __init__(self, device: torch.device):
+        self.total = torch.zeros((), dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
+        self.examples = 0
+
+    @abstractmethod
+    def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
+        """One batch: its mean loss (), the task's `scores`, the targets."""
+
+    def state(self) -> dict[str, Tensor | int]:
+        """What a checkpoint keeps, and what processes tell each other."""
+        return {"total": self.total, "examples": self.examples}
+
+    def absorb(self, state: Mapping[str, Any]) -> None:
+        """Adds what another tally has counted, as its `state` gave it, on any device."""
+        self.total = self.total + state["total"].to(self.total.device)
+        self.examples += state["examples"]
+
+    @property
+    def loss(self) -> float:
+        """Mean loss of an example."""
+        return float(self.total) / max(self.examples, 1)
+
+    @abstractmethod
+    def figures(self) -> dict[str, float]:
+        """What the task measures besides, the first the one that people ask for first."""

@@ -1,0 +1,141 @@
+"""Boxes of SSD300 from raw outputs: archspec's decoders and `nms` against torchvision's SSD, on the same numbers.
+
+Once with outputs as a trained network gives them, a few sure boxes around each object and background elsewhere, and
+once with random ones, where every box passes the threshold. Prints milliseconds an image and the ratio of the medians,
+and exits with status 1 where detections differ or archspec is slower.
+
+    python benchmarks/decoding.py [BATCH [ROUNDS]]
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision.models.detection import ssd300_vgg16
+from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.ssd import SSD
+
+import archspec
+from archspec.ops.detect import SsdBoxes
+from archspec_torch.compiler import compile
+from archspec_torch.detection import coding
+from archspec_torch.detection.truth import overlaps
+
+SIZE, CLASSES, OBJECTS = 300, 20, 8
+
+Maps = list[tuple[Tensor, Tensor]]
+"""Of each head what it says of classes, (N, A·21, h, w), and of places, (N, A·4, h, w)."""
+
+
+class Ours:
+    """The layers of `ssd300_vgg16_voc` behind its heads."""
+
+    def __init__(self) -> None:
+        graph = archspec.load("ssd300_vgg16_voc")
+        network: Any = compile(graph).eval()
+        ops = [node.op for node in graph.nodes.values() if isinstance(node.op, SsdBoxes)]
+        self.ops: list[SsdBoxes] = ops
+        self.decoders = [network.get_submodule(n.name) for n in graph.nodes.values() if isinstance(n.op, SsdBoxes)]
+        self.suppress = network.get_submodule("detect.nms")
+
+    def __call__(self, maps: Maps, images: Tensor) -> Tensor:
+        found = [decoder(scores, places, images) for decoder, (scores, places) in zip(self.decoders, maps, strict=True)]
+        boxes, scores = (torch.cat([one[part] for one in found], dim=1) for part in (0, 1))
+        detections: Tensor = self.suppress(boxes, scores)
+        return detections
+
+
+def grids() -> list[tuple[int, int]]:
+    """Cells along a side, and anchors, of each head."""
+    return [(38, 4), (19, 6), (10, 6), (5, 6), (3, 4), (1, 4)]
+
+
+def as_maps(rows: Tensor, width: int) -> list[Tensor]:
+    """(N, 8732, width) as the heads give it."""
+    maps, first = [], 0
+    for side, anchors in grids():
+        part = rows[:, first : first + side * side * anchors]
+        first += part.shape[1]
+        maps.append(part.unflatten(1, (side, side, anchors)).permute(0, 3, 4, 1, 2).flatten(1, 2).contiguous())
+    assert first == rows.shape[1] and maps[0].shape[1] == grids()[0][1] * width
+    return maps
+
+
+def likely(defaults: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+    """Classes (N, R, 21) and places (N, R, 4): default boxes that overlap an object say so, the surer the more."""
+    corners = torch.rand(batch, OBJECTS, 2) * 200
+    truth = torch.cat([corners, corners + 30 + torch.rand(batch, OBJECTS, 2) * 120], 2).clamp(max=SIZE)
+    iou, which = overlaps(truth, coding.corners(defaults[:, :2], defaults[:, 2:])).max(1)
+    labels = torch.randint(1, CLASSES + 1, (batch, OBJECTS)).gather(1, which)
+    logits = torch.randn(batch, len(defaults), CLASSES + 1)
+    logits[..., 0] += 9
+    logits.scatter_add_(2, labels[..., None], (24 * (iou - 0.2).clamp(min=0))[..., None])
+    wanted = truth.gather(1, which[..., None].expand(-1, -1, 4))
+    places = coding.ssd_encode(wanted, defaults, (0.1, 0.2)) + torch.randn(batch, len(defaults), 4) / 3
+    return logits, torch.where(iou[..., None] > 0.2, places, torch.randn(batch, len(defaults), 4))
+
+
+def unlike(found: Tensor, reference: list[dict[str, Tensor]]) -> int:
+    """How many detections of torchvision's are not among ours, place by place."""
+    count = 0
+    for mine, theirs in zip(found, reference, strict=True):
+        mine = mine[mine[:, 5] >= 0]
+        if len(mine) != len(theirs["scores"]):
+            return max(len(mine), len(theirs["scores"]))
+        same = torch.isclose(mine[:, :4], theirs["boxes"], atol=1e-2).all(1) & (mine[:, 5] == theirs["labels"] - 1)
+        count += int((~same).sum())
+    return count
+
+
+def timed(run: Callable[[], object]) -> float:
+    """Seconds of CPU time, which other programs do not lengthen much."""
+    begun = time.process_time()
+    run()
+    return time.process_time() - begun
+
+
+@torch.no_grad()
+def main(batch: int, rounds: int) -> int:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    theirs: SSD = ssd300_vgg16(weights=None, weights_backbone=None, num_classes=CLASSES + 1).eval()
+    ours, images = Ours(), torch.zeros(batch, 3, SIZE, SIZE)
+    features = [torch.zeros(batch, 1, side, side) for side, _ in grids()]
+    anchors = theirs.anchor_generator(ImageList(images, [(SIZE, SIZE)] * batch), features)
+    centers, sizes = (anchors[0][:, :2] + anchors[0][:, 2:]) / 2, anchors[0][:, 2:] - anchors[0][:, :2]
+    defaults = torch.cat([centers, sizes], 1)
+    rows = len(defaults)
+    slower = False
+    kinds = {
+        "a few sure boxes": likely(defaults, batch),
+        "random": (torch.randn(batch, rows, CLASSES + 1), torch.randn(batch, rows, 4)),
+    }
+    for kind, (logits, places) in kinds.items():
+        maps = list(zip(as_maps(logits, CLASSES + 1), as_maps(places, 4), strict=True))
+        raw = {"cls_logits": logits, "bbox_regression": places}
+        runs: dict[str, Callable[[], Any]] = {
+            "archspec": lambda maps=maps: ours(maps, images),
+            "torchvision": lambda raw=raw: theirs.postprocess_detections(raw, anchors, [(SIZE, SIZE)] * batch),
+        }
+        differ = unlike(runs["archspec"](), runs["torchvision"]())
+        taken: dict[str, list[float]] = {name: [] for name in runs}
+        for _ in range(rounds):
+            for name, run in runs.items():
+                taken[name].append(timed(run))
+        each = {name: 1e3 * statistics.median(times) / batch for name, times in taken.items()}
+        ratio = each["torchvision"] / each["archspec"]
+        told = "   ".join(f"{name} {ms:6.2f} ms" for name, ms in each.items())
+        print(f"{kind:<17} {told}   torchvision / archspec {ratio:.2f}   {differ} detections differ")
+        slower |= ratio < 1 or differ > 0
+    return int(slower)
+
+
+if __name__ == "__main__":
+    told = [int(value) for value in sys.argv[1:3]]
+    raise SystemExit(main(*told, *(8, 30)[len(told) :]))

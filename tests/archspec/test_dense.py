@@ -1,0 +1,136 @@
+"""Fully connected layers slid over larger maps: shapes, names, notes, and what cannot be slid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import archspec
+from archspec.analysis.windows import windows
+
+HEAD = "archspec: 1\ninput: [1, 20, 20]\nlayers:\n"
+CONV = "  - conv: {out: 4, kernel: 5, stride: 2}\n  - relu\n"
+
+
+def written(folder: Path, layers: str, head: str = HEAD) -> Path:
+    path = folder / "net.yaml"
+    path.write_text(head + layers)
+    return path
+
+
+def outputs(graph: archspec.TypedGraph) -> dict[str, tuple[int, ...]]:
+    return {name: graph.type_of(tap).shape for name, tap in graph.outputs.items()}
+
+
+def test_overfeat_gives_one_place_at_221_and_four_at_257() -> None:
+    """Sermanet et al. 2014, section 3.5 and table 3: a stride of 2·3·2·3 pixels, a window is 5×5 cells of the map."""
+    assert outputs(archspec.load("overfeat", dense=True)) == {"scores": (1000, 1, 1), "boxes": (4000, 1, 1)}
+    graph = archspec.load("overfeat", input="3x257x257", dense=True)
+    assert outputs(graph) == {"scores": (1000, 2, 2), "boxes": (4000, 2, 2)}
+    assert graph.types["map"][0].shape == (1024, 6, 6)
+    assert archspec.load("overfeat").types["map"][0].shape == (1024, 5, 5)
+    found = windows(graph, "boxes")
+    assert (found.size, found.step, found.count) == ((221, 221), (36, 36), (2, 2))
+    assert found.boxes() == [(0, 0, 221, 221), (36, 0, 257, 221), (0, 36, 221, 257), (36, 36, 257, 257)]
+    assert archspec.summarize(graph).totals.params == archspec.summarize(archspec.load("overfeat")).totals.params
+
+
+def test_an_open_size_tells_the_windows_of_every_image() -> None:
+    graph = archspec.load("lenet5", input="1xHxW", dense=True)
+    (shape,) = outputs(graph).values()
+    assert [str(n) for n in shape] == ["10", "⌊(H−28)/4⌋", "⌊(W−28)/4⌋"]
+    assert graph.sizes["H"].first == 32
+
+
+def test_layers_keep_their_names_and_the_shape_of_their_weights() -> None:
+    plain, slid = archspec.load("alexnet"), archspec.load("alexnet", input="3x300x400", dense=True)
+    held = [{name: weights for name, weights in graph.weights.items() if weights} for graph in (plain, slid)]
+    assert held[0] == held[1]
+    assert [name for name in plain.nodes if name not in slid.nodes] == ["flatten1"]
+    assert plain.window == () and slid.window == (224, 224)
+
+
+def test_a_written_out_network_is_that_which_slides(tmp_path: Path) -> None:
+    path = tmp_path / "out.yaml"
+    path.write_text(archspec.expand("lenet5", input=[1, 40, 48], dense=True))
+    assert path.read_text().startswith("# Written out by `archspec expand lenet5 --input 1x40x48 --dense`.\n")
+    again, slid = archspec.load(path), archspec.load("lenet5", input=[1, 40, 48], dense=True)
+    assert {name: node.op for name, node in again.nodes.items()} == {name: node.op for name, node in slid.nodes.items()}
+    assert again.types == slid.types
+
+
+def test_what_stands_between_flatten_and_linear_may_be_elementwise(tmp_path: Path) -> None:
+    layers = CONV + "  - flatten\n  - dropout: 0.5\n  - relu\n  - flatten\n  - linear: 6\n  - batch_norm\n  - flatten\n"
+    graph = archspec.load(written(tmp_path, layers + "  - linear: 3\n  - softmax\n"), input=[1, 24, 26], dense=True)
+    assert outputs(graph) == {"softmax1": (3, 3, 4)}
+    (said,) = graph.notes
+    assert said.endswith("each place of 'softmax1' answers for a window of 20×20 pixels, 2 from one to the next")
+
+
+def test_two_heads_on_one_map_meet_again(tmp_path: Path) -> None:
+    layers = CONV + "  - flatten\n  - branches: [[linear: 3], [linear: 4]]\n    join: concat\n"
+    assert outputs(archspec.load(written(tmp_path, layers), input=[1, 22, 20], dense=True)) == {"concat1": (7, 2, 1)}
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ("  - flatten\n", "is a map laid flat, with no `linear` behind it"),
+        ("  - flatten\n  - batch_norm\n  - linear: 3\n", "`batch_norm` takes the 256 numbers of a map laid flat"),
+        ("  - flatten\n  - linear: 18\n  - reshape: [2, 3, 3]\n",
+         "`reshape` takes the 18 numbers of one answer together"),
+        ("  - flatten\n  - linear: 4\n  - global_avg_pool: {}\n    from: relu1\n  - add: [linear1, $prev]\n",
+         "'linear1' has an answer for each window, and 'global_avg_pool1', which it meets, one in all"),
+        ("  - locally_connected: {out: 2, kernel: 3}\n  - flatten\n  - linear: 2\n",
+         "`locally_connected` has weights of its own at every place"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_slid_is_told_at_its_layer(layers: str, said: str, tmp_path: Path) -> None:
+    path = written(tmp_path, CONV + layers)
+    archspec.load(path)
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.load(path, input=[1, 26, 26], dense=True)
+    (d,) = caught.value.diagnostics
+    assert d.code == "E176" and said in d.message
+    assert d.span is not None and d.span.file == str(path)
+
+
+def test_weights_shared_between_maps_of_two_sizes_are_told(tmp_path: Path) -> None:
+    layers = "  - flatten\n  - linear: 3\n    name: first\n  - reshape: [4, 5, 5]\n    from: small\n"
+    head = "archspec: 1\ninputs: {image: [1, 10, 10], small: [100]}\nlayers:\n"
+    path = written(tmp_path, layers + "  - flatten\n  - share: first\n", head)
+    with pytest.raises(archspec.SpecError, match="it has the weights of 'first', which takes a map of another size"):
+        archspec.load(path, dense=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("resnet18", "no `linear` stands behind a `flatten`"),
+        ("googlenet", "only what exists in training alone has a `linear` behind a `flatten`"),
+        ("googlenet_bn", "what aux1.aux1.flatten1 lays flat has one size whatever the image's"),
+    ],
+)
+def test_global_pools_answer_once_for_images_of_any_size(name: str, why: str) -> None:
+    graph = archspec.load(name, input=[3, 288, 288], dense=True)
+    assert outputs(graph)["linear1"] == (1000,)
+    (note,) = graph.notes
+    assert note == f"nothing slides in '{name}': {why}; it takes images of other sizes as it is"
+    with pytest.raises(archspec.SpecError, match=f"'{name}' does not slide"):
+        windows(graph)
+
+
+def test_padding_and_pools_of_the_whole_image_are_told(tmp_path: Path) -> None:
+    gate = "  - layers: [global_avg_pool: {keep: true}, sigmoid]\n    name: gate\n  - multiply: [gate, relu1]\n"
+    layers = CONV + gate + "  - conv: {out: 4, kernel: 3, padding: same}\n  - flatten\n  - linear: 2\n"
+    _, border, whole = archspec.load(written(tmp_path, layers), dense=True).notes
+    assert border.endswith("for its window cut out: the image goes on where it ended for conv2")
+    assert whole.endswith("for its window cut out: the whole image is seen by gate.global_avg_pool1")
+
+
+def test_an_image_smaller_than_the_window_is_refused() -> None:
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.load("lenet5", input=[1, 31, 40], dense=True)
+    (d,) = caught.value.diagnostics
+    assert (d.code, d.hint) == ("E311", "it answers for windows of 32×32 pixels: an image is at least that large")

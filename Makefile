@@ -35,6 +35,7 @@ bench: ## the benchmarks, each against what it measures itself by
 	python benchmarks/mutations.py 2000
 	python benchmarks/compile_speed.py
 	python benchmarks/estimates.py
+	python benchmarks/decoding.py
 
 format: ## format the code
 	ruff check --fix .

@@ -266,6 +266,9 @@ def _ask_all(op: Operator, inputs: Types, outputs: Types) -> None:
     op.elementwise_ops(inputs, outputs)
     op.window(inputs)
     op.saved(inputs, outputs, False)
+    op.scratch(inputs, outputs)
+    op.training_scratch(inputs, outputs, True)
+    op.backward_scratch(inputs, outputs, (True,) * len(inputs))
     if outputs[0].rank and inputs and inputs[0].rank == outputs[0].rank:
         op.reach(inputs, outputs, 0)
     op.steps(inputs, outputs)

@@ -1,4 +1,4 @@
-"""Boxes of SSD300 from raw outputs: archspec's decoders and `nms` against torchvision's SSD, on the same numbers, in turn.
+"""Boxes of SSD300 from raw outputs: archspec's decoders and `nms` against torchvision's SSD, on the same numbers.
 
 Once with outputs as a trained network gives them, a few sure boxes around each object and background elsewhere, and
 once with random ones, where every box passes the threshold. Prints milliseconds an image and the ratio of the medians,

@@ -3,8 +3,9 @@
     python benchmarks/kills.py [KILLS]
 
 Dropout, shuffling, augmentation, a moving average, accumulation and clipping are on. A third of the kills come at any
-moment; a third in the middle of saving, at a random call that changes the disk; a third at the end of an epoch. Half of
-the runs read their images from files with two worker processes, half have them in memory. Compared are best and last
+moment; a third in the middle of saving, at a random call that changes the disk; a third at the end of an epoch. A third
+of the runs have their images in memory, a third read them from files with two worker processes, a third train a
+detector on scattered digits, with a mosaic of them. Compared are best and last
 weights, byte for byte, metrics.jsonl without its clock, and test.json. Runs are forked from one process, so that torch
 is imported once.
 """
@@ -35,6 +36,17 @@ input: [1, 8, 8]
 vars: {classes: 10}
 layers: [conv: {out: 6, kernel: 3}, batch_norm, relu, flatten, dropout: 0.3, linear: $classes]
 """
+DETECTOR = """archspec: 1
+name: cells
+task: detect
+input: [1, 48, 48]
+vars: {classes: 10}
+layers: [conv: {out: 8, kernel: 3, stride: 4, padding: 1}, batch_norm, relu, conv: {out: 8, kernel: 3, stride: 2}, relu]
+detect:
+  anchors: {kind: grid, boxes: [[10, 14]], unit: pixel}
+  heads: [{layers: [conv: 5 + $classes], name: cells}]
+  decode: yolo
+"""
 PLAN = {
     "epochs": 3,
     "batch": 32,
@@ -48,8 +60,9 @@ CALLS = ("fsync", "rename", "replace", "link", "unlink", "mkdir", "rmdir", "open
 
 
 def runs(folder: Path) -> dict[str, dict[str, Any]]:
-    """A run without and one with workers."""
+    """A run in memory, one with workers, one of a detector."""
     (folder / "small.yaml").write_text(SPEC)
+    (folder / "cells.yaml").write_text(DETECTOR)
     chance = numpy.random.default_rng(0)
     for number in range(300):
         name = "ab"[number % 2]
@@ -59,7 +72,19 @@ def runs(folder: Path) -> dict[str, dict[str, Any]]:
     data = {"kind": "folder", "root": str(folder / "images"), "in_memory": False}
     augment = [{"random_crop": {"padding": 1}}, {"mixup": {"alpha": 0.2}}]
     memory = {"name": "memory", "model": str(folder / "small.yaml"), "augment": augment, "train": PLAN}
-    return {"0": memory, "2": {**memory, "name": "workers", "data": data, "train": {**PLAN, "workers": 2}}}
+    boxes = {"kind": "scattered_digits", "train": 60, "val": 20, "test": 20}
+    moved = ["mirror", "scale_jitter", "mosaic"]
+    return {
+        "in memory": memory,
+        "2 workers": {**memory, "name": "workers", "data": data, "train": {**PLAN, "workers": 2}},
+        "a detector": {
+            "name": "cells",
+            "model": str(folder / "cells.yaml"),
+            "data": boxes,
+            "augment": moved,
+            "train": {**PLAN, "batch": 8, "epochs": 3},
+        },
+    }
 
 
 def forked(work: Callable[[], object], after: float | None = None) -> bool:
@@ -152,7 +177,7 @@ def main(kills: int) -> int:
     described = runs(folder)
     for workers, run in described.items():
         for _ in range(2):  # the first one warms up
-            out = folder / f"whole-{workers}"
+            out = folder / f"whole-{workers.replace(' ', '-')}"
             shutil.rmtree(out, ignore_errors=True)
             begun = time.perf_counter()
             forked(lambda: train(run, out, quiet=True))  # noqa: B023
@@ -183,7 +208,7 @@ def main(kills: int) -> int:
         shutil.rmtree(out, ignore_errors=True)
     for (kind, workers), (same, all_) in equal.items():
         where = {"any": "at any moment", "saving": "while saving", "epoch": "at an epoch's end"}[kind]
-        print(f"{where:18}  {workers} workers  {same:3} of {all_:3} equal")
+        print(f"{where:18}  {workers:10}  {same:3} of {all_:3} equal")
     same, all_ = (sum(pair[i] for pair in equal.values()) for i in (0, 1))
     print(f"{same} of {all_} kills end bit-equal")
     shutil.rmtree(folder, ignore_errors=True)

@@ -18,6 +18,7 @@ from torch.distributed._tools.mem_tracker import MemTracker
 
 import archspec
 from archspec.analysis.training import training_memory
+from archspec.passes.training import training
 
 NETWORKS = (
     "lenet5",
@@ -43,7 +44,7 @@ def tracked_peak(
     `foreach`: the optimiser takes all parameters at once, torch's default on a GPU.
     """
     with FakeTensorMode():
-        network = archspec.compile(graph).train()
+        network = _without_frozen(archspec.compile(graph).train())
         weights = list(network.parameters())
         if optimizer in ("adam", "adamw"):
             adam = torch.optim.Adam if optimizer == "adam" else torch.optim.AdamW
@@ -51,12 +52,15 @@ def tracked_peak(
         else:
             steps = torch.optim.SGD(weights, 0.1, momentum=0.9 if optimizer == "momentum" else 0.0, foreach=foreach)
         given = [torch.randn(batch, *graph.types[name][0].shape) for name in graph.inputs]
-        scores = graph.type_of(next(iter(graph.outputs.values())))
-        scored, rows = graph.task in ("classify", "segment"), batch * scores.regions
-        shape = (rows, *scores.spatial) if scored else (rows, *scores.shape)
-        targets = torch.zeros(shape, dtype=torch.long if scored else torch.float32)
+        outputs = [graph.type_of(tap) for tap in training(graph).outputs.values()]
+        scored = graph.task in ("classify", "segment")
+        if scored:
+            shared = torch.zeros(batch * outputs[0].regions, *outputs[0].spatial, dtype=torch.long)
+            targets = [shared] * len(outputs)
+        else:
+            targets = [torch.zeros(batch * one.regions, *one.shape) for one in outputs]
         tracker = MemTracker()
-        tracker.track_external(network, steps, *given, targets)
+        tracker.track_external(network, steps, *given, *targets)
         with tracker:
             for _ in range(2):
                 tracker.reset_mod_stats()
@@ -65,7 +69,7 @@ def tracked_peak(
                     found = network(*given)
                     found = [found] if torch.is_tensor(found) else list(found.values())
                     compared = nn.functional.cross_entropy if scored else nn.functional.mse_loss
-                    loss = sum(compared(one, targets) for one in found)
+                    loss = sum(compared(one, wanted) for one, wanted in zip(found, targets, strict=True))
                 del found
                 loss.backward()
                 del loss
@@ -73,6 +77,16 @@ def tracked_peak(
                 steps.zero_grad(set_to_none=True)
         (device,) = tracker.get_tracker_snapshot("peak").values()
         return next(size for kind, size in device.items() if str(kind).endswith("Total"))
+
+
+def _without_frozen(network: nn.Module) -> nn.Module:
+    """The same with parameters that do not learn as buffers: the tracker hooks into the gradient of every parameter."""
+    for module in network.modules():
+        for name, parameter in [*module.named_parameters(recurse=False)]:
+            if not parameter.requires_grad:
+                delattr(module, name)
+                module.register_buffer(name, parameter.data)
+    return network
 
 
 def main() -> None:

@@ -55,13 +55,25 @@ def kept_of(op: Operator, inputs: Types, outputs: Types, in_place: bool = False)
     saved = op.saved(inputs, outputs, in_place)
     if times == 1:
         return saved
-    return replace(saved, own_bytes=times * saved.own_bytes, backward_bytes=times * saved.backward_bytes)
+    return replace(saved, own_bytes=times * saved.own_bytes)
 
 
 def scratch_of(op: Operator, inputs: Types, outputs: Types) -> int:
     """Bytes that an operator makes and drops again while it computes one example of those types."""
     times, inputs, outputs = _one_region(inputs, outputs)
     return times * op.scratch(inputs, outputs)
+
+
+def training_scratch_of(op: Operator, inputs: Types, outputs: Types, learns: bool) -> int:
+    """`scratch_of` while it trains; `learns`: whether anything is kept of it for the backward pass."""
+    times, inputs, outputs = _one_region(inputs, outputs)
+    return times * op.training_scratch(inputs, outputs, learns)
+
+
+def backward_scratch_of(op: Operator, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+    """Bytes that an operator makes and drops again in the backward pass of one example."""
+    times, inputs, outputs = _one_region(inputs, outputs)
+    return times * op.backward_scratch(inputs, outputs, wanted)
 
 
 def _one_region(inputs: Types, outputs: Types) -> tuple[int, Types, Types]:

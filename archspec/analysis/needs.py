@@ -24,8 +24,8 @@ class Needs:
     optimizer: Optimizer
     libraries: Workspace
     memory: Memory
-    """Of tensors: those kept are exact. What a layer makes and drops again while it computes is not in it, nor is
-    cuDNN's own workspace, which it chooses when it runs."""
+    """Of tensors, those among them that a layer makes and drops again while it computes. cuDNN's own workspace, which it
+    chooses when it runs, is not in it."""
     budget: int | None = None
     """Bytes that were to be filled."""
     largest: int | None = None

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from archspec.analysis.autocast import COPIED, Precision, autocast, weight_copies
 from archspec.analysis.cost import cost, kept
 from archspec.analysis.order import execution_order
+from archspec.analysis.parts import in_parts
 from archspec.analysis.storage import overwriting, storages
-from archspec.graph import Tap, TypedGraph
+from archspec.graph import Node, Tap, TypedGraph
+from archspec.ops.base import Saved
 from archspec.passes.training import training
 
 
@@ -20,6 +25,21 @@ def learning(graph: TypedGraph) -> frozenset[str]:
     return frozenset(found)
 
 
+def wanted(node: Node, flowing: Collection[str]) -> tuple[bool, ...]:
+    """Which inputs of a layer get a gradient; `flowing`: names of the layers of `learning`."""
+    return tuple(tap.node in flowing for tap in node.inputs)
+
+
+def needed(graph: TypedGraph, node: Node, in_place: bool, flowing: Collection[str]) -> Saved:
+    """What torch keeps of a layer: of the factors of a product those that another one's gradient is made of."""
+    saved = kept(graph, node, in_place)
+    if not saved.mutual:
+        return saved
+    taken = wanted(node, flowing)
+    factors = (i for i in saved.inputs if any(one and i != j for j, one in enumerate(taken)))
+    return replace(saved, inputs=tuple(factors))
+
+
 def saved_bytes(graph: TypedGraph, batch: int = 1, precision: Precision = "float32") -> dict[str, int]:
     """Bytes kept until the backward pass, by the layer that makes them; the network's inputs are not counted.
 
@@ -31,14 +51,14 @@ def saved_bytes(graph: TypedGraph, batch: int = 1, precision: Precision = "float
     found |= {name: size for name, (size, _) in weight_copies(graph, precision).items()}
     graph = training(graph)
     over = overwriting(graph)
-    graph = autocast(graph, precision)
+    graph = autocast(in_parts(graph, over), precision)
     flowing = learning(graph)
     place = storages(graph, over, training=True)
     lasting: set[Tap] = set()
     for node in execution_order(graph):
         if node.name not in flowing:
             continue
-        saved = kept(graph, node, node.name in over)
+        saved = needed(graph, node, node.name in over, flowing)
         found[node.name.partition(COPIED)[0]] += batch * saved.own_bytes + saved.fixed_bytes
         lasting |= {place[node.inputs[position]] for position in saved.inputs}
         lasting |= {place[Tap(node.name)]} if saved.output else set()
@@ -59,6 +79,6 @@ def train_macs(graph: TypedGraph, batch: int = 1) -> dict[str, int]:
         inputs = graph.input_types(node)
         macs = batch * cost(graph, node).macs
         learned = any(weight.kind == "parameter" for weight in node.op.weights(inputs).values())
-        passed = any(tap.node in flowing for tap in node.inputs)
+        passed = any(wanted(node, flowing))
         found[node.name] = macs * (1 + learned + passed)
     return found

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from archspec.analysis.autocast import COPIED, Precision, autocast, weight_copies
-from archspec.analysis.cost import kept
+from archspec.analysis.cost import backward_scratch_of, training_scratch_of
 from archspec.analysis.memory import Memory, Moment, Phase
 from archspec.analysis.order import execution_order
-from archspec.analysis.saved import learning
+from archspec.analysis.parts import in_parts
+from archspec.analysis.saved import learning, needed, wanted
 from archspec.analysis.storage import last_reads, overwriting, storages
 from archspec.graph import Node, Tap, TypedGraph
 from archspec.ops.base import Saved
@@ -50,7 +51,7 @@ OPTIMIZERS: dict[Optimizer, Keeps] = {
 _FLOAT = BYTES["float32"]
 _INDEX = BYTES["int64"]
 _SCALARS = 2 * _FLOAT
-"""The loss, and the sum of weights it is divided by."""
+"""The loss, and the sum of weights it is divided by; then the loss and its gradient, which are there to the end."""
 
 
 def training_memory(
@@ -105,14 +106,17 @@ class _Step:
     def __init__(self, graph: TypedGraph, batch: int, optimizer: Optimizer, precision: Precision, workspace: Workspace):
         over = overwriting(graph)
         self.copies = weight_copies(graph, precision)
-        graph = autocast(graph, precision)
+        self.layers = graph
+        graph = autocast(in_parts(graph, over), precision)
         self.graph, self.batch, self.optimizer, self.at_once = graph, batch, optimizer, workspace != "cpu"
         self.order = list(execution_order(graph))
         self.place = storages(graph, over, training=True)
         self.learned, self.buffers, self.tensors, self.largest = _weights(graph)
         self.learns = learning(graph)
         self.saved: dict[str, Saved] = {
-            node.name: kept(graph, node, node.name in over) for node in self.order if node.name in self.learns
+            node.name: needed(graph, node, node.name in over, self.learns)
+            for node in self.order
+            if node.name in self.learns
         }
         self.used = 0
         self.held: dict[Tap, int] = {}
@@ -141,7 +145,7 @@ class _Step:
     # the three passes
 
     def _forward(self) -> None:
-        last = last_reads(self.graph, self.order, self.place)
+        last = self._last_reads()
         for storages_kept in (self._kept(node) for node in self.order):
             for tap in storages_kept:
                 self.keepers[tap] += 1
@@ -154,7 +158,7 @@ class _Step:
                 if self.place[tap] == tap:
                     self._hold(tap, self.batch * made.nbytes)
             self.used += self._own(node) + sum(self.copies.get(node.name, ()))
-            self._note("forward", node.name)
+            self._note("forward", node.name, self.batch * self._scratch(node))
             for tap in done[index]:
                 if not self.keepers[tap]:
                     self._release(tap)
@@ -184,7 +188,6 @@ class _Step:
             self._note("loss", "", 2 * size if scored else size)
             self._pass(tap, self._made(given))
             self.used -= size if scored else 0
-        self.used -= _SCALARS
 
     def _backward(self) -> None:
         for node in reversed(self.order):
@@ -195,8 +198,8 @@ class _Step:
             learned, copied = self.learned.get(node.name, 0), sum(self.copies.get(node.name, ()))
             self.used += copied or learned
             passed = list(self._gradients(node, given[0]))
-            saved = self.saved[node.name]
-            self._note("backward", node.name, self.batch * saved.backward_bytes)
+            self._note("backward", node.name, self.batch * self._backward_scratch(node))
+            self._copied(node, given[0])
             for gradient in given:
                 gradient.waiting -= 1
             for gradient in given:
@@ -215,6 +218,18 @@ class _Step:
                 self.used += learned - self.copies[node.name][0]
                 self._note("backward", node.name)
                 self.used -= copied
+        self.used -= _SCALARS
+
+    def _last_reads(self) -> dict[Tap, int]:
+        """What a layer of several steps takes is there until the last of them."""
+        last = last_reads(self.graph, self.order, self.place)
+        if len(self.graph.nodes) > len(self.layers.nodes):
+            for index, node in enumerate(self.order):
+                layer = self.layers.nodes.get(node.name)
+                for tap in () if layer is None else layer.inputs:
+                    if self.place[tap] in last:
+                        last[self.place[tap]] = max(last[self.place[tap]], index)
+        return last
 
     # storages
 
@@ -238,15 +253,37 @@ class _Step:
         saved = self.saved.get(node.name)
         return 0 if saved is None else self.batch * saved.own_bytes + saved.fixed_bytes
 
+    def _scratch(self, node: Node) -> int:
+        """Bytes an example that a layer makes and drops in the forward pass."""
+        inputs, outputs = self.graph.input_types(node), self.graph.types[node.name]
+        return training_scratch_of(node.op, inputs, outputs, node.name in self.learns)
+
+    def _backward_scratch(self, node: Node) -> int:
+        inputs, outputs = self.graph.input_types(node), self.graph.types[node.name]
+        return backward_scratch_of(node.op, inputs, outputs, wanted(node, self.learns))
+
+    def _copied(self, node: Node, given: _Gradient) -> None:
+        """Gradients of weights are copied when what the layer keeps has been used, or has been exchanged for the
+        gradients of as many numbers, of which that of the input is made afterwards."""
+        inputs = self.graph.input_types(node)
+        copied = node.op.copied_gradients(inputs)
+        if copied:
+            wants = any(wanted(node, self.learns))
+            self._note(
+                "backward",
+                node.name,
+                copied - given.bytes - (self.batch * inputs[0].nbytes if wants else self._own(node)),
+            )
+
     # gradients
 
     def _gradients(self, node: Node, given: _Gradient) -> Iterator[tuple[Tap, _Gradient]]:
         """What a layer passes to each input that wants a gradient: the one it was given, or a new one."""
         output = self.graph.types[node.name][0]
-        for tap, kind in zip(node.inputs, self.graph.input_types(node), strict=True):
+        for position, (tap, kind) in enumerate(zip(node.inputs, self.graph.input_types(node), strict=True)):
             if tap.node not in self.learns:
                 continue
-            how = node.op.gradient
+            how = node.op.gradient_of(position)
             shared = how == "part" or (how == "same" and kind.numel == output.numel)
             yield tap, given if shared else self._made(self.batch * kind.nbytes)
 
@@ -277,12 +314,12 @@ class _Step:
     # figures
 
     def _targets(self) -> int:
-        """Bytes of the targets: class numbers, one an example, region or pixel; else as many numbers as the output."""
-        output = self.graph.type_of(next(iter(self.graph.outputs.values())))
+        """Bytes of the targets: class numbers, one an example, region or pixel; else as many numbers as the outputs."""
         if self.graph.task in ("classify", "segment"):
+            output = self.graph.type_of(next(iter(self.graph.outputs.values())))
             cells = output.regions * output.numel // output.channels
             return self.batch * cells * _INDEX
-        return self.batch * output.nbytes
+        return self.batch * sum(self.graph.type_of(tap).nbytes for tap in self.graph.outputs.values())
 
     def _note(self, phase: Phase, layer: str, temporary: int = 0) -> None:
         self.moments.append(Moment(phase, layer.partition(COPIED)[0], self.used + temporary))

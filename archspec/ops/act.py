@@ -6,6 +6,7 @@ from pydantic import Field
 
 from archspec.ops.arguments import Flag, Positive, Real
 from archspec.ops.base import Operator, OperatorError, Sample, Saved, Storage, Types, Weight, operator
+from archspec.ops.pool import shared_by_maxima
 from archspec.tensor import TensorType
 
 Slope = Annotated[float, Field(strict=True, ge=0)]
@@ -129,6 +130,10 @@ class Prelu(Activation):
 
     def weights(self, inputs: Types) -> dict[str, Weight]:
         return {"weight": Weight((1 if self.shared else inputs[0].channels,))}
+
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        """The gradient of the slopes at every element; that of the input is made too where it is not wanted."""
+        return outputs[0].nbytes if wanted[0] else 2 * outputs[0].nbytes
 
     def label(self) -> str:
         return "PReLU"
@@ -339,6 +344,10 @@ class Abs(Activation):
     kind = "rectifier"
     samples = _keeps((6, 28, 28), (84,))
 
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        """The signs."""
+        return outputs[0].nbytes
+
     def label(self) -> str:
         return "|x|"
 
@@ -472,6 +481,9 @@ class Maxout(Operator):
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         return Saved(inputs=(0,), output=True)
+
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        return shared_by_maxima(inputs[0], outputs[0])
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return (self.pieces - 1) * outputs[0].numel

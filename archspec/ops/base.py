@@ -10,7 +10,7 @@ backend's `lowering/`, and nothing more.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -113,8 +113,8 @@ class Saved:
     """Masks, indices, intermediate results: bytes per example (per region, where there are several)."""
     fixed_bytes: int = 0
     """Bytes whatever the batch: a batch's statistics."""
-    backward_bytes: int = 0
-    """Temporaries of the backward pass itself: bytes per example (per region, where there are several)."""
+    mutual: bool = False
+    """Whether an input is kept for the gradients of the others alone, as the factors of a product are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +237,44 @@ class Operator(BaseModel):
         outputs, at the moment when there is most."""
         return self.saved(inputs, outputs).own_bytes if self.drops else 0
 
+    def made_of(self, inputs: Types) -> "tuple[Part, ...]":
+        """What torch runs one after the other in its place while it trains; nothing where that is one step.
+
+        Each part gives one tensor, the last of them the output. Their weights are those of the whole.
+        """
+        return ()
+
+    def training_scratch(self, inputs: Types, outputs: Types, learns: bool) -> int:
+        """`scratch` while it trains. Where it `learns`, what it keeps for its backward pass is not in it."""
+        return 0 if learns else self.scratch(inputs, outputs)
+
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        """Bytes per example that the backward pass makes and drops again, at the moment when there is most.
+
+        Beside the gradient it is given, what is kept, and the gradients of the weights and of the inputs that are
+        `wanted`: not those of the network's own inputs.
+        """
+        return 0
+
+    def copied_gradients(self, inputs: Types) -> int:
+        """Bytes of the gradients of weights that come in another order than the weights, so that torch copies them."""
+        return 0
+
+    def gradient_of(self, position: int) -> Literal["new", "same", "part"]:
+        """`gradient` of the input at that position."""
+        return self.gradient
+
     def label(self) -> str:
         """A few characters for a diagram: `3×3, 64, /2`."""
         return ""
+
+
+class Part(NamedTuple):
+    """A step of those that an operator is made of: what it does, and to which tensors."""
+
+    op: Operator
+    takes: tuple[int, ...] = (0,)
+    """Positions among the inputs of the whole, and behind them the results of the parts before."""
 
 
 def typed(op: Operator, inputs: Types) -> Types:

@@ -16,8 +16,9 @@ from archspec.ops.arguments import (
     Padding,
     Stride,
 )
-from archspec.ops.base import NeedsNumber, Operator, OperatorError, Sample, Saved, Types, Weight, Window, operator
+from archspec.ops.base import NeedsNumber, Operator, OperatorError, Part, Sample, Saved, Types, Weight, Window, operator
 from archspec.ops.reach import Reach, spread
+from archspec.ops.shape import Pad, narrowed
 from archspec.ops.windows import (
     AXES,
     axes_label,
@@ -125,6 +126,9 @@ class Conv(Operator):
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         return _input_or_padded(inputs[0], self.padding, self.window(inputs))
 
+    def made_of(self, inputs: Types) -> tuple[Part, ...]:
+        return padded_parts(self, self.padding, self.window(inputs))
+
     def macs(self, inputs: Types, outputs: Types) -> int:
         x = inputs[0]
         taps = math.prod(per_axis("kernel", self.kernel, x))
@@ -193,6 +197,9 @@ class Depthwise(Operator):
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         return _input_or_padded(inputs[0], self.padding, self.window(inputs))
+
+    def made_of(self, inputs: Types) -> tuple[Part, ...]:
+        return padded_parts(self, self.padding, self.window(inputs))
 
     def macs(self, inputs: Types, outputs: Types) -> int:
         return outputs[0].numel * math.prod(per_axis("kernel", self.kernel, inputs[0]))
@@ -328,6 +335,15 @@ class ConvTranspose(Operator):
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         return Saved(inputs=(0,))
 
+    def made_of(self, inputs: Types) -> tuple[Part, ...]:
+        """Where the cuts of the two sides differ: all of the output, and the cut."""
+        cuts = self.cuts(inputs[0])
+        if all(before == after for before, after in cuts):
+            return ()
+        whole = self.model_copy(update={"padding": 0})
+        sizes = (op.infer(inputs)[0].spatial for op in (whole, self))
+        return Part(whole), *narrowed(*sizes, takes=1, made=2)
+
     def macs(self, inputs: Types, outputs: Types) -> int:
         x = inputs[0]
         return x.numel * (self.out // self.groups) * math.prod(per_axis("kernel", self.kernel, x))
@@ -365,7 +381,6 @@ class LocallyConnected(Operator):
     category = "conv"
     autocast = "lower"
     tunable = frozenset({"init"})
-    drops = True
     samples = (
         # 40,000 units, each looking at 10×10 of a 200×200 image
         Sample(
@@ -422,6 +437,25 @@ class LocallyConnected(Operator):
         positions = math.prod(outputs[0].spatial)
         return Saved(own_bytes=positions * taps * BYTES[inputs[0].dtype])
 
+    def made_of(self, inputs: Types) -> tuple[Part, ...]:
+        window = self.window(inputs)
+        return padded_parts(self, self.padding, window, any(window.before + window.after))
+
+    def scratch(self, inputs: Types, outputs: Types) -> int:
+        """Every window written out, the padded input, and what the bias is then added to."""
+        wide = sum(part.op.infer(inputs)[0].nbytes for part in self.made_of(inputs)[:1])
+        return self.saved(inputs, outputs).own_bytes + wide + self.training_scratch(inputs, outputs, True)
+
+    def training_scratch(self, inputs: Types, outputs: Types, learns: bool) -> int:
+        return outputs[0].nbytes if self.bias else 0
+
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        """The gradient of every window, before that of the input is made of it."""
+        return max(0, self.saved(inputs, outputs).own_bytes - inputs[0].nbytes) if wanted[0] else 0
+
+    def copied_gradients(self, inputs: Types) -> int:
+        return self.weights(inputs)["weight"].nbytes
+
     def macs(self, inputs: Types, outputs: Types) -> int:
         x = inputs[0]
         return outputs[0].numel * x.channels * math.prod(per_axis("kernel", self.kernel, x))
@@ -438,6 +472,14 @@ class LocallyConnected(Operator):
 
 def _weight_and_bias(shape: tuple[int, ...], out: int, bias: bool) -> dict[str, Weight]:
     return {"weight": Weight(shape), "bias": Weight((out,), added=True)} if bias else {"weight": Weight(shape)}
+
+
+def padded_parts(op: Operator, padding: object, window: Window, own: bool = False) -> tuple[Part, ...]:
+    """The padding and the convolution without it, where torch's layers cannot pad so, or the layer is not torch's."""
+    if not own and not pads_first(padding, window):
+        return ()
+    pad = Pad(size=tuple(zip(window.before, window.after, strict=True)))
+    return Part(pad), Part(op.model_copy(update={"padding": 0}), (1,))
 
 
 def _input_or_padded(x: TensorType, padding: object, window: Window) -> Saved:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from pydantic import Field, PlainValidator
 
 from archspec.ops.arguments import Dilation, Padding, Real, Stride
-from archspec.ops.base import Operator, OperatorError, Sample, Saved, Types, Weight, Window, operator
+from archspec.ops.base import Operator, OperatorError, Part, Sample, Saved, Types, Weight, Window, operator
+from archspec.ops.conv import padded_parts
 from archspec.ops.merge import Merge
 from archspec.ops.windows import (
     axes_label,
@@ -149,6 +150,9 @@ class Filter(Operator):
             return Saved(own_bytes=padded(inputs[0], window).nbytes)
         return Saved(inputs=(0,))
 
+    def made_of(self, inputs: Types) -> tuple[Part, ...]:
+        return padded_parts(self, self.padding, self.window(inputs))
+
     def macs(self, inputs: Types, outputs: Types) -> int:
         return outputs[0].numel * math.prod(extents(self.kernel))
 
@@ -182,6 +186,14 @@ class Magnitude(Merge):
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         """The tensors stacked, and their length."""
         return Saved(output=True, own_bytes=sum(x.nbytes for x in inputs))
+
+    def scratch(self, inputs: Types, outputs: Types) -> int:
+        return sum(x.nbytes for x in inputs)
+
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        """The gradient of the stack once more, where the length is 0, and the gradients that are not wanted."""
+        unwanted = sum(x.nbytes for x, taken in zip(inputs, wanted, strict=True) if not taken)
+        return sum(x.nbytes for x in inputs) + unwanted + outputs[0].numel
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return 2 * len(inputs) * outputs[0].numel

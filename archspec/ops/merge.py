@@ -1,100 +1,19 @@
 """Layers where tensors meet (sums, products, concatenation) or part along their channels."""
 
-from functools import reduce
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from archspec.ops.arguments import MAX_PARTS, Count, Parts, Range, Real, as_written
-from archspec.ops.base import Operator, OperatorError, Reference, Sample, Saved, Types, Weight, operator
+from archspec.ops.base import Operator, OperatorError, Part, Reference, Sample, Saved, Types, Weight, operator
+from archspec.ops.meeting import before_summed, centred, conflict, cuts_of, in_turn, same_dtype, stretched
 from archspec.ops.reach import Reach, same, whole
 from archspec.ops.windows import refuse_undivided
-from archspec.tensor import BYTES, TensorType, larger, smaller
+from archspec.tensor import BYTES, TensorType
 
 Crop = Annotated[
     Literal["none", "center"], Field(description="`center` cuts larger maps to the smallest; `none` refuses them.")
 ]
-
-
-def _conflict(
-    inputs: Types, i: int, j: int, *, crop: bool = False, channels: bool = True, stretch: bool = False
-) -> OperatorError:
-    """The refusal of two inputs that do not meet, with what would make them.
-
-    `crop`: `crop: center` is an argument; `channels`: they must be equal; `stretch`: axes of size 1 fit any.
-    """
-    a, b = inputs[min(i, j)], inputs[max(i, j)]
-    first, second = min(i, j) + 1, max(i, j) + 1
-    message = f"input {first} is {a}, input {second} is {b}"
-    if a.rank != b.rank:
-        return OperatorError(message, hint=_on_axes(a, b))
-    if a.open or b.open:
-        return OperatorError(message, hint="`padding: same` in the convolutions before them")
-    hints = []
-    pairs = list(zip(a.spatial, b.spatial, strict=True))
-    sizes_differ = any(p != q and not (stretch and 1 in (p, q)) for p, q in pairs)
-    if sizes_differ:
-        (big, large), (small, little) = sorted(((first, a), (second, b)), key=lambda x: x[1].spatial, reverse=True)
-        pairs = list(zip(large.spatial, little.spatial, strict=True))
-        factors = {p / q for p, q in pairs} if all(little.spatial) else set()
-        if len(factors) == 1 and (factor := factors.pop()).is_integer():
-            up = f"`upsample: {factor:g}` on input {small}"
-            hints.append(f"a stride of {factor:g} on the way to input {big}, or {up}")
-        else:
-            cut = "`crop: center` here" if crop else f"`crop: {{to: …}}` on input {big}"
-            hints.append(f"`padding: same` in the convolutions before them, or {cut}")
-    if channels and a.channels != b.channels:
-        hints.append(f"`conv: {a.channels}` on input {second}, which has {b.channels} channels")
-        if sizes_differ:
-            hints.append("around a residual body, `shortcut: project` does both")
-    return OperatorError(message, hint="; ".join(hints))
-
-
-def _on_axes(a: TensorType, b: TensorType) -> str:
-    flat = a if a.rank < b.rank else b
-    if flat.rank:
-        return "they need the same number of axes"
-    ones = ", 1" * max(a.rank, b.rank)
-    return (
-        f"{flat} features are not stretched over positions: `global_avg_pool: {{keep: true}}` keeps the "
-        f"axes, `reshape: [{flat}{ones}]` brings them back"
-    )
-
-
-def _same_dtype(inputs: Types) -> None:
-    for i, x in enumerate(inputs):
-        if x.dtype != inputs[0].dtype:
-            raise OperatorError(f"input 1 holds {inputs[0].dtype}, input {i + 1} holds {x.dtype}")
-
-
-def _centred(inputs: Types, crop: str) -> Types:
-    """The inputs cut to the smallest of them along each spatial axis, where `crop: center` asks for it."""
-    if crop == "none" or len({x.rank for x in inputs}) > 1:
-        return inputs
-    smallest = tuple(reduce(smaller, sizes) for sizes in zip(*(x.spatial for x in inputs), strict=True))
-    return tuple(TensorType((x.channels, *smallest), x.dtype) for x in inputs)
-
-
-def _stretch(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
-    """Whether two shapes are one once their axes of size 1 are stretched."""
-    return len(a) == len(b) and all(_fits(p, q) for p, q in zip(a, b, strict=True))
-
-
-def _fits(p: int, q: int) -> bool:
-    """Whether two sizes are equal or one of them is 1; of open sizes that is asked last."""
-    return any(isinstance(n, int) and n == 1 for n in (p, q)) or p == q or 1 in (p, q)
-
-
-def _stretched(inputs: Types) -> Types:
-    """What tensors give whose axes of size 1 are stretched to those of the others."""
-    _same_dtype(inputs)
-    shape = inputs[0].shape
-    for i, x in enumerate(inputs):
-        if not _stretch(shape, x.shape):
-            j = next(j for j in range(i) if not _stretch(inputs[j].shape, x.shape))
-            raise _conflict(inputs, j, i, stretch=True)
-        shape = tuple(larger(p, q) for p, q in zip(shape, x.shape, strict=True))
-    return (TensorType(shape, inputs[0].dtype),)
 
 
 class Merge(Operator):
@@ -107,10 +26,10 @@ class Merge(Operator):
     of: Reference = Field(None, description="The layers that are taken, by name, in place of what flows in.")
 
     def infer(self, inputs: Types) -> Types:
-        _same_dtype(inputs)
+        same_dtype(inputs)
         for i, x in enumerate(inputs):
             if x.shape != inputs[0].shape:
-                raise _conflict(inputs, 0, i)
+                raise conflict(inputs, 0, i)
         return (inputs[0],)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
@@ -125,12 +44,40 @@ class Merge(Operator):
         return tuple(whole(old) if new > old else same((old - new) // 2) for old, new in sizes)
 
 
+class Weighed(Operator):
+    """A tensor times numbers that learn: one for all of it, or one a channel. No layer a spec may write."""
+
+    word = "weighed"
+    shape: tuple[int, ...]
+
+    def infer(self, inputs: Types) -> Types:
+        return inputs
+
+    def weights(self, inputs: Types) -> dict[str, Weight]:
+        return {"weight": Weight(self.shape)}
+
+    def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
+        return Saved(inputs=(0,))
+
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        """What is summed to the gradient of the numbers."""
+        return outputs[0].nbytes
+
+
 class _OneByOne(Merge):
     """A merge that takes its tensors in one after the other, and keeps all of them, and each result but the last."""
 
+    mutual: ClassVar[bool] = False
+    """Whether each is kept for the gradients of the others alone."""
+
+    def made_of(self, inputs: Types) -> tuple[Part, ...]:
+        whole = self.model_copy(update={"of": None})
+        return tuple(in_turn(whole, range(len(inputs)), len(inputs))) if len(inputs) > 2 else ()
+
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         between = (self.infer(inputs[:count])[0] for count in range(2, len(inputs)))
-        return Saved(inputs=tuple(range(len(inputs))), own_bytes=sum(result.nbytes for result in between))
+        own = sum(result.nbytes for result in between)
+        return Saved(inputs=tuple(range(len(inputs))), own_bytes=own, mutual=self.mutual)
 
 
 @operator("add", main="of")
@@ -160,16 +107,20 @@ class Add(Merge):
     crop: Crop = "none"
 
     def infer(self, inputs: Types) -> Types:
-        _same_dtype(inputs)
-        shown = _centred(inputs, self.crop)
+        same_dtype(inputs)
+        shown = centred(inputs, self.crop)
         gates = [all(isinstance(n, int) and n == 1 for n in x.spatial) for x in shown]
         largest = max(range(len(shown)), key=lambda i: (shown[i].rank, not gates[i], shown[i].spatial))
         whole = shown[largest]
         for i, x in enumerate(shown):
             fits = x.spatial == whole.spatial or (x.rank == whole.rank and all(n == 1 for n in x.spatial))
             if x.channels != whole.channels or not fits:
-                raise _conflict(inputs, i, largest, crop=self.crop == "none", stretch=True)
+                raise conflict(inputs, i, largest, crop=self.crop == "none", stretch=True)
         return (whole,)
+
+    def made_of(self, inputs: Types) -> tuple[Part, ...]:
+        cuts, left = cuts_of(inputs, self.crop)
+        return (*cuts, *in_turn(Add(), left, len(inputs) + len(cuts))) if cuts or len(inputs) > 2 else ()
 
     def label(self) -> str:
         return "+"
@@ -201,13 +152,17 @@ class Concat(Merge):
     crop: Crop = "none"
 
     def infer(self, inputs: Types) -> Types:
-        _same_dtype(inputs)
-        shown = _centred(inputs, self.crop)
+        same_dtype(inputs)
+        shown = centred(inputs, self.crop)
         for i, x in enumerate(shown):
             if x.shape[1:] != shown[0].shape[1:] or x.rank != shown[0].rank:
-                raise _conflict(inputs, 0, i, crop=self.crop == "none", channels=False)
+                raise conflict(inputs, 0, i, crop=self.crop == "none", channels=False)
         channels = sum(x.channels for x in shown)
         return (TensorType((channels, *shown[0].spatial), shown[0].dtype),)
+
+    def made_of(self, inputs: Types) -> tuple[Part, ...]:
+        cuts, left = cuts_of(inputs, self.crop)
+        return (*cuts, Part(Concat(), tuple(left))) if cuts else ()
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return 0
@@ -231,6 +186,7 @@ class Multiply(_OneByOne):
         - multiply: [features, gate]
     """
 
+    mutual = True
     samples = (
         Sample({}, ((64, 56, 56), (64, 1, 1)), ((64, 56, 56),)),
         Sample({}, ((1, 7, 7), (512, 7, 7)), ((512, 7, 7),)),
@@ -238,7 +194,10 @@ class Multiply(_OneByOne):
     )
 
     def infer(self, inputs: Types) -> Types:
-        return _stretched(inputs)
+        return stretched(inputs)
+
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        return before_summed(inputs, outputs, wanted)
 
     def label(self) -> str:
         return "×"
@@ -260,7 +219,14 @@ class Subtract(Merge):
     samples = (Sample({}, ((10,), (10,)), ((10,),)), Sample({}, ((8, 4, 6), (8, 1, 1)), ((8, 4, 6),)))
 
     def infer(self, inputs: Types) -> Types:
-        return _stretched(inputs)
+        return stretched(inputs)
+
+    def gradient_of(self, position: int) -> Literal["new", "same", "part"]:
+        """Of the first the one it was given, of the second its negative."""
+        return "new" if position else "same"
+
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        return before_summed(inputs[1:], outputs, wanted[1:])
 
     def label(self) -> str:
         return "−"
@@ -281,6 +247,15 @@ class Mean(Merge):
         Sample({}, ((8, 4, 4), (8, 4, 4)), ((8, 4, 4),)),
         Sample({}, ((10,), (10,), (10,)), ((10,),)),
     )
+
+    def scratch(self, inputs: Types, outputs: Types) -> int:
+        """The sum."""
+        return outputs[0].nbytes
+
+    def made_of(self, inputs: Types) -> tuple[Part, ...]:
+        count = len(inputs)
+        sums = in_turn(Add(), range(count), count)
+        return (*sums, Part(Scale(factor=1 / count), (count + len(sums) - 1,)))
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return len(inputs) * outputs[0].numel
@@ -304,6 +279,10 @@ class Max(_OneByOne):
         Sample({}, ((8, 4, 4), (8, 4, 4)), ((8, 4, 4),)),
         Sample({}, ((10,), (10,), (10,)), ((10,),)),
     )
+
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        """Half the gradient for where both are equal, the whole of it masked, and two masks."""
+        return 2 * (outputs[0].nbytes + outputs[0].numel)
 
     def label(self) -> str:
         return "max"
@@ -342,6 +321,19 @@ class WeightedAdd(Merge):
         """The tensors, and the weights on the way to what they are multiplied with."""
         numbers = {"relu": 2 * len(inputs) + 1, "softmax": len(inputs), "none": 0}[self.normalize]
         return Saved(inputs=tuple(range(len(inputs))), fixed_bytes=numbers * BYTES["float32"])
+
+    def scratch(self, inputs: Types, outputs: Types) -> int:
+        """A product, and the sum of those before."""
+        return 2 * outputs[0].nbytes
+
+    def made_of(self, inputs: Types) -> tuple[Part, ...]:
+        """The first product; then each further one and its sum with what came before."""
+        count, weighed = len(inputs), Weighed(shape=(len(inputs),))
+        steps = [Part(weighed, (0,))]
+        for i in range(1, count):
+            total = count + len(steps) - 1
+            steps += [Part(weighed, (i,)), Part(Add(), (total, total + 1))]
+        return tuple(steps)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return (2 * len(inputs) - 1) * outputs[0].numel

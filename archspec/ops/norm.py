@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from archspec.ops.arguments import Count, Flag, Positive, Real, Share
-from archspec.ops.base import Operator, OperatorError, Sample, Saved, Types, Weight, operator
+from archspec.ops.base import Operator, OperatorError, Part, Sample, Saved, Types, Weight, operator
+from archspec.ops.merge import Weighed
 from archspec.ops.reach import Reach, whole
 from archspec.ops.windows import refuse_undivided
 from archspec.tensor import BYTES
@@ -63,6 +64,10 @@ class BatchNorm(Operator):
             if self.frozen
             else Saved(inputs=(0,), fixed_bytes=2 * BYTES["float32"] * inputs[0].channels)
         )
+
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        """The gradient of the input where it is not wanted."""
+        return 0 if wanted[0] or self.frozen else inputs[0].nbytes
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return 2 * inputs[0].numel
@@ -205,6 +210,19 @@ class InstanceNorm(Operator):
         """Mean and deviation of each channel, and its weight written out for each image."""
         return Saved(inputs=(0,), own_bytes=(2 + self.affine) * BYTES["float32"] * inputs[0].channels)
 
+    def scratch(self, inputs: Types, outputs: Types) -> int:
+        """What it keeps in training, and its bias written out for each image."""
+        return self.saved(inputs, outputs).own_bytes + self.training_scratch(inputs, outputs, True)
+
+    def training_scratch(self, inputs: Types, outputs: Types, learns: bool) -> int:
+        bias = BYTES["float32"] * inputs[0].channels if self.affine else 0
+        return bias if learns else self.scratch(inputs, outputs)
+
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        """Gradients of the weights written out, and that of the input where it is not wanted."""
+        written = 2 * BYTES["float32"] * inputs[0].channels if self.affine else 0
+        return written if wanted[0] else written + inputs[0].nbytes
+
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return _statistics_ops(inputs, self.affine)
 
@@ -249,6 +267,15 @@ class L2Norm(Operator):
     def scratch(self, inputs: Types, outputs: Types) -> int:
         return inputs[0].nbytes // inputs[0].channels if self.scale is None else inputs[0].nbytes
 
+    def made_of(self, inputs: Types) -> tuple[Part, ...]:
+        if self.scale is None:
+            return ()
+        return Part(self.model_copy(update={"scale": None})), Part(Weighed(shape=(inputs[0].channels,)), (1,))
+
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        """Three products on the way to how the lengths change."""
+        return 3 * inputs[0].nbytes
+
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return (3 if self.scale is None else 4) * outputs[0].numel
 
@@ -290,10 +317,14 @@ class LocalResponseNorm(Operator):
         return inputs
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
-        """The squares with `size − 1` channels of padding, their scaled mean, and its power; then four in backward."""
+        """The squares with `size − 1` channels of padding, their scaled mean, and its power."""
         x = outputs[0]  # in float32 where autocast gives the input in less
         padded = x.nbytes + (self.size - 1) * x.nbytes // x.channels
-        return Saved(inputs=(0,), own_bytes=padded + 2 * x.nbytes, backward_bytes=3 * x.nbytes)
+        return Saved(inputs=(0,), own_bytes=padded + 2 * x.nbytes)
+
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        """Gradients of the three."""
+        return 3 * outputs[0].nbytes
 
     def scratch(self, inputs: Types, outputs: Types) -> int:
         """Two results on the way to the power; or the padded squares, where those are more."""

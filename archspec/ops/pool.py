@@ -6,7 +6,8 @@ from fractions import Fraction
 from pydantic import Field
 
 from archspec.ops.arguments import Dilation, Flag, Kernel, Padding, Size, StrideOrNone
-from archspec.ops.base import NO_STEP, Operator, Sample, Saved, Types, Window, operator
+from archspec.ops.base import NO_STEP, Operator, Part, Sample, Saved, Types, Window, operator
+from archspec.ops.shape import Pad, narrowed
 from archspec.ops.windows import (
     axes_label,
     dilation_label,
@@ -70,6 +71,10 @@ class MaxPool(Operator):
         axes = zip(wide.spatial, window.kernel, window.stride, window.dilation, strict=True)
         places = math.prod(window_output(n, k, s, dilation=d, ceil=window.ceil) for n, k, s, d in axes)
         return Saved(own_bytes=wide.nbytes + BYTES["int64"] * x.channels * places)
+
+    def made_of(self, inputs: Types) -> tuple[Part, ...]:
+        window = self.window(inputs)
+        return _padded_parts(self, inputs, window) if self.pads_first(window) else ()
 
     def pads_first(self, window: Window) -> bool:
         """Whether a padded copy is made: torch allows padding of half a kernel, dilation forgotten."""
@@ -135,6 +140,11 @@ class AvgPool(Operator):
             planes = BYTES[x.dtype] * x.channels * wide.spatial[0] * math.prod(outputs[0].spatial[1:])
         own = planes + (wide.nbytes if copied else 0)
         return Saved(inputs=() if copied else (0,), own_bytes=own, fixed_bytes=divisors)
+
+    def made_of(self, inputs: Types) -> tuple[Part, ...]:
+        window = self.window(inputs)
+        simple = self.count_padding and not self.by_planes(inputs)
+        return _padded_parts(self, inputs, window) if simple and pads_first(self.padding, window) else ()
 
     def by_planes(self, inputs: Types) -> bool:
         """Whether means are over planes first: torch refuses an image below the window. One of open size can be."""
@@ -296,13 +306,31 @@ class GlobalMaxPool(Operator):
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         return Saved(inputs=(0,), output=True)
 
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        return shared_by_maxima(inputs[0], outputs[0])
+
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return inputs[0].numel - inputs[0].channels
+
+
+def shared_by_maxima(x: TensorType, y: TensorType) -> int:
+    """Bytes torch makes to share gradients among equal maxima: which they are, how many, and the share of each."""
+    return x.numel + y.numel * BYTES["int64"] + y.nbytes
 
 
 def _pooled(x: TensorType, window: Window) -> Types:
     refuse_wide_padding(x, window)
     return (TensorType((x.channels, *output_sizes(x, window)), x.dtype),)
+
+
+def _padded_parts(op: MaxPool | AvgPool, inputs: Types, window: Window) -> tuple[Part, ...]:
+    """The padding, the pool without it, and where `ceil` may begin a window behind the input the cut of those."""
+    bare = op.model_copy(update={"padding": 0, "stride": window.stride, "kernel": window.kernel})
+    first = Part(Pad(size=tuple(zip(window.before, window.after, strict=True)))), Part(bare, (1,))
+    if not op.ceil:
+        return first
+    wide = bare.infer((padded(inputs[0], window),))[0].spatial
+    return (*first, *narrowed(wide, output_sizes(inputs[0], window), takes=2, made=3))
 
 
 def _adapted(word: str, x: TensorType, size: int | tuple[int, ...]) -> Types:

@@ -125,6 +125,9 @@ class RoiPool(RegionOperator):
         """The box, and for every number of the output which cell it came from."""
         return Saved(own_bytes=_box_bytes(inputs) + _PLACE * outputs[0].numel)
 
+    def backward_scratch(self, inputs: Types, outputs: Types, wanted: tuple[bool, ...]) -> int:
+        return outputs[0].nbytes
+
     def label(self) -> str:
         return f"{axes_label(self.size)} RoI pool"
 

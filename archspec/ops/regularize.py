@@ -24,6 +24,9 @@ class _Drop(Operator):
     def infer(self, inputs: Types) -> Types:
         return (inputs[0],)
 
+    def training_scratch(self, inputs: Types, outputs: Types, learns: bool) -> int:
+        return 0 if learns else self.saved(inputs, outputs).own_bytes
+
 
 @operator("dropout", main="p")
 class Dropout(_Drop):

@@ -6,8 +6,9 @@ from typing import Literal
 from pydantic import Field
 
 from archspec.ops.arguments import AxesOrNone, Count, Flag, SizeOrNone, Stride
-from archspec.ops.base import NO_STEP, Operator, OperatorError, Reference, Sample, Types, Window, operator
+from archspec.ops.base import NO_STEP, Operator, OperatorError, Part, Reference, Sample, Types, Window, operator
 from archspec.ops.reach import Reach, interpolated, nearest
+from archspec.ops.shape import narrowed
 from archspec.ops.windows import AXES, axes_label, ones, per_axis, refuse_without_axes, wanted_size
 from archspec.tensor import TensorType
 
@@ -119,6 +120,9 @@ class Subsample(Operator):
         x = inputs[0]
         zeros = (0,) * x.rank
         return Window(ones(x), per_axis("stride", self.stride, x), zeros, zeros, ones(x))
+
+    def made_of(self, inputs: Types) -> tuple[Part, ...]:
+        return narrowed(inputs[0].spatial, self.infer(inputs)[0].spatial)
 
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]

@@ -13,6 +13,7 @@ from archspec.ops.base import (
     NeedsNumber,
     Operator,
     OperatorError,
+    Part,
     Reference,
     Sample,
     Saved,
@@ -337,5 +338,25 @@ class Crop(Operator):
         rest = (n - lo - wanted for n, lo, wanted in zip(x.spatial, begin, spatial, strict=True))
         return Window(ones(x), ones(x), tuple(-lo for lo in begin), tuple(-n for n in rest), ones(x))
 
+    def made_of(self, inputs: Types) -> tuple[Part, ...]:
+        return narrowed(inputs[0].spatial, self.infer(inputs)[0].spatial, made=len(inputs))
+
     def label(self) -> str:
         return "crop" if self.size is None else f"crop {axes_label(self.size)}"
+
+
+class Narrowed(Operator):
+    """The cells of one axis after the other, as torch takes them: a view. No layer a spec may write."""
+
+    word = "narrowed"
+    storage = "view"
+    spatial: tuple[int, ...]
+
+    def infer(self, inputs: Types) -> Types:
+        return (TensorType((inputs[0].channels, *self.spatial), inputs[0].dtype),)
+
+
+def narrowed(old: tuple[int, ...], new: tuple[int, ...], takes: int = 0, made: int = 1) -> tuple[Part, ...]:
+    """From sizes to smaller ones, an axis a step. `takes`: position of the first input, `made`: of the first result."""
+    shapes = [new[: i + 1] + old[i + 1 :] for i in range(len(new))]
+    return tuple(Part(Narrowed(spatial=shape), (made + i - 1 if i else takes,)) for i, shape in enumerate(shapes))

@@ -123,7 +123,7 @@ def _reach(result: Any) -> Problem:
 def _saved(result: Any) -> Problem:
     if not isinstance(result, Saved):
         return f"returns a Saved, not {_kind(result)}"
-    for name in ("own_bytes", "fixed_bytes", "backward_bytes"):
+    for name in ("own_bytes", "fixed_bytes"):
         if (problem := _count(getattr(result, name))) is not None:
             return f"of `{name}` {problem}"
     return None
@@ -158,5 +158,8 @@ _CHECKS: dict[str, Callable[[Any], Problem]] = {
     "steps": _steps,
     "reach": _reach,
     "saved": _saved,
+    "scratch": _count,
+    "training_scratch": _count,
+    "backward_scratch": _count,
     "label": _text,
 }

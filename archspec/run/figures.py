@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Held = Literal["val_accuracy", "val_loss", "val_map", "val_map50", "val_f1", "val_macro_f1"]
+OfPlaces = Literal["val_localised", "val_iou", "val_pck05", "val_pck10", "val_pck20"]
+Held = Literal["val_accuracy", "val_loss", "val_map", "val_map50", "val_f1", "val_macro_f1", OfPlaces]
 """Figures of the validation split."""
 Told = Literal[Held, "train_accuracy", "train_loss", "train_map", "train_f1", "train_macro_f1"]
 """Figures of an epoch that something may go by."""
@@ -13,16 +14,21 @@ Told = Literal[Held, "train_accuracy", "train_loss", "train_map", "train_f1", "t
 OF_BOXES = ("map50", "map")
 OF_TAGS = ("map", "accuracy", "f1", "macro_f1")
 OF_CLASSES = ("accuracy",)
+OF_OBJECTS = ("localised", "accuracy", "iou")
+OF_POINTS = ("pck10", "pck05", "pck20")
 DETECTORS = ("ssd", "yolo", "yolo_v1")
 """Losses that train for objects in boxes."""
-SHARES = tuple(dict.fromkeys((*OF_BOXES, *OF_TAGS)))
+OF_LOSSES = {"bce": OF_TAGS, "localisation": OF_OBJECTS, "landmarks": OF_POINTS} | dict.fromkeys(DETECTORS, OF_BOXES)
+"""What is measured with losses that do not train for one class each."""
+SHARES = tuple(dict.fromkeys((*OF_BOXES, *OF_TAGS, *OF_OBJECTS, *OF_POINTS)))
 """All figures beside the loss."""
-NAMES = {"map": "mAP", "map50": "mAP@0.5", "f1": "F1", "macro_f1": "macro F1", "log_loss": "log loss"}
+NAMES = {"map": "mAP", "map50": "mAP@0.5", "f1": "F1", "macro_f1": "macro F1", "log_loss": "log loss", "iou": "IoU"}
+NAMES |= {"pck05": "PCK@0.05", "pck10": "PCK@0.1", "pck20": "PCK@0.2"}
 
 
 def measured(loss: str) -> tuple[str, ...]:
     """What is measured beside the loss where that loss is trained with, the first what tells the best epoch."""
-    return OF_TAGS if loss == "bce" else OF_BOXES if loss in DETECTORS else OF_CLASSES
+    return OF_LOSSES.get(loss, OF_CLASSES)
 
 
 def measures(loss: str, figure: str) -> bool:

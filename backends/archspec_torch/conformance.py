@@ -87,7 +87,7 @@ def on_backward(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:
         few, many = (_kept(op, inputs, outputs, batch, in_place) for batch in (BATCH, BATCH + 1))
         own = many.own_bytes - few.own_bytes  # for one more example
         found = replace(few, own_bytes=own, fixed_bytes=few.own_bytes - BATCH * own)
-        said = replace(kept_of(op, inputs, outputs, in_place), backward_bytes=0)
+        said = replace(kept_of(op, inputs, outputs, in_place), mutual=False)
         if in_place:  # input and output are one
             said = replace(said, inputs=tuple(sorted({0, *said.inputs})) if said.output else said.inputs, output=False)
         said = replace(said, inputs=tuple(sorted({*said.inputs})))

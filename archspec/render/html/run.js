@@ -2,6 +2,7 @@
 
 const { run } = data, { evaluation } = run;
 const tags = evaluation.task === "tags"; // any number of classes an image: every class is an answer of its own
+const detector = evaluation.task === "detect"; // objects in boxes: see run_boxes.js
 const percent = (share, places = 2) => (share === null || share === undefined ? "–" : `${(100 * share).toFixed(places)} %`);
 const term = ([name, text]) => make("div", {}, make("dt", {}, name), make("dd", {}, text));
 byId("facts").append(...run.facts.map(term));
@@ -112,6 +113,10 @@ function charts() {
   const figure = (value, mark) => (Number.isFinite(value) ? (mark ? String(+value.toPrecision(6)) : value.toFixed(4)) : "–");
   place.replaceChildren();
   chart(place, { title: "Loss", series: both("loss"), told: figure, zero: true });
+  if (detector) {
+    chart(place, { title: "Mean average precision at an overlap of 0.5", series: both("map50"), told: share });
+    chart(place, { title: "Mean average precision, overlaps of 0.5 to 0.95", series: both("map"), told: share });
+  }
   if (tags) {
     chart(place, { title: "Mean average precision", series: both("map"), told: share });
     chart(place, { title: "F1 of all answers", series: both("f1"), told: share });
@@ -123,17 +128,21 @@ function charts() {
 
 // ---- confusion
 
-const names = Object.keys(evaluation.per_class), each = Object.values(evaluation.per_class);
+const classOf = detector ? evaluation.classes : evaluation.per_class;
+const names = Object.keys(classOf), each = Object.values(classOf);
 const WIDE = 40; // classes up to which the table has all cells
 
 function matrix() {
-  const place = byId("matrix"), { confusion } = evaluation;
+  const place = byId("matrix"), confusion = detector ? evaluation.confusion.rows : evaluation.confusion;
+  const names = detector ? evaluation.confusion.classes : Object.keys(classOf);
+  const total = confusion.map((row, i) => (detector ? row.reduce((sum, n) => sum + n, 0) : each[i].n));
   const missed = (i) => each[i].n - each[i].right;
-  const share = (i, n) => (each[i].n ? n / each[i].n : 0);
+  const share = (i, n) => (total[i] ? n / total[i] : 0);
   const shown = tags ? confusion.map((row, i) => row.map((n, j) => (i === j ? missed(i) : n))) : confusion;
-  const told = (i, j, n) => (!tags ? `${names[i]}, answered ${names[j]}: ${n}` : i === j ? `${names[i]} missed: ${n}` : `${names[i]} missed, ${names[j]} told wrongly: ${n}`);
+  const told = (i, j, n) => (detector ? `${names[i]}, told as ${names[j]}: ${n}` : !tags ? `${names[i]}, answered ${names[j]}: ${n}` : i === j ? `${names[i]} missed: ${n}` : `${names[i]} missed, ${names[j]} told wrongly: ${n}`);
   byId("confusion-help").textContent = `${evaluation.split}, ${grouped(evaluation.n)} images: ` + (tags
     ? "a row for a class that was missed, a column for one that was told wrongly in the same image, all misses on the diagonal; colour is the share of the images that have the row’s class."
+    : detector ? `a row for what is there, a column for what was told with a score of ${evaluation.errors.score} or more; what meets no other box stands with the background. Colour is the share of the row.`
     : "a row for what it is, a column for the answer; colour is the share of the row.");
   const pairs = confusion.flatMap((row, i) => row.map((n, j) => [n, names[i], names[j], i !== j])).filter(([n, , , off]) => n && off).sort((a, b) => b[0] - a[0]);
   if (names.length <= WIDE) {
@@ -143,7 +152,7 @@ function matrix() {
       return cell;
     })));
     place.append(make("div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": "confusion-title" }, make("table", {},
-      make("caption", { class: "unseen" }, tags ? "Confusion: missed classes in rows, classes told wrongly in columns" : "Confusion: labels in rows, answers in columns"),
+      make("caption", { class: "unseen" }, tags ? "Confusion: missed classes in rows, classes told wrongly in columns" : detector ? "Confusion: what is there in rows, what was told in columns" : "Confusion: labels in rows, answers in columns"),
       make("thead", {}, make("tr", {}, make("th", {}), ...names.map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, ...lines))));
   } else {
     const picture = make("canvas", { width: names.length, height: names.length, role: "img", "aria-label": `Confusion of ${names.length} classes; the most frequent confusions are in the table` });
@@ -155,7 +164,7 @@ function matrix() {
     }));
     place.append(picture);
   }
-  if (pairs.length) place.append(numbers("Most frequent confusions", ["Images", tags ? "Missed" : "Label", tags ? "Told wrongly" : "Answer"], pairs.slice(0, 100).map(([n, label, answer]) => [n, label, answer])));
+  if (pairs.length) place.append(numbers("Most frequent confusions", [detector ? "Boxes" : "Images", tags ? "Missed" : detector ? "Truth" : "Label", tags ? "Told wrongly" : detector ? "Told" : "Answer"], pairs.slice(0, 100).map(([n, label, answer]) => [n, label, answer])));
 }
 
 // ---- calibration
@@ -187,9 +196,9 @@ function reliability() {
 // ---- classes, mistakes, settings
 
 function classes() {
-  const shares = [...(tags ? [["Average precision", "average_precision"]] : []), ["Precision", "precision"], ["Recall", "recall"], ["F1", "f1"]];
-  const counts = [["Examples", "n"], ["Answers", "predicted"], ["Right", "right"]];
-  const columns = [["Class", (i) => names[i]], ...[...shares, ...counts].map(([head, key]) => [head, (i) => each[i][key]])];
+  const shares = detector ? [["AP", "AP"], ["AP at 0.5", "AP50"], ["VOC’s AP at 0.5", "VOC_AP50"], ["with 11 points", "VOC_AP50_11"]] : [...(tags ? [["Average precision", "average_precision"]] : []), ["Precision", "precision"], ["Recall", "recall"], ["F1", "f1"]];
+  const counts = detector ? [["Objects", "truths"]] : [["Examples", "n"], ["Answers", "predicted"], ["Right", "right"]];
+  const columns = [["Class", (i) => names[i]], ...[...shares, ...counts].map(([head, key]) => [head, (i) => (each[i][key] < 0 ? null : each[i][key])])];
   const place = byId("class-table"), body = make("tbody"), state = { column: -1, down: false };
   const told = (value, j) => (j === 0 ? value : j <= shares.length ? percent(value) : grouped(value));
   const lines = names.map((_, i) => make("tr", {}, ...columns.map(([, value], j) => make(j ? "td" : "th", { scope: j ? null : "row", class: j ? "number" : null }, told(value(i), j)))));
@@ -210,7 +219,7 @@ function classes() {
     body.replaceChildren(...order.map((i) => lines[i]));
   };
   const mean = (name, one) => make("tr", {}, make("th", { scope: "row" }, name), ...shares.map(([, key]) => make("td", { class: "number" }, key in one ? percent(one[key]) : "")), ...counts.map(() => make("td")));
-  const means = [mean("macro average", tags ? { ...evaluation.macro, average_precision: evaluation.map } : evaluation.macro), mean("weighted average", evaluation.weighted),
+  const means = detector ? [mean("mean", Object.fromEntries(shares.map(([, key]) => [key, evaluation[key] < 0 ? null : evaluation[key]])))] : [mean("macro average", tags ? { ...evaluation.macro, average_precision: evaluation.map } : evaluation.macro), mean("weighted average", evaluation.weighted),
     ...(tags ? [mean("micro average", evaluation.micro)] : [])];
   body.append(...lines);
   place.append(make("caption", { class: "unseen" }, "Figures of every class"), make("thead", {}, make("tr", {}, ...heads)), body,
@@ -219,16 +228,19 @@ function classes() {
 
 function gallery() {
   byId("mistakes").hidden = !run.gallery.length;
-  byId("mistakes-help").textContent = `${evaluation.split}: ` + (tags
+  byId("gallery").classList.toggle("wide", detector);
+  byId("mistakes-help").textContent = `${evaluation.split}: ` + (detector
+    ? "the wrong detections with the highest scores, then the largest objects that were missed; dashed is all that is there."
+    : tags
     ? "the images with the answers that were wrong and surest, as the network was given them: what they have, and the class that was missed or told wrongly."
     : "the wrong answers with the highest probability, as the network was given them.");
-  const words = (one) => (tags
+  const words = (one) => (detector ? [one.words, ""] : tags
     ? [one.true.join(", ") || "no class", one.true.includes(one.tag) ? `${one.tag} missed at` : `${one.tag} told at`]
     : [one.true, `taken for ${one.predicted}`]);
-  const spoken = (one) => (tags ? words(one).join(": ") : `${one.true}, answered ${one.predicted} at`);
+  const spoken = (one) => (detector ? `${one.file}, ${one.words}` : tags ? words(one).join(": ") : `${one.true}, answered ${one.predicted} at`);
   byId("gallery").append(...run.gallery.map((one) => {
-    const sure = percent(one.probability, 1), [has, wrong] = words(one);
-    const picture = make("img", { src: one.image, width: one.width, height: one.height, class: one.width < 96 ? "small" : null, alt: `Example ${one.example}: ${spoken(one)} ${sure}` });
+    const sure = detector && one.score === null ? "" : percent(detector ? one.score : one.probability, 1), [has, wrong] = words(one);
+    const picture = make("img", { src: one.image, width: one.width, height: one.height, class: one.width < 96 ? "small" : null, title: one.file || null, alt: `Example ${one.example}: ${spoken(one)} ${sure}` });
     return make("li", {}, picture, make("div", { "aria-hidden": "true" }, make("span", { class: "true" }, has), tags ? make("br") : " ", `${wrong} `, make("span", { class: "sure" }, sure)));
   }));
 }
@@ -242,7 +254,8 @@ function settings() {
 
 charts();
 matrix();
-reliability();
+if (detector) precisionRecall();
+else reliability();
 classes();
 gallery();
 settings();

@@ -12,7 +12,7 @@ from archspec.render.html import diagram_section, json_text, written
 from archspec.render.html.data import data
 from archspec.render.units import binary, decimal, grouped
 
-SCRIPTS = ("basics.js", "layout.js", "diagram.js", "run.js")
+SCRIPTS = ("basics.js", "layout.js", "diagram.js", "run_boxes.js", "run.js")
 STYLES = ("page.css", "run.css")
 
 
@@ -31,9 +31,11 @@ class RunPage:
     settings: Mapping[str, Any]
     """Every setting of the run, by its path."""
     evaluation: Mapping[str, Any]
-    """`Evaluation.to_json` of the backend: split, task, n, per_class, confusion, calibration, averages."""
+    """`Evaluation.to_json` of the backend: split, task, n, per_class, confusion, calibration, averages; of boxes
+    classes, confusion, errors, curves."""
     gallery: Sequence[Mapping[str, Any]]
-    """Mistakes: example, true, predicted, probability, of tags tag; image (a data URI), width, height."""
+    """Mistakes: example, true, predicted, probability, of tags tag, of boxes words, score; image (a data URI), width,
+    height."""
 
     def to_json(self) -> dict[str, Any]:
         """The page's data: that of the network's page, and `run`."""

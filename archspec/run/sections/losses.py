@@ -134,6 +134,38 @@ class YOLOv1(Section):
     empty: Weight = 0.5
 
 
+Distance = Literal["smooth_l1", "l2", "l1"]
+
+
+class Localisation(Section):
+    """That of one object an image: softmax cross-entropy of its class, and `box` times the distance of bx, by, bh, bw
+    from where it is, in parts of the image, summed over the four: |d| (`l1`), d² (`l2`), or d²/(2·`beta`) below `beta`
+    and |d| − `beta`/2 above it (`smooth_l1`). Both count only where there is an object; a network that tells whether
+    there is one, y = [pc, bx, by, bh, bw, c1 … cn], learns that by `present` times binary cross-entropy."""
+
+    kind: Literal["localisation"] = "localisation"
+    distance: Distance = "smooth_l1"
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    box: Weight = 1.0
+    present: Weight = 1.0
+
+
+class Landmarks(Section):
+    """That of K points: the distance of x and y, in parts of the image, from where they are, summed over both and
+    averaged over the points of an image that are seen; `distance` and `beta` as for `localisation`. A network of 1 + 2K
+    numbers learns whether there is anything to see by `present` times binary cross-entropy.
+
+    Errors are measured in parts of the distance `between` two points, named; unwritten, of the longer side of the box
+    around the points that are seen (Yang and Ramanan, 2013)."""
+
+    kind: Literal["landmarks"] = "landmarks"
+    distance: Distance = "smooth_l1"
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    present: Weight = 1.0
+    between: Annotated[list[str], Field(max_length=2)] = []
+
+
 ClassLoss = CrossEntropy | Focal | Hinge | SquaredHinge | BCE | L1 | L2 | SmoothL1
 DetectorLoss = SSD | YOLO | YOLOv1
-Loss = ClassLoss | DetectorLoss
+PlaceLoss = Localisation | Landmarks
+Loss = ClassLoss | DetectorLoss | PlaceLoss

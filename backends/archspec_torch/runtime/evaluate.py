@@ -162,8 +162,8 @@ class Subject:
             raise no_split(split, list(self.source.sizes), self.members[0].trained.run)
         load, views = self.load(split), passes(self.tta)
         scored = [member.scores(load, views) for member in self.members]
-        found, examples = [scores for scores, _ in scored], scored[0][1]
-        first = self.members[0]
+        first, examples = self.members[0], scored[0][1]
+        found = [first.task.moved(scores, its_own, examples) for scores, its_own in scored]
         each = [member.task.figures(scores, examples) for member, scores in zip(self.members, found, strict=True)]
         if self.together is None:
             told = Answers(first.task, found[0], examples)

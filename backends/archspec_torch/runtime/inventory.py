@@ -141,8 +141,8 @@ def _boxes(splits: Mapping[str, Boxed], classes: Sequence[str]) -> Boxes:
 def _box_sizes(extents: Sequence[tuple[float, float]]) -> BoxSizes:
     areas = [width * height for width, height in extents]
     small, large = sum(area < SMALL**2 for area in areas), sum(area >= BIG**2 for area in areas)
-    middle = [median(sides) for sides in zip(*extents, strict=True)] or [0.0, 0.0]
-    return BoxSizes(*middle, small, len(areas) - small - large, large)
+    width, height = (median(one[side] for one in extents) if extents else 0.0 for side in (0, 1))
+    return BoxSizes(width, height, small, len(areas) - small - large, large)
 
 
 def _sizes(source: Source) -> dict[tuple[int, int], int]:

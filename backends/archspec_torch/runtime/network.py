@@ -25,14 +25,16 @@ def load_network(run: RunFile, **variables: Any) -> TypedGraph:
 def network_for(run: RunFile, graph: TypedGraph, classes: int) -> tuple[TypedGraph, str | None]:
     """The graph with a score for each class, and a note where that was changed here.
 
-    A spec with the variable `classes` is given the data's number, unless the run sets it.
+    A spec with the variable `classes` (of networks that find points: `points`) is given the data's number, unless the
+    run sets it.
     """
     scores = class_count(graph)
-    written = any(o.startswith(("classes=", "vars.classes=")) for o in run.run.model.overrides())
+    name = "points" if graph.task == "regress" else "classes"
+    written = any(o.startswith((f"{name}=", f"vars.{name}=")) for o in run.run.model.overrides())
     variables = graph.resolved.get("vars")
-    if scores == classes or written or not (isinstance(variables, dict) and "classes" in variables):
+    if scores == classes or written or not (isinstance(variables, dict) and name in variables):
         return graph, None
-    return load_network(run, classes=classes), f"classes: {classes}, as the data has ({scores} in the spec)"
+    return load_network(run, **{name: classes}), f"{name}: {classes}, as the data has ({scores} in the spec)"
 
 
 def image_input(graph: TypedGraph) -> TensorType:

@@ -115,8 +115,8 @@ def sheet(
         array = image.permute(1, 2, 0).expand(-1, -1, 3).contiguous().numpy()
         picture = Image.fromarray(array).resize((wide, high), Image.Resampling.NEAREST)
         if boxes is not None:
-            rows = boxes[i][boxes[i][:, 4] >= 0]
-            picture = draw_boxes(picture, factor * rows[:, :4], rows[:, 4], None, classes, rows[:, 5])
+            there = boxes[i][boxes[i][:, 4] >= 0]
+            picture = draw_boxes(picture, factor * there[:, :4], there[:, 4], None, classes, there[:, 5])
         page.paste(picture, (left + (cell - wide) // 2, upper))
         for k, part in enumerate(name.split(JOINED)):
             draw.text((left, upper + high + 2 + k * LINE), _shortened(part, font, cell), FAINT, font)

@@ -21,7 +21,8 @@ class Mistakes:
 
     `confusion` (classes + 1, classes + 1): rows are the truth and columns what was told, background last in both.
     `detections` (W,) are the numbers of those that are wrong, `kind` (W,) each one's place in `KINDS`, and `meant` (W,)
-    the truth that it is compared with, −1 for none; `missed` the numbers of the truths that are.
+    the truth that it is compared with, −1 for none; `missed` the numbers of the truths that are, `hit` (right,) those
+    of the truths that right detections found.
     """
 
     score: float
@@ -32,6 +33,7 @@ class Mistakes:
     kind: Ints
     meant: Ints
     missed: Ints
+    hit: Ints
 
 
 def mistakes(truth: Truths, found: Detections, classes: int, score: float) -> Mistakes:
@@ -72,6 +74,7 @@ def mistakes(truth: Truths, found: Detections, classes: int, score: float) -> Mi
         kind[wrong],
         meant[wrong],
         np.flatnonzero(~seen),
+        matched.truth[matched.right],
     )
 
 

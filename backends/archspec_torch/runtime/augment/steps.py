@@ -17,8 +17,8 @@ from torchvision.tv_tensors import Mask
 from archspec.errors import Span, fail
 from archspec.run.sections import Augment
 from archspec.run.sections import augment as entries
-from archspec_torch.runtime.augment.colors import Components, PcaShift
-from archspec_torch.runtime.augment.geometry import OUTSIDE, EdgeCrop, Scale, Warp
+from archspec_torch.runtime.augment.colors import Components, Jitter, PcaShift
+from archspec_torch.runtime.augment.geometry import OUTSIDE, EdgeCrop, IouCrop, Resize, ResizedCrop, Scale, Warp
 from archspec_torch.runtime.augment.mosaic import AROUND, BoxMixup, Mosaic, gathered
 from archspec_torch.runtime.augment.targets import Boxes, Kind, Points, Step, Still
 from archspec_torch.runtime.images import Frame
@@ -50,10 +50,10 @@ class Augmentation:
     def example(self, image: Tensor, target: Tensor, seed: int, others: Others | None = None) -> tuple[Tensor, Tensor]:
         """An image uint8 (c, h, w) and its target, changed as that seed draws it. torch's own generator stays as it is.
 
-        `others` draws the examples of mosaics, with torch's generator. With mosaics a target of boxes has four times as
-        many rows for each, of one that was drawn or not.
+        `others` draws the examples of a mosaic, with torch's generator. With a mosaic in the list targets have four
+        times as many rows, whether it was drawn or not.
         """
-        rows = len(target) * AROUND ** sum(isinstance(step, Mosaic) for step in self.each) if target.ndim else 0
+        rows = (AROUND if self.several else 1) * len(target) if target.ndim else 0
         with _drawing(seed):
             image, state = self._changed(image, target, self.each, others)
         return image, self.kind.ended(state, rows)
@@ -135,6 +135,9 @@ def augmentation_of(section: Sequence[Augment], setting: Setting) -> Augmentatio
     for entry, span in zip(section, setting.spans, strict=False):
         here = Here(setting, span)
         check_kind(entry, here)
+        if isinstance(entry, entries.Mosaic) and any(isinstance(step, Mosaic) for step in each):
+            message = f"a second mosaic would take {AROUND**2} images for one"
+            raise fail("E639", message, span, "one mosaic in the list: its `p` says how often")
         made = MAKERS[type(entry)](entry, here)
         if isinstance(entry, MIXES):
             mixes.append(made)
@@ -179,8 +182,9 @@ def check_kind(entry: Augment, here: Here) -> None:
         raise fail("E639", message, here.span, "the mode constant or edge")
 
 
-def _mirror(entry: entries.Mirror, here: Here) -> nn.Module:
-    return v2.RandomVerticalFlip(entry.p) if entry.direction == "vertical" else v2.RandomHorizontalFlip(entry.p)
+def _mirror(entry: entries.Mirror, here: Here) -> Step:
+    flip = v2.RandomVerticalFlip if entry.direction == "vertical" else v2.RandomHorizontalFlip
+    return Step(flip(entry.p), cuts=False)
 
 
 def _random_crop(entry: entries.RandomCrop, here: Here) -> nn.Module:
@@ -197,7 +201,7 @@ def _random_crop(entry: entries.RandomCrop, here: Here) -> nn.Module:
 
 def _resized_crop(entry: entries.ResizedCrop, here: Here) -> nn.Module:
     size = (here.frame.height, here.frame.width)
-    return v2.RandomResizedCrop(size, scale=entry.scale, ratio=entry.ratio, interpolation=BILINEAR, antialias=True)
+    return ResizedCrop(size, scale=entry.scale, ratio=entry.ratio, interpolation=BILINEAR, antialias=True)
 
 
 def _rotate(entry: entries.Rotate, here: Here) -> nn.Module:
@@ -218,7 +222,7 @@ def _shift(entry: entries.Shift, here: Here) -> nn.Module:
 
 
 def _color_jitter(entry: entries.ColorJitter, here: Here) -> nn.Module:
-    return v2.ColorJitter(entry.brightness, entry.contrast, entry.saturation, entry.hue)
+    return Jitter(entry.brightness, entry.contrast, entry.saturation, entry.hue)
 
 
 def _pca_color(entry: entries.PcaColor, here: Here) -> nn.Module:
@@ -255,9 +259,9 @@ def _zoom_out(entry: entries.ZoomOut, here: Here) -> nn.Module:
 
 
 def _iou_crop(entry: entries.IouCrop, here: Here) -> Step:
-    crop = v2.RandomIoUCrop(*entry.scale, *entry.ratio, sampler_options=[0.0, *entry.overlaps, 1.0])
+    crop = IouCrop(*entry.scale, *entry.ratio, sampler_options=[0.0, *entry.overlaps, 1.0])
     size = (here.frame.height, here.frame.width)
-    return Step(v2.Compose([crop, v2.Resize(size, interpolation=BILINEAR, antialias=True)]), by_centre=True)
+    return Step(v2.Compose([crop, Resize(size)]), by_centre=True)
 
 
 def _mosaic(entry: entries.Mosaic, here: Here) -> Mosaic:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -14,7 +14,7 @@ from archspec_torch.detection.truth import ROW, areas, rows_of
 KEEP = 0.25
 """The least share of a box's area that has to be left in the frame for it to stay a target."""
 LEAST_SIDE = 1.0
-"""Pixels: boxes that become narrower or lower are no targets any more."""
+"""Pixels: boxes that have become narrower or lower are no targets any more."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Step:
     moves: bool = True
     keep: float = KEEP
     """The least share of a box that has to be left."""
+    cuts: bool = True
+    """Whether what lies in the image may come to lie outside."""
     by_centre: bool = False
     """Whether the change itself has chosen the boxes that stay: the others it has left without extent."""
 
@@ -69,12 +71,12 @@ class Objects:
     left: Tensor
 
     def cut(self, boxes: Tensor, height: int, width: int, keep: float, by_centre: bool = False) -> Objects:
-        """The same objects at `boxes` (m, 4), cut to the frame, without those of which less than `keep` is left."""
-        within = boxes.clamp(min=0)
-        within = torch.minimum(within, within.new_tensor([width, height, width, height]))
+        """The same objects at `boxes` (m, 4), cut to the frame, without those of which too little is
+        left."""
+        within = torch.minimum(boxes.clamp(min=0), boxes.new_tensor([width, height, width, height]))
         share = areas(within) / areas(boxes).clamp(min=torch.finfo(boxes.dtype).tiny)
         left = self.left * ((share > 0) if by_centre else share)
-        stays = (left >= keep) & (left > 0)
+        stays = (left >= keep) & (within[:, 2:] - within[:, :2] >= LEAST_SIDE).all(1)
         return Objects(within[stays], self.facts[stays], left[stays])
 
     def __len__(self) -> int:
@@ -103,12 +105,13 @@ class Boxes:
         if not len(state):
             return (image if step.by_centre else step.change(image)), state
         image, boxes = step.change(image, as_boxes(state.boxes, image))
-        height, width = image.shape[-2:]
-        return image, state.cut(boxes.as_subclass(Tensor), height, width, step.keep, step.by_centre)
+        found, (height, width) = boxes.as_subclass(Tensor), image.shape[-2:]
+        if not step.cuts:
+            return image, replace(state, boxes=found)
+        return image, state.cut(found, height, width, step.keep, step.by_centre)
 
     def ended(self, state: Objects, rows: int) -> Tensor:
-        large = (state.boxes[:, 2:] - state.boxes[:, :2] >= LEAST_SIDE).all(1)
-        return rows_of(state.boxes[large], state.facts[large, 0], state.facts[large, 1], rows)
+        return rows_of(state.boxes, state.facts[:, 0], state.facts[:, 1], rows)
 
 
 class Points:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
+from archspec.nearest import nearest
 from archspec.run.sections import Boxes
 from archspec_torch.boxes import Annotated, ImageEntry, formats
 from archspec_torch.boxes.annotated import Object
@@ -26,8 +27,8 @@ from archspec_torch.runtime.images import Frame, Placement
 
 Key = tuple[str, int]
 """An annotated image by the place of its annotation, which a whole file may be that has no line breaks, and its id."""
-SHOWN = 5
-"""Images in two sets that a warning names."""
+SHOWN = 10
+"""Images in two sets, and classes, that a message names."""
 
 
 @dataclass(frozen=True)
@@ -241,10 +242,11 @@ def _classes(sets: Mapping[str, Annotated], section: Boxes, where: Where) -> tup
         return tuple(wanted), {name: wanted[int(name)] for name in there}
     left = [name for name in there if name not in wanted]
     for name in wanted:
-        if name not in there and (hint := did_you_mean(name, left)):
-            raise fail("E648", f"no object is of the class '{name}'", where("classes"), hint)
+        if name not in there and nearest(name, left):
+            raise fail("E648", f"no object is of the class '{name}'", where("classes"), did_you_mean(name, left))
     if not set(wanted) & set(there):
-        raise fail("E648", f"no object is of the classes written: there are {', '.join(there[:20])}", where("classes"))
+        message = f"no object is of a class that is written; there are: {', '.join(there[:SHOWN])}"
+        raise fail("E648", message, where("classes"))
     return tuple(wanted), {name: name for name in wanted}
 
 

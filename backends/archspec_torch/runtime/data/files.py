@@ -142,10 +142,12 @@ def decode(paths: Sequence[Path], frame: Frame, in_memory: bool | str, report: R
 
 def refuse_damaged(warnings: Sequence[Diagnostic], span: Span) -> None:
     """Raises SpecError E633 for the files and boxes that would be left out, the first of them named."""
-    damaged = [w.message.removesuffix(": left out") for w in warnings if w.code in LEFT_OUT]
+    found = [w for w in warnings if w.code in LEFT_OUT]
+    damaged = [w.message.removesuffix(": left out") + (f" ({w.span})" if w.span else "") for w in found]
     if damaged:
         more = [f"… and {len(damaged) - SHOWN} more"] if len(damaged) > SHOWN else []
         what = "; ".join([*damaged[:SHOWN], *more])
-        count = f"{len(damaged)} files" if len(damaged) > 1 else "one file"
+        kind = "file" if all(w.code == "W620" for w in found) else "thing"
+        count = f"{len(damaged)} {kind}s of the data" if len(damaged) > 1 else f"one {kind} of the data"
         hint = "repair or remove them; without strict they are left out"
-        raise fail("E633", f"{count} of the data cannot be used: {what}", span, hint)
+        raise fail("E633", f"{count} cannot be used: {what}", span, hint)

@@ -132,11 +132,12 @@ class Scattered:
         noise over both.
         """
         digits, labels, draws = self._chosen(*canvas)
+        low, high = self.section.scale
         side = min(frame.height, frame.width)
         cover = numpy.zeros((frame.height, frame.width), numpy.float32)
         boxes: list[Box] = []
         for digit in digits:
-            size = round(side * draws.uniform(*self.section.scale))
+            size = round(side * draws.uniform(low, high))
             ink = _inked(digit, max(LEAST, size))
             box = self._place(ink.shape, boxes, draws, frame)
             boxes.append(box)
@@ -199,7 +200,7 @@ def _inked(digit: NDArray[numpy.uint8], size: int) -> Pixels:
     ink = numpy.asarray(Image.fromarray(digit).resize((size, size), Image.Resampling.BILINEAR), numpy.float32)
     rows, columns = numpy.nonzero(ink >= INK)
     ink = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    return numpy.where(ink >= INK, ink, 0) / 255
+    return numpy.where(ink >= INK, ink, 0).astype(numpy.float32) / 255
 
 
 def _overlap(one: Box, other: Box) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -59,7 +60,7 @@ def detect(
     pictures: bool = True,
     told: Callable[[Detected], None] | None = None,
     warned: Callable[[Iterable[Diagnostic]], None] | None = None,
-    **plain: object,
+    **plain: Any,
 ) -> Detections:
     """The objects in images, by a run directory or by a spec with the `weights` of a file.
 
@@ -78,13 +79,7 @@ def detect(
     if format in formats.FOLDERS and out is None:
         raise fail("E738", f"--format {format} is a folder of files", hint="-o DIR says where")
     listed = sources(images)
-    detector, warnings = open_detector(
-        target,
-        weights,
-        device,
-        Plain(**plain),
-        Limits(score, iou, keep),  # type: ignore[arg-type]
-    )
+    detector, warnings = open_detector(target, weights, device, Plain(**plain), Limits(score, iou, keep))
     if warned is not None and warnings:
         warned(warnings)
     if format is not None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from archspec_torch.runtime.evaluation.figures import Errors, Figures, percent
+from archspec_torch.runtime.evaluation.figures import Figures, percent
 
 BINS = 15
 """Bins of confidence (Guo et al., On Calibration of Modern Neural Networks, 2017)."""
@@ -119,11 +119,6 @@ class Classified(Figures):
     @property
     def totals(self) -> Sequence[int]:
         return [one.n for one in self.classes]
-
-    @property
-    @abstractmethod
-    def errors(self) -> Errors:
-        """The wrong answers, as bias and variance are told by."""
 
     @abstractmethod
     def averages(self) -> Mapping[str, Average]:

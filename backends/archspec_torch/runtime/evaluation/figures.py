@@ -40,6 +40,19 @@ class Errors:
         square = ((wrong if squares is None else squares) + 1) / (examples + 2)
         return cls(wrong, examples * answers, math.sqrt((square - mean**2) / examples))
 
+    @classmethod
+    def of_each(cls, wrong: Sequence[int], answers: Sequence[int]) -> Errors:
+        """Of examples with any number of answers, given how many each has and how many of them are wrong.
+
+        The deviation is that of a ratio of sums over the examples and two more, as of `counted`, with as many answers
+        as one has on average.
+        """
+        total, mean = max(1, sum(answers)), max(1.0, sum(answers) / len(answers))
+        pairs = [*zip(wrong, answers, strict=True), (0.0, mean), (mean, mean)]
+        share = sum(w for w, _ in pairs) / sum(n for _, n in pairs)
+        square = sum((w - share * n) ** 2 for w, n in pairs) / len(pairs)
+        return cls(sum(wrong), total, math.sqrt(square / len(answers)) / mean)
+
 
 class Mistake(Protocol):
     """A wrong answer to an example, by its position in the split, with the probability it was told at."""
@@ -86,6 +99,11 @@ class Figures(ABC):
     def totals(self) -> Sequence[int]:
         """What the counts in each row of the confusion are shares of."""
         return [sum(row) for row in self.confusion]
+
+    @property
+    @abstractmethod
+    def errors(self) -> Errors:
+        """The wrong answers, as bias and variance are told by."""
 
     @property
     @abstractmethod

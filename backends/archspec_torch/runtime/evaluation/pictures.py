@@ -99,8 +99,8 @@ def _reliability(figures: Classified) -> Any:
 
 
 def _precision_recall(figures: BoxFigures) -> Any:
-    """Precision by recall of every class at an overlap of 0.5, as detections are taken by falling score; of many classes
-    those with the most objects."""
+    """Precision by recall of every class at an overlap of 0.5, as detections are taken by falling score; of many
+    classes those with the most objects."""
     figure = _figure(5.6, 4.4)
     axes = figure.subplots()
     curves = zip(figures.names, figures.scores.curves, strict=True)

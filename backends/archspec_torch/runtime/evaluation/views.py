@@ -1,4 +1,4 @@
-"""Test-time augmentation: the views of an image whose probabilities are averaged."""
+"""Test-time augmentation: the views of an image whose probabilities are averaged, or whose boxes are merged."""
 
 from __future__ import annotations
 
@@ -25,12 +25,22 @@ class Pass:
     crops: Crops
     resized: bool = False
     """Whether the network itself is made for that size; else the views have the size it was trained with."""
+    flipped: tuple[bool, ...] = (False,)
+    """Which of the views are mirror images."""
+    partial: bool = False
+    """Whether views show a part of the image."""
 
     def frame(self, frame: Frame) -> Frame:
-        """The frame to read at."""
+        """The frame to read at. Where the network is made for it, sides stay multiples of the largest power of two,
+        up to 64, that they are multiples of, if that is another size: maps that are halved keep whole pixels."""
         if self.scale == 1:
             return frame
         sides = frame.height, frame.width
+        if self.resized:
+            step = min(64, *(side & -side for side in sides))
+            whole = [step * round(side * self.scale / step) for side in sides]
+            if 0 not in whole and all(new != side for new, side in zip(whole, sides, strict=True)):
+                return replace(frame, height=whole[0], width=whole[1])
         if self.scale < 1:
             height, width = (max(1, min(side - 1, round(side * self.scale))) for side in sides)
         else:
@@ -60,14 +70,19 @@ def ten(images: Tensor, height: int, width: int) -> list[Tensor]:
     return five + [one.flip(3) for one in five]
 
 
+WHOLE = Pass(1, whole)
 PASSES: dict[str, tuple[Pass, ...]] = {
-    "none": (Pass(1, whole),),
-    "mirror": (Pass(1, mirrored),),
-    "ten_crop": (Pass(LARGER, ten),),
-    "multi_scale": (Pass(1, whole), Pass(SMALLER, whole, resized=True), Pass(LARGER, whole, resized=True)),
+    "none": (WHOLE,),
+    "mirror": (Pass(1, mirrored, flipped=(False, True)),),
+    "ten_crop": (Pass(LARGER, ten, flipped=(*[False] * 5, *[True] * 5), partial=True),),
+    "multi_scale": (
+        WHOLE,
+        Pass(SMALLER, whole, resized=True),
+        Pass(LARGER, whole, resized=True),
+    ),
 }
-"""Name to passes. `multi_scale`: the whole image at 6/7, 1 and 8/7 of the size, the network run at each: the sizes
-S − 32, S, S + 32 for S = 224 (Simonyan and Zisserman, 2015, section 4.2)."""
+"""Name to passes, the first at the size of the network. `multi_scale`: the whole image at 6/7, 1 and 8/7 of the size,
+the network run at each: the sizes S − 32, S, S + 32 for S = 224 (Simonyan and Zisserman, 2015, section 4.2)."""
 
 
 def passes(tta: str) -> tuple[Pass, ...]:

@@ -6,18 +6,36 @@ from dataclasses import replace
 
 import torch
 
-from archspec.errors import Span, fail
+from archspec.errors import Span, did_you_mean, fail
 from archspec.graph import TypedGraph
 from archspec.run import RunFile
-from archspec.run.sections import BCE, CrossEntropy, DetectorLoss, Loss
+from archspec.run.sections import BCE, CrossEntropy, DetectorLoss, Landmarks, Localisation, Loss, PlaceLoss
+from archspec_torch.detection.truth import ROW
 from archspec_torch.runtime.losses import make_criterion
-from archspec_torch.runtime.tasks import classify, detect
+from archspec_torch.runtime.tasks import classify, detect, localise, points
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 from archspec_torch.runtime.tasks.classify import Classify, outputs_of
 from archspec_torch.runtime.tasks.detect import Detect
+from archspec_torch.runtime.tasks.localise import Localise
+from archspec_torch.runtime.tasks.points import Points
 from archspec_torch.runtime.tasks.tags import Tags
 
-__all__ = ["Classify", "Detect", "Outputs", "Tags", "Tally", "Task", "class_count", "task_of", "with_loss"]
+POINT = 3
+"""Numbers of a point in a target: x, y, whether it is seen."""
+
+__all__ = [
+    "Classify",
+    "Detect",
+    "Localise",
+    "Outputs",
+    "Points",
+    "Tags",
+    "Tally",
+    "Task",
+    "class_count",
+    "task_of",
+    "with_loss",
+]
 
 
 def task_of(
@@ -42,6 +60,8 @@ def task_of(
         _check_threshold(threshold, loss)
     if isinstance(loss, DetectorLoss):
         return _detector(graph, classes, loss, labels)
+    if isinstance(loss, PlaceLoss):
+        return _of_places(graph, classes, loss, labels, span)
     _check_labels(labels, loss, span)
     weights = getattr(loss, "positive_weights" if isinstance(loss, BCE) else "class_weights", None)
     if isinstance(weights, list) and len(weights) != len(classes):
@@ -57,12 +77,15 @@ def task_of(
 
 def class_count(graph: TypedGraph) -> int:
     """Classes that a network tells apart. Raises SpecError E613 where runs do not train what it is for."""
-    return detect.class_count(graph) if graph.task == "detect" else classify.class_count(graph)
+    counts = {"detect": detect.class_count, "localise": localise.class_count, "regress": points.point_count}
+    return counts.get(graph.task, classify.class_count)(graph)
 
 
 def own_loss(graph: TypedGraph) -> Loss:
     """What a network is trained with where a run names no loss."""
-    return detect.own_loss(graph) if graph.task == "detect" else CrossEntropy()
+    if graph.task == "detect":
+        return detect.own_loss(graph)
+    return {"localise": Localisation(), "regress": Landmarks()}.get(graph.task, CrossEntropy())
 
 
 def with_loss(run: RunFile, graph: TypedGraph) -> RunFile:
@@ -85,15 +108,42 @@ def _detector(graph: TypedGraph, classes: tuple[str, ...], loss: DetectorLoss, l
     return Detect(heads, classes, loss, (image.shape[1], image.shape[2]))
 
 
+def _of_places(
+    graph: TypedGraph, classes: tuple[str, ...], loss: PlaceLoss, labels: torch.Tensor | None, span: Span | None
+) -> Localise | Points:
+    (image,) = (graph.types[name][0] for name in graph.inputs)
+    size, told = (image.shape[1], image.shape[2]), class_count(graph)
+    things, wanted = ("points", POINT) if isinstance(loss, Landmarks) else ("classes", ROW)
+    if labels is not None and (labels.ndim != 3 or labels.shape[2] != wanted):
+        hint = "data: {kind: points, file: …}" if wanted == POINT else "data: {kind: boxes, root: …}"
+        raise fail(
+            "E614", f"'{graph.name}' tells where things are, and the data does not say it of {things}", hint=hint
+        )
+    if told != len(classes):
+        message = f"the network '{graph.name}' tells {told} {things}, and the data has {len(classes)}"
+        raise fail("E610", message, hint=classify.set_classes(graph, len(classes), things))
+    if isinstance(loss, Localisation):
+        return Localise(localise.outputs_of(graph), classes, loss, size)
+    for name in loss.between:
+        if name not in classes:
+            raise fail("E669", f"between: the data has no point '{name}'", span, did_you_mean(name, classes, "points"))
+    return Points(points.output_of(graph), classes, loss, size)
+
+
 def _check_task(graph: TypedGraph, loss: Loss, span: Span | None) -> None:
     """Raises SpecError E614 for a loss that the network's answers cannot be given to."""
     own = own_loss(graph)
-    if isinstance(own, DetectorLoss) and type(loss) is not type(own):
-        message = f"the heads of '{graph.name}' are trained with the loss '{own.kind}', not with '{loss.kind}'"
+    if isinstance(own, DetectorLoss | PlaceLoss) and type(loss) is not type(own):
+        what = f"the heads of '{graph.name}' are" if isinstance(own, DetectorLoss) else f"'{graph.name}' is"
+        message = f"{what} trained with the loss '{own.kind}', not with '{loss.kind}'"
         raise fail("E614", message, span, f"loss: {own.kind}, or leave it out")
     if isinstance(loss, DetectorLoss) and not isinstance(own, DetectorLoss):
         message = f"the loss '{loss.kind}' is for detectors, and '{graph.name}' is for the task '{graph.task}'"
         raise fail("E614", message, span, "loss: cross_entropy, or a spec with `task: detect` and a section `detect`")
+    if isinstance(loss, PlaceLoss) and not isinstance(own, PlaceLoss):
+        task = "localise" if isinstance(loss, Localisation) else "regress"
+        message = f"the loss '{loss.kind}' is for the task '{task}', and '{graph.name}' is for '{graph.task}'"
+        raise fail("E614", message, span, f"a spec with `task: {task}`, or leave the loss out")
 
 
 def _check_labels(labels: torch.Tensor | None, loss: Loss, span: Span | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -59,6 +59,17 @@ class Task(ABC):
     @abstractmethod
     def kept(self, scores: Tensor) -> Tensor:
         """What is kept of them to be measured: float32 (n, …)."""
+
+    of_parts: ClassVar[bool] = True
+    """Whether a part of an image says what the whole does."""
+
+    def unflipped(self, kept: Tensor, width: int) -> Tensor:
+        """What was said of mirror images of that width, as of the images themselves."""
+        return kept
+
+    def moved(self, kept: Tensor, before: Examples, now: Examples) -> Tensor:
+        """What was said of examples as one frame has them, as of the same examples in another frame."""
+        return kept
 
     @abstractmethod
     def mean(self, kept: Sequence[Tensor]) -> Tensor:

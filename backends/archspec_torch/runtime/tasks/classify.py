@@ -177,12 +177,13 @@ def outputs_of(graph: TypedGraph, classes: tuple[str, ...]) -> tuple[str, dict[s
     return main, {name: weight for name, weight in heads.items() if weight}
 
 
-def set_classes(graph: TypedGraph, classes: int) -> str:
-    """How a network comes to that many classes."""
+def set_classes(graph: TypedGraph, classes: int, things: str = "classes") -> str:
+    """How a network comes to that many classes, or points."""
     variables = graph.resolved.get("vars")
-    if isinstance(variables, dict) and "classes" in variables:
-        return f"set the number in the run file: model: {{spec: …, set: {{vars.classes: {classes}}}}}"
-    return f"change the spec to give {classes} scores: they are written in it as a number"
+    if isinstance(variables, dict) and things in variables:
+        return f"set the number in the run file: model: {{spec: …, set: {{vars.{things}: {classes}}}}}"
+    told = f"{classes} scores" if things == "classes" else f"{classes} {things}"
+    return f"change the spec to give {told}: they are written in it as a number"
 
 
 def main_output(graph: TypedGraph) -> str:
@@ -204,7 +205,7 @@ def class_count(graph: TypedGraph) -> int:
     Raises SpecError E613 where the main output is no vector of raw scores, or there is nothing to train.
     """
     if graph.task != "classify":
-        message = f"the network '{graph.name}' is for the task '{graph.task}'; runs train classification and detection"
+        message = f"the network '{graph.name}' is for the task '{graph.task}'; runs train no such thing"
         raise fail("E613", message, hint="a spec without `task` classifies, one with `task: detect` detects")
     tap = graph.outputs[main_output(graph)]
     node, found = graph.nodes[tap.node], graph.type_of(tap)

@@ -18,7 +18,9 @@ from archspec.ops.detect import DETECTION, Decoder, SsdBoxes, YoloBoxes, YoloV1B
 from archspec.run.sections import SSD, YOLO, DetectorLoss, YOLOv1
 from archspec_torch.detection import coding, losses
 from archspec_torch.detection.truth import Truth
-from archspec_torch.runtime.evaluation.boxes.figures import mean_precisions
+from archspec_torch.runtime.data.boxed import Boxed
+from archspec_torch.runtime.evaluation.boxes import together
+from archspec_torch.runtime.evaluation.boxes.figures import box_figures, box_rows, mean_precisions
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
@@ -117,26 +119,27 @@ class Detect(Task):
     def kept(self, scores: Tensor) -> Tensor:
         return scores.float()
 
-    def mean(self, kept: Sequence[Tensor]) -> Tensor:
-        """The boxes of several views or networks, those that mean one object merged."""
-        if len(kept) == 1:
-            return kept[0]
-        from archspec_torch.runtime.evaluation.boxes.together import merged
+    of_parts = False
 
-        return merged(kept)
+    def unflipped(self, kept: Tensor, width: int) -> Tensor:
+        return together.unflipped(kept, width)
+
+    def moved(self, kept: Tensor, before: Examples, now: Examples) -> Tensor:
+        return together.moved(kept, cast(Boxed, before).placements, cast(Boxed, now).placements)
+
+    def mean(self, kept: Sequence[Tensor]) -> Tensor:
+        """The boxes of several views or networks, those that mean one object merged: weighted boxes fusion."""
+        return together.merged(kept)
 
     def votes(self, kept: Sequence[Tensor]) -> Tensor:
-        return self.mean(kept)
+        """Box voting."""
+        return together.voted(kept)
 
     def figures(self, kept: Tensor, examples: Examples) -> Figures:
-        from archspec_torch.runtime.evaluation.boxes.figures import box_figures
-
-        return box_figures(kept, examples, self.classes)
+        return box_figures(kept, cast(Boxed, examples), self.classes)
 
     def listed(self, kept: Tensor, examples: Examples) -> list[list[Any]]:
-        from archspec_torch.runtime.evaluation.boxes.figures import box_rows
-
-        return box_rows(kept, examples, self.classes)
+        return box_rows(kept, cast(Boxed, examples), self.classes)
 
 
 class BoxTally(Tally):

@@ -215,7 +215,6 @@ EVERYTHING = [
     {"mosaic": 0.7},
     "zoom_out",
     "color_jitter",
-    {"mosaic": 0.3},
     "mixup",
 ]
 
@@ -287,6 +286,12 @@ def test_what_targets_cannot_go_with_is_told_at_its_place(entry: Any, kind: str,
     assert told in str(caught.value)
 
 
+def test_a_mosaic_of_mosaics_is_told() -> None:
+    with pytest.raises(SpecError, match="E639") as caught:
+        changed(scenes(2), "mosaic", "mirror", "mosaic")
+    assert "a second mosaic would take 16 images for one" in str(caught.value)
+
+
 def test_edges_are_repeated_around_boxes() -> None:
     found = scenes(1, 2)
     found.images[found.images > 0] = 200
@@ -296,3 +301,22 @@ def test_edges_are_repeated_around_boxes() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(Draws(1, 0).example(0))
         assert torch.equal(image, v2.RandomCrop((HEIGHT, WIDTH), 6, padding_mode="edge")(found.images[0]))
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 7), (3, 2), (5, 40)])
+def test_the_smallest_images_can_be_changed(height: int, width: int) -> None:
+    rng = torch.Generator().manual_seed(0)
+    corners = torch.rand(4, 3, 2, 2, generator=rng) * torch.tensor([width, height])
+    rows = torch.cat([corners.amin(2), corners.amax(2), torch.ones(4, 3, 1), torch.zeros(4, 3, 1)], dim=2)
+    found = InMemory(torch.zeros(4, 3, height, width, dtype=torch.uint8), rows)
+    entries = ["resized_crop", "rotate", "shear", "zoom", "shift", "scale_jitter", "iou_crop"]
+    section = [*entries, {"mosaic": 1}, {"zoom_out": {"p": 1}}, "mirror", "color_jitter", "erase", "blur", "mixup"]
+    made = load_run({"model": "x", "augment": section}).run.augment
+    for entry in [[one] for one in made[:-5]] + [made]:
+        for seed in range(8):
+            examples = augmented(found, entry, Frame(3, height, width), 2)
+            ((images, moved),) = examples.batches([torch.arange(4)], CPU, 0, Draws(seed, 0))
+            assert images.shape == (4, 3, height, width)
+            left = moved[moved[..., 4] >= 0]
+            assert (left[:, :2] >= 0).all() and (left[:, 2:4] <= torch.tensor([width, height])).all()
+            assert (left[:, 2:4] - left[:, :2] >= 1 - 1e-5).all()

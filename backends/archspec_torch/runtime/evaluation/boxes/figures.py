@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -18,9 +18,12 @@ from archspec_torch.boxes.scoring.arrays import Detections, Floats, Ints, Truths
 from archspec_torch.boxes.scoring.mistakes import KINDS
 from archspec_torch.runtime.drawn import draw_boxes
 from archspec_torch.runtime.evaluation.boxes import text
-from archspec_torch.runtime.evaluation.figures import MISTAKES, Figures, Mistake, Words, csv_text
+from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Figures, Mistake, Words, csv_text
 from archspec_torch.runtime.evaluation.text import short
 from archspec_torch.runtime.images import Placement
+
+if TYPE_CHECKING:
+    from archspec_torch.runtime.data.boxed import Boxed
 
 BACKGROUND = "background"
 MISSED = MISTAKES // 3
@@ -29,15 +32,6 @@ POINTS = 200
 """Points of a curve that are kept for pictures."""
 SHOWN = 320
 """Pixels of the longer side of a picture that boxes are drawn on, at least."""
-
-
-class Boxed(Protocol):
-    """Examples with objects in boxes: each as annotated, in pixels of its file, and how its image lies in the frame."""
-
-    @property
-    def entries(self) -> Sequence[ImageEntry]: ...
-    @property
-    def placements(self) -> Sequence[Placement]: ...
 
 
 @dataclass(frozen=True)
@@ -76,9 +70,9 @@ class BoxMistake:
         return self.words if self.score is None else f"{self.words}\n{100 * self.score:.1f} %"
 
     def to_json(self) -> dict[str, Any]:
-        """example, image, kind, predicted, score, box, true, object, overlap; `words` says it."""
+        """example, file, kind, words, predicted, score, box, true, object, overlap."""
         box, other = list(self.box), None if self.object is None else list(self.object)
-        named = {"example": self.example, "image": self.image, "kind": self.kind, "words": self.words}
+        named = {"example": self.example, "file": self.image, "kind": self.kind, "words": self.words}
         told = {"predicted": self.predicted, "score": self.score, "box": box}
         return {**named, **told, "true": self.true, "object": other, "overlap": self.overlap}
 
@@ -107,6 +101,17 @@ class BoxFigures(Figures):
     def confusion(self) -> tuple[tuple[int, ...], ...]:  # type: ignore[override]
         """Row: the truth; column: what was told; background last in both."""
         return tuple(tuple(row) for row in self.scores.mistakes.confusion.tolist())
+
+    @property
+    def errors(self) -> Errors:
+        """Objects that no detection found, and detections that are wrong: of all objects and wrong detections."""
+        made, true = self.scores.mistakes, self.scores.truth
+        counted = ~(true.difficult | true.crowd)
+        objects, hits, wrong = (
+            np.bincount(images, minlength=self.n)
+            for images in (true.images[counted], true.images[made.hit], self.scores.found.images[made.detections])
+        )
+        return Errors.of_each((objects - hits + wrong).tolist(), (objects + wrong).tolist())
 
     @property
     def worst(self) -> Sequence[BoxMistake]:
@@ -150,8 +155,9 @@ class BoxFigures(Figures):
         return draw_boxes(page, box, [told], None if one.score is None else [one.score], names)
 
     def to_json(self) -> dict[str, Any]:
-        """task, n, map50, map; then as `archspec evaluate-boxes`: the figures by name, classes, errors, confusion, notes;
-        sizes: how many objects are small, medium and large; curves, by class: recall, precision and score; mistakes."""
+        """task, n, map50, map; then as `archspec evaluate-boxes`: the figures by name, classes, errors, confusion and
+        notes; sizes: how many objects are small, medium and large; curves, by class: recall, precision and score;
+        mistakes."""
         head = {"task": self.words.task, "n": self.n, **self.brief()}
         told = {**head, **self.scores.to_json(), "sizes": self.sizes()}
         curves = {name: _points(curve) for name, curve in zip(self.names, self.scores.curves, strict=True)}

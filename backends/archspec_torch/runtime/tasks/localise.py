@@ -1,0 +1,167 @@
+"""Localisation: what an image shows, and the box that it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from torch import Tensor
+
+from archspec.errors import fail
+from archspec.graph import TypedGraph
+from archspec.run.sections import Localisation
+from archspec_torch.detection import regress
+from archspec_torch.detection.regress import Answer, OneObject
+from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
+
+if TYPE_CHECKING:
+    from archspec_torch.runtime.data import Examples
+    from archspec_torch.runtime.evaluation.figures import Figures
+
+BOX = 4
+
+
+@dataclass(frozen=True)
+class Localise(Task):
+    """What to do with the scores and boxes of a localiser, two outputs or one vector [pc, bx, by, bh, bw, c1 … cn].
+    What it says are detections (n, 1, 6), as a detector's; targets (n, M, 6), of which the largest object counts."""
+
+    outputs: tuple[str, ...]
+    classes: tuple[str, ...]
+    criterion: Localisation
+    image: tuple[int, int]
+    """Height and width of the network's input."""
+
+    @property
+    def learned_from(self) -> tuple[str, ...]:
+        return self.outputs
+
+    @property
+    def tells_nothing(self) -> bool:
+        """Whether it can say that there is nothing."""
+        return len(self.outputs) == 1
+
+    def to(self, device: torch.device) -> Self:
+        return self
+
+    def answer(self, outputs: Outputs) -> Answer:
+        if self.tells_nothing:
+            return Answer.of_vector(outputs if isinstance(outputs, Tensor) else outputs[self.outputs[0]])
+        assert not isinstance(outputs, Tensor)
+        scores, boxes = (outputs[name] for name in self.outputs)
+        return Answer(scores, boxes.unflatten(1, (-1, BOX)))
+
+    def loss(self, outputs: Outputs, targets: Tensor) -> Tensor:
+        how = self.criterion
+        wanted = OneObject.of_rows(targets, self.image)
+        parts = regress.localisation_loss(self.answer(outputs), wanted, how.distance, how.beta)
+        return (parts * parts.new_tensor([1.0, how.box, how.present])).sum()
+
+    def plain(self, outputs: Outputs, targets: Tensor) -> Tensor:
+        return self.loss(outputs, targets)
+
+    def at_start(self) -> None:
+        """It depends on where the objects are."""
+
+    def tally(self, device: torch.device, most: int | None = None) -> LocaliseTally:
+        return LocaliseTally(self.image, self.tells_nothing, device)
+
+    def scores(self, outputs: Outputs) -> Tensor:
+        return regress.told(self.answer(outputs), self.image)
+
+    def kept(self, scores: Tensor) -> Tensor:
+        return scores.float()
+
+    def mean(self, kept: Sequence[Tensor]) -> Tensor:
+        """What several say together: the class with the most probability in all, its box the mean of those that say it,
+        weighted with it."""
+        if len(kept) == 1:
+            return kept[0]
+        every = torch.cat(list(kept), 1)  # (n, views, 6)
+        weight = every.new_zeros(len(every), len(self.classes) + 1)
+        weight.scatter_add_(1, every[..., 5].long() + 1, torch.where(every[..., 5] >= 0, every[..., 4], 0.5))
+        best = weight.argmax(1)
+        agreeing = (every[..., 5].long() + 1 == best[:, None]) * every[..., 4]
+        share = agreeing / agreeing.sum(1, keepdim=True).clamp(min=1e-9)
+        rows = torch.cat(
+            (
+                (every[..., :4] * share[..., None]).sum(1),
+                agreeing.sum(1, keepdim=True) / len(kept),
+                best[:, None] - 1.0,
+            ),
+            1,
+        )
+        return rows[:, None]
+
+    def votes(self, kept: Sequence[Tensor]) -> Tensor:
+        return self.mean(kept)
+
+    def figures(self, kept: Tensor, examples: Examples) -> Figures:
+        from archspec_torch.runtime.evaluation.places.localised import localised_figures
+
+        return localised_figures(kept, examples, self.classes, self.image, self.tells_nothing)
+
+    def listed(self, kept: Tensor, examples: Examples) -> list[list[Any]]:
+        from archspec_torch.runtime.evaluation.places.localised import listed
+
+        return listed(kept, examples, self.classes, self.image)
+
+
+class LocaliseTally(Tally):
+    """Images, and of those that count right classes, boxes at their place with the right class, and the overlap."""
+
+    def __init__(self, image: tuple[int, int], tells_nothing: bool, device: torch.device):
+        super().__init__(device)
+        self.image, self.tells_nothing = image, tells_nothing
+        self.sums = torch.zeros(5, dtype=self.total.dtype, device=device)
+        """Images that count, right classes, localised; objects, the sum of their overlaps."""
+
+    @torch.no_grad()
+    def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
+        """One batch: its mean loss (), what was told (n, 1, 6), targets (n, M, 6)."""
+        self.total.add_(loss.detach(), alpha=len(targets))
+        self.examples += len(targets)
+        wanted = OneObject.of_rows(targets, self.image)
+        right, overlap, both = regress.localised(scores.float(), wanted, self.image)
+        counts = wanted.there | self.tells_nothing
+        sums = (counts.sum(), (right & counts).sum(), (both & counts).sum(), wanted.there.sum(), overlap.sum())
+        self.sums += torch.stack([one.to(self.sums.dtype) for one in sums])
+
+    def state(self) -> dict[str, Tensor | int]:
+        return {**super().state(), "sums": self.sums}
+
+    def absorb(self, state: Mapping[str, Any]) -> None:
+        super().absorb(state)
+        self.sums = self.sums + state["sums"].to(self.sums.device)
+
+    def figures(self) -> dict[str, float]:
+        """localised: share of the images whose class is right and whose box overlaps by half or more (1 − localisation
+        error); accuracy: of the classes; iou: mean overlap of the objects."""
+        count, right, both, objects, overlap = self.sums.tolist()
+        return {
+            "localised": both / max(count, 1),
+            "accuracy": right / max(count, 1),
+            "iou": overlap / max(objects, 1),
+        }
+
+
+def outputs_of(graph: TypedGraph) -> tuple[str, ...]:
+    """Names of the outputs: the vector's, or those of scores and boxes. Raises SpecError E613 for any other."""
+    names = tuple(graph.outputs)
+    sizes = [graph.type_of(tap).shape for tap in graph.outputs.values()]
+    if len(names) == 1 and len(sizes[0]) == 1 and sizes[0][0] > 1 + BOX:
+        return names
+    if len(names) == 2 and all(len(size) == 1 for size in sizes) and sizes[1][0] in (BOX, BOX * sizes[0][0]):
+        return names
+    found = ", ".join(f"{name} {graph.type_of(tap)}" for name, tap in graph.outputs.items())
+    message = f"a localiser gives scores (C) and boxes (4 or 4·C), or a vector of 5 + C; '{graph.name}' gives {found}"
+    raise fail("E613", message, hint="outputs: [scores, boxes], each the end of `linear` layers")
+
+
+def class_count(graph: TypedGraph) -> int:
+    """Classes that a localiser tells apart. Raises SpecError E613."""
+    names = outputs_of(graph)
+    size = graph.type_of(graph.outputs[names[0]]).channels
+    return size if len(names) == 2 else size - 1 - BOX

@@ -1,0 +1,141 @@
+"""Points of what an image shows: joints of a body, landmarks of a face."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from torch import Tensor
+
+from archspec.errors import fail
+from archspec.graph import TypedGraph
+from archspec.run.sections import Landmarks
+from archspec_torch.detection import regress
+from archspec_torch.detection.regress import THRESHOLDS, Placed
+from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
+
+if TYPE_CHECKING:
+    from archspec_torch.runtime.data import Examples
+    from archspec_torch.runtime.evaluation.figures import Figures
+
+
+@dataclass(frozen=True)
+class Points(Task):
+    """What to do with [x1, y1 … xK, yK] in parts of the image, or that with the score of there being any before it.
+    Targets (n, K, 3): x, y in pixels of the frame, and whether it is seen; what it says (n, K, 3): the same with the
+    probability that something is there."""
+
+    output: str
+    classes: tuple[str, ...]
+    """Names of the points."""
+    criterion: Landmarks
+    image: tuple[int, int]
+    """Height and width of the network's input."""
+
+    @property
+    def learned_from(self) -> tuple[str, ...]:
+        return (self.output,)
+
+    def to(self, device: torch.device) -> Self:
+        return self
+
+    def answer(self, outputs: Outputs) -> Placed:
+        return Placed.of_vector(outputs if isinstance(outputs, Tensor) else outputs[self.output])
+
+    def loss(self, outputs: Outputs, targets: Tensor) -> Tensor:
+        how = self.criterion
+        parts = regress.points_loss(self.answer(outputs), targets, self.image, how.distance, how.beta)
+        return (parts * parts.new_tensor([1.0, how.present])).sum()
+
+    def plain(self, outputs: Outputs, targets: Tensor) -> Tensor:
+        return self.loss(outputs, targets)
+
+    def at_start(self) -> None:
+        """It depends on where the points are."""
+
+    @property
+    def between(self) -> tuple[int, ...]:
+        """Numbers of the two points whose distance errors are parts of, where the run names them."""
+        return tuple(self.classes.index(name) for name in self.criterion.between)
+
+    def tally(self, device: torch.device, most: int | None = None) -> PointTally:
+        return PointTally(self.image, self.between, device)
+
+    def scores(self, outputs: Outputs) -> Tensor:
+        answer = self.answer(outputs)
+        height, width = self.image
+        places = answer.points.float() * answer.points.new_tensor([width, height]).float()
+        sure = places.new_ones(len(places)) if answer.present is None else answer.present.float().sigmoid()
+        return torch.cat((places, sure[:, None, None].expand(-1, places.shape[1], 1)), 2)
+
+    def kept(self, scores: Tensor) -> Tensor:
+        return scores.float()
+
+    def mean(self, kept: Sequence[Tensor]) -> Tensor:
+        return torch.stack(list(kept)).mean(0)
+
+    def votes(self, kept: Sequence[Tensor]) -> Tensor:
+        """The median of what several networks say of each coordinate."""
+        return torch.stack(list(kept)).median(0).values
+
+    def figures(self, kept: Tensor, examples: Examples) -> Figures:
+        from archspec_torch.runtime.evaluation.places.points import point_figures
+
+        return point_figures(kept, examples, self.classes, self.image, self.between)
+
+    def listed(self, kept: Tensor, examples: Examples) -> list[list[Any]]:
+        from archspec_torch.runtime.evaluation.places.points import listed
+
+        return listed(kept, examples, self.classes)
+
+
+class PointTally(Tally):
+    """Points that are seen, and those of them told within each threshold."""
+
+    def __init__(self, image: tuple[int, int], between: tuple[int, ...], device: torch.device):
+        super().__init__(device)
+        self.image, self.between = image, between
+        self.counts = torch.zeros(1 + len(THRESHOLDS), dtype=torch.int64, device=device)
+
+    @torch.no_grad()
+    def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
+        """One batch: its mean loss (), what was told (n, K, 3), targets (n, K, 3)."""
+        self.total.add_(loss.detach(), alpha=len(targets))
+        self.examples += len(targets)
+        length = regress.lengths(targets, self.image, self.between)
+        off = regress.errors(scores.float(), targets, length)
+        within = [(off <= threshold).sum() for threshold in THRESHOLDS]  # NaN is not
+        self.counts += torch.stack([(targets[..., 2] > 0).sum(), *within])
+
+    def state(self) -> dict[str, Tensor | int]:
+        return {**super().state(), "counts": self.counts}
+
+    def absorb(self, state: Mapping[str, Any]) -> None:
+        super().absorb(state)
+        self.counts = self.counts + state["counts"].to(self.counts.device)
+
+    def figures(self) -> dict[str, float]:
+        """pck10, pck05, pck20: share of the points told within 0.1, 0.05 and 0.2 of the image's length."""
+        seen, near, middle, far = self.counts.tolist()
+        shares = [count / max(seen, 1) for count in (middle, near, far)]
+        return dict(zip(("pck10", "pck05", "pck20"), shares, strict=True))
+
+
+def output_of(graph: TypedGraph) -> str:
+    """Name of the output. Raises SpecError E613 where it is no vector of 2K or 1 + 2K numbers, the only one."""
+    taps = list(graph.outputs.items())
+    if len(taps) == 1:
+        name, tap = taps[0]
+        found = graph.type_of(tap)
+        if found.rank == 0 and found.channels > 1:
+            return name
+    told = ", ".join(f"{name} {graph.type_of(tap)}" for name, tap in taps)
+    message = f"K points are one output of 2·K numbers, or 1 + 2·K; the network '{graph.name}' gives {told}"
+    raise fail("E613", message, hint="end it with `linear: 2 * $points`")
+
+
+def point_count(graph: TypedGraph) -> int:
+    """Points that a network tells. Raises SpecError E613."""
+    return graph.type_of(graph.outputs[output_of(graph)]).channels // 2

@@ -79,8 +79,8 @@ def leak(subject: Subject) -> Iterator[Finding]:
     job, seed = subject.job, subject.plan.seed
     trained = set(_digests(job.train, seed))
     held = {"val": list(_digests(job.val, seed))}
-    if "test" in job.source.sizes:
-        held["test"] = list(_digests(job.source.load("test", job.preprocessing.frame, lambda damaged: None), seed))
+    if job.test is not None:
+        held["test"] = list(_digests(job.test, seed))
     both = {split: sum(digest in trained for digest in digests) for split, digests in held.items()}
     shares = [both[split] / max(1, len(digests)) for split, digests in held.items()]
     told = [

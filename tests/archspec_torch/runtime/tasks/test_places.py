@@ -217,9 +217,7 @@ def test_points_of_the_table_lie_in_the_frame_by_the_placement(tmp_path: Path) -
     assert sum(source.sizes.values()) == 48
     examples = source.load("train", Frame(1, 16, 24, "letterbox"), lambda _: None)
     for split_row, label in zip(source.labels_of("train"), examples.labels, strict=True):
-        torch.testing.assert_close(
-            label[:, :2], split_row[:, :2] * 0.75
-        )  # 20 rows become the first 15 of 16
+        torch.testing.assert_close(label[:, :2], split_row[:, :2] * 0.75)  # 20 rows become the first 15 of 16
         assert torch.equal(label[:, 2], split_row[:, 2])
 
 

@@ -17,7 +17,6 @@ from archspec_torch.boxes.scoring import voc
 from archspec_torch.boxes.scoring.arrays import Detections, Truths
 from archspec_torch.boxes.scoring.mistakes import mistakes
 
-pytest.importorskip("faster_coco_eval", reason="COCO's figures need faster-coco-eval")
 NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 
 

@@ -48,7 +48,7 @@ def show_data(
         raise no_split(split, list(source.sizes), loaded)
     plan, section = loaded.run.train, loaded.run.augment if split == "train" else []
     examples = source.load(split, frame, lambda _: None)
-    found = augmented(examples, section, frame, len(source.classes), loaded.spans("augment"))
+    found = augmented(examples, section, frame, source.classes, loaded.spans("augment"))
     group = torch.randperm(len(examples.labels), generator=torch.Generator().manual_seed(plan.seed))[:n]
     draws = Draws(plan.seed, epoch - 1) if section else None
     ((images, labels),) = found.batches([group], torch.device("cpu"), 0, draws)

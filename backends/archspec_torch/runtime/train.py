@@ -280,7 +280,7 @@ def prepare(run: RunFile, world: World = ALONE, test: bool = True) -> Job:
         task=task,
         source=source,
         preprocessing=preprocessing,
-        train=augmented(examples, run.run.augment, frame, len(source.classes), run.spans("augment")).to(device),
+        train=augmented(examples, run.run.augment, frame, source.classes, run.spans("augment")).to(device),
         val=parts["val"].to(device),
         test=parts.get("test"),
         sizes={split: len(part.labels) for split, part in parts.items()},

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from archspec_torch.runtime.data import Examples, digest_of
+from archspec_torch.runtime.doctor import boxes
 from archspec_torch.runtime.doctor.finding import Finding, Verdict
 from archspec_torch.runtime.doctor.subject import Subject, listed, sample, sampled
 
@@ -20,6 +21,9 @@ def labels(subject: Subject) -> Iterator[Finding]:
     """Whether labels are in range, every class has examples, and none has nearly all."""
     found = subject.job.source.labels_of("train")
     classes = subject.job.task.classes
+    if found.ndim == 3:
+        yield from boxes.objects(found, classes)
+        return
     if found.ndim == 2:
         shares = found.float().mean(0).tolist()
         empty = [classes[i] for i, share in enumerate(shares) if share == 0]
@@ -103,7 +107,7 @@ def neighbours(subject: Subject) -> Iterator[Finding]:
     """
     images, trained = sample(subject.job.train, subject.job.device, subject.plan.seed, 2000)
     others, held = sample(subject.job.val, subject.job.device, subject.plan.seed, 1000)
-    if trained.ndim == 2:
+    if trained.ndim != 1:
         return
     base, queries = _flat(images), _flat(others)
     within = torch.cdist(base, base)

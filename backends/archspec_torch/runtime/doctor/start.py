@@ -9,10 +9,12 @@ import torch
 
 from archspec.rules import lint
 from archspec_torch.runtime.dead import dead_units
+from archspec_torch.runtime.doctor import boxes
 from archspec_torch.runtime.doctor.finding import Finding, Verdict
 from archspec_torch.runtime.doctor.subject import Subject, learning, listed
 from archspec_torch.runtime.loop import steps_per_epoch
 from archspec_torch.runtime.optimize import penalised, penalty
+from archspec_torch.runtime.tasks import Detect
 from archspec_torch.runtime.unreached import unreached
 
 EXPLODED = 1e3
@@ -34,6 +36,9 @@ def plan(subject: Subject) -> Iterator[Finding]:
 
 def scores(subject: Subject) -> Iterator[Finding]:
     """Whether scores reach the loss as they are: no softmax, sigmoid or ReLU behind the last layer."""
+    if isinstance(subject.job.task, Detect):
+        yield from boxes.maps(subject, subject.job.task)
+        return
     told = [d for d in lint(subject.job.graph) if d.code == "W313"]
     with torch.no_grad():
         found = subject.scores(subject.fresh(), subject.train[0][:64])
@@ -53,10 +58,7 @@ def scores(subject: Subject) -> Iterator[Finding]:
 
 def first_loss(subject: Subject) -> Iterator[Finding]:
     """The first loss against what it is while all scores are 0: ln C for softmax."""
-    images, labels = subject.train
-    with torch.no_grad():
-        outputs = subject.fresh()(subject.job.normalize(images[:256]))
-        found = float(subject.job.task.loss(outputs, labels[:256]))
+    found = _loss(subject)
     wanted = subject.job.task.at_start()
     if wanted is None:
         yield Finding("first loss", "ok" if math.isfinite(found) else "fault", f"{found:.3f}", "", {"loss": found})
@@ -75,6 +77,14 @@ def first_loss(subject: Subject) -> Iterator[Finding]:
     yield Finding("first loss", verdict, text, advice, figures)
 
 
+@torch.no_grad()
+def _loss(subject: Subject) -> float:
+    """The loss of the first weights."""
+    images, labels = subject.train
+    outputs = subject.fresh()(subject.job.normalize(images[:256]))
+    return float(subject.job.task.loss(outputs, labels[:256]))
+
+
 def regularisation(subject: Subject) -> Iterator[Finding]:
     """Whether the loss rises with L2, and whether the run's own penalty leaves room to learn."""
     plan = subject.plan
@@ -84,7 +94,9 @@ def regularisation(subject: Subject) -> Iterator[Finding]:
         second = penalty(concerned, plan.model_copy(update={"l1": 0.0, "l2": 1e-2}))
         own = penalty(concerned, plan)
     small, large, extra = (0.0 if x is None else float(x) for x in (first, second, own))
-    start = subject.job.task.at_start() or 0.0
+    start = subject.job.task.at_start()
+    if start is None:
+        start = _loss(subject)
     decay = plan.optimizer.weight_decay
     shrink = decay * plan.optimizer.lr
     figures = {"l2=0.001": small, "l2=0.01": large, "own": extra, "shrink_a_step": shrink}

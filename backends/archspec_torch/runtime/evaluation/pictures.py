@@ -127,7 +127,7 @@ def _mistakes(found: Evaluation) -> Any:
     if not mistakes or found.answers is None:
         return None
     images = found.answers.pictures(found.metrics)
-    columns, wide, high = (4, 12.0, 2.6) if isinstance(found.metrics, BoxFigures) else (6, 9.0, 1.9)
+    columns, wide, high = (4, 9.0, 2.0) if isinstance(found.metrics, BoxFigures) else (6, 9.0, 1.9)
     rows = -(-len(mistakes) // columns)
     figure = _figure(wide, high * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()

@@ -26,10 +26,19 @@ VIEWS = {
     "ten_crop": "mean over ten crops",
     "multi_scale": "mean over three scales",
 }
+VIEWS_OF_BOXES = {
+    "mirror": "boxes of the image and its mirror image, fused",
+    "multi_scale": "boxes at three scales, fused",
+}
 TOGETHER = {
     "average": "mean of the probabilities of {} networks",
     "vote": "votes of {} networks",
     "average_weights": "one network, the mean of {} networks' weights",
+}
+TOGETHER_OF_BOXES = {
+    **TOGETHER,
+    "average": "boxes of {} networks, fused",
+    "vote": "boxes of {} networks, their places voted on",
 }
 
 
@@ -37,11 +46,12 @@ def evaluation(found: Evaluation, width: int | None = None) -> str:
     """The whole evaluation as text, at most `width` (the terminal's) wide where names allow it."""
     width = width or get_terminal_size((80, 24)).columns
     of = f" (epoch {found.epoch})" if found.epoch is not None else ""
+    boxes = found.metrics.words.task == "detect"
     rows = [("split", f"{found.split}, {found.n:,} images"), ("weights", f"{found.weights}{of}")]
     if found.together:
-        rows[1] = ("networks", TOGETHER[found.together].format(len(found.members)))
+        rows[1] = ("networks", (TOGETHER_OF_BOXES if boxes else TOGETHER)[found.together].format(len(found.members)))
     if found.tta != "none":
-        rows.append(("views", VIEWS[found.tta]))
+        rows.append(("views", (VIEWS_OF_BOXES if boxes else VIEWS)[found.tta]))
     rows += found.metrics.headline()
     rows += [("note", note) for note in found.notes]
     parts = [table(rows)]

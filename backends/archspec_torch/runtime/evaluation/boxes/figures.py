@@ -199,8 +199,8 @@ def box_rows(found: Tensor, examples: Boxed, classes: tuple[str, ...]) -> list[l
     rows: list[list[Any]] = [["image", "label", "score", "x1", "y1", "x2", "y2"]]
     told = in_images(found, examples.placements)
     names = [entry.path.as_posix() for entry in examples.entries]
-    columns = told.images.tolist(), told.labels.tolist(), told.scores.tolist(), _corners(told.xywh).round(3).tolist()
-    return rows + [[names[i], classes[c], f"{s:.6f}", *box] for i, c, s, box in zip(*columns, strict=True)]
+    columns = told.images.tolist(), told.labels.tolist(), told.scores.tolist(), _corners(told.xywh).round(5).tolist()
+    return rows + [[names[i], classes[c], f"{s:.9g}", *box] for i, c, s, box in zip(*columns, strict=True)]
 
 
 def in_images(found: Tensor, placements: Sequence[Placement]) -> Detections:

@@ -88,13 +88,16 @@ def unflipped(found: Tensor, width: int) -> Tensor:
 
 
 def moved(found: Tensor, before: Sequence[Placement], now: Sequence[Placement]) -> Tensor:
-    """Detections in a frame where images lie as `before` says, in one where they lie as `now` says."""
+    """Detections in a frame where images lie as `before` says, in one where they lie as `now` says. Images made
+    in the size of the frame are the same picture in another size."""
     if list(before) == list(now):
         return found
     result = found.clone()
     for image, one, other in zip(result, before, now, strict=True):
         there = image[:, 5] >= 0
-        image[there, FIRST] = other.to_frame(one.to_image(image[there, FIRST].double())).to(found.dtype)
+        boxes = one.to_image(image[there, FIRST].double())
+        boxes = boxes * boxes.new_tensor([other.width / one.width, other.height / one.height] * 2)
+        image[there, FIRST] = other.to_frame(boxes).to(found.dtype)
     return result
 
 

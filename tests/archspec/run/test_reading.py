@@ -125,7 +125,8 @@ def test_all_errors_come_at_once_with_place_and_suggestion(write: Write) -> None
         ("E601", 1, 1): ("a run has no key 'modle'", "did you mean 'model'?"),
         ("E602", 1, 1): ("'model' is missing", "write model: …"),
         ("E604", 2, 14): (
-            "data has no kind 'digit': there are digits, idx, cifar, folder, csv, numpy, boxes, scattered_digits, points",
+            "data has no kind 'digit': there are digits, idx, cifar, folder, csv, numpy, boxes, scattered_digits, "
+            "points",
             "did you mean 'digits'?",
         ),
         ("E603", 4, 11): ("'train.epochs' should be greater than or equal to 1, not 0", None),

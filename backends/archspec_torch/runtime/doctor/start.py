@@ -14,7 +14,7 @@ from archspec_torch.runtime.doctor.finding import Finding, Verdict
 from archspec_torch.runtime.doctor.subject import Subject, learning, listed
 from archspec_torch.runtime.loop import steps_per_epoch
 from archspec_torch.runtime.optimize import penalised, penalty
-from archspec_torch.runtime.tasks import Detect
+from archspec_torch.runtime.tasks import Detect, Localise, Points
 from archspec_torch.runtime.unreached import unreached
 
 EXPLODED = 1e3
@@ -43,6 +43,11 @@ def scores(subject: Subject) -> Iterator[Finding]:
     told = [d for d in lint(subject.job.graph) if d.code == "W313"]
     with torch.no_grad():
         found = subject.scores(subject.fresh(), subject.train[0][:64])
+    if isinstance(subject.job.task, Localise | Points):
+        finite = bool(torch.isfinite(found).all())
+        text = "places are finite numbers" if finite else "places are no finite numbers"
+        yield Finding("scores", "ok" if finite else "fault", text, "" if finite else "look at initial weights")
+        return
     sums = found.sum(1)
     shares = bool((found >= 0).all()) and bool(((sums - 1).abs() < 1e-3).all())
     text = f"{found.shape[1]} scores from {float(found.min()):.3g} to {float(found.max()):.3g}"

@@ -12,6 +12,7 @@ from archspec_torch.runtime.data import Examples, digest_of
 from archspec_torch.runtime.doctor import boxes
 from archspec_torch.runtime.doctor.finding import Finding, Verdict
 from archspec_torch.runtime.doctor.subject import Subject, listed, sample, sampled
+from archspec_torch.runtime.tasks import POINT
 
 HASHED = 10_000
 """Images of a split that are compared with those of the other."""
@@ -21,6 +22,12 @@ def labels(subject: Subject) -> Iterator[Finding]:
     """Whether labels are in range, every class has examples, and none has nearly all."""
     found = subject.job.source.labels_of("train")
     classes = subject.job.task.classes
+    if found.ndim == 3 and found.shape[2] == POINT:
+        seen = found[..., 2].mean(0).tolist()
+        empty = [name for name, share in zip(classes, seen, strict=True) if not share]
+        text = f"{len(found):,} images, {len(classes)} points, each seen in {min(seen):.1%} to {max(seen):.1%} of them"
+        yield Finding("labels", "doubt" if empty else "ok", text, f"no image shows {listed(empty)}" if empty else "")
+        return
     if found.ndim == 3:
         yield from boxes.objects(found, classes)
         return

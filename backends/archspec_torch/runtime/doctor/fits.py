@@ -14,6 +14,7 @@ from archspec_torch.runtime.doctor.subject import Subject, learning
 from archspec_torch.runtime.loop import steps_per_epoch
 from archspec_torch.runtime.optimize import make_optimizer, set_rate
 from archspec_torch.runtime.schedules import rate_at
+from archspec_torch.runtime.tasks import POINT, Detect, Points
 
 FEW, STEPS, RATES = 20, 200, (3e-3, 3e-4, 3e-2)
 FEW_BOXED, HEART = 4, 0.9
@@ -32,7 +33,9 @@ def overfit(subject: Subject) -> Iterator[Finding]:
     """
     bare = subject.bare
     images, labels = _few(subject)
-    measured, goal = ("map50", HEART) if labels.ndim == 3 else ("accuracy", 1.0)
+    measured, goal = ("map50", HEART) if isinstance(subject.job.task, Detect) else ("accuracy", 1.0)
+    if isinstance(subject.job.task, Points):
+        measured, goal = "pck10", HEART
     best = 0.0
     for rate in RATES:
         model = bare.fresh()
@@ -132,7 +135,7 @@ def peak_rate(subject: Subject) -> float:
 def _few(subject: Subject) -> tuple[Tensor, Tensor]:
     """Up to 20 training images, in turn of each class."""
     images, labels = subject.train
-    if labels.ndim == 2:
+    if labels.ndim == 2 or (labels.ndim == 3 and labels.shape[2] == POINT):
         return images[:FEW], labels[:FEW]
     if labels.ndim == 3:
         there = ((labels[..., 4] >= 0) & (labels[..., 5] == 0)).any(1)

@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,6 +29,8 @@ from archspec_torch.detection import coding
 from archspec_torch.detection.truth import overlaps
 
 SIZE, CLASSES, OBJECTS = 300, 20, 8
+GRIDS = ((38, 4), (19, 6), (10, 6), (5, 6), (3, 4), (1, 4))
+"""Cells along a side, and anchors, of each head."""
 
 Maps = list[tuple[Tensor, Tensor]]
 """Of each head what it says of classes, (N, A·21, h, w), and of places, (N, A·4, h, w)."""
@@ -51,19 +54,14 @@ class Ours:
         return detections
 
 
-def grids() -> list[tuple[int, int]]:
-    """Cells along a side, and anchors, of each head."""
-    return [(38, 4), (19, 6), (10, 6), (5, 6), (3, 4), (1, 4)]
-
-
 def as_maps(rows: Tensor, width: int) -> list[Tensor]:
     """(N, 8732, width) as the heads give it."""
     maps, first = [], 0
-    for side, anchors in grids():
+    for side, anchors in GRIDS:
         part = rows[:, first : first + side * side * anchors]
         first += part.shape[1]
-        maps.append(part.unflatten(1, (side, side, anchors)).permute(0, 3, 4, 1, 2).flatten(1, 2).contiguous())
-    assert first == rows.shape[1] and maps[0].shape[1] == grids()[0][1] * width
+        maps.append(part.view(len(rows), side, side, anchors, width).permute(0, 3, 4, 1, 2).flatten(1, 2).contiguous())
+    assert first == rows.shape[1]
     return maps
 
 
@@ -106,7 +104,7 @@ def main(batch: int, rounds: int) -> int:
     torch.set_num_threads(1)
     theirs: SSD = ssd300_vgg16(weights=None, weights_backbone=None, num_classes=CLASSES + 1).eval()
     ours, images = Ours(), torch.zeros(batch, 3, SIZE, SIZE)
-    features = [torch.zeros(batch, 1, side, side) for side, _ in grids()]
+    features = [torch.zeros(batch, 1, side, side) for side, _ in GRIDS]
     anchors = theirs.anchor_generator(ImageList(images, [(SIZE, SIZE)] * batch), features)
     centers, sizes = (anchors[0][:, :2] + anchors[0][:, 2:]) / 2, anchors[0][:, 2:] - anchors[0][:, :2]
     defaults = torch.cat([centers, sizes], 1)
@@ -120,8 +118,8 @@ def main(batch: int, rounds: int) -> int:
         maps = list(zip(as_maps(logits, CLASSES + 1), as_maps(places, 4), strict=True))
         raw = {"cls_logits": logits, "bbox_regression": places}
         runs: dict[str, Callable[[], Any]] = {
-            "archspec": lambda maps=maps: ours(maps, images),
-            "torchvision": lambda raw=raw: theirs.postprocess_detections(raw, anchors, [(SIZE, SIZE)] * batch),
+            "archspec": partial(ours, maps, images),
+            "torchvision": partial(theirs.postprocess_detections, raw, anchors, [(SIZE, SIZE)] * batch),
         }
         differ = unlike(runs["archspec"](), runs["torchvision"]())
         taken: dict[str, list[float]] = {name: [] for name in runs}

@@ -24,7 +24,7 @@ class Needs:
     optimizer: Optimizer
     libraries: Workspace
     memory: Memory
-    """Of tensors, those among them that a layer makes and drops again while it computes. cuDNN's own workspace, which it
+    """Of tensors, with those that a layer makes and drops again while it computes. cuDNN's own workspace, which it
     chooses when it runs, is not in it."""
     budget: int | None = None
     """Bytes that were to be filled."""

@@ -116,8 +116,18 @@ class Summary:
             "totals": totals | (self.training.to_json() if self.training else {}),
             **({"open": self._open_to_json()} if self.graph.sizes else {}),
             **({"device": self.time.to_json()} if self.time else {}),
+            **self._detector_to_json(),
             "layers": [self._layer_to_json(row) for row in self.rows],
         }
+
+    def _detector_to_json(self) -> dict[str, Any]:
+        """`detector`: maps, anchors and boxes, and costs with and without decoding, where boxes are decoded."""
+        if not any(node.op.answers for node in self.graph.nodes.values()):
+            return {}
+        from archspec.analysis.detector import detector
+
+        found = detector(self)
+        return {} if found is None else {"detector": found.to_json()}
 
     def _layer_to_json(self, row: Row) -> dict[str, Any]:
         """A layer; several outputs give a list of shapes.

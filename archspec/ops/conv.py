@@ -18,7 +18,7 @@ from archspec.ops.arguments import (
 )
 from archspec.ops.base import NeedsNumber, Operator, OperatorError, Part, Sample, Saved, Types, Weight, Window, operator
 from archspec.ops.reach import Reach, spread
-from archspec.ops.shape import Pad, narrowed
+from archspec.ops.shape import narrowed, padding_of
 from archspec.ops.windows import (
     AXES,
     axes_label,
@@ -341,8 +341,8 @@ class ConvTranspose(Operator):
         if all(before == after for before, after in cuts):
             return ()
         whole = self.model_copy(update={"padding": 0})
-        sizes = (op.infer(inputs)[0].spatial for op in (whole, self))
-        return Part(whole), *narrowed(*sizes, takes=1, made=2)
+        before, after = (op.infer(inputs)[0].spatial for op in (whole, self))
+        return Part(whole), *narrowed(before, after, takes=1, made=2)
 
     def macs(self, inputs: Types, outputs: Types) -> int:
         x = inputs[0]
@@ -478,7 +478,7 @@ def padded_parts(op: Operator, padding: object, window: Window, own: bool = Fals
     """The padding and the convolution without it, where torch's layers cannot pad so, or the layer is not torch's."""
     if not own and not pads_first(padding, window):
         return ()
-    pad = Pad(size=tuple(zip(window.before, window.after, strict=True)))
+    pad = padding_of(window)
     return Part(pad), Part(op.model_copy(update={"padding": 0}), (1,))
 
 

@@ -120,7 +120,7 @@ class Add(Merge):
 
     def made_of(self, inputs: Types) -> tuple[Part, ...]:
         cuts, left = cuts_of(inputs, self.crop)
-        return (*cuts, *in_turn(Add(), left, len(inputs) + len(cuts))) if cuts or len(inputs) > 2 else ()
+        return (*cuts, *in_turn(Add(of=None), left, len(inputs) + len(cuts))) if cuts or len(inputs) > 2 else ()
 
     def label(self) -> str:
         return "+"
@@ -162,7 +162,7 @@ class Concat(Merge):
 
     def made_of(self, inputs: Types) -> tuple[Part, ...]:
         cuts, left = cuts_of(inputs, self.crop)
-        return (*cuts, Part(Concat(), tuple(left))) if cuts else ()
+        return (*cuts, Part(Concat(of=None), tuple(left))) if cuts else ()
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
         return 0
@@ -254,7 +254,7 @@ class Mean(Merge):
 
     def made_of(self, inputs: Types) -> tuple[Part, ...]:
         count = len(inputs)
-        sums = in_turn(Add(), range(count), count)
+        sums = in_turn(Add(of=None), range(count), count)
         return (*sums, Part(Scale(factor=1 / count), (count + len(sums) - 1,)))
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
@@ -332,7 +332,7 @@ class WeightedAdd(Merge):
         steps = [Part(weighed, (0,))]
         for i in range(1, count):
             total = count + len(steps) - 1
-            steps += [Part(weighed, (i,)), Part(Add(), (total, total + 1))]
+            steps += [Part(weighed, (i,)), Part(Add(of=None), (total, total + 1))]
         return tuple(steps)
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from archspec.ops.arguments import Dilation, Flag, Kernel, Padding, Size, StrideOrNone
 from archspec.ops.base import NO_STEP, Operator, Part, Sample, Saved, Types, Window, operator
-from archspec.ops.shape import Pad, narrowed
+from archspec.ops.shape import narrowed, padding_of
 from archspec.ops.windows import (
     axes_label,
     dilation_label,
@@ -326,7 +326,7 @@ def _pooled(x: TensorType, window: Window) -> Types:
 def _padded_parts(op: MaxPool | AvgPool, inputs: Types, window: Window) -> tuple[Part, ...]:
     """The padding, the pool without it, and where `ceil` may begin a window behind the input the cut of those."""
     bare = op.model_copy(update={"padding": 0, "stride": window.stride, "kernel": window.kernel})
-    first = Part(Pad(size=tuple(zip(window.before, window.after, strict=True)))), Part(bare, (1,))
+    first = Part(padding_of(window)), Part(bare, (1,))
     if not op.ceil:
         return first
     wide = bare.infer((padded(inputs[0], window),))[0].spatial

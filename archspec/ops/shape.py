@@ -360,3 +360,8 @@ def narrowed(old: tuple[int, ...], new: tuple[int, ...], takes: int = 0, made: i
     """From sizes to smaller ones, an axis a step. `takes`: position of the first input, `made`: of the first result."""
     shapes = [new[: i + 1] + old[i + 1 :] for i in range(len(new))]
     return tuple(Part(Narrowed(spatial=shape), (made + i - 1 if i else takes,)) for i, shape in enumerate(shapes))
+
+
+def padding_of(window: Window) -> Pad:
+    """The cells around the input of a window, as a layer of their own."""
+    return Pad(size=tuple(zip(window.before, window.after, strict=True)), mode="zeros", channels=(0, 0))

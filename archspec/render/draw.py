@@ -76,9 +76,14 @@ def _scene(
     summary = summarize(graph)
     sized = close(graph, graph.example) if graph.sizes else graph
     plain = depth is None and heat is None and against is None and not graph.sizes
-    bars = encoder_decoder(sized) if style == "unet" or (style == "blocks" and plain) else []
+    bars = encoder_decoder(sized, 1) if style == "unet" else []
+    if style == "blocks" and plain:
+        bars = encoder_decoder(sized)
     if style == "unet" and not bars:
-        hint = "an encoder–decoder makes the image smaller and larger again, and skips across; try `--style blocks`"
+        hint = (
+            "an encoder–decoder is one way down and up again, and skips join it by `concat` or `add` at the size "
+            "that they come from; try `--style blocks`"
+        )
         raise fail("E574", f"'{graph.name}' is no encoder–decoder that `unet` can draw", hint=hint)
     if bars:
         picture = unfolded(sized)

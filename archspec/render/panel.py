@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 
+from archspec.analysis.detector import maps_of
 from archspec.graph import Node, Tap, TypedGraph
 from archspec.render.captions import caption, chain_caption, label
 from archspec.render.chains import Collapsed
 from archspec.render.fold import NONE, PLAIN, Unit, fold, levels
 from archspec.render.picture import Arrow, Box, Frame, Panel, ranks, spine
 from archspec.render.rows import block_title
+from archspec.tensor import at
 
 JOINS = {
     "add": "+",
@@ -99,6 +101,8 @@ def _box(view: Collapsed, key: str, unit: Unit, nodes: tuple[Node, ...], fused: 
     train = nodes[0].phase == "train"
     if len({fused[node.name] for node in nodes}) > 1:
         (title, holds), detail = block_title(graph, unit, view.counts), _widths(graph, nodes)
+        if boxes := sum(one.boxes for one in maps_of(replace(graph, nodes={n.name: n for n in nodes}))):
+            detail = f"{at(boxes, graph.example):,} boxes"
         return Box(key, "block", "block", title, detail, train=train, nodes=nodes, holds=holds)
     lead = next((n for n in nodes if n.op.category in ("conv", "linear")), nodes[0])
     title, detail = chain_caption(graph, nodes)

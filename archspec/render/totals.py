@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from textwrap import wrap
 
+from archspec.analysis.detector import detector
 from archspec.analysis.memory import Moment
 from archspec.analysis.summary import Summary
 from archspec.render.rows import Line
 from archspec.render.units import binary, cells_wide, decimal, grouped, share
+from archspec.tensor import at
 
 Paint = Callable[[str, str], str]
 BOLD, DIM = "1", "2"
@@ -27,6 +29,7 @@ def totals(summary: Summary, width: int, paint: Paint) -> list[str]:
         ("MACs", decimal(t.macs), f"FLOPs {decimal(t.flops)}, element-wise {decimal(t.elementwise_ops)}{each}"),
         ("activations", binary(t.activation_bytes), f"input and all outputs{each}"),
         ("inference", binary(summary.inference.peak.bytes), _inference(summary, each)),
+        *_detector(summary),
         *training(summary),
     ]
     if summary.params_with_aux is not None:
@@ -56,6 +59,31 @@ def _wrapped(text: str, width: int) -> list[str]:
 def _inference(summary: Summary, each: str) -> str:
     memory = summary.inference
     return f"peak at {memory.peak.layer or 'the input'}, weights included{each}"
+
+
+def _detector(summary: Summary) -> list[tuple[str, str, str]]:
+    """The boxes of a detector by map, and what the network costs without decoding them."""
+    found = detector(summary)
+    if found is None:
+        return []
+    example = summary.graph.example
+    sizes = ["×".join(str(at(side, example)) for side in one.sides) for one in found.maps]
+    maps = ", ".join(
+        f"{one.name} {size}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{one.anchors}"
+        for one, size in zip(found.maps, sizes, strict=True)
+    )
+    kept = f"; at most {found.keep:,} kept" if found.keep else ""
+    behind, before = summary.figures(found.decoding), summary.figures(found.heads)
+    told = (
+        f"element-wise for decoding, {binary(behind.activation_bytes)} of activations; without: MACs "
+        f"{decimal(before.macs)}, element-wise {decimal(before.elementwise_ops)}, activations "
+        f"{binary(before.activation_bytes)}, inference {binary(found.heads_peak_bytes)}; "
+        "what suppression compares is not counted"
+    )
+    return [
+        ("boxes", grouped(at(found.boxes, example)), f"cells × anchors of {maps}{kept}"),
+        ("decoding", decimal(behind.elementwise_ops), told),
+    ]
 
 
 def training(summary: Summary) -> list[tuple[str, str, str]]:

@@ -20,7 +20,7 @@ DETECTORS = ("ssd", "yolo", "yolo_v1")
 """Losses that train for objects in boxes."""
 OF_LOSSES = {"bce": OF_TAGS, "localisation": OF_OBJECTS, "landmarks": OF_POINTS} | dict.fromkeys(DETECTORS, OF_BOXES)
 """What is measured with losses that do not train for one class each."""
-SHARES = tuple(dict.fromkeys((*OF_BOXES, *OF_TAGS, *OF_OBJECTS, *OF_POINTS)))
+SHARES = tuple(dict.fromkeys((*OF_BOXES, *OF_POINTS, *OF_OBJECTS, *OF_TAGS)))
 """All figures beside the loss."""
 NAMES = {"map": "mAP", "map50": "mAP@0.5", "f1": "F1", "macro_f1": "macro F1", "log_loss": "log loss", "iou": "IoU"}
 NAMES |= {"pck05": "PCK@0.05", "pck10": "PCK@0.1", "pck20": "PCK@0.2"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -52,7 +54,8 @@ def test_small_detectors_learn_an_image_by_heart(name: str) -> None:
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
     for _ in range(40):
         optimizer.zero_grad()
-        task.loss(network(image.repeat(2, 1, 1, 1)), target.repeat(2, 1, 1)).backward()
+        loss: Any = task.loss(network(image.repeat(2, 1, 1, 1)), target.repeat(2, 1, 1))
+        loss.backward()
         optimizer.step()
     # batch norm as in training: of one image alone its running statistics come too late
     for module in network.eval().modules():

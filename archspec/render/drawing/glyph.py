@@ -112,6 +112,7 @@ def sign_mark(scene: Scene, sign: str, x: float, y: float, look: Look, radius: f
     r = radius * 0.55
     strokes = {
         "+": ((x - r, y, x + r, y), (x, y - r, x, y + r)),
+        "−": ((x - r, y, x + r, y),),
         "‖": ((x - r * 0.4, y - r, x - r * 0.4, y + r), (x + r * 0.4, y - r, x + r * 0.4, y + r)),
         "×": (
             (x - r * 0.75, y - r * 0.75, x + r * 0.75, y + r * 0.75),

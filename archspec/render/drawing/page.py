@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from archspec.analysis.detector import maps_of
 from archspec.analysis.summary import Summary
 from archspec.render.drawing.glyph import DRAWN, sign_mark
 from archspec.render.drawing.paint import Look, Paint
@@ -11,6 +12,7 @@ from archspec.render.drawing.scene import Dash, Polygon, Run, Scene, Text, along
 from archspec.render.palette import Theme, Tint
 from archspec.render.picture import Box
 from archspec.render.units import decimal, numbered
+from archspec.tensor import at
 
 BORDER = 18.0
 BETWEEN = 18.0
@@ -45,13 +47,16 @@ def page(summary: Summary, parts: Sequence[Scene], legend: Scene | None, theme: 
 
 
 def _title(summary: Summary, theme: Theme) -> tuple[Text, Text]:
-    totals = summary.figures(summary.totals)
+    graph, totals = summary.graph, summary.figures(summary.totals)
     inputs = ", ".join(str(x) for x in summary.inputs.values())
-    outputs = ", ".join(str(x) for x in summary.outputs.values())
+    answers = [name for name, tap in graph.outputs.items() if graph.nodes[tap.node].phase == "infer"]
+    outputs = ", ".join(str(summary.outputs[name]) for name in answers or summary.outputs)
     facts = [f"{inputs} → {outputs}"]
     facts += [f"{decimal(totals.params, 1)} parameters"] * bool(totals.params)
     example = f" at {numbered(summary.graph.example)}" if summary.graph.sizes else ""
     facts += [f"{decimal(totals.macs)} MACs{example}"] * bool(totals.macs)
+    if boxes := sum(one.boxes for one in maps_of(graph)):
+        facts.append(f"{at(boxes, graph.example):,} boxes{example}")
     name = Text(0, 0, (Run(summary.name, 15, theme.text, bold=True),), "middle")
     return name, Text(0, 0, (Run("  ·  ".join(facts), 10, theme.faint),), "middle")
 

@@ -58,16 +58,17 @@ class Bar:
         return self.join.join if self.join else ""
 
 
-def encoder_decoder(graph: TypedGraph) -> list[Bar]:
+def encoder_decoder(graph: TypedGraph, least: int = 2) -> list[Bar]:
     """The bars of a network whose image shrinks and grows again and that skips across; none for another network.
 
-    Where the input leaves sizes open, at the graph's example of them.
+    `least`: how many levels it goes down and up again, and how many skips go across. Where the input leaves sizes open,
+    at the graph's example of them.
     """
     if not any(_may_enlarge(graph, node) for node in graph.layers()):
         return []
     if graph.sizes:
         graph = close(graph, graph.example)
-    return _bars(graph, unfolded(graph).main)
+    return _bars(graph, unfolded(graph).main, least)
 
 
 def _may_enlarge(graph: TypedGraph, node: Node) -> bool:
@@ -75,7 +76,7 @@ def _may_enlarge(graph: TypedGraph, node: Node) -> bool:
     return any(step < 1 for step in node.op.steps(graph.input_types(node), graph.types[node.name]))
 
 
-def _bars(graph: TypedGraph, panel: Panel) -> list[Bar]:
+def _bars(graph: TypedGraph, panel: Panel, least: int) -> list[Bar]:
     if len(panel.spine) > MOST or any(box.train for box in panel.boxes):
         return []
     keys = [panel.spine[0].source, *(arrow.target for arrow in panel.spine)]
@@ -109,7 +110,7 @@ def _bars(graph: TypedGraph, panel: Panel) -> list[Bar]:
         last = key
     deepest = max(bar.level for bar in bars)
     across = sum(bar.skip is not None for bar in bars)
-    return bars if deepest >= 2 and bars[-1].level <= deepest - 2 and across >= 2 else []
+    return bars if deepest >= least and bars[-1].level <= deepest - least and across >= least else []
 
 
 def ushape_page(bars: Sequence[Bar], summary: Summary, paint: Paint) -> Scene:

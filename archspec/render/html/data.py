@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.analysis.counts import count, depth
+from archspec.analysis.detector import detector
 from archspec.analysis.memory import Memory, inference_memory
 from archspec.analysis.needs import optimizer_of
 from archspec.analysis.plain import number
@@ -17,7 +18,7 @@ from archspec.render.captions import caption, table_caption
 from archspec.render.html.tree import tree
 from archspec.render.palette import LIGHT
 from archspec.render.panel import sizes_only
-from archspec.render.units import numbered, shape
+from archspec.render.units import decimal, numbered, shape
 
 if TYPE_CHECKING:
     from archspec.graph import TypedGraph
@@ -71,6 +72,7 @@ def data(
             "activation_bytes": summary.totals.activation_bytes,
             "weight_bytes": summary.totals.weight_bytes,
             "depth": depth(summary.graph),
+            "boxes": _boxes(summary),
             "stride": number(stride(summary.fields)),
         },
         "legend": {category: tint.legend for category, tint in LIGHT.tints.items()},
@@ -82,6 +84,17 @@ def data(
         },
         "roofline": None if device is None else _roofline(graph, device, batch, precision, numbers),
     }
+
+
+def _boxes(summary: Summary) -> str:
+    """Of a detector: how many boxes its maps give, and how many of them are kept."""
+    found = detector(summary)
+    if found is None:
+        return ""
+    maps = ", ".join(f"{one.name} {'×'.join(map(str, one.sides))} × {one.anchors}" for one in found.maps)
+    kept = f"; {found.keep:,} kept" if found.keep else ""
+    costs = f"; decoding {decimal(found.decoding.elementwise_ops)} element-wise operations"
+    return f"{found.boxes:,} of {maps}{kept}{costs}"
 
 
 def _roofline(

@@ -7,6 +7,7 @@ const FACTS = [
   ["output", data.outputs.filter((output) => !output.train).map((output) => output.shape).join(", ")],
   ["parameters", totals.params ? grouped(totals.params) : "none"],
   ["MACs", decimal(totals.macs)],
+  ["boxes", totals.boxes],
   ["depth", totals.depth ? `${totals.depth} weighted layers` : ""],
   ["memory of inference", binary(peak(data.memory.inference))],
   ["memory of training", binary(peak(data.memory.training))],

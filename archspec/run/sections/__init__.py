@@ -22,6 +22,7 @@ from archspec.run.sections.data import (
     HoldOut,
     Idx,
     Numpy,
+    Points,
     ScatteredDigits,
     Split,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "OneCycle",
     "Optimizer",
     "PlaceLoss",
+    "Points",
     "Polynomial",
     "RMSprop",
     "Run",
@@ -134,6 +136,6 @@ class Run(Section):
 
     name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] = None
     model: Model
-    data: Digits | Idx | Cifar | Folder | Csv | Numpy | Boxes | ScatteredDigits = Digits()
+    data: Digits | Idx | Cifar | Folder | Csv | Numpy | Boxes | ScatteredDigits | Points = Digits()
     augment: Annotated[list[Augmentation], Field(max_length=50)] = []
     train: Train = Train()

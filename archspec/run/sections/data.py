@@ -218,3 +218,16 @@ class ScatteredDigits(Data):
         if self.objects[1] == 0:
             raise ValueError("objects: [0, 0] leaves nothing to find")
         return self
+
+
+class Points(Data):
+    """Images with points: `file` is a table whose first line names its columns: `path`, and of each point `NAME x` and
+    `NAME y` in pixels of the image, from its left upper corner. A point without numbers, or with 0 under `NAME seen`,
+    is not learned. A column `split` says which split an image is in; else `split` does. Paths are relative to
+    `root`, or to the table's folder."""
+
+    kind: Literal["points"] = "points"
+    file: Annotated[str, PATH]
+    root: Annotated[str | None, PATH] = None
+    split: Split = Split()
+    in_memory: bool | Literal["auto"] = "auto"

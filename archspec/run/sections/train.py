@@ -70,11 +70,13 @@ class Train(Section):
     `unfreeze` says from which epoch on (counted from 1) some of them learn: {5: [stage.3]}. `rates` multiplies
     the learning rate of layers; where several patterns match one, the last counts.
 
-    `loss` unwritten is cross-entropy; of a detector, the loss of the family that its `decode` names.
+    `loss` unwritten is cross-entropy; of a detector, the loss of the family that its `decode` names; `localisation` and
+    `landmarks` of networks for the tasks `localise` and `regress`.
 
     `best` is the figure that tells the best epoch, whose weights are kept: `val_accuracy`; with `loss: bce`, `val_map`,
-    the mean average precision over the classes; of a detector `val_map50`, that at an overlap of 0.5. Of equals, the
-    epoch with the lower validation loss.
+    the mean average precision over the classes; of a detector `val_map50`, that at an overlap of 0.5; of a localiser
+    `val_localised`, the share of images with the right class and an overlap of 0.5; of points `val_pck10`, the share
+    told within a tenth of the length. Of equals, the epoch with the lower validation loss.
 
     `watch`: what is done where the loss rises threefold, hardly moves or swings, or where ReLUs are dead: `warn` says
     so, `stop` ends the run, its last good weights kept. Neither costs a step any time to speak of.

@@ -28,7 +28,7 @@ DISTANCES: Mapping[str, Callable[[Tensor, float], Tensor]] = {
 @dataclass(frozen=True)
 class Answer:
     """What a localiser says of n images: scores (n, C) of the classes, boxes (n, 1 or C, 4), one in all or one a
-    class, as bx, by, bh, bw in parts of the frame; `present` (n,): the score of there being one, of networks that tell."""
+    class, as bx, by, bh, bw in parts of the frame; `present` (n,): the score of there being one, if told."""
 
     scores: Tensor
     boxes: Tensor
@@ -79,7 +79,7 @@ class OneObject:
 def localisation_loss(answer: Answer, wanted: OneObject, distance: str = "smooth_l1", beta: float = 0.1) -> Tensor:
     """The parts `class`, `box` and `present`, each a mean over the n images: (3,).
 
-    Where there is no object the first two are 0, so that only `present` is learned; which is 0 of networks that lack it.
+    Where there is no object the first two are 0, and only `present` is learned; that is 0 of networks without it.
     `class` is softmax cross-entropy, `present` that of a sigmoid, `box` the distance summed over bx, by, bh, bw.
     """
     there, n = wanted.there, max(len(wanted.label), 1)

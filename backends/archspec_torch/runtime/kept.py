@@ -18,6 +18,7 @@ from torch import Tensor
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
 from archspec.files import write_text
 from archspec.run import RunFile
+from archspec_torch.detection.truth import ROW
 from archspec_torch.runtime.data.examples import Place, Source
 from archspec_torch.runtime.data.splits import SPLITS
 
@@ -126,5 +127,6 @@ def _plain(labels: Tensor) -> list[Any]:
 
 
 def _digest(rows: Tensor) -> str:
-    """16 hex digits of objects (M, 6), wherever rows of none end them."""
-    return blake2b(rows[rows[:, 4] >= 0].numpy().tobytes(), digest_size=8).hexdigest()
+    """16 hex digits of objects (M, 6), wherever rows of none end them; of points (K, 3)."""
+    held = rows[rows[:, 4] >= 0] if rows.shape[1] == ROW else rows
+    return blake2b(held.numpy().tobytes(), digest_size=8).hexdigest()

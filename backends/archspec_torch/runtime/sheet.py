@@ -15,6 +15,7 @@ from torch import Tensor
 from archspec.errors import fail
 from archspec.files import write_bytes
 from archspec.run import RunFile, load_run
+from archspec_torch.detection.truth import ROW
 from archspec_torch.runtime.augment import augmented
 from archspec_torch.runtime.data import Draws, Source, classes_in, open_source
 from archspec_torch.runtime.drawn import draw_boxes, font_of
@@ -26,6 +27,8 @@ LARGE, BOXED, GAP, LINE, SIZE = 128, 320, 12, 18, 13
 """Pixels: an image's longer side where it is smaller, with boxes in it, between two, a line of text, its letters."""
 JOINED = " + "
 """Between the classes of an image; on the sheet each has a line of its own."""
+COUNTED = 4
+"""Lines of classes whose objects are counted."""
 INK, FAINT, PAPER = (30, 30, 30), (110, 110, 110), (255, 255, 255)
 
 
@@ -48,12 +51,12 @@ def show_data(
         raise no_split(split, list(source.sizes), loaded)
     plan, section = loaded.run.train, loaded.run.augment if split == "train" else []
     examples = source.load(split, frame, lambda _: None)
-    found = augmented(examples, section, frame, len(source.classes), loaded.spans("augment"))
+    found = augmented(examples, section, frame, source.classes, loaded.spans("augment"))
     group = torch.randperm(len(examples.labels), generator=torch.Generator().manual_seed(plan.seed))[:n]
     draws = Draws(plan.seed, epoch - 1) if section else None
     ((images, labels),) = found.batches([group], torch.device("cpu"), 0, draws)
-    boxed = labels.ndim == 3
-    names = [(counted if boxed else caption)(label, source.classes) for label in labels]
+    boxed = labels.ndim == 3 and labels.shape[2] == ROW
+    names = [(counted if labels.ndim == 3 else caption)(label, source.classes) for label in labels]
     how = ", ".join(entry.kind for entry in section)
     title = f"{source.name}: {len(group)} of {len(examples.labels):,} in {split}"
     title += f", epoch {epoch}: {how}" if how else ""
@@ -84,9 +87,14 @@ def caption(label: Tensor, classes: Sequence[str]) -> str:
 
 
 def counted(rows: Tensor, classes: Sequence[str]) -> str:
-    """How many objects of each class are among rows (M, 6): `12 RBC + 1 WBC`."""
+    """How many objects of each class are among rows (M, 6), most first: `RBC: 12 + WBC: 1`; of many the first. Of
+    points (K, 3) those that are seen."""
     counts = classes_in(rows[None], len(classes))[0].tolist()
-    return JOINED.join(f"{n} {name}" for n, name in zip(counts, classes, strict=True) if n) or "no object"
+    found = sorted(((-n, i) for i, n in enumerate(counts) if n))
+    told = [f"{classes[i]}: {-n}" for n, i in found[:COUNTED]]
+    if len(found) > COUNTED:
+        told[-1] = f"… and {-sum(n for n, _ in found[COUNTED - 1 :])} others"
+    return JOINED.join(told) or "no object"
 
 
 def sheet(

@@ -96,7 +96,7 @@ def train(
     `resume`: goes on from the newest whole checkpoint in `out`, to the very weights of a run that was never stopped;
     begins there where nothing was saved yet. `on_epoch` is given each epoch's record once all is saved; what it
     raises ends the run. `report`: whether report.html is written at the end; `test`: whether the best weights are
-    measured on the test split then, where there is one.
+    measured on the test split then, where there is one; else its images are not read.
 
     Ctrl-C and SIGTERM end it after the step that is running, with a checkpoint saved:
     KeyboardInterrupt and SystemExit 143.
@@ -120,7 +120,7 @@ def train(
             origin = _origin(target, resume) if world.main else None
         origin = world.given(origin)
         with world.together():
-            job = prepare(load_run(run, overrides), world)
+            job = prepare(load_run(run, overrides), world, test)
         job = settled(job, origin.snapshot.facts["origin"]["run"] if origin else None)
         plan = job.run.run.train
         with seeded(plan.seed, job.device):
@@ -243,8 +243,9 @@ def _put_back(job: Job, state: State, saver: Saver, origin: resuming.Origin) -> 
     return replace(job, warnings=(*warnings, *job.warnings))
 
 
-def prepare(run: RunFile, world: World = ALONE) -> Job:
-    """Network and data, checked against each other, before anything is written."""
+def prepare(run: RunFile, world: World = ALONE, test: bool = True) -> Job:
+    """Network and data, checked against each other, before anything is written. `test`: whether images of the test
+    split are read too."""
     plan, data = run.run.train, run.run.data
     world.check_batch(plan.batch, run.span("train", "batch"))
     device = world.device(plan.device, run.span("train", "device"))
@@ -264,7 +265,8 @@ def prepare(run: RunFile, world: World = ALONE) -> Job:
         graph = with_init(graph, plan.init)
         labels = source.labels_of("train")
         task = task_of(graph, source.classes, plan.loss, labels, run.span("train", "loss")).to(device)
-    parts = {split: source.load(split, frame, warnings.append) for split in source.sizes}
+    wanted = [split for split in source.sizes if test or split != "test"]
+    parts = {split: source.load(split, frame, warnings.append) for split in wanted}
     examples = parts["train"]
     if data.strict:
         refuse_damaged(warnings, run.span("data", "strict"))
@@ -278,7 +280,7 @@ def prepare(run: RunFile, world: World = ALONE) -> Job:
         task=task,
         source=source,
         preprocessing=preprocessing,
-        train=augmented(examples, run.run.augment, frame, len(source.classes), run.spans("augment")).to(device),
+        train=augmented(examples, run.run.augment, frame, source.classes, run.spans("augment")).to(device),
         val=parts["val"].to(device),
         test=parts.get("test"),
         sizes={split: len(part.labels) for split, part in parts.items()},

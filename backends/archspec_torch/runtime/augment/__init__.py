@@ -19,14 +19,15 @@ __all__ = ["Augmentation", "Augmented", "Components", "augmented", "colors_of", 
 
 
 def augmented(
-    examples: Examples, section: Sequence[Augment], frame: Frame, classes: int, spans: Sequence[Span] = ()
+    examples: Examples, section: Sequence[Augment], frame: Frame, names: Sequence[str], spans: Sequence[Span] = ()
 ) -> Examples:
     """The examples with a run's `augment` list; themselves where it is empty.
 
-    `spans`: the place of each entry. Raises SpecError E638, E639.
+    `names`: of the classes, or of the points that an image shows; `spans`: the place of each entry.
+    Raises SpecError E638, E639.
     """
     components = cache(lambda: components_of(examples.histogram(), examples.products()))
-    setting = Setting(frame, classes, components, kind_of(examples.labels), [*spans, *[None] * len(section)])
+    setting = Setting(frame, len(names), components, kind_of(examples.labels, names), [*spans, *[None] * len(section)])
     return Augmented(examples, augmentation_of(section, setting)) if section else examples
 
 

@@ -184,7 +184,7 @@ def check_kind(entry: Augment, here: Here) -> None:
 
 def _mirror(entry: entries.Mirror, here: Here) -> Step:
     flip = v2.RandomVerticalFlip if entry.direction == "vertical" else v2.RandomHorizontalFlip
-    return Step(flip(entry.p), cuts=False)
+    return Step(flip(entry.p), mirrors=True)
 
 
 def _random_crop(entry: entries.RandomCrop, here: Here) -> nn.Module:

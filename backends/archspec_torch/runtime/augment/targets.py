@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +27,8 @@ class Step:
     moves: bool = True
     keep: float = KEEP
     """The least share of a box that has to be left."""
-    cuts: bool = True
-    """Whether what lies in the image may come to lie outside."""
+    mirrors: bool = False
+    """Whether it turns images around: then all that lies in them stays in them, and left may become right."""
     by_centre: bool = False
     """Whether the change itself has chosen the boxes that stay: the others it has left without extent."""
 
@@ -34,7 +36,7 @@ class Step:
 class Kind(Protocol):
     """How targets of one kind go with images uint8 (c, h, w). `state` is one's own form of a target on its way."""
 
-    name: str
+    name: ClassVar[str]
 
     def begun(self, target: Tensor) -> Any:
         """The state of a target as the data has it."""
@@ -49,7 +51,7 @@ class Kind(Protocol):
 class Still:
     """Class numbers and shares of classes: the same wherever in the image things are."""
 
-    name = "classes"
+    name: ClassVar[str] = "classes"
 
     def begun(self, target: Tensor) -> Tensor:
         return target
@@ -95,7 +97,7 @@ class Objects:
 class Boxes:
     """Rows float32 (M, 6) of objects, cut to the frame; those of which too little is left are no targets any more."""
 
-    name = "boxes"
+    name: ClassVar[str] = "boxes"
 
     def begun(self, target: Tensor) -> Objects:
         rows = target[target[:, 4] >= 0]
@@ -106,7 +108,7 @@ class Boxes:
             return (image if step.by_centre else step.change(image)), state
         image, boxes = step.change(image, as_boxes(state.boxes, image))
         found, (height, width) = boxes.as_subclass(Tensor), image.shape[-2:]
-        if not step.cuts:
+        if step.mirrors:
             return image, replace(state, boxes=found)
         return image, state.cut(found, height, width, step.keep, step.by_centre)
 
@@ -114,18 +116,39 @@ class Boxes:
         return rows_of(state.boxes, state.facts[:, 0], state.facts[:, 1], rows)
 
 
+@dataclass(frozen=True)
 class Points:
-    """Points float32 (K, 2), or (K, 3) with a mark that is no coordinate. They move as boxes without extent, in pixels
-    counted as those of boxes are, and may leave the frame."""
+    """Points float32 (K, 2), or (K, 3) with whether they are seen: not any more where they have left the frame.
 
-    name = "points"
+    They move as boxes without extent, in pixels counted as those of boxes are. In a mirrored image each point takes the
+    place of its counterpart, as the left eye that of the right one.
+    """
+
+    counterparts: tuple[int, ...]
+    """For each point the number of the one it is called in a mirrored image: its own where it has no other side."""
+    name: ClassVar[str] = "points"
+
+    @classmethod
+    def of(cls, names: Sequence[str], count: int) -> Points:
+        """Points whose names have `left` or `right`, or `l` or `r`, as a word, and those of other or no names."""
+        numbers = {name: number for number, name in enumerate(names)}
+        mirrored = tuple(numbers.get(other_side(name), number) for number, name in enumerate(names))
+        return cls(mirrored if len(names) == count else tuple(range(count)))
 
     def begun(self, target: Tensor) -> Tensor:
         return target
 
     def moved(self, image: Tensor, state: Tensor, step: Step) -> tuple[Tensor, Tensor]:
-        image, boxes = step.change(image, as_boxes(state[:, [0, 1, 0, 1]], image))
-        return image, torch.cat([boxes.as_subclass(Tensor)[:, :2], state[:, 2:]], dim=1)
+        corner = state.new_tensor([[0, 0], [1, 0], [0, 1]])
+        places = torch.cat([state[:, :2], corner])
+        image, boxes = step.change(image, as_boxes(places.repeat(1, 2), image))
+        found = boxes.as_subclass(Tensor)[:, :2]
+        places, (origin, across, down) = found[:-3], found[-3:]
+        (a, b), (c, d) = (across - origin).tolist(), (down - origin).tolist()
+        height, width = image.shape[-2:]
+        within = ((places >= 0) & (places <= places.new_tensor([width, height]))).all(1, keepdim=True)
+        moved = torch.cat([places, state[:, 2:] * within], dim=1)
+        return image, moved[list(self.counterparts)] if step.mirrors and a * d < b * c else moved
 
     def ended(self, state: Tensor, rows: int) -> Tensor:
         return state
@@ -134,7 +157,7 @@ class Points:
 class Masks:
     """A class for each pixel: uint8 (H, W), brought to other places without mixing."""
 
-    name = "masks"
+    name: ClassVar[str] = "masks"
 
     def begun(self, target: Tensor) -> Mask:
         return Mask(target[None])
@@ -147,14 +170,22 @@ class Masks:
         return state.as_subclass(Tensor)[0]
 
 
-def kind_of(targets: Tensor) -> Kind:
-    """The kind of the targets (n, …) of a split, by their form."""
+SIDES = {"left": "right", "right": "left", "Left": "Right", "Right": "Left", "l": "r", "r": "l", "L": "R", "R": "L"}
+
+
+def other_side(name: str) -> str:
+    """What is called `left_eye` or `eye (L)`, on the other side."""
+    return re.sub(r"[^\W_]+", lambda word: SIDES.get(word[0], word[0]), name)
+
+
+def kind_of(targets: Tensor, names: Sequence[str] = ()) -> Kind:
+    """The kind of the targets (n, …) of a split, by their form. `names`: of the classes, or of the points."""
     if targets.ndim == 3 and targets.dtype == torch.uint8:
         return Masks()
     if targets.ndim == 3 and targets.shape[-1] == ROW:
         return Boxes()
     if targets.ndim == 3 and targets.shape[-1] in (2, 3):
-        return Points()
+        return Points.of(names, targets.shape[1])
     return Still()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archspec.run.sections import Boxes, Cifar, Csv, Data, Digits, Folder, Idx, Numpy, ScatteredDigits
+from archspec.run.sections import Boxes, Cifar, Csv, Data, Digits, Folder, Idx, Numpy, Points, ScatteredDigits
 from archspec_torch.runtime.data.boxed import Boxed, open_boxes
 from archspec_torch.runtime.data.cifar import open_cifar
 from archspec_torch.runtime.data.counting import classes_in
@@ -15,6 +15,7 @@ from archspec_torch.runtime.data.examples import Examples, InMemory, OnDisk, Sou
 from archspec_torch.runtime.data.folder import open_folder
 from archspec_torch.runtime.data.idx import open_idx
 from archspec_torch.runtime.data.npz import open_numpy
+from archspec_torch.runtime.data.pointed import Pointed, open_points
 from archspec_torch.runtime.data.scattered import open_scattered
 from archspec_torch.runtime.data.table import open_csv
 
@@ -27,6 +28,7 @@ FORMATS: dict[type[Any], Callable[[Any, Where], Source]] = {
     Numpy: open_numpy,
     Boxes: open_boxes,
     ScatteredDigits: open_scattered,
+    Points: open_points,
 }
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "Examples",
     "InMemory",
     "OnDisk",
+    "Pointed",
     "Source",
     "batched",
     "classes_in",

@@ -200,7 +200,7 @@ def _inked(digit: NDArray[numpy.uint8], size: int) -> Pixels:
     ink = numpy.asarray(Image.fromarray(digit).resize((size, size), Image.Resampling.BILINEAR), numpy.float32)
     rows, columns = numpy.nonzero(ink >= INK)
     ink = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    return numpy.where(ink >= INK, ink, 0).astype(numpy.float32) / 255
+    return numpy.where(ink >= INK, ink / 255, 0).astype(numpy.float32)
 
 
 def _overlap(one: Box, other: Box) -> float:

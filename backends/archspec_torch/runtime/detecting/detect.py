@@ -21,7 +21,7 @@ from archspec_torch.runtime.detecting.output import Output
 from archspec_torch.runtime.detecting.pictures import Picture, Source, Unread, pictures, sources
 from archspec_torch.runtime.detecting.tiles import cut, merged, tiles
 from archspec_torch.runtime.device import device_label
-from archspec_torch.runtime.images import ImageProblem
+from archspec_torch.runtime.images import ImageProblem, large_images_allowed
 
 SCORE = 0.25
 BATCH = 8
@@ -85,7 +85,8 @@ def detect(
     if format is not None:
         formats.check(format, [source.file for source in listed], detector.preprocessing.classes)
     found = Detections(detector.preprocessing.classes, device_label(detector.device))
-    with Output(Path(out) if out is not None else None, format, pictures, found) as output:
+    folder = Path(out) if out is not None else None
+    with large_images_allowed(), Output(folder, format, pictures, found) as output:
         for group in _looked_at(detector, listed, tiling, batch, found, output):
             for one in group:
                 found.images.append(one)
@@ -226,7 +227,7 @@ def _drawn(
     for x1, y1, x2, y2, score, label in rows.tolist():
         box: Box = (x1, y1, x2, y2)
         things.append(Thing(detector.label(int(label)), int(label), score, box))
-    name = str(picture.source.file)
+    name = picture.source.name
     one = Detected(name, picture.frame, picture.width, picture.height, tuple(things), each)
     if output.draws:
         begun = time.perf_counter()
@@ -239,6 +240,6 @@ def _drawn(
 
 
 def _unread(one: Unread) -> Detected:
-    name = str(one.source.file)
+    name = one.source.name
     where = name if one.frame is None else f"{name}, frame {one.frame},"
     return Detected(name, one.frame, problem=Diagnostic("E624", f"{where} {one.why}"))

@@ -118,7 +118,10 @@ class Times:
         return {
             "images": self.steady.images,
             "milliseconds": {name: round(value, 3) for name, value in ms.items()},
-            "images_per_second": {"all": _rate(sum(ms.values())), "network_and_decoding": _rate(answering)},
+            "images_per_second": {
+                "all": round(_rate(sum(ms.values())), 4),
+                "network_and_decoding": round(_rate(answering), 4),
+            },
         }
 
     def __str__(self) -> str:
@@ -126,13 +129,18 @@ class Times:
         answering = ms["network"] + ms["decoding"]
         words = {"decoding": "decoding and suppression"}
         parts = [f"{words.get(name, name)} {value:.1f} ms" for name, value in ms.items() if value or name != "drawing"]
-        rates = f"{_rate(sum(ms.values())):.1f} images a second, {_rate(answering):.1f} by network and decoding alone"
+        whole, alone = (_rate(sum(ms.values())), _rate(answering))
+        rates = f"{_shown(whole)} images a second, {_shown(alone)} by network and decoding alone"
         which = "" if self.images else " (the first batch, which is slower than others)"
         return f"an image: {', '.join(parts)}: {rates}{which}"
 
 
 def _rate(milliseconds: float) -> float:
-    return round(1000 / milliseconds, 2) if milliseconds else 0.0
+    return 1000 / milliseconds if milliseconds else 0.0
+
+
+def _shown(rate: float) -> str:
+    return f"{rate:,.1f}" if rate >= 1 else f"{rate:.2g}"
 
 
 @dataclass

@@ -13,7 +13,7 @@ from PIL import Image
 from archspec.errors import fail
 from archspec_torch.runtime import images
 from archspec_torch.runtime.detecting import videos
-from archspec_torch.runtime.images import ImageProblem, large_images_allowed
+from archspec_torch.runtime.images import ImageProblem
 
 KNOWN = images.SUFFIXES | videos.SUFFIXES
 SEVERAL = frozenset((".gif", ".png", ".apng", ".webp", ".avif", ".tif", ".tiff"))
@@ -29,6 +29,11 @@ class Source:
     file: Path
     place: PurePath
     image: Image.Image | None = None
+
+    @property
+    def name(self) -> str:
+        """Its path; bytes in it that are not UTF-8 as `\\udcff`."""
+        return str(self.file).encode(errors="backslashreplace").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,7 @@ class Picture:
         """The image in the size of its file. Raises ImageProblem."""
         if self.image.size == (self.width, self.height):
             return self.image
-        with large_images_allowed():
-            return images.open_image(self.source.file)
+        return images.open_image(self.source.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +134,17 @@ def pictures(listed: Sequence[Source], edge: int | None) -> Iterator[Picture | U
     for source in listed:
         frame = None
         try:
-            with large_images_allowed():
-                if source.image is not None:
-                    image = images.upright(source.image)
-                    yield Picture(source, None, image, *image.size)
-                elif (frames := _frames(source.file)) is not None:
-                    frame = 0
-                    for image in frames:
-                        yield Picture(source, frame, image, *image.size)
-                        frame += 1
-                else:
-                    image = images.open_image(source.file, edge)
-                    yield Picture(source, None, image, *images.upright_size(source.file))
+            if source.image is not None:
+                image = images.upright(source.image)
+                yield Picture(source, None, image, *image.size)
+            elif (frames := _frames(source.file)) is not None:
+                frame = 0
+                for image in frames:
+                    yield Picture(source, frame, image, *image.size)
+                    frame += 1
+            else:
+                image = images.open_image(source.file, edge)
+                yield Picture(source, None, image, *images.upright_size(source.file))
         except ImageProblem as problem:
             yield Unread(source, frame or None, str(problem))
 

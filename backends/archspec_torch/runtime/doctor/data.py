@@ -9,8 +9,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from archspec_torch.runtime.data import Examples, digest_of
+from archspec_torch.runtime.doctor import boxes
 from archspec_torch.runtime.doctor.finding import Finding, Verdict
 from archspec_torch.runtime.doctor.subject import Subject, listed, sample, sampled
+from archspec_torch.runtime.tasks import POINT
 
 HASHED = 10_000
 """Images of a split that are compared with those of the other."""
@@ -20,6 +22,15 @@ def labels(subject: Subject) -> Iterator[Finding]:
     """Whether labels are in range, every class has examples, and none has nearly all."""
     found = subject.job.source.labels_of("train")
     classes = subject.job.task.classes
+    if found.ndim == 3 and found.shape[2] == POINT:
+        seen = found[..., 2].mean(0).tolist()
+        empty = [name for name, share in zip(classes, seen, strict=True) if not share]
+        text = f"{len(found):,} images, {len(classes)} points, each seen in {min(seen):.1%} to {max(seen):.1%} of them"
+        yield Finding("labels", "doubt" if empty else "ok", text, f"no image shows {listed(empty)}" if empty else "")
+        return
+    if found.ndim == 3:
+        yield from boxes.objects(found, classes)
+        return
     if found.ndim == 2:
         shares = found.float().mean(0).tolist()
         empty = [classes[i] for i, share in enumerate(shares) if share == 0]
@@ -75,8 +86,8 @@ def leak(subject: Subject) -> Iterator[Finding]:
     job, seed = subject.job, subject.plan.seed
     trained = set(_digests(job.train, seed))
     held = {"val": list(_digests(job.val, seed))}
-    if "test" in job.source.sizes:
-        held["test"] = list(_digests(job.source.load("test", job.preprocessing.frame, lambda damaged: None), seed))
+    if job.test is not None:
+        held["test"] = list(_digests(job.test, seed))
     both = {split: sum(digest in trained for digest in digests) for split, digests in held.items()}
     shares = [both[split] / max(1, len(digests)) for split, digests in held.items()]
     told = [
@@ -103,7 +114,7 @@ def neighbours(subject: Subject) -> Iterator[Finding]:
     """
     images, trained = sample(subject.job.train, subject.job.device, subject.plan.seed, 2000)
     others, held = sample(subject.job.val, subject.job.device, subject.plan.seed, 1000)
-    if trained.ndim == 2:
+    if trained.ndim != 1:
         return
     base, queries = _flat(images), _flat(others)
     within = torch.cdist(base, base)

@@ -112,7 +112,8 @@ def plot(test: RateTest, own: float, title: str, path: Path) -> None:
     axes = figure.subplots()
     axes.plot(test.rates, test.losses, color="0.75", linewidth=0.8, label="batch")
     axes.plot(test.rates, test.means, color=BLUE, linewidth=1.6, label="moving mean")
-    axes.axhline(test.start, color="0.5", linewidth=0.7, linestyle=":", label="scores of 0")
+    if test.start:
+        axes.axhline(test.start, color="0.5", linewidth=0.7, linestyle=":", label="scores of 0")
     axes.axvline(test.suggested, color=GREEN, linewidth=1.2, label=f"suggested {test.suggested:g}")
     axes.axvline(own, color=VERMILION, linewidth=1.2, linestyle="--", label=f"the run's {own:g}")
     axes.set_xscale("log")

@@ -9,14 +9,17 @@ import torch
 
 from archspec.rules import lint
 from archspec_torch.runtime.dead import dead_units
+from archspec_torch.runtime.doctor import boxes
 from archspec_torch.runtime.doctor.finding import Finding, Verdict
 from archspec_torch.runtime.doctor.subject import Subject, learning, listed
 from archspec_torch.runtime.loop import steps_per_epoch
 from archspec_torch.runtime.optimize import penalised, penalty
+from archspec_torch.runtime.tasks import Detect, Localise, Points
 from archspec_torch.runtime.unreached import unreached
 
 EXPLODED = 1e3
-"""Length of all gradients together beyond which a step of any usual rate destroys the weights."""
+"""Length of all gradients together beyond which a step of any usual rate destroys the weights; of a loss that is a sum
+over an image's cells, for each unit of the first."""
 
 
 def plan(subject: Subject) -> Iterator[Finding]:
@@ -34,9 +37,17 @@ def plan(subject: Subject) -> Iterator[Finding]:
 
 def scores(subject: Subject) -> Iterator[Finding]:
     """Whether scores reach the loss as they are: no softmax, sigmoid or ReLU behind the last layer."""
+    if isinstance(subject.job.task, Detect):
+        yield from boxes.maps(subject, subject.job.task)
+        return
     told = [d for d in lint(subject.job.graph) if d.code == "W313"]
     with torch.no_grad():
         found = subject.scores(subject.fresh(), subject.train[0][:64])
+    if isinstance(subject.job.task, Localise | Points):
+        finite = bool(torch.isfinite(found).all())
+        text = "places are finite numbers" if finite else "places are no finite numbers"
+        yield Finding("scores", "ok" if finite else "fault", text, "" if finite else "look at initial weights")
+        return
     sums = found.sum(1)
     shares = bool((found >= 0).all()) and bool(((sums - 1).abs() < 1e-3).all())
     text = f"{found.shape[1]} scores from {float(found.min()):.3g} to {float(found.max()):.3g}"
@@ -53,10 +64,7 @@ def scores(subject: Subject) -> Iterator[Finding]:
 
 def first_loss(subject: Subject) -> Iterator[Finding]:
     """The first loss against what it is while all scores are 0: ln C for softmax."""
-    images, labels = subject.train
-    with torch.no_grad():
-        outputs = subject.fresh()(subject.job.normalize(images[:256]))
-        found = float(subject.job.task.loss(outputs, labels[:256]))
+    found = _loss(subject)
     wanted = subject.job.task.at_start()
     if wanted is None:
         yield Finding("first loss", "ok" if math.isfinite(found) else "fault", f"{found:.3f}", "", {"loss": found})
@@ -75,6 +83,14 @@ def first_loss(subject: Subject) -> Iterator[Finding]:
     yield Finding("first loss", verdict, text, advice, figures)
 
 
+@torch.no_grad()
+def _loss(subject: Subject) -> float:
+    """The loss of the first weights."""
+    images, labels = subject.train
+    outputs = subject.fresh()(subject.job.normalize(images[:256]))
+    return float(subject.job.task.loss(outputs, labels[:256]))
+
+
 def regularisation(subject: Subject) -> Iterator[Finding]:
     """Whether the loss rises with L2, and whether the run's own penalty leaves room to learn."""
     plan = subject.plan
@@ -84,7 +100,9 @@ def regularisation(subject: Subject) -> Iterator[Finding]:
         second = penalty(concerned, plan.model_copy(update={"l1": 0.0, "l2": 1e-2}))
         own = penalty(concerned, plan)
     small, large, extra = (0.0 if x is None else float(x) for x in (first, second, own))
-    start = subject.job.task.at_start() or 0.0
+    start = subject.job.task.at_start()
+    if start is None:
+        start = _loss(subject)
     decay = plan.optimizer.weight_decay
     shrink = decay * plan.optimizer.lr
     figures = {"l2=0.001": small, "l2=0.01": large, "own": extra, "shrink_a_step": shrink}
@@ -142,14 +160,15 @@ def gradients(subject: Subject) -> Iterator[Finding]:
         return
     optimizer = torch.optim.Adam([p for _, _, p in found], lr=1e-3)
     largest = dict.fromkeys((name for _, name, _ in found), 0.0)
-    total = 0.0
+    total, limit = 0.0, EXPLODED
     bare = subject.bare
     state = bare.begun(model, optimizer)
     for number, parts in enumerate(bare.steps(4)):
-        bare.step(state, parts)
+        loss = float(bare.step(state, parts))
         sizes = {name: 0.0 if p.grad is None else float(p.grad.norm()) for _, name, p in found}
         if number == 0:
             total = math.hypot(*sizes.values())
+            limit *= max(1.0, loss) if subject.job.task.at_start() is None else 1.0
         for name, size in sizes.items():
             largest[name] = max(largest[name], size) if math.isfinite(size) else math.inf
     layers = {layer: max(largest[n] for at, n, _ in found if at == layer) for layer, _, _ in found}
@@ -161,7 +180,7 @@ def gradients(subject: Subject) -> Iterator[Finding]:
     if none:
         advice = "nothing there can change: look for dead ReLUs, weights of 0, a part that no output depends on"
         yield Finding("gradients", "fault", f"none reach {listed(none)}; {text}", advice, figures)
-    elif not math.isfinite(total + high) or total > EXPLODED:
+    elif not math.isfinite(total + high) or total > limit:
         advice = "they explode: smaller initial weights, normalised inputs, a norm, or train.clip"
         yield Finding("gradients", "fault", text, advice, figures)
     elif low < 1e-6 * high:

@@ -24,6 +24,8 @@ from archspec_torch.runtime.transfer import transfer
 
 SAMPLE = 512
 """Images of a split that a check looks at, where it does not say otherwise."""
+BOXED = 32
+"""The same where images are large, as those are that objects are found in."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,16 @@ class Subject:
     @cached_property
     def train(self) -> tuple[Tensor, Tensor]:
         """Images uint8 (n, c, h, w), not augmented, and labels of a sample of the training split."""
-        return sample(self.job.train, self.job.device, self.plan.seed)
+        return sample(self.job.train, self.job.device, self.plan.seed, self._most)
 
     @cached_property
     def val(self) -> tuple[Tensor, Tensor]:
         """The same of the validation split."""
-        return sample(self.job.val, self.job.device, self.plan.seed)
+        return sample(self.job.val, self.job.device, self.plan.seed, self._most)
+
+    @property
+    def _most(self) -> int:
+        return BOXED if self.job.train.labels.ndim == 3 else SAMPLE
 
     @property
     def bare(self) -> Subject:

@@ -116,9 +116,8 @@ def _of_places(
     things, wanted = ("points", POINT) if isinstance(loss, Landmarks) else ("classes", ROW)
     if labels is not None and (labels.ndim != 3 or labels.shape[2] != wanted):
         hint = "data: {kind: points, file: …}" if wanted == POINT else "data: {kind: boxes, root: …}"
-        raise fail(
-            "E614", f"'{graph.name}' tells where things are, and the data does not say it of {things}", hint=hint
-        )
+        message = f"'{graph.name}' is trained with where {'points' if wanted == POINT else 'objects'} are"
+        raise fail("E614", f"{message}, and the data does not tell it", hint=hint)
     if told != len(classes):
         message = f"the network '{graph.name}' tells {told} {things}, and the data has {len(classes)}"
         raise fail("E610", message, hint=classify.set_classes(graph, len(classes), things))

@@ -42,7 +42,7 @@ def examples(n: int = 12, channels: int = 3, height: int = 16, width: int = 20) 
 def changed(found: InMemory, *entries: Any) -> Examples:
     section = load_run({"model": "x", "augment": list(entries)}).run.augment
     _, channels, height, width = found.images.shape
-    return augmented(found, section, Frame(channels, height, width), 4)
+    return augmented(found, section, Frame(channels, height, width), "abcd")
 
 
 def one(entry: Any, channels: int = 3) -> tuple[Tensor, Tensor, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy
@@ -36,9 +37,9 @@ def scenes(n: int, seed: int = 0, most: int = 1) -> InMemory:
     return InMemory(images, rows)
 
 
-def changed(found: InMemory, *entries: Any) -> Examples:
+def changed(found: InMemory, *entries: Any, names: Sequence[str] = ()) -> Examples:
     section = load_run({"model": "x", "augment": list(entries)}).run.augment
-    return augmented(found, section, Frame(3, HEIGHT, WIDTH), 10)
+    return augmented(found, section, Frame(3, HEIGHT, WIDTH), names)
 
 
 def drawn(found: InMemory, seed: int, *entries: Any) -> tuple[Tensor, Tensor]:
@@ -259,11 +260,28 @@ def test_points_and_masks_go_the_same_way(entry: Any) -> None:
         assert differ.float().mean() < 0.03
         again, points = drawn(targets("points"), seed, entry)
         assert torch.equal(again, image)
-        assert points[:, 2].tolist() == [7, 8, 9, 10]
+        inside = (points[:, :2] >= 0).all(1) & (points[:, :2] <= torch.tensor([WIDTH, HEIGHT])).all(1)
+        assert points[:, 2].tolist() == (inside * torch.tensor([7, 8, 9, 10])).tolist()
         if (points[:, :2] > 3).all() and (points[:, :2] < torch.tensor([WIDTH - 3, HEIGHT - 3])).all():
             seen = around(image[0] > (20 if "rotate" in entry or "shear" in entry else 100))
             spread = torch.cat([points[:, :2].amin(0), points[:, :2].amax(0)])
             assert abs(spread - seen).max() <= (4 if "local_warp" in entry else 1.6)
+
+
+@pytest.mark.parametrize("direction", ["horizontal", "vertical"])
+def test_a_mirrored_left_eye_is_a_right_one(direction: str) -> None:
+    plain = torch.tensor([[[10.0, 20, 1], [60, 30, 1], [40, 50, 0], [90, 9, 1]]])
+    found = InMemory(torch.zeros(1, 3, HEIGHT, WIDTH, dtype=torch.uint8), plain)
+    names = ["left_eye", "right_eye", "nose", "left_ear"]
+    for p in (1, 0):
+        examples = changed(found, {"mirror": {"direction": direction, "p": p}}, names=names)
+        ((_, points),) = examples.batches([torch.tensor([0])], CPU, 0, Draws(0, 0))
+        wanted = plain[0].clone()
+        if p:
+            axis = 0 if direction == "horizontal" else 1
+            wanted[:, axis] = (WIDTH, HEIGHT)[axis] - wanted[:, axis]
+            wanted = wanted[[1, 0, 2, 3]]
+        assert torch.equal(points[0], wanted)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +332,7 @@ def test_the_smallest_images_can_be_changed(height: int, width: int) -> None:
     made = load_run({"model": "x", "augment": section}).run.augment
     for entry in [[one] for one in made[:-5]] + [made]:
         for seed in range(8):
-            examples = augmented(found, entry, Frame(3, height, width), 2)
+            examples = augmented(found, entry, Frame(3, height, width), "ab")
             ((images, moved),) = examples.batches([torch.arange(4)], CPU, 0, Draws(seed, 0))
             assert images.shape == (4, 3, height, width)
             left = moved[moved[..., 4] >= 0]

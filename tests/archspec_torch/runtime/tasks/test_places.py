@@ -1,0 +1,263 @@
+"""Localisers and networks of points, trained, measured and asked: from data to places in the image."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from PIL import Image  # noqa: E402
+
+import archspec  # noqa: E402
+from archspec.run.sections import Landmarks, Localisation  # noqa: E402
+from archspec_torch.runtime.images import Frame  # noqa: E402
+from archspec_torch.runtime.tasks import Localise, Points, task_of  # noqa: E402
+from archspec_torch.runtime.tasks.localise import LocaliseTally  # noqa: E402
+from archspec_torch.runtime.tasks.points import PointTally  # noqa: E402
+
+CPU = torch.device("cpu")
+ENDS = {
+    "two": "  - linear: $classes\n    name: scores\n  - linear: 4\n    from: hidden\n    name: boxes\n"
+    "outputs: [scores, boxes]\n",
+    "per_class": "  - linear: $classes\n    name: scores\n  - linear: 4*$classes\n    from: hidden\n    name: boxes\n"
+    "outputs: [scores, boxes]\n",
+    "y": "  - linear: 5 + $classes\n",
+    "points": "  - linear: 2*$points\n",
+    "face": "  - linear: 1 + 2*$points\n",
+    "three": "  - linear: 3\n    name: a\n  - linear: 5\n    from: hidden\n    name: b\noutputs: [a, b]\n",
+}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def spec(folder: Path, end: str, task: str = "localise") -> Path:
+    path = folder / f"{end}.yaml"
+    path.write_text(
+        f"archspec: 1\nname: {end}\ntask: {task}\ninput: [1, 16, 24]\nvars: {{classes: 10, points: 2}}\nlayers:\n"
+        "  - conv: {out: 8, kernel: 3, stride: 2}\n  - relu\n  - flatten\n  - linear: 16\n    name: hidden\n"
+        + ENDS[end]
+    )
+    return path
+
+
+def task(folder: Path, end: str, **loss: object) -> Localise | Points:
+    kind = "localise" if end in ("two", "per_class", "y") else "regress"
+    graph = archspec.load(spec(folder, end, kind), **({"points": 2} if kind == "regress" else {"classes": 3}))
+    section = Localisation(**loss) if kind == "localise" else Landmarks(**loss)
+    names = ("left", "right") if kind == "regress" else ("a", "b", "c")
+    found = task_of(graph, names, section)
+    assert isinstance(found, Localise | Points)
+    return found
+
+
+TARGETS = torch.tensor(
+    [
+        [[0.0, 0, 12, 8, 1, 0], [0, 0, 0, 0, -1, 0]],
+        [[6, 4, 18, 12, 2, 0], [0, 0, 2, 2, 0, 0]],
+        [[0, 0, 0, 0, -1, 0]] * 2,
+    ]
+)
+"""Three images of 16×24: an object of class 1, one of class 2 with a smaller beside it, none."""
+
+
+def test_answers_are_read_by_the_form_of_the_outputs(tmp_path: Path) -> None:
+    """One box, a box a class, or y: the same numbers said in each form are the same detections."""
+    scores, box = torch.tensor([[0.0, 4.0, 0.0]]), torch.tensor([[0.25, 0.25, 0.5, 0.5]])
+    one = task(tmp_path, "two").scores({"scores": scores, "boxes": box})
+    each = torch.cat([torch.rand(1, 4), box, torch.rand(1, 4)], 1)
+    assert torch.equal(task(tmp_path, "per_class").scores({"scores": scores, "boxes": each}), one)
+    assert one[0, 0, [0, 1, 2, 3, 5]].tolist() == [0, 0, 12, 8, 1]
+    y = task(tmp_path, "y").scores(torch.cat([torch.tensor([[30.0]]), box, scores], 1))
+    torch.testing.assert_close(y, one)
+
+
+def test_the_parts_of_the_loss_are_weighted(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    y = torch.randn(3, 8)
+    parts = [
+        float(task(tmp_path, "y", box=box, present=present).loss(y, TARGETS))
+        for box, present in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (3.0, 0.5))
+    ]
+    a, b, c, every = parts
+    assert every == pytest.approx(a + 3 * (b - a) + 0.5 * (c - a), rel=1e-5)
+    labels = torch.tensor([1, 2])
+    expected = torch.nn.functional.cross_entropy(y[:2, 5:], labels, reduction="sum") / 3
+    assert a == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("tells_nothing", [True, False])
+def test_a_localiser_is_counted_by_hand(tells_nothing: bool) -> None:
+    """Right; right class, overlap 1/3; nothing where nothing is: counted of networks that can say so."""
+    said = torch.tensor([[[0.0, 0, 12, 8, 0.9, 1]], [[12, 4, 24, 12, 0.8, 2]], [[0, 0, 0, 0, 0, -1]]])
+    tally = LocaliseTally((16, 24), tells_nothing, CPU)
+    tally.add(torch.tensor(2.0), said[:2], TARGETS[:2])
+    other = LocaliseTally((16, 24), tells_nothing, CPU)
+    other.add(torch.tensor(5.0), said[2:], TARGETS[2:])
+    tally.absorb(other.state())
+    n = 3 if tells_nothing else 2
+    expected = {"localised": (n - 1) / n, "accuracy": 1.0, "iou": (1 + 1 / 3) / 2}
+    assert tally.figures() == pytest.approx(expected)
+    assert tally.loss == pytest.approx((2 * 2 + 5) / 3)
+
+
+def test_points_are_counted_by_hand() -> None:
+    """Two points 20 apart: off by 1 (0.05) and 2.5 (0.125); of another image one alone, off by 4 of 24."""
+    there = torch.tensor([[[2.0, 8, 1], [22, 8, 1]], [[10, 10, 1], [0, 0, 0]]])
+    said = torch.tensor([[[3.0, 8, 1], [22, 10.5, 1]], [[10, 14, 1], [9, 9, 1]]])
+    tally = PointTally((16, 24), (), CPU)
+    tally.add(torch.tensor(1.0), said[:1], there[:1])
+    other = PointTally((16, 24), (), CPU)
+    other.add(torch.tensor(1.0), said[1:], there[1:])
+    tally.absorb(other.state())
+    assert tally.figures() == pytest.approx({"pck10": 1 / 3, "pck05": 1 / 3, "pck20": 1.0})
+
+
+def test_several_networks_say_one_thing(tmp_path: Path) -> None:
+    """Two say class 1 with 0.6 and 0.3, one class 2 with 0.8: class 1, its box the mean by probability."""
+    said = [[0.0, 0, 6, 6, 0.6, 1], [3, 3, 9, 9, 0.3, 1], [20, 10, 24, 16, 0.8, 2]]
+    (row,) = task(tmp_path, "two").mean([torch.tensor([[one]]) for one in said])[0].tolist()
+    assert row == pytest.approx([1, 1, 7, 7, 0.3, 1])
+    points = [torch.full((1, 2, 3), float(v)) for v in (1, 2, 9)]
+    assert task(tmp_path, "points").mean(points)[0, 0, 0] == 4
+    assert task(tmp_path, "points").votes(points)[0, 0, 0] == 2
+
+
+@pytest.mark.parametrize(
+    ("end", "kind", "loss", "code", "said"),
+    [
+        ("three", "localise", None, "E613", "a localiser gives scores (C) and boxes (4 or 4·C)"),
+        ("three", "regress", None, "E613", "K points are one output of 2·K numbers, or 1 + 2·K"),
+        ("two", "localise", Landmarks(), "E614", "'two' is trained with the loss 'localisation', not with 'landmarks'"),
+        ("points", "regress", Landmarks(between=["left", "rigth"]), "E669", "the data has no point 'rigth'"),
+        ("face", "regress", None, "E610", "tells 2 points, and the data has 3"),
+    ],
+)
+def test_what_does_not_fit_is_told(
+    end: str, kind: str, loss: Landmarks | None, code: str, said: str, tmp_path: Path
+) -> None:
+    names = ("left", "right", "nose") if code == "E610" else ("left", "right")
+    with pytest.raises(archspec.SpecError) as caught:
+        task_of(archspec.load(spec(tmp_path, end, kind)), names, loss)
+    (d,) = caught.value.diagnostics
+    assert d.code == code and said in d.message
+
+
+def test_classes_and_places_need_data_of_their_kind(tmp_path: Path) -> None:
+    graph = archspec.load(spec(tmp_path, "two"))
+    with pytest.raises(
+        archspec.SpecError, match="'two' is trained with where objects are, and the data does not tell it"
+    ):
+        task_of(graph, tuple("0123456789"), None, torch.zeros(5, dtype=torch.int64))
+
+
+def blobs(folder: Path, n: int = 48) -> Path:
+    """Images of 32×20 with a bright square, whose left upper and right lower corners are points; some without."""
+    generator = np.random.default_rng(0)
+    lines = ["path,left x,left y,right x,right y,right seen"]
+    for i in range(n):
+        pixels = generator.integers(0, 60, (20, 32)).astype(np.uint8)
+        x, y = generator.integers(0, 20), generator.integers(0, 10)
+        pixels[y : y + 8, x : x + 10] += 150
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+        lines.append(f"{i}.png,{x},{y},{x + 10},{y + 8},{int(i % 5 > 0)}" if i else "0.png,,,,,")
+    path = folder / "points.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def run(folder: Path, model: Path, data: dict[str, object], **train: object) -> Any:
+    plan = {"epochs": 2, "batch": 8, "device": "cpu", "watch": "off"} | train
+    said = {"model": {"spec": str(model)}, "data": data, "train": plan}
+    return archspec.train(said, folder / "run", quiet=True)
+
+
+def test_points_train_and_come_back_in_pixels_of_the_image(tmp_path: Path) -> None:
+    """Letterboxed, so that the frame's pixels are not the image's: 16×24 holds 15×24 of an image of 20×32."""
+    table = blobs(tmp_path)
+    data = {"kind": "points", "file": str(table), "fit": "letterbox"}
+    run(tmp_path, spec(tmp_path, "face", "regress"), data, epochs=12, batch=4, optimizer={"kind": "adam", "lr": 0.01})
+    record = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert {"val_pck10", "val_pck05", "val_pck20"} <= record.keys()
+    measured = archspec.evaluate(tmp_path / "run", split="train")
+    assert measured.metrics.names == ("left", "right")
+    assert measured.metrics.brief()["pck20"] > 0.5
+    (told,) = archspec.predict(tmp_path / "run", [tmp_path / "7.png"])
+    row = table.read_text().splitlines()[8].split(",")
+    assert told.points is not None and told.seen is not None
+    for name, x, y in (("left", *row[1:3]), ("right", *row[3:5])):
+        assert told.points[name] == pytest.approx((float(x), float(y)), abs=5)
+    assert told.to_json()["points"].keys() == {"left", "right"}
+    assert str(told).startswith(f"{tmp_path / '7.png'}  left (")
+    folder = tmp_path / "told"
+    archspec.evaluate(tmp_path / "run", split="val").write(folder)
+    assert (folder / "predictions.csv").read_text().startswith("example,x left,y left,x right,y right\n")
+    assert (folder / "mistakes.png").exists() or not measured.metrics.worst
+
+
+def test_points_of_the_table_lie_in_the_frame_by_the_placement(tmp_path: Path) -> None:
+    from archspec.run import load_run
+    from archspec_torch.runtime.data import open_source
+
+    section = {"kind": "points", "file": str(blobs(tmp_path)), "fit": "letterbox"}
+    loaded = load_run({"model": {"spec": str(spec(tmp_path, "points", "regress"))}, "data": section})
+    source = open_source(loaded.run.data, lambda *keys: loaded.span("data", *keys))
+    assert source.classes == ("left", "right")
+    assert sum(source.sizes.values()) == 48
+    examples = source.load("train", Frame(1, 16, 24, "letterbox"), lambda _: None)
+    for split_row, label in zip(source.labels_of("train"), examples.labels, strict=True):
+        torch.testing.assert_close(label[:, :2], split_row[:, :2] * 0.75)  # 20 rows become the first 15 of 16
+        assert torch.equal(label[:, 2], split_row[:, 2])
+
+
+@pytest.mark.parametrize("end", ["two", "y"])
+def test_a_localiser_trains_on_scattered_digits(end: str, tmp_path: Path) -> None:
+    least = 0 if end == "y" else 1
+    data = {"kind": "scattered_digits", "train": 40, "val": 12, "test": 12, "objects": [least, 1], "scale": [0.5, 0.8]}
+    found = run(tmp_path, spec(tmp_path, end), data)
+    assert found.test is not None
+    told = found.test.metrics
+    assert {"localised", "accuracy", "iou"} <= told.brief().keys()
+    assert sum(map(sum, told.confusion)) == told.n == 12
+    lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    assert {"val_localised", "val_accuracy", "val_iou"} <= set(lines[0].split(","))
+    image = Image.fromarray(np.zeros((32, 48), np.uint8))
+    (said,) = archspec.predict(tmp_path / "run", [image])
+    assert (said.box is None) == (not said.classes)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("path,a x\n0.png,1\n", 1, "there is no column 'a y'"),
+        ("path,label\n0.png,1\n", 1, "'label' is no column of points"),
+        ("path,a x,a y\n0.png,1\n", 2, "2 values in a table of 3 columns"),
+        ("path,a x,a y\n0.png,1,nan\n", 2, "'a' is at (1, nan), seen 1: no three numbers"),
+        ("path,a x,a y\n0.png,,2\n", 2, "'a' is at (, 2), seen 1: no three numbers"),
+        ("path,split,a x,a y\n0.png,tset,1,2\n", 2, "there is no split 'tset'"),
+        ("path,a x,a y\n,1,2\n", 2, "there is no path"),
+    ],
+)
+def test_a_table_s_mistakes_are_told_in_their_line(text: str, line: int, said: str, tmp_path: Path) -> None:
+    from archspec.run import load_run
+    from archspec_torch.runtime.data import open_source
+
+    (tmp_path / "points.csv").write_text(text)
+    section = {"kind": "points", "file": str(tmp_path / "points.csv")}
+    loaded = load_run({"model": {"spec": "face_points"}, "data": section})
+    with pytest.raises(archspec.SpecError) as caught:
+        open_source(loaded.run.data, lambda *keys: loaded.span("data", *keys))
+    (d,) = caught.value.diagnostics
+    assert d.code == "E631" and said in d.message
+    assert d.span is not None and d.span.line == line

@@ -26,7 +26,7 @@ from archspec.ops.arguments import (
     Real,
     Share,
 )
-from archspec.ops.base import Operator, OperatorError, Reference, Sample, Saved, Types, Weight, Window
+from archspec.ops.base import Operator, OperatorError, Part, Reference, Sample, Saved, Types, Weight, Window
 from archspec.ops.reach import Reach, interpolated, nearest, same, slid, spread, whole
 from archspec.ops.windows import output_sizes, per_axis, spatial_rank, window_over
 from archspec.plugins.files import Plugin, load_plugin, plugin_of, unload, using
@@ -45,6 +45,7 @@ __all__ = [
     "Operator",
     "OperatorError",
     "Padding",
+    "Part",
     "Plugin",
     "Positive",
     "Reach",

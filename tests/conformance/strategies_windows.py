@@ -1,10 +1,9 @@
 """Arguments and inputs for the operators that slide a window or see all, and what torch makes of them.
 
-`STRATEGIES[word]` draws (arguments, input shapes without the batch axis), many of which must be refused.
-`ORACLES[word](args, inputs, weights)` takes the arguments as written (defaults left out), tensors with their
-batch axis and a `Weights`, and returns the output in evaluation mode; it raises, as torch does or by
-`Refused`, exactly where the operator is to refuse. Where torch has the layer, the oracle calls torch's
-function; where it does not (unequal padding), it spells the definition out.
+`STRATEGIES[word]` draws (arguments, input shapes without the batch axis), many to be refused.
+`ORACLES[word](args, inputs, weights)` takes the arguments as written (defaults left out), tensors with their batch axis
+and a `Weights`, and returns the output in evaluation mode; it raises, as torch does or by `Refused`, exactly where the
+operator is to refuse. What torch does not have (unequal padding) it spells out.
 `ELEMENTWISE[word](args, inputs, outputs)` counts the operations per example by brute force over windows.
 """
 
@@ -313,16 +312,14 @@ def locals_(draw: st.DrawFn) -> Case:
 
 def linear(args: Mapping[str, Any], x: Sequence[Tensor], weights: Weights) -> Tensor:
     if "kernel" in args:
-        rank = rank_of(x[0])
-        kernel = spread("kernel", args["kernel"], rank)
+        kernel = spread("kernel", args["kernel"], rank := rank_of(x[0]))
         if any(k > n for k, n in zip(kernel, x[0].shape[2:], strict=True)):
             raise Refused("no window fits")
         weight = weights("weight", args["out"], x[0].shape[1] * math.prod(kernel))
-        bias = weights("bias", args["out"]) if args.get("bias", True) else None
-        windows = x[0]
+        bias, places = weights("bias", args["out"]) if args.get("bias", True) else None, x[0]
         for axis, k in enumerate(kernel):
-            windows = windows.unfold(axis + 2, k, 1)
-        places = windows.movedim(1, 1 + rank).flatten(1 + rank)  # (N, *places, C·∏kernel)
+            places = places.unfold(axis + 2, k, 1)
+        places = places.movedim(1, 1 + rank).flatten(1 + rank)  # (N, *places, C·∏kernel)
         return F.linear(places, weight, bias).movedim(-1, 1)
     if x[0].ndim != 2:
         raise Refused("write flatten")
@@ -332,8 +329,7 @@ def linear(args: Mapping[str, Any], x: Sequence[Tensor], weights: Weights) -> Te
 
 @st.composite
 def linears(draw: st.DrawFn) -> Case:
-    vectors = st.tuples(st.integers(1, 20))
-    shape = draw(st.one_of(vectors, vectors, images(channels), images(channels)))
+    shape = draw(st.one_of(st.tuples(st.integers(1, 20)), images(channels)))
     args = {"out": draw(st.integers(1, 12))} | draw(some(bias=st.booleans()))
     if len(shape) > 1 and draw(st.booleans()):
         args["kernel"] = draw(per_axis(len(shape) - 1, 1, 4))

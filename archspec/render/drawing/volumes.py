@@ -1,7 +1,8 @@
 """Tensors as boxes in perspective, from left to right, as the LeNet and AlexNet papers draw them.
 
-Upright edges are the height of the image, slanted ones its width, level ones its channels: `C@H×W` above. Lengths
-follow roots, so that the largest and the smallest are seen together. What happens in between stands below.
+Upright edges are the height of the image, slanted ones its width, level ones its channels: `C@H×W` above. A signal has
+a length alone, upright; the depth of a solid is written and not drawn. Lengths follow roots, so that the largest and
+the smallest are seen together. What happens in between stands below.
 Sources: LeCun et al. 1998, figure 2; Krizhevsky et al. 2012, figure 2.
 """
 
@@ -24,6 +25,14 @@ HIGH, THICK, LONG = 120.0, 46.0, 110.0
 SLANT = (0.34, 0.26)
 """What an edge that leads away adds to the right and upwards, in lengths of it."""
 GAP = 16.0
+FLAT = 5.0
+"""How far a signal leads away, which has a length and no width."""
+WRITTEN = {
+    1: "C@L: channels, length",
+    2: "C@H×W: channels, height, width",
+    3: "C@D×H×W: channels, depth (not drawn), height, width",
+}
+"""What stands above volumes, by their spatial axes."""
 MOST_VOLUMES = 40
 """As many as a page shows so that they can be read."""
 MOST_BARS = 3
@@ -59,7 +68,8 @@ def volumes_page(main: Panel, summary: Summary, paint: Paint) -> Scene:
     volumes = _volumes(main, paint)
     scene = _row(volumes, paint)
     example = f"; at {numbered(summary.graph.example)}" if summary.graph.sizes else ""
-    notes = [("", f"C@H×W: channels, height, width; edges follow roots{example}")]
+    ranks = sorted({arrow.tensor.rank for arrow in main.spine} & WRITTEN.keys())
+    notes = [("", "; ".join([*(WRITTEN[rank] for rank in ranks), f"edges follow roots{example}"]))]
     straight = {key for arrow in main.spine for key in (arrow.source, arrow.target)}
     if any(box.key not in straight for box in main.boxes) or any(a not in main.spine for a in main.arrows):
         notes.append(("", "the main path; branches and skips are not drawn"))
@@ -94,7 +104,8 @@ def _volumes(main: Panel, paint: Paint) -> list[Volume]:
         sides = [10 + HIGH * (size / largest) ** 0.7 for size in tensor.spatial]
         thick = max(2.5, THICK * (tensor.channels / most) ** 0.5)
         label = f"{regions}{tensor.channels}@{'×'.join(map(str, tensor.spatial))}"
-        found.append(Volume(label, thick, sides[0], sides[-1], tint, _noted(lines, maker, paint), window))
+        high, away = (sides[-2], sides[-1]) if tensor.rank > 1 else (sides[0], FLAT)
+        found.append(Volume(label, thick, high, away, tint, _noted(lines, maker, paint), window))
     return found
 
 

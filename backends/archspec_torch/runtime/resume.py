@@ -15,6 +15,7 @@ from torch import Tensor
 
 from archspec.errors import Diagnostic, SpecError, fail
 from archspec.graph import TypedGraph
+from archspec.ops import REGISTRY
 from archspec.run import Run, RunFile, load_run
 from archspec.run.sections import PATH, Section
 from archspec_torch.runtime import checkpoints, rundir
@@ -129,9 +130,10 @@ def layers(graph: TypedGraph) -> dict[str, str]:
 
 def check_same(directory: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raises SpecError E652 that names what a run has otherwise than the one that its directory holds."""
-    if before == now:
-        return
+    before = {**before, "network": _with_defaults(before.get("network", {}), now["network"])}
     parts = [(before.get(part, {}), now[part]) for part in ("run", "network", "data")]
+    if all(former == here for former, here in parts):
+        return
     told = [*differences(*parts[0]), *other_layers(*parts[1])]
     former, here = parts[2]
     counted = [{k: v for k, v in part.items() if k != "content"} for part in (former, here)]
@@ -148,6 +150,23 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What flat mappings have otherwise: `train.batch was 64 and is 32`."""
     keys = [key for key in dict.fromkeys([*now, *before]) if before.get(key) != now.get(key)]
     return [f"{key} was {_shown(before.get(key))} and is {_shown(now.get(key))}" for key in keys]
+
+
+def _with_defaults(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """The layers of before; in the words of now those that differ by nothing but arguments that their operators have
+    had since, each with its default."""
+    known = {cls.__name__: cls for cls in REGISTRY.values()}
+    found = dict(before)
+    for name in before.keys() & now.keys():
+        former, here = _written(before[name]), _written(now[name])
+        cls = known.get(now[name].partition("(")[0])
+        if cls is None or before[name] == now[name] or not former or not here:
+            continue
+        since = {key: field.get_default() for key, field in cls.model_fields.items() if key not in former}
+        defaults = {key: repr(value).strip("'") for key, value in since.items() if key in here}
+        if {**former, **defaults} == here:
+            found[name] = now[name]
+    return found
 
 
 def other_layers(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -27,6 +27,8 @@ LARGE, BOXED, GAP, LINE, SIZE = 128, 320, 12, 18, 13
 """Pixels: an image's longer side where it is smaller, with boxes in it, between two, a line of text, its letters."""
 JOINED = " + "
 """Between the classes of an image; on the sheet each has a line of its own."""
+COUNTED = 4
+"""Lines of classes whose objects are counted."""
 INK, FAINT, PAPER = (30, 30, 30), (110, 110, 110), (255, 255, 255)
 
 
@@ -85,9 +87,14 @@ def caption(label: Tensor, classes: Sequence[str]) -> str:
 
 
 def counted(rows: Tensor, classes: Sequence[str]) -> str:
-    """How many objects of each class are among rows (M, 6): `12 RBC + 1 WBC`; of points (K, 3) those that are seen."""
+    """How many objects of each class are among rows (M, 6), most first: `RBC: 12 + WBC: 1`; of many the first. Of
+    points (K, 3) those that are seen."""
     counts = classes_in(rows[None], len(classes))[0].tolist()
-    return JOINED.join(f"{n} {name}" for n, name in zip(counts, classes, strict=True) if n) or "no object"
+    found = sorted(((-n, i) for i, n in enumerate(counts) if n))
+    told = [f"{classes[i]}: {-n}" for n, i in found[:COUNTED]]
+    if len(found) > COUNTED:
+        told[-1] = f"… and {-sum(n for n, _ in found[COUNTED - 1 :])} others"
+    return JOINED.join(told) or "no object"
 
 
 def sheet(

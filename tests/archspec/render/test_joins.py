@@ -1,4 +1,4 @@
-"""Networks whose tensors meet in every way there is, and the shallowest encoder–decoder, as pictures."""
+"""Networks whose tensors meet in every way there is, the shallowest U, signals and solids, as pictures."""
 
 from __future__ import annotations
 
@@ -68,3 +68,16 @@ def test_what_has_no_way_up_is_no_encoder_decoder(tmp_path):
         draw(archspec.load("lenet5"), tmp_path / "u.svg", style="unet")
     assert refused.value.diagnostics[0].code == "E574"
     assert "`concat` or `add`" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("input", "written"),
+    [
+        ("[4, 20]", "C@L: channels, length; edges"),
+        ("[1, 20, 20]", "C@H×W: channels, height, width; edges"),
+        ("[1, 8, 20, 20]", "C@D×H×W: channels, depth (not drawn), height, width; edges"),
+    ],
+)
+def test_volumes_say_what_is_written_above_them(input, written, write_spec, tmp_path):
+    graph = archspec.load(write_spec("- conv: {out: 8, kernel: 3}\n- flatten\n- linear: 2", input))
+    assert written in draw(graph, tmp_path / "volumes.svg", style="volumes").read_text()

@@ -11,7 +11,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from archspec.cli import main
-from archspec_torch.runtime.sheet import GAP, LARGE, caption, sheet
+from archspec_torch.runtime.sheet import GAP, LARGE, caption, counted, sheet
 
 RUN = {"model": {"spec": "mlp"}, "data": "digits"}
 
@@ -63,3 +63,24 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert main([*shows, "-o", "e.png", "--split", "tset"]) == main([*shows, "-o", "e.txt"]) == 1
     told = capsys.readouterr().err
     assert "error E627: the data has no split 'tset'" in told and "error E505: cannot write 'e.txt'" in told
+
+
+def test_objects_are_counted_and_drawn_in_pixels_of_the_enlarged_image() -> None:
+    """Of a 64×48 image enlarged five times a box from 8, 4 on begins at 40, 20; ignored ones are dashed."""
+    rows = torch.zeros(2, 7, 6)
+    rows[..., 4] = -1
+    rows[0, 0] = torch.tensor([8.0, 4, 40, 44, 3, 0])
+    names = tuple("abcdef")
+    images = torch.tensor([200, 10, 60], dtype=torch.uint8)[None, :, None, None].expand(2, 3, 48, 64)
+    pixels = numpy.asarray(sheet(images, ["d: 1", "no object"], "two", rows, names))
+    yellow = (pixels == (0xF0, 0xE4, 0x42)).all(2)
+    down, across = yellow.nonzero()
+    assert across.max() - across.min() + 1 == 5 * 32 + 2  # the line lies about the box, a pixel wide
+    red = (pixels == (200, 10, 60)).all(2)
+    left, top = red.nonzero()[1].min(), red.nonzero()[0].min()
+    assert (across.min() + 1 - left, down.max() - top) == (40, 5 * 44)
+    numbers = torch.tensor([0, 1, 2, 3, 4, 4, -1])
+    assert counted(torch.stack([rows[1, 0]] * 7).index_copy(1, torch.tensor([4]), numbers[:, None].float()), names) == (
+        "e: 2 + a: 1 + b: 1 + … and 2 others"
+    )
+    assert counted(rows[0], names) == "d: 1" and counted(rows[1], names) == "no object"

@@ -18,7 +18,8 @@ from archspec_torch.runtime.tasks import Detect, Localise, Points
 from archspec_torch.runtime.unreached import unreached
 
 EXPLODED = 1e3
-"""Length of all gradients together beyond which a step of any usual rate destroys the weights."""
+"""Length of all gradients together beyond which a step of any usual rate destroys the weights; of a loss that is a sum
+over an image's cells, for each unit of the first."""
 
 
 def plan(subject: Subject) -> Iterator[Finding]:
@@ -159,14 +160,15 @@ def gradients(subject: Subject) -> Iterator[Finding]:
         return
     optimizer = torch.optim.Adam([p for _, _, p in found], lr=1e-3)
     largest = dict.fromkeys((name for _, name, _ in found), 0.0)
-    total = 0.0
+    total, limit = 0.0, EXPLODED
     bare = subject.bare
     state = bare.begun(model, optimizer)
     for number, parts in enumerate(bare.steps(4)):
-        bare.step(state, parts)
+        loss = float(bare.step(state, parts))
         sizes = {name: 0.0 if p.grad is None else float(p.grad.norm()) for _, name, p in found}
         if number == 0:
             total = math.hypot(*sizes.values())
+            limit *= max(1.0, loss) if subject.job.task.at_start() is None else 1.0
         for name, size in sizes.items():
             largest[name] = max(largest[name], size) if math.isfinite(size) else math.inf
     layers = {layer: max(largest[n] for at, n, _ in found if at == layer) for layer, _, _ in found}
@@ -178,7 +180,7 @@ def gradients(subject: Subject) -> Iterator[Finding]:
     if none:
         advice = "nothing there can change: look for dead ReLUs, weights of 0, a part that no output depends on"
         yield Finding("gradients", "fault", f"none reach {listed(none)}; {text}", advice, figures)
-    elif not math.isfinite(total + high) or total > EXPLODED:
+    elif not math.isfinite(total + high) or total > limit:
         advice = "they explode: smaller initial weights, normalised inputs, a norm, or train.clip"
         yield Finding("gradients", "fault", text, advice, figures)
     elif low < 1e-6 * high:

@@ -18,6 +18,7 @@ from archspec import zoo
 from archspec.cli import main
 from archspec.render.html import page
 from archspec.render.html.data import data
+from archspec.render.palette import LIGHT
 
 NETWORKS = ("lenet5", "resnet50", "unet", "googlenet", "densenet201", "vgg16", "inception_v4")
 HOSTILE = "</script><script>document.title='broken out'</script><!--{{style}}"
@@ -154,3 +155,10 @@ def test_where_no_page_can_be_written(target: str, tmp_path: Path, capsys: pytes
     (tmp_path / "folder.html").mkdir()
     assert main(["report", "lenet5", "-o", str(tmp_path / target)]) == 1
     assert "E575" in capsys.readouterr().err
+
+
+def test_every_kind_of_layer_has_its_colour_in_the_legend():
+    """A rule of the style sheet for each class that chips and boxes have."""
+    sheet = (Path(archspec.__file__).parent / "render" / "html" / "page.css").read_text()
+    for kind in LIGHT.tints.keys() - {"block"}:  # of a block is told by its border
+        assert f".{kind} {{ --fill: var(--{kind}); --line: var(--{kind}-line); }}" in sheet, kind

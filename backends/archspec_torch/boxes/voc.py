@@ -140,7 +140,8 @@ def parse(path: Path) -> Element:
 
 
 def write(data: Annotated, folder: Path) -> None:
-    """A file an image in `Annotations`, and `ImageSets/Main/all.txt`. COCO's crowds are written as difficult."""
+    """A file an image in `Annotations`, and `ImageSets/Main/all.txt`. COCO's crowds are written as difficult; a box
+    narrower or lower than a pixel as one of a pixel, since VOC names the last pixel of each."""
     (folder / "Annotations").mkdir(parents=True, exist_ok=True)
     (folder / "ImageSets" / "Main").mkdir(parents=True, exist_ok=True)
     for entry in data.images:
@@ -154,7 +155,7 @@ def _xml(entry: ImageEntry) -> str:
     lines = ["<annotation>", f"  <filename>{escape(entry.path.name)}</filename>", f"  {size}"]
     for one in entry.objects:
         x1, y1, x2, y2 = one.box
-        corners = zip(CORNERS, (x1 + 1, y1 + 1, x2, y2), strict=True)
+        corners = zip(CORNERS, (x1 + 1, y1 + 1, max(x1 + 1, x2), max(y1 + 1, y2)), strict=True)
         lines += [
             "  <object>",
             f"    <name>{escape(one.label)}</name>",

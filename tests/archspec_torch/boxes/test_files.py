@@ -83,6 +83,17 @@ def test_coco_keeps_ids_areas_sizes_and_lines(tmp_path: Path) -> None:
     assert (tmp_path / "truth.json").read_text().splitlines()[line] == '   "id": 2,'
 
 
+def test_a_box_narrower_than_a_pixel_becomes_one_pixel_of_voc_which_reads_it_again(tmp_path: Path) -> None:
+    # 0.4 wide: from pixel 11.2 VOC's last one would be 10.6; a width of 1 − 1e-9 is what shares of YOLO make of a pixel
+    table = tmp_path / "thin.csv"
+    rows = ("a.jpg,40,30,cat,10.2,3,10.6,20", "a.jpg,40,30,cat,5,5,5.999999999,6", "a.jpg,40,30,cat,2,2,2,2")
+    table.write_text("\n".join(["image,width,height,label,x1,y1,x2,y2", *rows, ""]))
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg")
+    formats.convert(table, tmp_path / "made", "voc")
+    boxes = [one.box for one in formats.read(tmp_path / "made").images[0].objects]
+    assert np.allclose(boxes, [(10.2, 3, 11.2, 20), (5, 5, 6, 6), (2, 2, 3, 3)])
+
+
 @pytest.mark.parametrize("path", [("coco", "csv"), ("csv", "coco"), ("voc", "csv", "voc")], ids="-".join)
 def test_there_and_back_nothing_is_lost(path: tuple[str, ...], tmp_path: Path) -> None:
     at = voc(tmp_path / "source") if path[0] == "voc" else coco(tmp_path)

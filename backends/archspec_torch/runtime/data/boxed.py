@@ -183,6 +183,8 @@ def _read(
         at = folder / written
         if (lists / f"{written}.txt").is_file():
             at, name = root, written
+        elif not root.exists():
+            raise fail("E647", f"there is no '{root}'", where("root"))
         elif not at.exists():
             known = [path.stem for path in sorted(lists.glob("*.txt"))]
             hint = did_you_mean(written, known, "sets") if known else None

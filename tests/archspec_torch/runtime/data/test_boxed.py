@@ -272,3 +272,8 @@ def test_data_check_counts_objects_of_bccd(
     assert err.count("W652") == 2 and "BloodImage_00338.xml:163" in err
     told = found["boxes"]["objects"]["WBC"]
     assert told["small"] + told["medium"] + told["large"] == 372
+
+
+def test_a_folder_that_is_not_there_is_named_and_not_its_set(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"there is no '.*missing'"):
+        opened(tmp_path / "missing", train="trainval")

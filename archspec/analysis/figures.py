@@ -116,6 +116,7 @@ def _train_peak(summary: Summary) -> int:
 
 
 _field, _stride = _of_axes(lambda axis: axis.size), _of_axes(lambda axis: axis.jump)
+_offset = _of_axes(lambda axis: axis.start)
 
 FIGURES: tuple[Figure, ...] = (
     _counted("params", "params", "params", "values"),
@@ -165,6 +166,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure("depth", "depth", "depth", "values", total=lambda s: depth(s.graph)),
     Figure("receptive_field", "field", "field", "cells", _field, _largest(_field)),
     Figure("stride", "stride", "stride", "cells", _stride, _largest(_stride)),
+    Figure("offset", "offset", "offset", "cells", _offset),
     Figure("kind", "kind", "kind", "words", _timed(lambda times: times[0].work.kind), needs="device"),
     Figure(
         "bytes",

@@ -119,14 +119,18 @@ def _read(file: Path, span: Span) -> tuple[tuple[str, ...], list[_Row]]:
         table = csv.reader(io.StringIO(text, newline=""), strict=True)
         header = [name.strip() for name in next(table, [])]
         names = _names(header, file, lines[0])
-        rows, problems = [], []
+        rows: list[_Row] = []
+        problems: list[Diagnostic] = []
         for cells in table:
             if not any(cell.strip() for cell in cells):
                 continue
             line = table.line_num
             place = Span(str(file), line, 1, max(1, len(lines[line - 1])), lines[line - 1])
             found = _row([cell.strip() for cell in cells], header, names, place)
-            (rows if isinstance(found, _Row) else problems).append(found)  # type: ignore[arg-type]
+            if isinstance(found, _Row):
+                rows.append(found)
+            else:
+                problems.append(found)
             if len(problems) >= MAX_TOLD:
                 break
     except OSError as error:

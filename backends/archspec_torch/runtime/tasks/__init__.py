@@ -85,7 +85,9 @@ def own_loss(graph: TypedGraph) -> Loss:
     """What a network is trained with where a run names no loss."""
     if graph.task == "detect":
         return detect.own_loss(graph)
-    return {"localise": Localisation(), "regress": Landmarks()}.get(graph.task, CrossEntropy())
+    if graph.task == "localise":
+        return Localisation()
+    return Landmarks() if graph.task == "regress" else CrossEntropy()
 
 
 def with_loss(run: RunFile, graph: TypedGraph) -> RunFile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 from torch import Tensor
@@ -14,10 +14,11 @@ from archspec.graph import TypedGraph
 from archspec.run.sections import Localisation
 from archspec_torch.detection import regress
 from archspec_torch.detection.regress import Answer, OneObject
+from archspec_torch.runtime.evaluation.boxes import together
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
-    from archspec_torch.runtime.data import Examples
+    from archspec_torch.runtime.data import Boxed, Examples
     from archspec_torch.runtime.evaluation.figures import Figures
 
 BOX = 4
@@ -33,6 +34,8 @@ class Localise(Task):
     criterion: Localisation
     image: tuple[int, int]
     """Height and width of the network's input."""
+
+    of_parts = False
 
     @property
     def learned_from(self) -> tuple[str, ...]:
@@ -73,6 +76,12 @@ class Localise(Task):
 
     def kept(self, scores: Tensor) -> Tensor:
         return scores.float()
+
+    def unflipped(self, kept: Tensor, width: int) -> Tensor:
+        return together.unflipped(kept, width)
+
+    def moved(self, kept: Tensor, before: Examples, now: Examples) -> Tensor:
+        return together.moved(kept, cast("Boxed", before).placements, cast("Boxed", now).placements)
 
     def mean(self, kept: Sequence[Tensor]) -> Tensor:
         """What several say together: the class with the most probability in all, its box the mean of those that say it,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from archspec_torch.detection.regress import THRESHOLDS, Placed
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
-    from archspec_torch.runtime.data import Examples
+    from archspec_torch.runtime.data import Examples, Pointed
     from archspec_torch.runtime.evaluation.figures import Figures
 
 
@@ -33,6 +34,8 @@ class Points(Task):
     criterion: Landmarks
     image: tuple[int, int]
     """Height and width of the network's input."""
+
+    of_parts = False
 
     @property
     def learned_from(self) -> tuple[str, ...]:
@@ -72,6 +75,19 @@ class Points(Task):
 
     def kept(self, scores: Tensor) -> Tensor:
         return scores.float()
+
+    def unflipped(self, kept: Tensor, width: int) -> Tensor:
+        """Mirrored back; what is left in the one image is right in the other, as the names of points have it."""
+        swapped = [_other_side(name) for name in self.classes]
+        order = [self.classes.index(other) if other in self.classes else i for i, other in enumerate(swapped)]
+        turned = kept[:, order].clone()
+        turned[..., 0] = width - turned[..., 0]
+        return turned
+
+    def moved(self, kept: Tensor, before: Examples, now: Examples) -> Tensor:
+        pairs = zip(kept, cast("Pointed", before).placements, cast("Pointed", now).placements, strict=True)
+        found = [torch.cat((there.to_frame(here.to_image(one[:, :2])), one[:, 2:]), 1) for one, here, there in pairs]
+        return torch.stack(found) if found else kept
 
     def mean(self, kept: Sequence[Tensor]) -> Tensor:
         return torch.stack(list(kept)).mean(0)
@@ -121,6 +137,12 @@ class PointTally(Tally):
         seen, near, middle, far = self.counts.tolist()
         shares = [count / max(seen, 1) for count in (middle, near, far)]
         return dict(zip(("pck10", "pck05", "pck20"), shares, strict=True))
+
+
+def _other_side(name: str) -> str:
+    """`left eye` for `right eye`, and the other way round; the same for what has no side."""
+    sides = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
+    return re.sub("|".join(sides), lambda found: sides[found[0]], name)
 
 
 def output_of(graph: TypedGraph) -> str:

@@ -134,6 +134,16 @@ def test_several_networks_say_one_thing(tmp_path: Path) -> None:
     assert task(tmp_path, "points").votes(points)[0, 0, 0] == 2
 
 
+def test_mirror_images_are_turned_back(tmp_path: Path) -> None:
+    """24 pixels wide: x becomes 24 − x, and what is left in the one image is right in the other."""
+    said = torch.tensor([[[2.0, 5, 0.9], [20, 7, 0.9]]])
+    assert task(tmp_path, "points").unflipped(said, 24)[0, :, :2].tolist() == [[4, 7], [22, 5]]
+    boxes = torch.tensor([[[2.0, 3, 8, 9, 0.7, 1]], [[0, 0, 0, 0, 0, -1]]])
+    turned = task(tmp_path, "y").unflipped(boxes, 24)
+    assert turned[0, 0].tolist() == pytest.approx([16, 3, 22, 9, 0.7, 1])
+    assert turned[1, 0, 5] == -1
+
+
 @pytest.mark.parametrize(
     ("end", "kind", "loss", "code", "said"),
     [
@@ -228,6 +238,7 @@ def test_a_localiser_trains_on_scattered_digits(end: str, tmp_path: Path) -> Non
     found = run(tmp_path, spec(tmp_path, end), data)
     assert found.test is not None
     told = found.test.metrics
+    assert archspec.evaluate(tmp_path / "run", tta="mirror").metrics.n == 12
     assert {"localised", "accuracy", "iou"} <= told.brief().keys()
     assert sum(map(sum, told.confusion)) == told.n == 12
     lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()

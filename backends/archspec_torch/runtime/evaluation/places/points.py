@@ -101,7 +101,7 @@ class PointFigures(Figures):
     def tables(self, width: int) -> list[str]:
         listed = self.points
         if len(listed) > LINES:
-            listed = tuple(sorted(listed, key=lambda one: one.shares[1] if one.n else 2.0)[:LINES])
+            listed = tuple(sorted(listed, key=lambda one: one.within[1] / one.n if one.n else 2.0)[:LINES])
         wide = max(len(short(one.name, NAME)) for one in listed)
         lines = [f"{'by point':{wide + 2}}  PCK@0.05   PCK@0.1   PCK@0.2    error  images"]
         for one in listed:

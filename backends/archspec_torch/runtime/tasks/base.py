@@ -32,6 +32,10 @@ class Task(ABC):
     def to(self, device: torch.device) -> Self:
         """The task with its numbers on the device."""
 
+    def sized(self, image: tuple[int, int]) -> Self:
+        """The task of the same network made for images of another size, height and width."""
+        return self
+
     @abstractmethod
     def loss(self, outputs: Outputs, targets: Tensor) -> Tensor:
         """What training makes small, a mean over the examples: ()."""

@@ -6,7 +6,7 @@ The network describes its detector: the decoders in its graph hold the anchors, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
@@ -57,6 +57,9 @@ class Detect(Task):
 
     def to(self, device: torch.device) -> Self:
         return self
+
+    def sized(self, image: tuple[int, int]) -> Self:
+        return replace(self, image=image)
 
     def loss(self, outputs: Outputs, targets: Tensor) -> Tensor:
         """The sum of `parts`: a scalar."""

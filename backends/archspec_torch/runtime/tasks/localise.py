@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
@@ -48,6 +48,9 @@ class Localise(Task):
 
     def to(self, device: torch.device) -> Self:
         return self
+
+    def sized(self, image: tuple[int, int]) -> Self:
+        return replace(self, image=image)
 
     def answer(self, outputs: Outputs) -> Answer:
         if self.tells_nothing:

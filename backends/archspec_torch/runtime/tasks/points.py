@@ -36,13 +36,11 @@ class Points(Task):
     """Height and width of the network's input."""
 
     of_parts = False
+    by_heart = ("pck10", 0.9)
 
     @property
     def learned_from(self) -> tuple[str, ...]:
         return (self.output,)
-
-    def to(self, device: torch.device) -> Self:
-        return self
 
     def sized(self, image: tuple[int, int]) -> Self:
         return replace(self, image=image)
@@ -54,12 +52,6 @@ class Points(Task):
         how = self.criterion
         parts = regress.points_loss(self.answer(outputs), targets, self.image, how.distance, how.beta)
         return (parts * parts.new_tensor([1.0, how.present])).sum()
-
-    def plain(self, outputs: Outputs, targets: Tensor) -> Tensor:
-        return self.loss(outputs, targets)
-
-    def at_start(self) -> None:
-        """It depends on where the points are."""
 
     @property
     def between(self) -> tuple[int, ...]:
@@ -75,9 +67,6 @@ class Points(Task):
         places = answer.points.float() * answer.points.new_tensor([width, height]).float()
         sure = places.new_ones(len(places)) if answer.present is None else answer.present.float().sigmoid()
         return torch.cat((places, sure[:, None, None].expand(-1, places.shape[1], 1)), 2)
-
-    def kept(self, scores: Tensor) -> Tensor:
-        return scores.float()
 
     def unflipped(self, kept: Tensor, width: int) -> Tensor:
         """Mirrored back; what is left in the one image is right in the other, as the names of points have it."""

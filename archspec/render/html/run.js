@@ -240,7 +240,7 @@ function gallery() {
   const spoken = (one) => (detector ? `${one.file}, ${one.words}` : tags ? words(one).join(": ") : `${one.true}, answered ${one.predicted} at`);
   byId("gallery").append(...run.gallery.map((one) => {
     const sure = detector && one.score === null ? "" : percent(detector ? one.score : one.probability, 1), [has, wrong] = words(one);
-    const picture = make("img", { src: one.image, width: one.width, height: one.height, class: one.width < 96 ? "small" : null, title: one.file || null, alt: `Example ${one.example}: ${spoken(one)} ${sure}` });
+    const picture = make("img", { src: one.image, width: one.width, height: one.height, class: one.width < 96 ? "small" : null, title: one.file || null, alt: `Example ${one.example}: ${spoken(one)} ${sure}`.trim() });
     return make("li", {}, picture, make("div", { "aria-hidden": "true" }, make("span", { class: "true" }, has), tags ? make("br") : " ", `${wrong} `, make("span", { class: "sure" }, sure)));
   }));
 }

@@ -171,11 +171,12 @@ def points_loss(
     return torch.stack((mean.sum() / n, present))
 
 
-def lengths(points: Tensor, size: tuple[int, int], between: Sequence[int] = ()) -> Tensor:
+def lengths(points: Tensor, whole: float | Tensor, between: Sequence[int] = ()) -> Tensor:
     """What errors of each image's points (n, K, 3) are parts of: (n,).
 
     The distance of the two points `between`, of images that show both; else the longer side of the box around the
-    points that are seen, and of a single one, or several in one place, that of the frame (height, width).
+    points that are seen, and of a single one, or several in one place, `whole`: the longer side of the image in the
+    same pixels, of all or of each (n,).
     """
     seen, places = points[..., 2] > 0, points[..., :2]
     far = torch.finfo(places.dtype).max
@@ -186,7 +187,7 @@ def lengths(points: Tensor, size: tuple[int, int], between: Sequence[int] = ()) 
         one, other = between
         both = seen[:, one] & seen[:, other]
         found = torch.where(both, (places[:, one] - places[:, other]).norm(dim=1), found)
-    return torch.where(found > 0, found, float(max(size)))
+    return torch.where(found > 0, found, whole)
 
 
 def errors(told_points: Tensor, points: Tensor, length: Tensor) -> Tensor:

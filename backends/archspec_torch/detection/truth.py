@@ -45,6 +45,8 @@ class Truth:
 
 ROW = 6
 """Numbers of an object in a target: x1, y1, x2, y2, class, 1 where it is ignored."""
+POINT = 3
+"""Numbers of a point in a target: x, y, whether it is seen."""
 
 
 def rows_of(boxes: Tensor, labels: Tensor, ignored: Tensor, most: int) -> Tensor:

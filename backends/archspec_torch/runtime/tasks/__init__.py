@@ -10,7 +10,7 @@ from archspec.errors import Span, did_you_mean, fail
 from archspec.graph import TypedGraph
 from archspec.run import RunFile
 from archspec.run.sections import BCE, CrossEntropy, DetectorLoss, Landmarks, Localisation, Loss, PlaceLoss
-from archspec_torch.detection.truth import ROW
+from archspec_torch.detection.truth import POINT, ROW
 from archspec_torch.runtime.losses import make_criterion
 from archspec_torch.runtime.tasks import classify, detect, localise, points
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
@@ -19,9 +19,6 @@ from archspec_torch.runtime.tasks.detect import Detect
 from archspec_torch.runtime.tasks.localise import Localise
 from archspec_torch.runtime.tasks.points import Points
 from archspec_torch.runtime.tasks.tags import Tags
-
-POINT = 3
-"""Numbers of a point in a target: x, y, whether it is seen."""
 
 __all__ = [
     "Classify",
@@ -85,7 +82,9 @@ def own_loss(graph: TypedGraph) -> Loss:
     """What a network is trained with where a run names no loss."""
     if graph.task == "detect":
         return detect.own_loss(graph)
-    return {"localise": Localisation(), "regress": Landmarks()}.get(graph.task, CrossEntropy())
+    if graph.task == "localise":
+        return Localisation()
+    return Landmarks() if graph.task == "regress" else CrossEntropy()
 
 
 def with_loss(run: RunFile, graph: TypedGraph) -> RunFile:

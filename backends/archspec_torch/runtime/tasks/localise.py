@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 from torch import Tensor
@@ -14,10 +14,11 @@ from archspec.graph import TypedGraph
 from archspec.run.sections import Localisation
 from archspec_torch.detection import regress
 from archspec_torch.detection.regress import Answer, OneObject
+from archspec_torch.runtime.evaluation.boxes import together
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
-    from archspec_torch.runtime.data import Examples
+    from archspec_torch.runtime.data import Boxed, Examples
     from archspec_torch.runtime.evaluation.figures import Figures
 
 BOX = 4
@@ -34,6 +35,8 @@ class Localise(Task):
     image: tuple[int, int]
     """Height and width of the network's input."""
 
+    of_parts = False
+
     @property
     def learned_from(self) -> tuple[str, ...]:
         return self.outputs
@@ -43,8 +46,8 @@ class Localise(Task):
         """Whether it can say that there is nothing."""
         return len(self.outputs) == 1
 
-    def to(self, device: torch.device) -> Self:
-        return self
+    def sized(self, image: tuple[int, int]) -> Self:
+        return replace(self, image=image)
 
     def answer(self, outputs: Outputs) -> Answer:
         if self.tells_nothing:
@@ -59,20 +62,17 @@ class Localise(Task):
         parts = regress.localisation_loss(self.answer(outputs), wanted, how.distance, how.beta)
         return (parts * parts.new_tensor([1.0, how.box, how.present])).sum()
 
-    def plain(self, outputs: Outputs, targets: Tensor) -> Tensor:
-        return self.loss(outputs, targets)
-
-    def at_start(self) -> None:
-        """It depends on where the objects are."""
-
     def tally(self, device: torch.device, most: int | None = None) -> LocaliseTally:
         return LocaliseTally(self.image, self.tells_nothing, device)
 
     def scores(self, outputs: Outputs) -> Tensor:
         return regress.told(self.answer(outputs), self.image)
 
-    def kept(self, scores: Tensor) -> Tensor:
-        return scores.float()
+    def unflipped(self, kept: Tensor, width: int) -> Tensor:
+        return together.unflipped(kept, width)
+
+    def moved(self, kept: Tensor, before: Examples, now: Examples) -> Tensor:
+        return together.moved(kept, cast("Boxed", before).placements, cast("Boxed", now).placements)
 
     def mean(self, kept: Sequence[Tensor]) -> Tensor:
         """What several say together: the class with the most probability in all, its box the mean of those that say it,

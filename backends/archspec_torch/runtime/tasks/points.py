@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 from torch import Tensor
@@ -14,10 +14,11 @@ from archspec.graph import TypedGraph
 from archspec.run.sections import Landmarks
 from archspec_torch.detection import regress
 from archspec_torch.detection.regress import THRESHOLDS, Placed
+from archspec_torch.detection.sides import counterparts
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
-    from archspec_torch.runtime.data import Examples
+    from archspec_torch.runtime.data import Examples, Pointed
     from archspec_torch.runtime.evaluation.figures import Figures
 
 
@@ -34,12 +35,15 @@ class Points(Task):
     image: tuple[int, int]
     """Height and width of the network's input."""
 
+    of_parts = False
+    by_heart = ("pck10", 0.9)
+
     @property
     def learned_from(self) -> tuple[str, ...]:
         return (self.output,)
 
-    def to(self, device: torch.device) -> Self:
-        return self
+    def sized(self, image: tuple[int, int]) -> Self:
+        return replace(self, image=image)
 
     def answer(self, outputs: Outputs) -> Placed:
         return Placed.of_vector(outputs if isinstance(outputs, Tensor) else outputs[self.output])
@@ -48,12 +52,6 @@ class Points(Task):
         how = self.criterion
         parts = regress.points_loss(self.answer(outputs), targets, self.image, how.distance, how.beta)
         return (parts * parts.new_tensor([1.0, how.present])).sum()
-
-    def plain(self, outputs: Outputs, targets: Tensor) -> Tensor:
-        return self.loss(outputs, targets)
-
-    def at_start(self) -> None:
-        """It depends on where the points are."""
 
     @property
     def between(self) -> tuple[int, ...]:
@@ -70,8 +68,16 @@ class Points(Task):
         sure = places.new_ones(len(places)) if answer.present is None else answer.present.float().sigmoid()
         return torch.cat((places, sure[:, None, None].expand(-1, places.shape[1], 1)), 2)
 
-    def kept(self, scores: Tensor) -> Tensor:
-        return scores.float()
+    def unflipped(self, kept: Tensor, width: int) -> Tensor:
+        """Mirrored back; what is left in the one image is right in the other, as the names of points have it."""
+        turned = kept[:, list(counterparts(self.classes))]
+        turned[..., 0] = width - turned[..., 0]
+        return turned
+
+    def moved(self, kept: Tensor, before: Examples, now: Examples) -> Tensor:
+        pairs = zip(kept, cast("Pointed", before).placements, cast("Pointed", now).placements, strict=True)
+        found = [torch.cat((there.to_frame(here.to_image(one[:, :2])), one[:, 2:]), 1) for one, here, there in pairs]
+        return torch.stack(found) if found else kept
 
     def mean(self, kept: Sequence[Tensor]) -> Tensor:
         return torch.stack(list(kept)).mean(0)
@@ -83,12 +89,12 @@ class Points(Task):
     def figures(self, kept: Tensor, examples: Examples) -> Figures:
         from archspec_torch.runtime.evaluation.places.points import point_figures
 
-        return point_figures(kept, examples, self.classes, self.image, self.between)
+        return point_figures(kept, cast("Pointed", examples), self.classes, self.between)
 
     def listed(self, kept: Tensor, examples: Examples) -> list[list[Any]]:
         from archspec_torch.runtime.evaluation.places.points import listed
 
-        return listed(kept, examples, self.classes)
+        return listed(kept, cast("Pointed", examples), self.classes)
 
 
 class PointTally(Tally):
@@ -104,7 +110,7 @@ class PointTally(Tally):
         """One batch: its mean loss (), what was told (n, K, 3), targets (n, K, 3)."""
         self.total.add_(loss.detach(), alpha=len(targets))
         self.examples += len(targets)
-        length = regress.lengths(targets, self.image, self.between)
+        length = regress.lengths(targets, max(self.image), self.between)
         off = regress.errors(scores.float(), targets, length)
         within = [(off <= threshold).sum() for threshold in THRESHOLDS]  # NaN is not
         self.counts += torch.stack([(targets[..., 2] > 0).sum(), *within])

@@ -206,3 +206,49 @@ def test_the_page_of_tags(browser: Browser, tmp_path: Path) -> None:
     told = "[...document.querySelectorAll('#gallery img')].map((image) => image.alt)"
     assert browser.js(told) == ["Example 7: b: b missed at 12.5 %", "Example 7: no class: a told at 12.5 %"]
     assert browser.complaints == []
+
+
+def of_boxes(page: RunPage) -> RunPage:
+    """That page of a detector of two classes, the second without objects: 3 of 4 boxes found, 1 told where nothing
+    is."""
+    figures = {"AP": 0.4, "AP50": 0.75, "VOC_AP50": 0.7, "VOC_AP50_11": 0.65}
+    evaluation = {
+        "split": "test",
+        "task": "detect",
+        "n": 2,
+        **figures,
+        "classes": {"cat": {"truths": 4, **figures}, "dog": {"truths": 0, "AP": -1, "AP50": -1, "VOC_AP50": None}},
+        "errors": {"score": 0.25, "right": 3, "class": 0, "background": 1, "missed": 1},
+        "confusion": {"classes": ["cat", "dog", "background"], "rows": [[3, 0, 1], [0, 0, 0], [1, 0, 0]]},
+        "curves": {
+            "cat": {"recall": [0.25, 0.5, 0.75], "precision": [1.0, 1.0, 0.75], "score": [0.9, 0.8, 0.3]},
+            "dog": {"recall": [], "precision": [], "score": []},
+        },
+    }
+    missed = {"example": 1, "file": "b.png", "kind": "missed", "words": "cat missed", "score": None}
+    wrong = {"example": 0, "file": "a.png", "kind": "background", "words": "cat where nothing is", "score": 0.625}
+    gallery = [{**one, "image": picture(), "width": 320, "height": 240} for one in (wrong, missed)]
+    records = [{"epoch": 1, "train_loss": 2.0, "val_loss": 2.5, "val_map50": 0.6, "val_map": 0.3}]
+    return replace(page, evaluation=evaluation, gallery=gallery, records=records, best_epoch=1)
+
+
+def test_the_page_of_a_detector(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(run_page(of_boxes(page())), encoding="utf-8")
+    browser.size(1280, 900)
+    browser.open(path.as_uri())
+    browser.wait("document.documentElement.dataset.ready")
+    cells = "[...document.querySelectorAll('{} td')].map((cell) => cell.textContent)"
+    assert browser.js(cells.format("#matrix tbody tr:nth-child(3)")) == ["1", "", ""], "the background last"
+    assert browser.js("document.querySelector('#matrix td[title]').title") == "cat, told as cat: 3 (75.0 %)"
+    assert "3 are right; wrong: background 1, missed 1" in browser.js(
+        "document.querySelector('#calibration').textContent"
+    )
+    assert browser.js("document.querySelectorAll('#reliability figure > svg .curve').length") == 1
+    assert browser.js(cells.format("#class-table tbody tr:first-child"))[:2] == ["40.00 %", "75.00 %"]
+    assert browser.js(cells.format("#class-table tbody tr:nth-child(2)"))[0] == "–"
+    told = "[...document.querySelectorAll('#gallery img')].map((image) => image.alt)"
+    assert browser.js(told) == ["Example 0: a.png, cat where nothing is 62.5 %", "Example 1: b.png, cat missed"]
+    titles = browser.js("[...document.querySelectorAll('#charts strong')].map((one) => one.textContent)")
+    assert titles[1] == "Mean average precision at an overlap of 0.5"
+    assert browser.complaints == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 BACKGROUND = "background"
 MISSED = MISTAKES // 3
 """Objects that were missed among the mistakes that are kept, where there are enough of the others."""
+TITLE = 36
+"""Characters that a line of a picture's title has room for."""
 POINTS = 200
 """Points of a curve that are kept for pictures."""
 SHOWN = 320
@@ -67,7 +70,8 @@ class BoxMistake:
 
     @property
     def told(self) -> str:
-        return self.words if self.score is None else f"{self.words}\n{100 * self.score:.1f} %"
+        lines = textwrap.fill(self.words, TITLE)
+        return lines if self.score is None else f"{lines}\n{100 * self.score:.1f} %"
 
     def to_json(self) -> dict[str, Any]:
         """example, file, kind, words, predicted, score, box, true, object, overlap."""

@@ -94,7 +94,7 @@ class LocalisedFigures(Figures):
 
     @property
     def errors(self) -> Errors:
-        return Errors.counted(self.n - self.localised, self.n)
+        return Errors.counted(self.n - self.localised, max(self.n, 1))
 
     @property
     def worst(self) -> Sequence[Misplaced]:
@@ -116,7 +116,7 @@ class LocalisedFigures(Figures):
     def tables(self, width: int) -> list[str]:
         listed = self.classes
         if len(listed) > LINES:
-            listed = tuple(sorted(listed, key=lambda one: one.shares[0] if one.n else 2.0)[:LINES])
+            listed = tuple(sorted(listed, key=lambda one: one.localised / one.n if one.n else 2.0)[:LINES])
         wide = max(len(short(one.name, NAME)) for one in listed)
         lines = [f"{'by class':{wide + 2}}  localised  accuracy       IoU  images"]
         for one in listed:

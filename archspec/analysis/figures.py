@@ -193,5 +193,5 @@ OF_NETWORKS: tuple[Figure, ...] = tuple(figure for figure in FIGURES if figure.t
 
 
 def named(name: str, figures: Sequence[Figure]) -> Figure | None:
-    """The figure that a person means by its column, key or title."""
-    return next((f for f in figures if name in (f.column, f.key, f.whole)), None)
+    """The figure that a person means by its column, key or title; of nothing written, none."""
+    return next((f for f in figures if name and name in (f.column, f.key, f.whole)), None)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from archspec_torch.detection.truth import areas
+from archspec_torch.detection.truth import areas, pair_iou
 from archspec_torch.detection.windows import corners
 
 RIGHT = 0.5
@@ -111,15 +111,6 @@ def told(answer: Answer, size: tuple[int, int]) -> Tensor:
         nothing = rows.new_tensor([0, 0, 0, 0, 0, -1])
         rows = torch.where((there >= 0.5)[:, None], rows, nothing)
     return rows[:, None]
-
-
-def pair_iou(first: Tensor, second: Tensor) -> Tensor:
-    """Intersection over union of each box (n, 4) with its partner: (n,)."""
-    low = torch.maximum(first[:, :2], second[:, :2])
-    high = torch.minimum(first[:, 2:], second[:, 2:])
-    shared = (high - low).clamp(min=0).prod(1)
-    union = areas(first) + areas(second) - shared
-    return shared / union.clamp(min=torch.finfo(union.dtype).tiny)
 
 
 def localised(rows: Tensor, wanted: OneObject, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:

@@ -82,6 +82,15 @@ def overlaps(first: Tensor, second: Tensor) -> Tensor:
     return shared / union.clamp(min=torch.finfo(union.dtype).tiny)
 
 
+def pair_iou(first: Tensor, second: Tensor) -> Tensor:
+    """Intersection over union of each box (n, 4) with its partner: (n,)."""
+    low = torch.maximum(first[:, :2], second[:, :2])
+    high = torch.minimum(first[:, 2:], second[:, 2:])
+    shared = (high - low).clamp(min=0).prod(1)
+    union = areas(first) + areas(second) - shared
+    return shared / union.clamp(min=torch.finfo(union.dtype).tiny)
+
+
 def areas(boxes: Tensor) -> Tensor:
     """Areas (…) of boxes (…, 4)."""
     return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(-1)

@@ -17,10 +17,10 @@ from archspec_torch.detection.regress import (  # noqa: E402
     lengths,
     localisation_loss,
     localised,
-    pair_iou,
     points_loss,
     told,
 )
+from archspec_torch.detection.truth import pair_iou  # noqa: E402
 
 SIZE = (100, 200)
 """Height and width of the frame."""

@@ -43,13 +43,15 @@ def task_of(
     span: Span | None = None,
     threshold: float | None = None,
 ) -> Task:
-    """The task of a network under a run's loss: objects in boxes for a detector, tags for `bce`, else one class each.
+    """The task of a network under a run's loss: objects in boxes for a detector, one object for `localise`, points for
+    `regress`, tags for `bce`, else one class each.
 
-    `loss`: none is the network's own. `labels`: of the training split, (n,) or (n, classes), which balanced weights are
-    counted from. `span`: the loss. `threshold`: of tags, where it is not the loss's own.
-    Raises SpecError E610 for scores that are not as many as classes, E614 for a loss of another task, E668 for several
-    labels an image under a loss of one, E669 for weights that are not as many as classes, E687 for a threshold that no
-    answer or none could have.
+    `classes`: names, of the points where it is points. `loss`: none is the network's own. `labels`: of the training
+    split, as `Examples.labels`, which balanced weights are counted from. `span`: the loss. `threshold`: of tags, where
+    it is not the loss's own.
+    Raises SpecError E610 for scores that are not as many as classes, E614 for a loss or data of another task, E668 for
+    several labels an image under a loss of one, E669 for weights that are not as many as classes or a point that there
+    is not, E687 for a threshold that no answer or none could have.
     """
     loss = loss or own_loss(graph)
     _check_task(graph, loss, span)
@@ -73,7 +75,7 @@ def task_of(
 
 
 def class_count(graph: TypedGraph) -> int:
-    """Classes that a network tells apart. Raises SpecError E613 where runs do not train what it is for."""
+    """Classes or points that a network tells. Raises SpecError E613 where runs do not train what it is for."""
     counts = {"detect": detect.class_count, "localise": localise.class_count, "regress": points.point_count}
     return counts.get(graph.task, classify.class_count)(graph)
 

@@ -162,5 +162,8 @@ def _check_threshold(threshold: float, loss: Loss) -> None:
         hint = "--threshold 0.3 tells a class from a probability of 30 % on"
         raise fail("E687", f"a threshold is a probability between 0 and 1, not {threshold:g}", hint=hint)
     if not isinstance(loss, BCE):
-        message = f"a threshold is for images with any number of classes, and the run's loss, {loss.kind}, is for one"
-        raise fail("E687", message, hint="leave it out: the class with the best score is the answer")
+        message = f"a threshold is for images with any number of classes, and the run's loss is {loss.kind}"
+        hint = "the class with the best score is the answer"
+        if isinstance(loss, DetectorLoss):
+            hint = "what a box must score is `nms: {score: …}` in the spec, and --score of `archspec detect`"
+        raise fail("E687", message, hint=f"leave it out: {hint}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archspec import source, zoo
+from archspec.build import inputs
 from archspec.drafting import draft
 from archspec.errors import SpecError, each_once, fail, in_text_order
 from archspec.form import FormError, validate
@@ -45,8 +46,6 @@ def load(
 
 def _slid(text: Text, edits: Edits) -> TypedGraph:
     """The network at its own size, slid over an image of the size that the edits give."""
-    from archspec.build import inputs  # few networks slide
-
     made = replace(edits, input=None)
     graph = network(text.network_spec(made), made.overriding)
     return slid(graph, inputs(text.network_spec(edits)) if edits.input is not None else {})

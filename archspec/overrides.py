@@ -120,7 +120,8 @@ def with_settings(tree: Mapping, settings: PySequence[str]) -> Mapping:
     """The tree with each `path=value` applied: `vars.depths=[2,2,2,2]`, `blocks.bottleneck.act=silu`.
 
     A block's parameter is `blocks.NAME.PARAM`; a path whose first word is no key of the file may be a
-    variable (`classes=10`). Raises SpecError E512 for a path that leads nowhere, E513 for one without a value.
+    variable (`classes=10`). What `assert=[…]` sets is held to. Raises SpecError E512 for a path that leads
+    nowhere, E513 for one without a value.
     """
     for setting in settings:
         path, sign, text = setting.partition("=")
@@ -133,8 +134,19 @@ def with_settings(tree: Mapping, settings: PySequence[str]) -> Mapping:
             value = _shift(source.parse(text, name), pad, setting)
         except SpecError as error:
             raise SpecError(_moved(d, pad, setting) for d in error.diagnostics) from None
+        if re.fullmatch(r"assert(\.\d+)?", path.strip()):
+            value = _always(value)
         tree = _apply(tree, tuple(path.strip().split(".")), value, Span(name, 1, 1, len(path), setting))
     return tree
+
+
+def _always(asserted: Value) -> Value:
+    """Assertions, or one, that are themselves an edit: of the network as edited, so none is skipped."""
+    if isinstance(asserted, Scalar):
+        return Mapping(((_key("always", asserted.span), asserted),), asserted.span)
+    if isinstance(asserted, Sequence):
+        return Sequence(tuple(_always(item) for item in asserted.items), asserted.span)
+    return asserted
 
 
 def with_variables(tree: Mapping, variables: PyMapping[str, object]) -> Mapping:

@@ -65,6 +65,9 @@ def _known(word: str, facts: Facts, value: Value) -> None:
             raise fail("E402", message, value.span, "params and depth are the same at every size")
         if word.startswith(f"{PEAK}."):
             raise _no_step(word, value)
+        path, _, figure = word.rpartition(".")
+        if path and figure in LAYER_FIGURES and facts.below(path):
+            raise fail("E403", f"'{word}' is no fact of the network", value.span, f"of a layer: {LAYERS}{word}")
         return  # the expression says so, at its place
     path, _, figure = word.removeprefix(LAYERS).rpartition(".")
     if facts.below(f"{path}.{figure}".strip(".")):

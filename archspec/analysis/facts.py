@@ -19,7 +19,7 @@ PEAK = "train_peak_bytes"
 OF_WHOLE: Mapping[str, Figure] = {f.key: f for f in OF_NETWORKS if f.needs != "device"}
 CLOSED = tuple(name for name, figure in OF_WHOLE.items() if figure.needs == "numbers")
 """What is a number only where the input leaves no size open."""
-LAYER_FIGURES = tuple(f.key for f in OF_LAYERS if f.needs != "device")
+LAYER_FIGURES = tuple(f.key for f in OF_LAYERS if f.needs != "device" and f.total)
 
 
 def _train_peak(summary: Summary, name: str) -> int:

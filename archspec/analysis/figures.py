@@ -116,6 +116,7 @@ def _train_peak(summary: Summary) -> int:
 
 
 _field, _stride = _of_axes(lambda axis: axis.size), _of_axes(lambda axis: axis.jump)
+_offset = _of_axes(lambda axis: axis.start)
 
 FIGURES: tuple[Figure, ...] = (
     _counted("params", "params", "params", "values"),
@@ -165,6 +166,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure("depth", "depth", "depth", "values", total=lambda s: depth(s.graph)),
     Figure("receptive_field", "field", "field", "cells", _field, _largest(_field)),
     Figure("stride", "stride", "stride", "cells", _stride, _largest(_stride)),
+    Figure("offset", "offset", "offset", "cells", _offset),
     Figure("kind", "kind", "kind", "words", _timed(lambda times: times[0].work.kind), needs="device"),
     Figure(
         "bytes",
@@ -193,5 +195,5 @@ OF_NETWORKS: tuple[Figure, ...] = tuple(figure for figure in FIGURES if figure.t
 
 
 def named(name: str, figures: Sequence[Figure]) -> Figure | None:
-    """The figure that a person means by its column, key or title."""
-    return next((f for f in figures if name in (f.column, f.key, f.whole)), None)
+    """The figure that a person means by its column, key or title; of nothing written, none."""
+    return next((f for f in figures if name and name in (f.column, f.key, f.whole)), None)

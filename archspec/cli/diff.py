@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from archspec.cli.common import OK, SPEC_HELP, format_option, load_all, print_json, settings
+from archspec.cli.common import OK, SPEC_HELP, dense_option, format_option, load_all, print_json, settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,6 +12,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("after", metavar="B", help="another; what it has that A has not was added")
     settings(parser, "vars.classes=10")
     parser.add_argument("--input", metavar="CxHxW", help="another input size for both, as 3x224x224")
+    dense_option(parser)
     format_option(parser, "text", "json")
 
 

@@ -57,9 +57,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     training = parser.add_argument_group("memory of training")
     training.add_argument("--train", action="store_true", help="also what a step of training takes, in --precision")
     optimizer_option(training)
-    training.add_argument(
-        "--workspace", choices=("cuda", "hopper", "cpu"), default="cuda", help="whose libraries' own memory (cuda)"
-    )
+    training.add_argument("--workspace", choices=("cuda", "hopper", "cpu"), help="whose libraries' own memory (cuda)")
     training.add_argument("--fit", type=byte_count, metavar="SIZE", help="the largest batch that fits, into 24GiB say")
 
 
@@ -72,14 +70,14 @@ def run(args: argparse.Namespace) -> int:
             graph,
             args.batch,
             optimizer=args.optimizer or ("sgd" if args.train else None),
-            workspace=args.workspace,
+            workspace=args.workspace or "cuda",
             fit=args.fit,
             precision=args.precision,
             device=args.device,
         )
         for graph in load_all(args.spec, args)
     ]
-    columns = args.columns.split(",") if args.columns is not None else None
+    columns = [name.strip() for name in args.columns.split(",")] if args.columns is not None else None
     if len(summaries) > 1:
         from archspec.render import comparison
 
@@ -114,5 +112,7 @@ def _check(args: argparse.Namespace) -> None:
     if args.format == "latex" and args.device and not several and args.columns is None:
         hint = "--columns operation,macs,time puts the time beside each layer"
         raise fail("E592", "--format latex has no place for --device without a column of it", hint=hint)
+    if args.workspace and not (args.train or args.optimizer or args.fit):
+        raise fail("E592", "--workspace is of a step of training, and none was asked for", hint="--train tells of one")
     if args.format == "notes" and args.batch > 1:
         raise fail("E592", "--format notes has no place for --batch", hint="the notes count one image")

@@ -96,7 +96,7 @@ class _Parser:
             message = f"'{token.text}' is unexpected here"
             values = ("number", "variable", "word", "text")
             if before and before.kind == "number" and token.kind == "word" and before.end == token.start:
-                hint = f"'{before.text}{token.text}' is no number; quote it for text"
+                hint = _no_number(before.text, token.text)
             elif before and before.kind in values and token.kind in values:
                 hint = "an operator is missing between the two; text with spaces needs quotes: \"'like this'\""
         raise Fault("E201", message, token.start, token.end, hint)
@@ -268,6 +268,20 @@ def _variable(text: str, start: int) -> Variable:
     name, dot, rest = text[1:].partition(".")
     path = _parts(dot + rest, start + 1 + len(name)) if dot else ()
     return Variable(name, path, start, start + len(text))
+
+
+_THOUSANDS = {"k": 1, "K": 1, "M": 2, "G": 3, "B": 3, "T": 4}
+"""What people write behind a count, and how many groups of three zeros it is."""
+
+
+def _no_number(digits: str, letters: str) -> str:
+    """What to write for `5M` and `8MiB`."""
+    told = f"'{digits}{letters}' is no number"
+    if letters in ("KiB", "MiB", "GiB"):
+        return f"{told}: bytes are written {digits} * {letters}"
+    if letters in _THOUSANDS and digits.isdecimal():
+        return f"{told}: write {int(digits):_}{'_000' * _THOUSANDS[letters]}"
+    return f"{told}; quote it for text"
 
 
 def _parts(text: str, start: int) -> tuple[str | Variable, ...]:

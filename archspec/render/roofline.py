@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from textwrap import wrap
 
 from archspec.analysis.roofline import LayerTime, Roofline
 from archspec.analysis.work import Work
@@ -21,7 +22,9 @@ def section(found: Roofline, width: int = 80) -> str:
     """The estimate as lines of at most `width` characters: what a pass takes, what bounds it, where the time goes."""
     label = max(len(name) for name, _ in _facts(found))
     facts = [f"{name:<{label}}  {text}" for name, text in _facts(found)]
-    return "\n".join([_heading(found), "", *facts, *(["", *_table(found, width)] if found.layers else [])])
+    return "\n".join(
+        [*wrap(_heading(found), width), "", *facts, *(["", *_table(found, width)] if found.layers else [])]
+    )
 
 
 def markdown(found: Roofline) -> str:

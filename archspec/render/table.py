@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from textwrap import wrap
 
 from archspec.analysis.summary import Summary
 from archspec.errors import fail
@@ -108,7 +109,12 @@ def table(
     _fit(columns, width)
     page = sum(column.width for column in columns) + len(GAP) * (len(columns) - 1)
     rule = paint(DIM, "─" * page)
-    out = [_heading(summary, paint), "", paint(BOLD, GAP.join(c.shown(c.title) for c in columns).rstrip()), rule]
+    out = [
+        *_heading(summary, width, paint),
+        "",
+        paint(BOLD, GAP.join(c.shown(c.title) for c in columns).rstrip()),
+        rule,
+    ]
     heavy = _heavy(found)
     scope = ""
     for i, line in enumerate(found):
@@ -132,16 +138,21 @@ def table(
     return "\n".join(out)
 
 
-def _heading(summary: Summary, paint: Callable[[str, str], str]) -> str:
+def _heading(summary: Summary, width: int, paint: Callable[[str, str], str]) -> list[str]:
+    """Name, inputs and outputs, in lines of at most `width`; an output stays beside its size."""
+
     def listed(types: Mapping[str, TensorType]) -> str:
         if len(types) == 1:
             return str(*types.values())
-        return ", ".join(f"{name} {x}" for name, x in types.items())
+        return ", ".join(f"{name}\N{NO-BREAK SPACE}{x}" for name, x in types.items())
 
     inputs, outputs = listed(summary.inputs), listed(summary.outputs)
     batch = f"  batch {summary.batch}" if summary.batch > 1 else ""
     example = f"  figures at {numbered(summary.graph.example)}" if summary.graph.sizes else ""
-    return f"{paint(BOLD, summary.name)}  {inputs} → {outputs}{batch}{example}"
+    told = f"{summary.name}  {inputs} → {outputs}{batch}{example}"
+    first, *more = wrap(told, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    named = paint(BOLD, summary.name) + first.removeprefix(summary.name)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in (named, *more)]
 
 
 def _under_headings(names: Sequence[str]) -> tuple[list[str], list[str]]:

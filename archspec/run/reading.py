@@ -378,12 +378,14 @@ def _put(tree: Value, cls: type[Section], path: list[str], value: Value, span: S
 
 
 def _kind(field: FieldInfo, value: Value | None) -> str:
-    """The kind of section a value asks for, by its `kind`, by standing alone, or by default."""
-    if "" in _choices(field):
+    """The kind of section a value asks for: by its `kind`, by standing alone, by default, or the first where the
+    default is another's to tell."""
+    choices = _choices(field)
+    if "" in choices:
         return ""
     written = value.get("kind") if isinstance(value, Mapping) else value
     if written is None:
-        return str(field.default.kind)
+        return str(field.default.kind) if field.default else next(iter(choices))
     return written.text if isinstance(written, Scalar) else "?"
 
 

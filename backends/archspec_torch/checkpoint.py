@@ -90,8 +90,12 @@ def unreadable(path: Path, error: Exception) -> SpecError:
     if head.lstrip()[:1] == b"<":
         hint = "fetch the file itself: what was saved may be a page about it"
         return fail("E701", f"'{path}' holds a web page, not weights", hint=hint)
-    if stored and head[:4] in (b"PK\3\4", b"\x80\2\x8a\n"):
-        return fail("E701", f"'{path}' is a file of torch by its content", hint="let its name end in .pth")
+    if head[:4] in (b"PK\3\4", b"\x80\2\x8a\n"):
+        if stored:
+            return fail("E701", f"'{path}' is a file of torch by its content", hint="let its name end in .pth")
+        if isinstance(error, SafetensorError):
+            hint = "`archspec weights import SPEC --from FILE --map NAME -o OUT.safetensors` writes such a file"
+            return fail("E701", f"'{path}' is a file of torch, and the weights of a run are safetensors", hint=hint)
     if not stored and head[8:10] == b'{"':
         return fail("E701", f"'{path}' is safetensors by its content", hint="let its name end in .safetensors")
     kind = "safetensors file" if stored else "torch file"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -98,6 +98,15 @@ def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str |
     source, out = Path(source), Path(out)
     keys = key_map(map, graph.name)
     _check_target(out, source)
+    tensors, report = imported(graph, source, keys)
+    origin = {"network": graph.name, "map": keys.name, "source": source.name, "sha256": _sha256(source)}
+    write_checkpoint(tensors, out, origin, code="E712")
+    return replace(report, out=str(out))
+
+
+def imported(graph: TypedGraph, source: Path, keys: KeyMap) -> tuple[dict[str, Tensor], Report]:
+    """The state dict that `import_weights` writes, and its report, with nothing written. Raises what that raises of the
+    file and the weights."""
     checkpoint = read_checkpoint(source)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)  # so that what the file lacks is the same each time
@@ -123,13 +132,11 @@ def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str |
         raise SpecError(errors)
     for theirs, ours in places.items():
         tensors[ours] = checkpoint.tensors[theirs].to(tensors[ours].dtype)
-    origin = {"network": graph.name, "map": keys.name, "source": source.name, "sha256": _sha256(source)}
-    write_checkpoint(tensors, out, origin, code="E712")
-    return Report(
+    report = Report(
         network=graph.name,
         source=str(source),
         map=keys.name,
-        out=str(out),
+        out="",
         transferred=tuple(Transfer(t, o, tuple(tensors[o].shape)) for t, o in places.items()),
         parameters=_learned(model, places.values()),
         total=len(tensors),
@@ -139,6 +146,7 @@ def import_weights(spec: str | Path | TypedGraph, source: str | Path, map: str |
         others=checkpoint.others,
         renamed=renamed,
     )
+    return tensors, report
 
 
 @dataclass(frozen=True, slots=True)

@@ -356,6 +356,15 @@ def test_an_assertion_that_fails_tells_the_fact(tmp_path):
     assert d.code == "E401" and "params is 8" in d.hint and d.span.line == 5
 
 
+@pytest.mark.parametrize("edit", ["assert=[params < 8]", "assert.0=params < 8", "assert=[{always: params < 8}]"])
+def test_an_assertion_that_is_an_override_is_held_to(edit, tmp_path):
+    (tmp_path / "net.yaml").write_text("archspec: 1\ninput: [3, 8, 8]\nlayers: [conv: 2]\nassert: [params == 8]")
+    with pytest.raises(SpecError, match="E401"):
+        load(tmp_path / "net.yaml", overrides=[edit])
+    held = load(tmp_path / "net.yaml", overrides=[edit.replace("< 8", "< 9")])
+    assert held.notes == ()
+
+
 def test_always_holds_under_overrides(tmp_path):
     text = "input: [3, 8, 8]\nvars: {w: 2}\nlayers: [conv: $w]\nassert: [params == 8, {always: params < 10}]"
     (d,) = errors(tmp_path, text, overrides=["w=3"])

@@ -104,6 +104,16 @@ KEYS: dict[str, str] = {
     "distance": "How what is told is compared with what is: smooth_l1, l2 or l1.",
     "present": "How much counts whether there is anything.",
     "between": "The two points, by name, whose distance errors are parts of.",
+    "classes": "Names of the classes, in the order of their numbers; of a loss, how much an object's class counts.",
+    "box": "How much counts where a box is.",
+    "object": "How much counts that an object is told where one is.",
+    "empty": "How much counts that nothing is told where nothing is.",
+    "match": "The overlap (IoU) with an object from which a default box answers for it.",
+    "negatives": "Default boxes without an object that count, for each with one: the hardest.",
+    "ignore": "The overlap (IoU) with an object above which a box that does not answer for it learns nothing.",
+    "overlap": "Of a loss, how two boxes are compared; of scattered digits, the largest IoU of two boxes.",
+    "objects": "The least and the most objects on a canvas.",
+    "noise": "Standard deviation of a canvas's noise, of 255.",
     "decay_norm_and_bias": "Whether weight decay concerns biases, and scales and shifts of norms, too.",
     "betas": "How slowly the means of the gradient and of its square forget.",
     "eps": "What is added where steps are divided.",
@@ -159,7 +169,7 @@ def run_file() -> Schema:
             if name not in schema["properties"]:  # the kind of a list's entry: it is the entry's key
                 continue
             key = _key(field, schema["properties"][name], definitions)
-            schema["properties"][name] = documented(key, KEYS.get(name, ""))
+            schema["properties"][name] = documented(key, field.description or KEYS.get(name, ""))
     return {
         "$schema": DRAFT,
         **told,

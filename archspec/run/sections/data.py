@@ -175,10 +175,12 @@ class Boxes(Data):
 
     kind: Literal["boxes"] = "boxes"
     root: Annotated[str, PATH]
-    train: str | None = None
-    val: str | None = None
-    test: str | None = None
-    images: str | list[str] | None = None
+    train: Annotated[str | None, Field(description="An image set of VOC, or annotations of its own.")] = None
+    val: Annotated[str | None, Field(description="The same of what the best epoch is chosen by.")] = None
+    test: Annotated[str | None, Field(description="The same of what the trained network is measured on.")] = None
+    images: Annotated[
+        str | list[str] | None, Field(description="Folders of the images, where the annotations do not say.")
+    ] = None
     classes: Annotated[list[str], Field(min_length=1)] | None = None
     split: Split = Split()
     in_memory: bool | Literal["auto"] = "auto"
@@ -201,11 +203,14 @@ class ScatteredDigits(Data):
     standard deviation, of 255. A box holds the pixels with at least a quarter of full ink, exactly."""
 
     kind: Literal["scattered_digits"] = "scattered_digits"
-    train: Count = 1000
-    val: Count = 200
-    test: Count = 200
+    train: Annotated[Count, Field(description="Canvases to train on.")] = 1000
+    val: Annotated[Count, Field(description="Canvases to choose the best epoch by.")] = 200
+    test: Annotated[Count, Field(description="Canvases to measure the trained network on.")] = 200
     objects: Annotated[list[Annotated[int, Field(ge=0, le=100)]], Field(min_length=2, max_length=2)] = [1, 6]
-    scale: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2, max_length=2)] = [0.15, 0.4]
+    scale: Annotated[
+        list[Annotated[float, Field(gt=0, le=1)]],
+        Field(min_length=2, max_length=2, description="The least and the greatest side of a digit, of the canvas's."),
+    ] = [0.15, 0.4]
     overlap: Share = 0.1
     noise: Annotated[float, Field(ge=0, le=64)] = 8.0
     seed: Seed = 0

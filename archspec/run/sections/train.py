@@ -71,7 +71,7 @@ class Train(Section):
     the learning rate of layers; where several patterns match one, the last counts.
 
     `loss` unwritten is cross-entropy; of a detector, the loss of the family that its `decode` names; `localisation` and
-    `landmarks` of networks for the tasks `localise` and `regress`.
+    `landmarks` of networks for the tasks `localise` and `regress`. Keys without a `kind` are those of cross-entropy.
 
     `best` is the figure that tells the best epoch, whose weights are kept: `val_accuracy`; with `loss: bce`, `val_map`,
     the mean average precision over the classes; of a detector `val_map50`, that at an overlap of 0.5; of a localiser

@@ -11,7 +11,7 @@ from torch.nn import functional
 from archspec_torch.detection import coding
 from archspec_torch.detection.coding import Size
 from archspec_torch.detection.matching import NEGATIVE, Assigned, assign_cells, match_defaults
-from archspec_torch.detection.truth import Truth, areas, overlaps
+from archspec_torch.detection.truth import Truth, areas, overlaps, pair_iou
 
 Parts = dict[str, Tensor]
 """What a loss is the sum of."""
@@ -50,9 +50,7 @@ def ssd_loss(
 
 def iou_loss(first: Tensor, second: Tensor) -> Tensor:
     """1 − IoU of pairs of boxes (T, 4): (T,). Yu et al., arXiv:1608.01471, in its linear form."""
-    low, high = torch.maximum(first[:, :2], second[:, :2]), torch.minimum(first[:, 2:], second[:, 2:])
-    shared = (high - low).clamp(min=0).prod(-1)
-    return 1 - shared / (areas(first) + areas(second) - shared).clamp(min=torch.finfo(first.dtype).tiny)
+    return 1 - pair_iou(first, second)
 
 
 def overlap_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:

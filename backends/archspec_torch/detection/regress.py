@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from archspec_torch.detection.truth import areas
+from archspec_torch.detection.truth import areas, pair_iou
 from archspec_torch.detection.windows import corners
 
 RIGHT = 0.5
@@ -113,15 +113,6 @@ def told(answer: Answer, size: tuple[int, int]) -> Tensor:
     return rows[:, None]
 
 
-def pair_iou(first: Tensor, second: Tensor) -> Tensor:
-    """Intersection over union of each box (n, 4) with its partner: (n,)."""
-    low = torch.maximum(first[:, :2], second[:, :2])
-    high = torch.minimum(first[:, 2:], second[:, 2:])
-    shared = (high - low).clamp(min=0).prod(1)
-    union = areas(first) + areas(second) - shared
-    return shared / union.clamp(min=torch.finfo(union.dtype).tiny)
-
-
 def localised(rows: Tensor, wanted: OneObject, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
     """Of what was told (n, 1, 6): whether the class is right, overlap with the object, whether both are: (n,) each.
 
@@ -171,11 +162,12 @@ def points_loss(
     return torch.stack((mean.sum() / n, present))
 
 
-def lengths(points: Tensor, size: tuple[int, int], between: Sequence[int] = ()) -> Tensor:
+def lengths(points: Tensor, whole: float | Tensor, between: Sequence[int] = ()) -> Tensor:
     """What errors of each image's points (n, K, 3) are parts of: (n,).
 
     The distance of the two points `between`, of images that show both; else the longer side of the box around the
-    points that are seen, and of a single one, or several in one place, that of the frame (height, width).
+    points that are seen, and of a single one, or several in one place, `whole`: the longer side of the image in the
+    same pixels, of all or of each (n,).
     """
     seen, places = points[..., 2] > 0, points[..., :2]
     far = torch.finfo(places.dtype).max
@@ -186,7 +178,7 @@ def lengths(points: Tensor, size: tuple[int, int], between: Sequence[int] = ()) 
         one, other = between
         both = seen[:, one] & seen[:, other]
         found = torch.where(both, (places[:, one] - places[:, other]).norm(dim=1), found)
-    return torch.where(found > 0, found, float(max(size)))
+    return torch.where(found > 0, found, whole)
 
 
 def errors(told_points: Tensor, points: Tensor, length: Tensor) -> Tensor:

@@ -45,6 +45,8 @@ class Truth:
 
 ROW = 6
 """Numbers of an object in a target: x1, y1, x2, y2, class, 1 where it is ignored."""
+POINT = 3
+"""Numbers of a point in a target: x, y, whether it is seen."""
 
 
 def rows_of(boxes: Tensor, labels: Tensor, ignored: Tensor, most: int) -> Tensor:
@@ -77,6 +79,15 @@ def overlaps(first: Tensor, second: Tensor) -> Tensor:
     high = torch.minimum(first[..., :, None, 2:], second[..., None, :, 2:])
     shared = (high - low).clamp(min=0).prod(-1)
     union = areas(first)[..., :, None] + areas(second)[..., None, :] - shared
+    return shared / union.clamp(min=torch.finfo(union.dtype).tiny)
+
+
+def pair_iou(first: Tensor, second: Tensor) -> Tensor:
+    """Intersection over union of each box (n, 4) with its partner: (n,)."""
+    low = torch.maximum(first[:, :2], second[:, :2])
+    high = torch.minimum(first[:, 2:], second[:, 2:])
+    shared = (high - low).clamp(min=0).prod(1)
+    union = areas(first) + areas(second) - shared
     return shared / union.clamp(min=torch.finfo(union.dtype).tiny)
 
 

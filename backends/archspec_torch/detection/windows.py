@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from archspec.analysis.windows import Windows
+from archspec_torch.detection.truth import overlaps
 
 APART = 1.0
 """How unlike two boxes may be and still be merged: equal ones are 0, those without anything in common more than 1."""
@@ -59,9 +60,6 @@ def _unlike(boxes: Tensor) -> Tensor:
     """(P, P): how unlike any two of the boxes (P, 4) are."""
     low, high = boxes[:, None], boxes[None]
     around = torch.maximum(low, high)[..., 2:] - torch.minimum(low, high)[..., :2]
-    shared = (torch.minimum(low, high)[..., 2:] - torch.maximum(low, high)[..., :2]).clamp(min=0).prod(-1)
-    area = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1)
-    iou = shared / (area[:, None] + area[None] - shared).clamp(min=torch.finfo(boxes.dtype).tiny)
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     apart = (centre[:, None] - centre[None]).norm(dim=-1)
-    return apart / around.norm(dim=-1).clamp(min=torch.finfo(boxes.dtype).tiny) + 1 - iou
+    return apart / around.norm(dim=-1).clamp(min=torch.finfo(boxes.dtype).tiny) + 1 - overlaps(boxes, boxes)

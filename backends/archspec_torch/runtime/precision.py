@@ -161,7 +161,9 @@ def _step_time(
 ) -> float:
     """Seconds of the fastest of a few training steps, after one that is not counted."""
     own = placed(copy.deepcopy(model), plan).train()
-    run, numerics, scaler = compiled(own, plan) or own, numerics_of(plan), scaler_of(own, plan)
+    faster = compiled(own, plan)
+    run = own if faster is None else faster  # its truth would be its length, which networks have not
+    numerics, scaler = numerics_of(plan), scaler_of(own, plan)
     optimizer = make_optimizer(plan, own)
 
     def step() -> float:

@@ -60,7 +60,8 @@ def check_unused(out: Path) -> None:
     """Raises SpecError E605 where a run directory would fall on something that is there, the lock of a run that was
     killed at once aside."""
     if out.is_dir() and any(path.name != LOCK for path in out.iterdir()):
-        raise fail("E605", f"{out} is not empty", hint="runs are never overwritten: choose another --out")
+        begun = " or go on with --resume" if (out / CHECKPOINTS).is_dir() else ""
+        raise fail("E605", f"{out} is not empty", hint=f"runs are never overwritten: choose another --out{begun}")
     if out.exists() and not out.is_dir():
         raise fail("E605", f"{out} is a file", hint="--out names the run directory")
 

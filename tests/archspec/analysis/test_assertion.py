@@ -74,6 +74,11 @@ def test_a_broken_budget_tells_the_figure(told):
         ("train_peak_bytes.adan < 10", "E586", None),
         ("train_peak_bytes.8.16 < 10", "E586", None),
         ("train_peak_bytes.0 < 10", "E586", None),
+        ("stem.first.params < 10", "E403", "of a layer: layers.stem.first.params"),
+        ("params < 5M", "E201", "'5M' is no number: write 5_000_000"),
+        ("macs < 40k", "E201", "'40k' is no number: write 40_000"),
+        ("weight_bytes < 8MiB", "E201", "'8MiB' is no number: bytes are written 8 * MiB"),
+        ("params < 5xy", "E201", "'5xy' is no number; quote it for text"),
     ],
 )
 def test_what_is_unknown_gets_suggestions(wrong, code, hint, told):

@@ -127,3 +127,11 @@ def test_an_unknown_column_is_told_in_every_format(format):
     with pytest.raises(archspec.SpecError) as raised:
         render(archspec.summarize(archspec.load("lenet5")), format, columns=["parms"])
     assert [one.code for one in raised.value.diagnostics] == ["E579"]
+
+
+def test_the_offset_is_a_column_where_the_first_cell_begins():
+    text = render(archspec.summarize(archspec.load("resnet18")), "csv", columns=["field", "stride", "offset"])
+    found = {line.split(",")[0]: line.split(",")[1:] for line in text.splitlines()}
+    assert found["stem.conv"] == ["7x7", "2x2", "-3x-3"]  # padding 3
+    assert found["max_pool1"] == ["11x11", "4x4", "-5x-5"]  # padding 1 of cells 2 apart
+    assert found["linear1"] == ["", "", ""]

@@ -89,6 +89,19 @@ def test_networks_of_one_name_are_called_as_they_were_asked_for(write_spec, tmp_
     assert capsys.readouterr().out.startswith(f"{paths[0]} → {paths[1]}\n")
 
 
+@pytest.mark.parametrize("edits", [(), ("--dense", "--input", "3x256x256")])
+def test_diff_takes_the_edits_of_any_command(edits, capsys):
+    assert main(["diff", "vgg11", "vgg13", *edits]) == 0
+    assert "vgg11 → vgg13" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("specs", [["lenet5"], ["lenet5", "vgg16"]])
+def test_columns_are_names_between_commas(specs, capsys):
+    assert main(["summarize", *specs, "--columns", "macs, params"]) == 0
+    assert main(["summarize", *specs, "--columns", "macs,,params"]) == 1
+    assert "error E579" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "args",
     [
@@ -100,6 +113,7 @@ def test_networks_of_one_name_are_called_as_they_were_asked_for(write_spec, tmp_
         ["lenet5", "--format", "latex", "--device", "h200"],
         ["vgg16", "--format", "notes", "--device", "h200"],
         ["vgg16", "--format", "notes", "--batch", "2"],
+        ["lenet5", "--workspace", "hopper"],
         ["lenet5", "vgg16", "--depth", "2"],
         ["lenet5", "vgg16", "--format", "json", "--columns", "macs"],
     ],

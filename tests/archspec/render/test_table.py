@@ -139,3 +139,11 @@ def test_batch_is_said(write_spec):
 def test_an_unknown_format_names_those_there_are():
     with pytest.raises(archspec.SpecError, match=r"(?s)E571.*table, markdown, latex, notes, csv, json"):
         render(summary("lenet5"), "html")
+
+
+def test_many_outputs_keep_to_the_page():
+    page = render(archspec.summarize(archspec.load("ssd300_vgg16"), device="a100"), depth=1, width=80)
+    assert max(map(len, page.splitlines())) == 80
+    heading = " ".join(line.strip() for line in page.split("\n\n")[0].splitlines())
+    assert heading.startswith("ssd300_vgg16  3×300×300 → on4.class 364×38×38, on4.box 16×38×38, on7.class")
+    assert heading.endswith("on11.box 16×1×1, detections 200×6")

@@ -101,6 +101,10 @@ def test_a_resolved_run_reads_back_to_itself(write: Write) -> None:
         ("model: x\ntrain: {optimizer: sgd}", "model: x\ntrain: {optimizer: {kind: sgd}}"),
         ("model: x\ntrain: {schedule: constant}", "model: x\ntrain: {schedule: {kind: constant}}"),
         ("model: x\ntrain: {optimizer: {lr: 0.5}}", "model: x\ntrain: {optimizer: {kind: adam, lr: 0.5}}"),
+        (
+            "model: x\ntrain: {loss: {class_weights: balanced}}",
+            "model: x\ntrain: {loss: {kind: cross_entropy, class_weights: balanced}}",
+        ),
     ],
 )
 def test_a_value_that_stands_alone_means_the_main_key(write: Write, short: str, long: str) -> None:
@@ -210,6 +214,19 @@ def test_paths_are_written_without_detours(tmp_path: Path) -> None:
 def test_an_override_can_replace_a_whole_section(write: Write) -> None:
     run = load_run(write("model: lenet5\ndata: digits\n"), ["data={kind: idx, root: /data}"]).run
     assert run.data.kind == "idx"
+
+
+def test_loss_of_a_run_that_names_none_is_set_key_by_key(write: Write) -> None:
+    path = write("model: lenet5\n")
+    assert load_run(path).run.train.loss is None
+    smooth = load_run(path, ["train.loss.label_smoothing=0.1"]).run.train.loss
+    assert smooth == load_run(path, ["train.loss={kind: cross_entropy, label_smoothing: 0.1}"]).run.train.loss
+    hinge = load_run(path, ["train.loss.kind=hinge", "train.loss.margin=2"]).run.train.loss
+    assert hinge == load_run(path, ["train.loss={kind: hinge, margin: 2}"]).run.train.loss
+    with pytest.raises(SpecError, match="'loss' has no key 'box'") as caught:
+        load_run(path, ["train.loss.box=4"])
+    kinds = "ssd or yolo or yolo_v1 or localisation"
+    assert caught.value.diagnostics[0].hint == f"'box' belongs in 'train.loss' of kind {kinds}"
 
 
 @pytest.mark.parametrize(

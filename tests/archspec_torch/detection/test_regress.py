@@ -17,10 +17,10 @@ from archspec_torch.detection.regress import (  # noqa: E402
     lengths,
     localisation_loss,
     localised,
-    pair_iou,
     points_loss,
     told,
 )
+from archspec_torch.detection.truth import pair_iou  # noqa: E402
 
 SIZE = (100, 200)
 """Height and width of the frame."""
@@ -136,7 +136,7 @@ def test_pck_is_that_of_numpy() -> None:
             if seen[k]:
                 expected[i, k] = np.hypot(*(said[i, k] - points[i, k, :2])) / length
     there = torch.from_numpy(points)
-    found = errors(torch.from_numpy(said), there, lengths(there, SIZE)).numpy()
+    found = errors(torch.from_numpy(said), there, lengths(there, max(SIZE))).numpy()
     np.testing.assert_allclose(found, expected)
     assert 0.05 < (found[~np.isnan(found)] <= 0.1).mean() < 0.95
 
@@ -150,8 +150,8 @@ def test_errors_may_be_parts_of_the_distance_of_two_points() -> None:
             [[5, 5, 1], [0, 0, 0], [0, 0, 0]],
         ]
     )
-    assert lengths(points, SIZE, (0, 1)).tolist() == [50, 60, 200]
-    assert lengths(points, SIZE).tolist() == [40, 60, 200]
-    off = errors(points[..., :2] + torch.tensor([3.0, 4.0]), points, lengths(points, SIZE, (0, 1)))
+    assert lengths(points, max(SIZE), (0, 1)).tolist() == [50, 60, 200]
+    assert lengths(points, torch.tensor([1, 1, 200])).tolist() == [40, 60, 200]
+    off = errors(points[..., :2] + torch.tensor([3.0, 4.0]), points, lengths(points, max(SIZE), (0, 1)))
     assert off[0].tolist() == pytest.approx([0.1, 0.1, 0.1])
     assert off.isnan().tolist() == [[False] * 3, [False, True, False], [False, True, True]]

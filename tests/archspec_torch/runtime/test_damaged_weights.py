@@ -52,3 +52,9 @@ def test_weights_copied_out_of_a_run_are_read(run: Path, tmp_path: Path) -> None
     damaged(tmp_path / "mine.safetensors")
     with pytest.raises(SpecError, match=r"E701.* is damaged"):
         evaluate(run, weights=str(tmp_path / "mine.safetensors"), device="cpu")
+
+
+def test_weights_of_a_run_in_torch_s_own_format_are_told_as_such(run: Path, tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(2)}, tmp_path / "mine.pt")
+    with pytest.raises(SpecError, match=r"E701.*mine.pt' is a file of torch, and the weights of a run are safetensors"):
+        evaluate(run, weights=str(tmp_path / "mine.pt"), device="cpu")

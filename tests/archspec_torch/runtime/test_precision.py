@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,14 @@ def test_fp16_steps_with_a_scaler_are_timed(compile_it: Any, monkeypatch: pytest
     assert isinstance(precision.scaler_of(network(), plan), torch.amp.GradScaler)
     assert chosen["precision"] == "fp16" and "failed" not in told
     assert told.count(" ms") == 2 + (compile_it == "auto")
+
+
+def test_a_trial_times_what_torch_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))  # its module, without a compiler
+    batch, unsized = (torch.randn(8, 6), torch.arange(8)), nn.Linear(6, 10)
+    chosen, told = trial(plan_of(compile="auto"), unsized, *batch, functional.cross_entropy)
+    assert (chosen["precision"], chosen["memory_format"]) == ("fp32", "contiguous")
+    assert told.count(" ms") == 2 and "contiguous compiled" in told and "failed" not in told
 
 
 def test_a_trial_says_what_failed_and_falls_back_to_float32() -> None:

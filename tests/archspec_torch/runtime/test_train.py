@@ -210,7 +210,8 @@ def test_a_bad_image_does_not_stop_the_others(finished: RunResult, tmp_path: Pat
 
 def test_a_used_directory_is_refused(finished: RunResult, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in finished.dir.rglob("*") if path.is_file()}
-    assert f"E605: {finished.dir} is not empty" in error(RUN, out=finished.dir)
+    refused = error(RUN, out=finished.dir)
+    assert f"E605: {finished.dir} is not empty" in refused and "go on with --resume" in refused
     assert {path: path.read_bytes() for path in before} == before
     (tmp_path / "file").write_text("")
     assert "is a file" in error(RUN, out=tmp_path / "file")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.tv_tensors import BoundingBoxes, BoundingBoxFormat, Mask
 
+from archspec_torch.detection.sides import counterparts
 from archspec_torch.detection.truth import ROW, areas, rows_of
 
 KEEP = 0.25
@@ -131,9 +131,7 @@ class Points:
     @classmethod
     def of(cls, names: Sequence[str], count: int) -> Points:
         """Points whose names have `left` or `right`, or `l` or `r`, as a word, and those of other or no names."""
-        numbers = {name: number for number, name in enumerate(names)}
-        mirrored = tuple(numbers.get(other_side(name), number) for number, name in enumerate(names))
-        return cls(mirrored if len(names) == count else tuple(range(count)))
+        return cls(counterparts(names) if len(names) == count else tuple(range(count)))
 
     def begun(self, target: Tensor) -> Tensor:
         return target
@@ -168,14 +166,6 @@ class Masks:
 
     def ended(self, state: Mask, rows: int) -> Tensor:
         return state.as_subclass(Tensor)[0]
-
-
-SIDES = {"left": "right", "right": "left", "Left": "Right", "Right": "Left", "l": "r", "r": "l", "L": "R", "R": "L"}
-
-
-def other_side(name: str) -> str:
-    """What is called `left_eye` or `eye (L)`, on the other side."""
-    return re.sub(r"[^\W_]+", lambda word: SIDES.get(word[0], word[0]), name)
 
 
 def kind_of(targets: Tensor, names: Sequence[str] = ()) -> Kind:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +19,9 @@ from archspec_torch.boxes.annotated import Object
 from archspec_torch.boxes.checking import span_of, wrong_objects
 from archspec_torch.detection.truth import rows_of
 from archspec_torch.runtime.data.counting import classes_in
-from archspec_torch.runtime.data.draws import Draws
-from archspec_torch.runtime.data.examples import InMemory, OnDisk, Place, Report, Where
+from archspec_torch.runtime.data.examples import Place, Report, Where
 from archspec_torch.runtime.data.files import decode
+from archspec_torch.runtime.data.framed import Framed
 from archspec_torch.runtime.data.splits import SPLITS, split_up
 from archspec_torch.runtime.images import Frame, Placement
 
@@ -32,37 +32,11 @@ SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Boxed:
-    """Examples whose targets are objects in boxes: labels (n, M, 6) in pixels of the frame, see `rows_of`.
+class Boxed(Framed):
+    """Examples whose targets are objects in boxes: labels (n, M, 6), see `rows_of`."""
 
-    `entries` are the images in their files' own pixels, with the same objects in the same order, cut to the image;
-    `placements` how these images lie in the frame.
-    """
-
-    examples: InMemory | OnDisk
     entries: tuple[ImageEntry, ...]
-    placements: tuple[Placement, ...]
-
-    @property
-    def labels(self) -> Tensor:
-        return self.examples.labels
-
-    def histogram(self) -> Tensor:
-        return self.examples.histogram()
-
-    def products(self) -> Tensor:
-        return self.examples.products()
-
-    def image(self, position: int) -> Tensor:
-        return self.examples.image(position)
-
-    def to(self, device: torch.device) -> Boxed:
-        return replace(self, examples=self.examples.to(device))
-
-    def batches(
-        self, groups: Sequence[Tensor], device: torch.device, workers: int, draws: Draws | None = None
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        return self.examples.batches(groups, device, workers, draws)
+    """The images in their files' own pixels, with the same objects in the same order, cut to the image."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +111,7 @@ class BoxedFiles:
         pairs = zip((entries[i] for i in found.good), found.placements, strict=True)
         whole = tuple(_within(entry, placement, report) for entry, placement in pairs)
         labels = _placed(_rows(whole, self.classes), found.placements, frame)
-        return Boxed(found.examples(self.files_of(split), labels, frame), whole, tuple(found.placements))
+        return Boxed(found.examples(self.files_of(split), labels, frame), tuple(found.placements), whole)
 
 
 def open_boxes(section: Boxes, where: Where) -> BoxedFiles:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from archspec_torch.detection.truth import POINT
+
 
 def classes_in(labels: Tensor, classes: int) -> Tensor:
     """int64 (n, classes): how often each class is in each example.
@@ -17,7 +19,7 @@ def classes_in(labels: Tensor, classes: int) -> Tensor:
         return functional.one_hot(labels, classes)
     if labels.ndim == 2:
         return (labels > 0).long()
-    if labels.shape[2] == 3:
+    if labels.shape[2] == POINT:
         return (labels[..., 2] > 0).long()
     numbers = labels[..., 4].long()
     counts = torch.zeros(len(labels), classes + 1, dtype=torch.int64, device=labels.device)

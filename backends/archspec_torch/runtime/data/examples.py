@@ -32,7 +32,8 @@ class Examples(Protocol):
 
     @property
     def labels(self) -> Tensor:
-        """int64 (n,): class numbers; float32 (n, classes) of 0 and 1 where an image may have several."""
+        """int64 (n,): class numbers; float32 (n, classes) of 0 and 1 where an image may have several; float32 (n, M, 6)
+        of objects in boxes (`detection.truth.rows_of`); float32 (n, K, 3) of points: x, y, whether it is seen."""
 
     def histogram(self) -> Tensor:
         """int64 (channels, 256): how often each value occurs."""

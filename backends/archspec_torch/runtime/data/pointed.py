@@ -5,53 +5,27 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from archspec.errors import Diagnostic, Span, SpecError, fail
 from archspec.run.sections import Points
-from archspec_torch.runtime.data.draws import Draws
-from archspec_torch.runtime.data.examples import InMemory, OnDisk, Report, Where
+from archspec_torch.runtime.data.examples import Report, Where
 from archspec_torch.runtime.data.files import Files, decode
+from archspec_torch.runtime.data.framed import Framed
 from archspec_torch.runtime.data.splits import MAX_TOLD, SPLITS, split_up
 from archspec_torch.runtime.data.table import WORDS
-from archspec_torch.runtime.images import Frame, Placement
+from archspec_torch.runtime.images import Frame
 
 HEADER = "path, split (where the table says it), then of each point `NAME x`, `NAME y` and, if wanted, `NAME seen`"
 
 
 @dataclass(frozen=True)
-class Pointed:
-    """Examples whose targets are points: labels (n, K, 3), x and y in pixels of the frame and whether it is seen;
-    `placements` how their images lie in the frame."""
-
-    examples: InMemory | OnDisk
-    placements: tuple[Placement, ...]
-
-    @property
-    def labels(self) -> Tensor:
-        return self.examples.labels
-
-    def histogram(self) -> Tensor:
-        return self.examples.histogram()
-
-    def products(self) -> Tensor:
-        return self.examples.products()
-
-    def image(self, position: int) -> Tensor:
-        return self.examples.image(position)
-
-    def to(self, device: torch.device) -> Pointed:
-        return replace(self, examples=self.examples.to(device))
-
-    def batches(
-        self, groups: Sequence[Tensor], device: torch.device, workers: int, draws: Draws | None = None
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        return self.examples.batches(groups, device, workers, draws)
+class Pointed(Framed):
+    """Examples whose targets are points: labels (n, K, 3), x and y and whether it is seen."""
 
 
 @dataclass(frozen=True)

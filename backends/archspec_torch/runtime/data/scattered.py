@@ -112,7 +112,7 @@ class Scattered:
             )
             for number, (name, (boxes, labels)) in enumerate(zip(self.names_of(split), found, strict=True), 1)
         )
-        return Boxed(InMemory(images, targets), entries, (placement,) * len(entries))
+        return Boxed(InMemory(images, targets), (placement,) * len(entries), entries)
 
     def _draws(self, split: str, number: int) -> numpy.random.Generator:
         return numpy.random.default_rng([self.section.seed, SPLITS.index(split), number])

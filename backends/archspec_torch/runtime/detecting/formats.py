@@ -19,6 +19,8 @@ Format = Literal["json", "coco", "voc", "yolo", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 FOLDERS = ("voc", "yolo")
 FILES = {"json": "detections.json", "coco": "coco.json", "csv": "detections.csv"}
+CLASSES = "classes"
+"""The file of YOLO's names of classes, without its suffix."""
 PIXEL, SCORE = 3, 6
 """Digits behind the point."""
 
@@ -36,6 +38,9 @@ def check(kind: str, files: Sequence[PurePath], classes: Sequence[str]) -> None:
     if twice:
         message = f"{name}'s files call an image by its name alone, and two are called '{twice[0]}'"
         raise fail("E738", message, hint="--format coco, csv or json tells them apart")
+    if kind == "yolo" and any(file.stem == CLASSES for file in files):
+        message = f"YOLO's names of classes are in {CLASSES}.txt, which an image called '{CLASSES}' would have too"
+        raise fail("E738", message, hint="--format coco, csv, voc or json takes it")
     if kind == "voc":
         for stem in (file.stem for file in files):
             if len(stem.split()) != 1:
@@ -69,7 +74,7 @@ def write(kind: str, found: Detections, out: Path) -> Path:
         return path
     for one in good:
         write_text(path / f"{PurePath(one.name).stem}.txt", "".join(_yolo(one)))
-    write_text(path / "classes.txt", "".join(f"{label}\n" for label in found.classes))
+    write_text(path / f"{CLASSES}.txt", "".join(f"{label}\n" for label in found.classes))
     return path
 
 

@@ -64,7 +64,7 @@ class Detected:
         return self.image if self.frame is None else f"{self.image} #{self.frame}"
 
     def __str__(self) -> str:
-        """`photo.jpg  2 cat (0.98), 1 dog (0.61)`: how many of each class, and the surest of them."""
+        """`photo.jpg  cat ×2 (0.98), dog ×1 (0.61)`: how many of each class, and the surest of them."""
         if self.problem:
             return self.problem.message
         return f"{self.shown_name}  {self.summary()}"
@@ -73,7 +73,7 @@ class Detected:
         counts, best = Counter(one.label for one in self.objects), dict[str, float]()
         for one in self.objects:
             best.setdefault(one.label, one.score)
-        return ", ".join(f"{n} {label} ({best[label]:.2f})" for label, n in counts.items()) or NOTHING
+        return ", ".join(f"{label} ×{n} ({best[label]:.2f})" for label, n in counts.items()) or NOTHING
 
 
 @dataclass

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from archspec.infer import infer
 from archspec.loading import load
 from archspec.ops.detect import Decoder, Nms
 from archspec_torch.compiler import compile
+from archspec_torch.keymap import key_map
 from archspec_torch.runtime.detecting import names
 from archspec_torch.runtime.device import choose_device, wait
 from archspec_torch.runtime.images import frame_of
@@ -26,7 +26,7 @@ from archspec_torch.runtime.network import image_input
 from archspec_torch.runtime.preprocess import Normalize, Preprocessing
 from archspec_torch.runtime.rundir import RUN, WEIGHTS, open_run
 from archspec_torch.runtime.weights import load_weights
-from archspec_torch.weights import import_weights
+from archspec_torch.weights import imported
 
 
 @dataclass(frozen=True)
@@ -180,10 +180,8 @@ def _load(model: nn.Module, graph: TypedGraph, file: Path, map: str | Path | Non
     if map is None and file.suffix == ".safetensors":
         load_weights(model, file)
         return
-    with TemporaryDirectory(prefix="archspec-") as folder:
-        own = Path(folder, "weights.safetensors")
-        import_weights(graph, file, map or "identity", own)
-        load_weights(model, own)
+    tensors, _ = imported(graph, file, key_map(map or "identity", graph.name))
+    model.load_state_dict(tensors)
 
 
 def _preprocessing(graph: TypedGraph, plain: Plain) -> Preprocessing:

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from archspec_torch.detection.truth import POINT
 from archspec_torch.runtime.data import Examples, digest_of
 from archspec_torch.runtime.doctor import boxes
 from archspec_torch.runtime.doctor.finding import Finding, Verdict
 from archspec_torch.runtime.doctor.subject import Subject, listed, sample, sampled
-from archspec_torch.runtime.tasks import POINT
 
 HASHED = 10_000
 """Images of a split that are compared with those of the other."""

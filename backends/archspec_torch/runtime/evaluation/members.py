@@ -47,18 +47,22 @@ class Member:
     def scores(self, load: Load, passes: Sequence[Pass]) -> tuple[Tensor, Examples]:
         """What the task keeps of the scores (n, …), over all views; the examples as the first pass reads them.
 
-        Raises SpecError E673 where views show parts of an image, and the task needs the whole.
+        Raises SpecError E673 where views show parts of an image, and the task needs the whole; E692 of `at`.
         """
         if any(one.partial for one in passes) and not self.task.of_parts:
             hint = "mirror and multi_scale show the whole image"
-            raise fail("E673", "ten_crop shows parts of an image, which cut off the boxes of a detector", hint=hint)
+            raise fail(
+                "E673", "ten_crop shows parts of an image, and what tells where things are needs it whole", hint=hint
+            )
         plan, frame = self.trained.run.run.train, self.trained.preprocessing.frame
         size, read, found = (frame.height, frame.width), [], []
         models = [self.at(one.frame(frame)) if one.resized else self.model for one in passes]
         for one, model in zip(passes, models, strict=True):
-            read.append(load(one.frame(frame)))
+            seen = one.frame(frame)
+            read.append(load(seen))
+            task = self.task.sized((seen.height, seen.width)) if one.resized else self.task
             how = (plan.batch, plan.workers, self.device, size, one)
-            told = collect_scores(model, self.task, read[-1], self.normalize, *how)
+            told = collect_scores(model, task, read[-1], self.normalize, *how)
             found.append(self.task.moved(told, read[-1], read[0]))
         return self.task.mean(found), read[0]
 

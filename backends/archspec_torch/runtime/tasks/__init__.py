@@ -10,7 +10,7 @@ from archspec.errors import Span, did_you_mean, fail
 from archspec.graph import TypedGraph
 from archspec.run import RunFile
 from archspec.run.sections import BCE, CrossEntropy, DetectorLoss, Landmarks, Localisation, Loss, PlaceLoss
-from archspec_torch.detection.truth import ROW
+from archspec_torch.detection.truth import POINT, ROW
 from archspec_torch.runtime.losses import make_criterion
 from archspec_torch.runtime.tasks import classify, detect, localise, points
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
@@ -19,9 +19,6 @@ from archspec_torch.runtime.tasks.detect import Detect
 from archspec_torch.runtime.tasks.localise import Localise
 from archspec_torch.runtime.tasks.points import Points
 from archspec_torch.runtime.tasks.tags import Tags
-
-POINT = 3
-"""Numbers of a point in a target: x, y, whether it is seen."""
 
 __all__ = [
     "Classify",
@@ -46,13 +43,15 @@ def task_of(
     span: Span | None = None,
     threshold: float | None = None,
 ) -> Task:
-    """The task of a network under a run's loss: objects in boxes for a detector, tags for `bce`, else one class each.
+    """The task of a network under a run's loss: objects in boxes for a detector, one object for `localise`, points for
+    `regress`, tags for `bce`, else one class each.
 
-    `loss`: none is the network's own. `labels`: of the training split, (n,) or (n, classes), which balanced weights are
-    counted from. `span`: the loss. `threshold`: of tags, where it is not the loss's own.
-    Raises SpecError E610 for scores that are not as many as classes, E614 for a loss of another task, E668 for several
-    labels an image under a loss of one, E669 for weights that are not as many as classes, E687 for a threshold that no
-    answer or none could have.
+    `classes`: names, of the points where it is points. `loss`: none is the network's own. `labels`: of the training
+    split, as `Examples.labels`, which balanced weights are counted from. `span`: the loss. `threshold`: of tags, where
+    it is not the loss's own.
+    Raises SpecError E610 for scores that are not as many as classes, E614 for a loss or data of another task, E668 for
+    several labels an image under a loss of one, E669 for weights that are not as many as classes or a point that there
+    is not, E687 for a threshold that no answer or none could have.
     """
     loss = loss or own_loss(graph)
     _check_task(graph, loss, span)
@@ -76,7 +75,7 @@ def task_of(
 
 
 def class_count(graph: TypedGraph) -> int:
-    """Classes that a network tells apart. Raises SpecError E613 where runs do not train what it is for."""
+    """Classes or points that a network tells. Raises SpecError E613 where runs do not train what it is for."""
     counts = {"detect": detect.class_count, "localise": localise.class_count, "regress": points.point_count}
     return counts.get(graph.task, classify.class_count)(graph)
 
@@ -163,5 +162,8 @@ def _check_threshold(threshold: float, loss: Loss) -> None:
         hint = "--threshold 0.3 tells a class from a probability of 30 % on"
         raise fail("E687", f"a threshold is a probability between 0 and 1, not {threshold:g}", hint=hint)
     if not isinstance(loss, BCE):
-        message = f"a threshold is for images with any number of classes, and the run's loss, {loss.kind}, is for one"
-        raise fail("E687", message, hint="leave it out: the class with the best score is the answer")
+        message = f"a threshold is for images with any number of classes, and the run's loss is {loss.kind}"
+        hint = "the class with the best score is the answer"
+        if isinstance(loss, DetectorLoss):
+            hint = "what a box must score is `nms: {score: …}` in the spec, and --score of `archspec detect`"
+        raise fail("E687", message, hint=f"leave it out: {hint}")

@@ -18,8 +18,7 @@ Outputs = Tensor | Mapping[str, Tensor]
 
 
 class Task(ABC):
-    """What a network learns. Targets are a tensor whose first axis is the examples: int64 (n,) of one class each,
-    float32 (n, classes) of several, float32 (n, M, 6) of objects in boxes (see `detection.truth.rows_of`)."""
+    """What a network learns. Targets are a tensor whose first axis is the examples, as `Examples.labels` says."""
 
     classes: tuple[str, ...]
 
@@ -28,25 +27,32 @@ class Task(ABC):
     def learned_from(self) -> tuple[str, ...]:
         """Names of the outputs that the loss reads."""
 
-    @abstractmethod
+    by_heart: ClassVar[tuple[str, float]] = ("accuracy", 1.0)
+    """The figure of a tally that tells whether a few images were learned by heart, and what it is then."""
+
     def to(self, device: torch.device) -> Self:
         """The task with its numbers on the device."""
+        return self
+
+    def sized(self, image: tuple[int, int]) -> Self:
+        """The task of the same network made for images of another size, height and width."""
+        return self
 
     @abstractmethod
     def loss(self, outputs: Outputs, targets: Tensor) -> Tensor:
         """What training makes small, a mean over the examples: ()."""
 
-    @abstractmethod
     def plain(self, outputs: Outputs, targets: Tensor) -> Tensor:
         """The loss as runs are compared by it, of a network that answers: ()."""
+        return self.loss(outputs, targets)
 
     def mass(self, targets: Tensor) -> Tensor:
         """What the mean of `loss` over a batch is divided by: ()."""
         return targets.new_full((), len(targets), dtype=torch.float32)
 
-    @abstractmethod
     def at_start(self) -> float | None:
         """What the loss is before training, about, where that is known beforehand."""
+        return None
 
     @abstractmethod
     def tally(self, device: torch.device, most: int | None = None) -> Tally:
@@ -56,9 +62,9 @@ class Task(ABC):
     def scores(self, outputs: Outputs) -> Tensor:
         """What a network answers: (n, …)."""
 
-    @abstractmethod
     def kept(self, scores: Tensor) -> Tensor:
         """What is kept of them to be measured: float32 (n, …)."""
+        return scores.float()
 
     of_parts: ClassVar[bool] = True
     """Whether a part of an image says what the whole does."""

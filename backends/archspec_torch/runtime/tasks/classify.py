@@ -206,7 +206,8 @@ def class_count(graph: TypedGraph) -> int:
     """
     if graph.task != "classify":
         message = f"the network '{graph.name}' is for the task '{graph.task}'; runs train no such thing"
-        raise fail("E613", message, hint="a spec without `task` classifies, one with `task: detect` detects")
+        hint = "runs train classifiers, which name no `task`, and the tasks detect, localise and regress"
+        raise fail("E613", message, hint=hint)
     tap = graph.outputs[main_output(graph)]
     node, found = graph.nodes[tap.node], graph.type_of(tap)
     if found.rank != 0:

@@ -6,7 +6,7 @@ The network describes its detector: the decoders in its graph hold the anchors, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
@@ -55,15 +55,12 @@ class Detect(Task):
     def learned_from(self) -> tuple[str, ...]:
         return tuple(name for head in self.heads for name in head.maps)
 
-    def to(self, device: torch.device) -> Self:
-        return self
+    def sized(self, image: tuple[int, int]) -> Self:
+        return replace(self, image=image)
 
     def loss(self, outputs: Outputs, targets: Tensor) -> Tensor:
         """The sum of `parts`: a scalar."""
         return torch.stack(list(self.parts(outputs, targets).values())).sum()
-
-    def plain(self, outputs: Outputs, targets: Tensor) -> Tensor:
-        return self.loss(outputs, targets)
 
     def parts(self, outputs: Outputs, targets: Tensor) -> dict[str, Tensor]:
         """What the loss is the sum of, by name, computed in float32; targets (n, M, 6)."""
@@ -102,9 +99,6 @@ class Detect(Task):
     def _boxes_a_cell(self) -> int:
         return self.heads[0].decoder.per_cell()
 
-    def at_start(self) -> None:
-        """It depends on the objects of a batch."""
-
     def tally(self, device: torch.device, most: int | None = None) -> BoxTally:
         return BoxTally(len(self.classes), device)
 
@@ -116,10 +110,8 @@ class Detect(Task):
         first = next(iter(named.values()))
         return first.new_zeros(len(first), 0, DETECTION)
 
-    def kept(self, scores: Tensor) -> Tensor:
-        return scores.float()
-
     of_parts = False
+    by_heart = ("map50", 0.9)  # neighbours in one cell may be one too many
 
     def unflipped(self, kept: Tensor, width: int) -> Tensor:
         return together.unflipped(kept, width)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
@@ -46,8 +46,8 @@ class Localise(Task):
         """Whether it can say that there is nothing."""
         return len(self.outputs) == 1
 
-    def to(self, device: torch.device) -> Self:
-        return self
+    def sized(self, image: tuple[int, int]) -> Self:
+        return replace(self, image=image)
 
     def answer(self, outputs: Outputs) -> Answer:
         if self.tells_nothing:
@@ -62,20 +62,11 @@ class Localise(Task):
         parts = regress.localisation_loss(self.answer(outputs), wanted, how.distance, how.beta)
         return (parts * parts.new_tensor([1.0, how.box, how.present])).sum()
 
-    def plain(self, outputs: Outputs, targets: Tensor) -> Tensor:
-        return self.loss(outputs, targets)
-
-    def at_start(self) -> None:
-        """It depends on where the objects are."""
-
     def tally(self, device: torch.device, most: int | None = None) -> LocaliseTally:
         return LocaliseTally(self.image, self.tells_nothing, device)
 
     def scores(self, outputs: Outputs) -> Tensor:
         return regress.told(self.answer(outputs), self.image)
-
-    def kept(self, scores: Tensor) -> Tensor:
-        return scores.float()
 
     def unflipped(self, kept: Tensor, width: int) -> Tensor:
         return together.unflipped(kept, width)

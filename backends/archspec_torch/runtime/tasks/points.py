@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
@@ -15,6 +14,7 @@ from archspec.graph import TypedGraph
 from archspec.run.sections import Landmarks
 from archspec_torch.detection import regress
 from archspec_torch.detection.regress import THRESHOLDS, Placed
+from archspec_torch.detection.sides import counterparts
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
@@ -36,13 +36,14 @@ class Points(Task):
     """Height and width of the network's input."""
 
     of_parts = False
+    by_heart = ("pck10", 0.9)
 
     @property
     def learned_from(self) -> tuple[str, ...]:
         return (self.output,)
 
-    def to(self, device: torch.device) -> Self:
-        return self
+    def sized(self, image: tuple[int, int]) -> Self:
+        return replace(self, image=image)
 
     def answer(self, outputs: Outputs) -> Placed:
         return Placed.of_vector(outputs if isinstance(outputs, Tensor) else outputs[self.output])
@@ -51,12 +52,6 @@ class Points(Task):
         how = self.criterion
         parts = regress.points_loss(self.answer(outputs), targets, self.image, how.distance, how.beta)
         return (parts * parts.new_tensor([1.0, how.present])).sum()
-
-    def plain(self, outputs: Outputs, targets: Tensor) -> Tensor:
-        return self.loss(outputs, targets)
-
-    def at_start(self) -> None:
-        """It depends on where the points are."""
 
     @property
     def between(self) -> tuple[int, ...]:
@@ -73,14 +68,9 @@ class Points(Task):
         sure = places.new_ones(len(places)) if answer.present is None else answer.present.float().sigmoid()
         return torch.cat((places, sure[:, None, None].expand(-1, places.shape[1], 1)), 2)
 
-    def kept(self, scores: Tensor) -> Tensor:
-        return scores.float()
-
     def unflipped(self, kept: Tensor, width: int) -> Tensor:
         """Mirrored back; what is left in the one image is right in the other, as the names of points have it."""
-        swapped = [_other_side(name) for name in self.classes]
-        order = [self.classes.index(other) if other in self.classes else i for i, other in enumerate(swapped)]
-        turned = kept[:, order].clone()
+        turned = kept[:, list(counterparts(self.classes))]
         turned[..., 0] = width - turned[..., 0]
         return turned
 
@@ -99,12 +89,12 @@ class Points(Task):
     def figures(self, kept: Tensor, examples: Examples) -> Figures:
         from archspec_torch.runtime.evaluation.places.points import point_figures
 
-        return point_figures(kept, examples, self.classes, self.image, self.between)
+        return point_figures(kept, cast("Pointed", examples), self.classes, self.between)
 
     def listed(self, kept: Tensor, examples: Examples) -> list[list[Any]]:
         from archspec_torch.runtime.evaluation.places.points import listed
 
-        return listed(kept, examples, self.classes)
+        return listed(kept, cast("Pointed", examples), self.classes)
 
 
 class PointTally(Tally):
@@ -120,7 +110,7 @@ class PointTally(Tally):
         """One batch: its mean loss (), what was told (n, K, 3), targets (n, K, 3)."""
         self.total.add_(loss.detach(), alpha=len(targets))
         self.examples += len(targets)
-        length = regress.lengths(targets, self.image, self.between)
+        length = regress.lengths(targets, max(self.image), self.between)
         off = regress.errors(scores.float(), targets, length)
         within = [(off <= threshold).sum() for threshold in THRESHOLDS]  # NaN is not
         self.counts += torch.stack([(targets[..., 2] > 0).sum(), *within])
@@ -137,12 +127,6 @@ class PointTally(Tally):
         seen, near, middle, far = self.counts.tolist()
         shares = [count / max(seen, 1) for count in (middle, near, far)]
         return dict(zip(("pck10", "pck05", "pck20"), shares, strict=True))
-
-
-def _other_side(name: str) -> str:
-    """`left eye` for `right eye`, and the other way round; the same for what has no side."""
-    sides = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
-    return re.sub("|".join(sides), lambda found: sides[found[0]], name)
 
 
 def output_of(graph: TypedGraph) -> str:

@@ -39,7 +39,7 @@ def test_boxes_are_in_pixels_of_the_image(squares: dict[str, Any], picture: Pict
     assert (one.width, one.height, one.frame) == (128, 96, None)
     sure = (1 / (1 + math.exp(-10))) ** 2
     assert one.objects[0].score == pytest.approx(sure, rel=1e-3)
-    assert str(one) == f"{path}  1 pink (1.00), 1 yellow (1.00)"
+    assert str(one) == f"{path}  pink ×1 (1.00), yellow ×1 (1.00)"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_damaged_image_is_told_and_left_out(
     status = main(["detect", str(squares["target"]), str(tmp_path / "in"), "-o", str(tmp_path / "out"), *said])
     out, err = capsys.readouterr()
     assert status == 1 and "error E624" in err and "bad.png is not an image" in err
-    assert "1 yellow (1.00)" in out and "2 images, 1 left out, 2 objects, cpu" in out
+    assert "yellow ×1 (1.00)" in out and "2 images, 1 left out, 2 objects, cpu" in out
     assert sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")) == [
         "a.png",
         "deep/b.jpg",

@@ -55,6 +55,7 @@ def test_what_is_written_scores_as_what_was_found(
     [
         ("yolo", ("x/a.png", "y/a.png"), "two are called 'a'"),
         ("voc", ("x/a.png", "y/a.jpg"), "two are called 'a'"),
+        ("yolo", ("classes.png",), "an image called 'classes' would have too"),
         ("voc", ("my photo.png",), "'my photo' has one in its name"),
     ],
 )

@@ -133,7 +133,7 @@ def test_a_threshold_that_is_no_probability(folder: Path, value: str, capsys: py
 
 
 def test_a_threshold_is_for_tags(folder: Path) -> None:
-    with pytest.raises(SpecError, match=r"E687.*the run's loss, cross_entropy, is for one"):
+    with pytest.raises(SpecError, match=r"E687.*the run's loss is cross_entropy"):
         evaluate(folder / "one", threshold=0.4, device="cpu")
 
 

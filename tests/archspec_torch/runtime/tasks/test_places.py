@@ -13,9 +13,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from PIL import Image  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
 
 import archspec  # noqa: E402
 from archspec.run.sections import Landmarks, Localisation  # noqa: E402
+from archspec_torch.detection.sides import counterparts  # noqa: E402
+from archspec_torch.runtime.data import InMemory, Pointed  # noqa: E402
+from archspec_torch.runtime.evaluation.places.localised import localised_figures  # noqa: E402
+from archspec_torch.runtime.evaluation.places.points import point_figures  # noqa: E402
 from archspec_torch.runtime.images import Frame  # noqa: E402
 from archspec_torch.runtime.tasks import Localise, Points, task_of  # noqa: E402
 from archspec_torch.runtime.tasks.localise import LocaliseTally  # noqa: E402
@@ -144,6 +149,39 @@ def test_mirror_images_are_turned_back(tmp_path: Path) -> None:
     assert turned[1, 0, 5] == -1
 
 
+def test_sides_are_words_of_a_name() -> None:
+    """As augmentation has them: `bright` has no right side, `l_eye` and `eye (R)` have another."""
+    names = ("l_eye", "r_eye", "bright", "bleft", "eye (L)", "eye (R)", "left ear")
+    assert counterparts(names) == (1, 0, 2, 3, 5, 4, 6)
+
+
+def shown(points: list[list[float]]) -> Pointed:
+    """Images of 100×200 in a frame of 16×24, each with one point, told in pixels of the frame."""
+    placement = Frame(1, 16, 24).placement(200, 100)
+    labels = torch.tensor(points)[:, None]
+    labels[..., :2] = placement.to_frame(labels[..., :2])
+    return Pointed(InMemory(torch.zeros(len(points), 1, 16, 24, dtype=torch.uint8), labels), (placement,) * len(points))
+
+
+def test_a_single_point_is_measured_by_its_image() -> None:
+    """15 and 30 of 200 pixels off: 0.075 and 0.15; the frame's 24 pixels have nothing to do with it."""
+    examples = shown([[100.0, 50, 1], [100, 50, 1], [0, 0, 0]])
+    said = shown([[115.0, 50, 1], [100, 80, 1], [9, 9, 1]]).labels
+    found = point_figures(said, examples, ("nose",))
+    assert found.brief() == pytest.approx({"pck10": 0.5, "pck05": 0.0, "pck20": 1.0})
+    assert found.error == pytest.approx(0.1125)
+    assert (found.errors.wrong, found.errors.n) == (1, 2)
+
+
+def test_where_nothing_counts_there_is_no_error() -> None:
+    points = shown([[0.0, 0, 0]] * 2)
+    assert point_figures(points.labels, points, ("nose",)).errors.share == 0
+    nothing = torch.tensor([[[0.0, 0, 0, 0, -1, 0]]])
+    pixels = torch.zeros(1, 1, 16, 24, dtype=torch.uint8)
+    found = localised_figures(nothing, InMemory(pixels, nothing), ("a",), (16, 24), tells_nothing=False)
+    assert found.n == 0 and found.errors.share == 0
+
+
 @pytest.mark.parametrize(
     ("end", "kind", "loss", "code", "said"),
     [
@@ -246,6 +284,28 @@ def test_a_localiser_trains_on_scattered_digits(end: str, tmp_path: Path) -> Non
     image = Image.fromarray(np.zeros((32, 48), np.uint8))
     (said,) = archspec.predict(tmp_path / "run", [image])
     assert (said.box is None) == (not said.classes)
+
+
+def test_views_of_other_sizes_say_where_it_is_in_one_frame(tmp_path: Path) -> None:
+    """A network whose box is the middle half of any image says the same with every view."""
+    model = tmp_path / "pooled.yaml"
+    model.write_text(
+        "archspec: 1\nname: pooled\ntask: localise\ninput: [1, 16, 24]\nvars: {classes: 10}\nlayers:\n"
+        "  - conv: {out: 4, kernel: 3}\n  - global_avg_pool: {}\n    name: hidden\n" + ENDS["two"]
+    )
+    data = {"kind": "scattered_digits", "train": 16, "val": 12, "test": 12, "objects": [1, 1], "scale": [0.5, 0.8]}
+    run(tmp_path, model, data, epochs=1)
+    weights = load_file(tmp_path / "run" / "best.safetensors")
+    for name in ("scores.weight", "boxes.weight"):
+        weights[name].zero_()
+    weights["boxes.bias"].fill_(0.5)
+    save_file(weights, tmp_path / "middle.safetensors")
+    one, several = (
+        archspec.evaluate(tmp_path / "run", weights=str(tmp_path / "middle.safetensors"), tta=tta)
+        for tta in ("none", "multi_scale")
+    )
+    assert several.metrics.brief() == pytest.approx(one.metrics.brief(), abs=1e-5)
+    assert one.metrics.brief()["iou"] > 0.1
 
 
 @pytest.mark.parametrize(

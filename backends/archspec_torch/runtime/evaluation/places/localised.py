@@ -94,7 +94,7 @@ class LocalisedFigures(Figures):
 
     @property
     def errors(self) -> Errors:
-        return Errors.counted(self.n - self.localised, self.n)
+        return Errors.counted(self.n - self.localised, max(self.n, 1))
 
     @property
     def worst(self) -> Sequence[Misplaced]:

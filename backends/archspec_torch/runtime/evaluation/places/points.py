@@ -16,7 +16,7 @@ from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Figures,
 from archspec_torch.runtime.evaluation.text import LINES, NAME, WORST, short
 
 if TYPE_CHECKING:
-    from archspec_torch.runtime.data import Examples
+    from archspec_torch.runtime.data import Pointed
 
 KEYS = ("pck05", "pck10", "pck20")
 TRUE, TOLD = "#009e73", "#d55e00"
@@ -64,6 +64,10 @@ class PointFigures(Figures):
 
     n: int
     points: tuple[OfPoint, ...]
+    missed: tuple[int, ...]
+    """Of each image how many points are told further off than a tenth of the length."""
+    shown: tuple[int, ...]
+    """Of each image how many points are seen."""
     confusion: tuple[tuple[int, ...], ...]
     mistakes: tuple[FarOff, ...]
 
@@ -77,8 +81,8 @@ class PointFigures(Figures):
 
     @property
     def errors(self) -> Errors:
-        """Points further off than a tenth of the length."""
-        return Errors.counted(self.seen - sum(one.within[1] for one in self.points), self.seen)
+        """Points further off than a tenth of the length; the standard error is that of images."""
+        return Errors.of_each(self.missed, self.shown)
 
     @property
     def worst(self) -> Sequence[FarOff]:
@@ -139,14 +143,12 @@ class PointFigures(Figures):
         return csv_text([*rows, ["all", self.seen, *(told[key] for key in KEYS), self.error]])
 
 
-def point_figures(
-    told: Tensor, examples: Examples, names: Sequence[str], size: tuple[int, int], between: Sequence[int] = ()
-) -> PointFigures:
-    """The figures of points told (n, K, 3) in pixels of the frame; in those of the image files where the examples know
-    how their images lie in the frame."""
+def point_figures(told: Tensor, examples: Pointed, names: Sequence[str], between: Sequence[int] = ()) -> PointFigures:
+    """The figures of points told (n, K, 3) in pixels of the frame, measured in those of the image files."""
     told, wanted = told.cpu(), examples.labels.cpu()
     inside, there = _in_files(told, examples), _in_files(wanted, examples)
-    length = regress.lengths(there, size, between)
+    sides = there.new_tensor([max(one.width, one.height) for one in examples.placements])
+    length = regress.lengths(there, sides, between)
     off = regress.errors(inside, there, length)
     seen = ~off.isnan()
     every = []
@@ -166,21 +168,25 @@ def point_figures(
         for i, p in far
         if float(off[i, p].nan_to_num(-1)) > THRESHOLDS[1]
     )
-    return PointFigures(len(told), tuple(every), tuple(tuple(row) for row in matrix.tolist()), mistakes)
+    return PointFigures(
+        n=len(told),
+        points=tuple(every),
+        missed=tuple((seen & (off > THRESHOLDS[1])).sum(1).tolist()),
+        shown=tuple(seen.sum(1).tolist()),
+        confusion=tuple(tuple(row) for row in matrix.tolist()),
+        mistakes=mistakes,
+    )
 
 
-def listed(told: Tensor, examples: Examples, names: Sequence[str]) -> list[list[Any]]:
-    """A row an image below the names of the columns: x and y of each point, in pixels of its file if known."""
+def listed(told: Tensor, examples: Pointed, names: Sequence[str]) -> list[list[Any]]:
+    """A row an image below the names of the columns: x and y of each point, in pixels of its file."""
     rows: list[list[Any]] = [["example", *(f"{axis} {name}" for name in names for axis in "xy")]]
     for i, points in enumerate(_in_files(told.cpu(), examples)[..., :2].flatten(1).tolist()):
         rows.append([i, *(round(v, 3) for v in points)])
     return rows
 
 
-def _in_files(points: Tensor, examples: Examples) -> Tensor:
+def _in_files(points: Tensor, examples: Pointed) -> Tensor:
     """Points (n, K, 3) of the frame in pixels of the files."""
-    placements = getattr(examples, "placements", None)
-    if placements is None:
-        return points
-    moved = [one.to_image(points[i, :, :2]) for i, one in enumerate(placements)]
+    moved = [one.to_image(points[i, :, :2]) for i, one in enumerate(examples.placements)]
     return torch.cat((torch.stack(moved), points[..., 2:]), 2)

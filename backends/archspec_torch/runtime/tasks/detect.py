@@ -5,7 +5,7 @@ The network describes its detector: the decoders in its graph hold the anchors, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -17,6 +17,7 @@ from archspec.graph import Tap, TypedGraph
 from archspec.ops.detect import DETECTION, Decoder, SsdBoxes, YoloBoxes, YoloV1Boxes
 from archspec.run.sections import SSD, YOLO, DetectorLoss, YOLOv1
 from archspec_torch.detection import coding, losses
+from archspec_torch.detection.matching import match_defaults
 from archspec_torch.detection.truth import Truth
 from archspec_torch.runtime.data.boxed import Boxed
 from archspec_torch.runtime.evaluation.boxes import together
@@ -30,14 +31,17 @@ if TYPE_CHECKING:
 FAMILIES: dict[type[Decoder], type[DetectorLoss]] = {SsdBoxes: SSD, YoloBoxes: YOLO, YoloV1Boxes: YOLOv1}
 """Of each decoder the loss that its numbers are trained with."""
 DETECTIONS = "detections"
+LEAST_MASS = 1e-6
+"""What a batch without a match counts, so that a step of such batches is no division by 0."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """A decoder, and the outputs that it reads: maps of the network by name."""
+    """A decoder, and the outputs that it reads: maps of the network by name, of so many rows and columns."""
 
     decoder: Decoder
     maps: tuple[str, ...]
+    grid: coding.Size
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,13 @@ class Detect(Task):
         """The sum of `parts`: a scalar."""
         return torch.stack(list(self.parts(outputs, targets).values())).sum()
 
+    def mass(self, targets: Tensor) -> Tensor:
+        """The matches of SSD, by which its loss is divided; of others the images."""
+        if not isinstance(self.criterion, SSD):
+            return super().mass(targets)
+        matches = match_defaults(Truth.of_rows(targets), self._defaults(targets), self.criterion.match)
+        return (matches >= 0).sum().clamp(min=LEAST_MASS)
+
     def parts(self, outputs: Outputs, targets: Tensor) -> dict[str, Tensor]:
         """What the loss is the sum of, by name, computed in float32; targets (n, M, 6)."""
         named = cast(Mapping[str, Tensor], outputs)
@@ -72,35 +83,43 @@ class Detect(Task):
         if isinstance(how, YOLOv1):
             ((raw,),) = maps
             return losses.yolo_v1_loss(raw, self._boxes_a_cell(), self.image, truth, how.box, how.empty)
-        anchors = [self._anchors(head, raw) for head, (raw,) in zip(self.heads, maps, strict=True)]
+        anchors = [self._anchors(head) for head in self.heads]
         weights = {"box": how.box, "object": how.object, "empty": how.empty, "class": how.classes}
         softmax = cast(YoloBoxes, self.heads[0].decoder).scores == "softmax"
         raws = [raw for (raw,) in maps]
         return losses.yolo_loss(raws, anchors, self.image, truth, how.overlap, softmax, how.ignore, weights)
 
     def _ssd(self, maps: Sequence[Sequence[Tensor]], truth: Truth, how: SSD) -> dict[str, Tensor]:
-        scores, places, defaults = [], [], []
-        for head, (told, moved) in zip(self.heads, maps, strict=True):
-            decoder, anchors = cast(SsdBoxes, head.decoder), self._anchors(head, moved)
-            scores.append(coding.by_cell(told, len(anchors)).flatten(1, 3))
-            places.append(coding.by_cell(moved, len(anchors)).flatten(1, 3))
-            grid = (moved.shape[-2], moved.shape[-1])
-            defaults.append(coding.default_boxes(grid, anchors, self.image, decoder.stride, moved))
+        scores, places = [], []
+        for told, moved in maps:
+            per_cell = self.heads[len(places)].decoder.per_cell()
+            scores.append(coding.by_cell(told, per_cell).flatten(1, 3))
+            places.append(coding.by_cell(moved, per_cell).flatten(1, 3))
         variances = cast(SsdBoxes, self.heads[0].decoder).variances
-        all_three = torch.cat(scores, 1), torch.cat(places, 1), torch.cat(defaults)
+        all_three = torch.cat(scores, 1), torch.cat(places, 1), self._defaults(scores[0])
         parts = losses.ssd_loss(*all_three, truth, variances, how.negatives, how.match)
         return {"class": parts["class"], "box": how.box * parts["box"]}
 
-    def _anchors(self, head: Head, raw: Tensor) -> list[tuple[float, float]]:
+    def _defaults(self, like: Tensor) -> Tensor:
+        """SSD's default boxes of all heads: (R, 4) as x, y, width, height."""
+        return torch.cat(
+            [
+                coding.default_boxes(head.grid, self._anchors(head), self.image, decoder.stride, like)
+                for head in self.heads
+                if isinstance(decoder := head.decoder, SsdBoxes)
+            ]
+        )
+
+    def _anchors(self, head: Head) -> list[tuple[float, float]]:
         """In pixels."""
         decoder = cast(SsdBoxes | YoloBoxes, head.decoder)
-        return coding.in_pixels(decoder.anchors, decoder.unit, self.image, (raw.shape[-2], raw.shape[-1]))
+        return coding.in_pixels(decoder.anchors, decoder.unit, self.image, head.grid)
 
     def _boxes_a_cell(self) -> int:
         return self.heads[0].decoder.per_cell()
 
     def tally(self, device: torch.device, most: int | None = None) -> BoxTally:
-        return BoxTally(len(self.classes), device)
+        return BoxTally(len(self.classes), device, self.mass)
 
     def scores(self, outputs: Outputs) -> Tensor:
         """The detections (n, keep, 6); none (n, 0, 6) of a network that trains."""
@@ -135,29 +154,39 @@ class Detect(Task):
 
 
 class BoxTally(Tally):
-    """The loss, and of a network that answers all detections beside the objects that are there."""
+    """The loss, and of a network that answers all detections beside the objects that are there. The loss of one that
+    answers is the mean over what losses of batches are divided by, the `mass`, however the images are put together."""
 
-    def __init__(self, classes: int, device: torch.device):
+    def __init__(self, classes: int, device: torch.device, mass: Callable[[Tensor], Tensor]):
         super().__init__(device)
-        self.classes = classes
+        self.classes, self.mass = classes, mass
+        self.weight = torch.zeros_like(self.total)
         self.found: list[Tensor] = []
         self.wanted: list[Tensor] = []
 
     @torch.no_grad()
     def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
         """One batch: its mean loss (), detections (n, keep, 6), targets (n, M, 6)."""
-        self.total.add_(loss.detach(), alpha=len(targets))
+        answers = scores.shape[1] > 0
+        weight = self.mass(targets).to(self.total) if answers else self.total.new_tensor(len(targets))
+        self.total.add_(loss.detach() * weight)
+        self.weight.add_(weight)
         self.examples += len(targets)
-        if scores.shape[1]:
+        if answers:
             self.found.append(scores.float())
             self.wanted.append(targets)
 
+    @property
+    def loss(self) -> float:
+        return float(self.total / self.weight) if self.examples else 0.0
+
     def state(self) -> dict[str, Tensor | int]:
         kept = {"found": torch.cat(self.found), "wanted": torch.cat(self.wanted)} if self.found else {}
-        return {**super().state(), **kept}
+        return {**super().state(), "weight": self.weight, **kept}
 
     def absorb(self, state: Mapping[str, Any]) -> None:
         super().absorb(state)
+        self.weight = self.weight + state["weight"].to(self.total.device)
         if "found" in state:
             self.found.append(state["found"].to(self.total.device))
             self.wanted.append(state["wanted"].to(self.total.device))
@@ -184,7 +213,8 @@ def decoders_of(graph: TypedGraph) -> tuple[Head, ...]:
         if len(maps) != len(node.inputs) - 1:
             message = f"'{node.name}' reads maps that are no outputs of '{graph.name}'"
             raise fail("E613", message, node.span, "the section `detect` makes them outputs")
-        heads.append(Head(node.op, maps))
+        rows, columns = graph.type_of(node.inputs[0]).spatial
+        heads.append(Head(node.op, maps, (rows, columns)))
     if not heads or DETECTIONS not in graph.outputs:
         hint = "the section `detect` adds decoders and suppression behind the maps of heads"
         raise fail("E613", f"the network '{graph.name}' is for the task 'detect', and gives no detections", hint=hint)

@@ -21,6 +21,7 @@ from archspec.run.sections import BCE, CrossEntropy
 from archspec.run.sections import SSD as SsdLoss
 from archspec.run.sections import YOLO as YoloLoss
 from archspec_torch.detection.truth import rows_of
+from archspec_torch.runtime.processes import ALONE
 from archspec_torch.runtime.tasks import Detect, class_count, task_of
 
 LEVELS = {4: (38, 4), 7: (19, 6), 8: (10, 6), 9: (5, 6), 10: (3, 4), 11: (1, 4)}
@@ -122,3 +123,29 @@ def test_a_task_of_the_wrong_kind(tmp_path: Path) -> None:
 def test_a_network_for_detection_without_a_detector(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"E613.*gives no detections"):
         task_of(small(tmp_path, "layers: [conv: 8]\n"), ("a", "b"))
+
+
+def test_the_loss_of_ssd_in_parts_is_that_of_the_whole_batch() -> None:
+    """As several processes and accumulated batches compute it: parts count by their matches."""
+    graph = archspec.load("small_ssd")
+    task = task_of(graph, ("a", "b", "c"))
+    made = torch.Generator().manual_seed(1)
+    outputs = {
+        name: torch.randn(6, *graph.type_of(graph.outputs[name]).shape, generator=made) for name in task.learned_from
+    }
+    low = torch.rand(6, 5, 2, generator=made) * 150
+    boxes = torch.cat([low, low + 15 + torch.rand(6, 5, 2, generator=made) * 80], 2)
+    counts = [5, 1, 0, 3, 0, 0]
+    none = torch.zeros(5, dtype=torch.bool)
+    targets = torch.stack(
+        [rows_of(b[:n], torch.arange(n) % 3, none[:n], 5) for b, n in zip(boxes, counts, strict=True)]
+    )
+    groups = [torch.arange(0, 2), torch.arange(2, 4), torch.arange(4, 6)]
+    weighed = ALONE.weighed(task.mass, [targets[group] for group in groups], groups)
+    losses = [task.loss({k: v[group] for k, v in outputs.items()}, targets[group]) for group in groups]
+    whole = task.loss(outputs, targets)
+    assert float(sum(weighed.part(loss, i) for i, loss in enumerate(losses))) == pytest.approx(float(whole), rel=1e-5)
+    tally, found = task.tally(torch.device("cpu")), torch.zeros(2, 1, 6)
+    for group, loss in zip(groups, losses, strict=True):
+        tally.add(loss, found, targets[group])
+    assert tally.loss == pytest.approx(float(whole), rel=1e-5)

@@ -90,7 +90,8 @@ class Detect(Task):
         return losses.yolo_loss(raws, anchors, self.image, truth, how.overlap, softmax, how.ignore, weights)
 
     def _ssd(self, maps: Sequence[Sequence[Tensor]], truth: Truth, how: SSD) -> dict[str, Tensor]:
-        scores, places = [], []
+        scores: list[Tensor] = []
+        places: list[Tensor] = []
         for told, moved in maps:
             per_cell = self.heads[len(places)].decoder.per_cell()
             scores.append(coding.by_cell(told, per_cell).flatten(1, 3))

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from archspec.errors import Diagnostic, fail
+from archspec_torch.detection.coding import clipped
 from archspec_torch.runtime.device import choose_device
 from archspec_torch.runtime.images import Frame, ImageProblem, Placement, large_images_allowed, upright
 from archspec_torch.runtime.preprocess import Normalize
@@ -106,7 +107,7 @@ def _told(task: Task, scores: Tensor, placements: Sequence[Placement], top: int)
             if row[5] < 0:
                 yield Prediction("")
                 continue
-            box = tuple(placement.to_image(row[:4]).tolist())
+            box = tuple(clipped(placement.to_image(row[:4]), (placement.height, placement.width)).tolist())
             yield Prediction("", ((task.classes[int(row[5])], float(row[4])),), box=box)
     elif isinstance(task, Points):
         for rows, placement in zip(scores, placements, strict=True):

@@ -25,6 +25,8 @@ from archspec_torch.runtime.images import ImageProblem, large_images_allowed
 
 SCORE = 0.25
 BATCH = 8
+LEAST_TILE = 16
+"""Pixels of a tile's side: of smaller ones an image has thousands, and none shows anything."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,8 @@ def _tiling(size: int | None, overlap: float) -> Tiling | None:
     """Raises SpecError E739."""
     if size is None:
         return None
-    if size < 1:
-        raise fail("E739", f"--tile is a number of pixels, 1 or more, not {size}")
+    if size < LEAST_TILE:
+        raise fail("E739", f"--tile is a number of pixels, {LEAST_TILE} or more, not {size}")
     if not 0 <= overlap < 1:
         raise fail("E739", f"--overlap is a share of a tile, from 0 to below 1, not {overlap:g}")
     return Tiling(size, overlap)

@@ -182,6 +182,7 @@ def test_after_ctrl_c_what_was_found_is_written(squares: dict[str, Any], picture
     [
         ({"score": 1.5}, "E739.*--score is a number from 0 to 1, not 1.5"),
         ({"keep": 0}, "E739.*1 or more, not 0"),
+        ({"tile": 8}, "E739.*16 or more, not 8"),
         ({"batch": 0}, "E739.*--batch"),
         ({"tile": 32, "overlap": 1.0}, "E739.*below 1, not 1"),
         ({"mean": (0.1, 0.2)}, "E739.*--mean has 2 numbers, and images have 3 channels"),

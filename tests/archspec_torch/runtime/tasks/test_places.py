@@ -284,6 +284,8 @@ def test_a_localiser_trains_on_scattered_digits(end: str, tmp_path: Path) -> Non
     image = Image.fromarray(np.zeros((32, 48), np.uint8))
     (said,) = archspec.predict(tmp_path / "run", [image])
     assert (said.box is None) == (not said.classes)
+    if said.box is not None:  # what it says may lie anywhere, and is told as far as the image goes
+        assert 0 <= said.box[0] <= said.box[2] <= 48 and 0 <= said.box[1] <= said.box[3] <= 32
 
 
 def test_views_of_other_sizes_say_where_it_is_in_one_frame(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def training_memory(
     memory of the processor; on the processor one parameter after the other, whose two temporaries are as large as the
     largest.
     """
-    return _Step(training(graph), batch, optimizer, precision, workspace).run()
+    return _Step(training(graph), optimizer, precision, workspace).run(batch)
 
 
 def largest_batch(
@@ -85,7 +85,8 @@ def largest_batch(
 
     At every moment memory grows by as much for every further example, so two steps tell of all others.
     """
-    one, two = (training_memory(graph, batch, optimizer, precision, workspace).moments for batch in (1, 2))
+    step = _Step(training(graph), optimizer, precision, workspace)
+    one, two = (step.run(batch).moments for batch in (1, 2))
     if any(first.bytes > budget for first in one):
         return 0
     growth = ((first, second.bytes - first.bytes) for first, second in zip(one, two, strict=True))
@@ -101,14 +102,15 @@ class _Gradient:
 
 
 class _Step:
-    """One step, followed from layer to layer; `used` are the bytes in use beside weights, optimiser and batch."""
+    """One step, followed from layer to layer, at any batch; `used` are the bytes in use beside weights, optimiser and
+    batch."""
 
-    def __init__(self, graph: TypedGraph, batch: int, optimizer: Optimizer, precision: Precision, workspace: Workspace):
+    def __init__(self, graph: TypedGraph, optimizer: Optimizer, precision: Precision, workspace: Workspace):
         over = overwriting(graph)
         self.copies = weight_copies(graph, precision)
         self.layers = graph
         graph = autocast(in_parts(graph, over), precision)
-        self.graph, self.batch, self.optimizer, self.at_once = graph, batch, optimizer, workspace != "cpu"
+        self.graph, self.optimizer, self.at_once = graph, optimizer, workspace != "cpu"
         self.order = list(execution_order(graph))
         self.place = storages(graph, over, training=True)
         self.learned, self.buffers, self.tensors, self.largest = _weights(graph)
@@ -118,7 +120,13 @@ class _Step:
             for node in self.order
             if node.name in self.learns
         }
-        self.used = 0
+        self.kept = {node.name: self._kept(node) for node in self.order}
+        """The storages that each layer needs until its backward pass."""
+        self.last = self._last_reads()
+
+    def run(self, batch: int) -> Memory:
+        """Memory of the step with so many examples."""
+        self.batch, self.used = batch, 0
         self.held: dict[Tap, int] = {}
         """Storages in use and their bytes."""
         self.keepers: dict[Tap, int] = defaultdict(int)
@@ -126,8 +134,6 @@ class _Step:
         self.pending: dict[Tap, _Gradient] = {}
         """Gradients made and not yet taken, by the tensor they are of."""
         self.moments: list[Moment] = []
-
-    def run(self) -> Memory:
         states = OPTIMIZERS[self.optimizer].states * sum(self.learned.values())
         if OPTIMIZERS[self.optimizer].adapts and not self.at_once:
             states += _FLOAT * self.tensors
@@ -145,12 +151,11 @@ class _Step:
     # the three passes
 
     def _forward(self) -> None:
-        last = self._last_reads()
-        for storages_kept in (self._kept(node) for node in self.order):
-            for tap in storages_kept:
+        for kept in self.kept.values():
+            for tap in kept:
                 self.keepers[tap] += 1
         done = defaultdict(list)
-        for tap, index in last.items():
+        for tap, index in self.last.items():
             done[index].append(tap)
         for index, node in enumerate(self.order):
             for port, made in enumerate(self.graph.types[node.name]):
@@ -206,7 +211,7 @@ class _Step:
                 if all(gradient is not other for _, other in passed):
                     self._drop(gradient)
             self.used -= self._own(node)
-            for tap in self._kept(node):
+            for tap in self.kept[node.name]:
                 self.keepers[tap] -= 1
                 if not self.keepers[tap]:
                     self._release(tap)
@@ -241,7 +246,6 @@ class _Step:
         self.used -= self.held.pop(tap, 0)
 
     def _kept(self, node: Node) -> set[Tap]:
-        """The storages that a layer needs until its backward pass."""
         saved = self.saved.get(node.name)
         if saved is None:
             return set()

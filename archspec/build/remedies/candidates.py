@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -134,12 +134,13 @@ def in_each_branch(candidates: Sequence[Candidate], refusal: Refusal, ways: Ways
         return
     cut = 1 if refusal.op.word == "concat" else 0  # their channels may differ
     shapes = [t.shape[cut:] for t in refusal.types]
-    if max(map(shapes.count, shapes)) >= len(shapes) - 1:
+    common = Counter(shapes).most_common()  # of equally many, those that come first
+    if common[0][1] >= len(shapes) - 1:
         return  # one alone is off
-    for shape in sorted(set(shapes), key=lambda shape: (-shapes.count(shape), shapes.index(shape))):
+    for shape, count in common:
+        if len(shapes) - count > MOST_OFF:
+            return  # so it is with all that are rarer
         off = [side for side, other in enumerate(shapes) if other != shape]
-        if len(off) > MOST_OFF:
-            continue
         changes = [_that_gives(shape, side, cut, candidates, refusal, ways) for side in off]
         found = [one for one in changes if one is not None]
         if len(found) == len(off):

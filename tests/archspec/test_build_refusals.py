@@ -107,7 +107,7 @@ def test_a_default_that_is_nearly_a_type(default, given, meant, tmp_path):
 @pytest.mark.parametrize(("default", "given"), [("same", "valid"), ("last", "first"), ("pool", "conv"), ("'itn'", "8")])
 def test_a_text_near_a_type_may_be_a_default(default, given, tmp_path):
     text = f"blocks: {{b: {{params: {{w: {default}}}, layers: [conv: 8]}}}}\nlayers: [b, b: {{w: {given}}}]"
-    load(written(tmp_path, text))
+    assert len(list(load(written(tmp_path, text)).layers())) == 2
 
 
 def test_a_variable_in_error_is_one_message(tmp_path):

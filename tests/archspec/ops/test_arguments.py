@@ -34,8 +34,7 @@ def test_what_is_too_large_is_told_with_the_limit(word: str) -> None:
                 cls(**{**cls.samples[0].args, name: value})
             except ValidationError as error:
                 told = [item["msg"] for item in error.errors() if item["loc"] and item["loc"][0] == name]
-                if any("at least" in message for message in told):
-                    raise AssertionError(told) from error
+                assert not any("at least" in message for message in told), told
 
 
 @pytest.mark.parametrize("argument", ["kernel", "stride", "padding", "dilation"])

@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from archspec_torch.runtime.augment.steps import Augmentation
 from archspec_torch.runtime.data import Draws, Examples
-from archspec_torch.runtime.data.examples import loaded
+from archspec_torch.runtime.data.examples import Around, loaded
 
 
 @dataclass(frozen=True)
-class Augmented:
+class Augmented(Around):
     """Examples, and what is done to them. Images are changed one by one, by the workers where there are any."""
 
-    examples: Examples
     augmentation: Augmentation
 
-    @property
-    def labels(self) -> Tensor:
-        return self.examples.labels
-
-    def histogram(self) -> Tensor:
-        return self.examples.histogram()
-
-    def products(self) -> Tensor:
-        return self.examples.products()
-
-    def image(self, position: int) -> Tensor:
-        return self.examples.image(position)
-
-    def to(self, device: torch.device) -> Augmented:
+    def to(self, device: torch.device) -> Self:
         """Where images are changed one by one they stay with the CPU; batches go to the device."""
-        return self if self.augmentation.each else replace(self, examples=self.examples.to(device))
+        return self if self.augmentation.each else super().to(device)
 
     def batches(
         self, groups: Sequence[Tensor], device: torch.device, workers: int, draws: Draws | None = None

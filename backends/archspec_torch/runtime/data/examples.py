@@ -7,10 +7,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -144,6 +144,34 @@ class OnDisk:
         self, groups: Sequence[Tensor], device: torch.device, workers: int, draws: Draws | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         return batched(self.image, self.labels, groups, device, workers)
+
+
+@dataclass(frozen=True)
+class Around:
+    """Examples that hand on what they do not change of those inside."""
+
+    examples: Examples
+
+    @property
+    def labels(self) -> Tensor:
+        return self.examples.labels
+
+    def histogram(self) -> Tensor:
+        return self.examples.histogram()
+
+    def products(self) -> Tensor:
+        return self.examples.products()
+
+    def image(self, position: int) -> Tensor:
+        return self.examples.image(position)
+
+    def to(self, device: torch.device) -> Self:
+        return replace(self, examples=self.examples.to(device))
+
+    def batches(
+        self, groups: Sequence[Tensor], device: torch.device, workers: int, draws: Draws | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        return self.examples.batches(groups, device, workers, draws)
 
 
 def batched(

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from archspec.errors import Diagnostic, Span, SpecError, fail
+from archspec.errors import Diagnostic, Span, fail
 from archspec.run.sections import Points
 from archspec_torch.runtime.data.examples import Report, Where
 from archspec_torch.runtime.data.files import Files, decode
 from archspec_torch.runtime.data.framed import Framed
-from archspec_torch.runtime.data.splits import MAX_TOLD, SPLITS, split_up
-from archspec_torch.runtime.data.table import WORDS
+from archspec_torch.runtime.data.splits import SPLITS, split_up
+from archspec_torch.runtime.data.table import WORDS, read_table
 from archspec_torch.runtime.images import Frame
 
 HEADER = "path, split (where the table says it), then of each point `NAME x`, `NAME y` and, if wanted, `NAME seen`"
@@ -85,38 +83,14 @@ class _Row:
 
 def _read(file: Path, span: Span) -> tuple[tuple[str, ...], list[_Row]]:
     """Names of the points, and the lines."""
-    try:
-        if file.exists() and not file.is_file():
-            raise fail("E620", f"{file} is no file, but a folder, a device or a pipe", span)
-        text = file.read_text(encoding="utf-8-sig")
-        lines = text.split("\n")
-        table = csv.reader(io.StringIO(text, newline=""), strict=True)
-        header = [name.strip() for name in next(table, [])]
-        names = _names(header, file, lines[0])
-        rows: list[_Row] = []
-        problems: list[Diagnostic] = []
-        for cells in table:
-            if not any(cell.strip() for cell in cells):
-                continue
-            line = table.line_num
-            place = Span(str(file), line, 1, max(1, len(lines[line - 1])), lines[line - 1])
-            found = _row([cell.strip() for cell in cells], header, names, place)
-            if isinstance(found, _Row):
-                rows.append(found)
-            else:
-                problems.append(found)
-            if len(problems) >= MAX_TOLD:
-                break
-    except OSError as error:
-        raise fail("E620", f"{file} cannot be read: {error.strerror or error}", span) from error
-    except UnicodeDecodeError as error:
-        raise fail("E631", f"{file} is no text in UTF-8", span) from error
-    except csv.Error as error:
-        raise fail("E631", f"{error}", Span(str(file), table.line_num, 1)) from error
-    if problems:
-        raise SpecError(problems)
-    if not rows:
-        raise fail("E631", f"{file} has no line below its header", span)
+    names: tuple[str, ...] = ()
+
+    def heading(header: list[str], line: str) -> Callable[[list[str], Span], _Row | Diagnostic]:
+        nonlocal names
+        names = _names(header, file, line)
+        return lambda cells, place: _row(cells, header, names, place)
+
+    rows = read_table(file, span, heading)
     return names, rows
 
 

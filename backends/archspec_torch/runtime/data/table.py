@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -66,8 +67,18 @@ def open_csv(section: Csv, where: Where) -> Files:
     return Files(found, names, file.stem, section.in_memory, where("file"), root)
 
 
-def _rows(section: Csv, where: Where) -> list[Row]:
-    file, span = Path(section.file), where("file")
+Found = TypeVar("Found")
+
+
+def read_table(
+    file: Path, span: Span, heading: Callable[[list[str], str], Callable[[list[str], Span], Found | Diagnostic]]
+) -> list[Found]:
+    """What is found in each line of a table of commas below its first, empty ones left out.
+
+    `heading` takes the names of the columns, and the line as it is written; what it gives takes the cells of a line
+    and their place, and finds something, or what is wrong with them. Raises SpecError E620 for a file that cannot be
+    read, E631 for one that is no table, and all that is wrong with its lines.
+    """
     try:
         if file.exists() and not file.is_file():
             raise fail("E620", f"{file} is no file, but a folder, a device or a pipe", span)
@@ -76,19 +87,19 @@ def _rows(section: Csv, where: Where) -> list[Row]:
         text = file.read_text(encoding="utf-8-sig")
         lines = text.split("\n")  # as csv counts them: not at form feeds and other separators of Unicode
         table = csv.reader(io.StringIO(text, newline=""), strict=True)
-        header = [name.strip() for name in next(table, [])]
-        columns = _columns(header, lines[0], section, where)
-        rows: list[Row] = []
+        row = heading([name.strip() for name in next(table, [])], lines[0])
+        rows: list[Found] = []
         problems: list[Diagnostic] = []
-        seen: dict[str, int] = {}
         for cells in table:
             if not any(cell.strip() for cell in cells):
                 continue
             line = table.line_num
             place = Span(str(file), line, 1, max(1, len(lines[line - 1])), lines[line - 1])
-            problem = _row(cells, header, columns, section, place, rows, seen)
-            if problem is not None:
-                problems.append(problem)
+            found = row([cell.strip() for cell in cells], place)
+            if isinstance(found, Diagnostic):
+                problems.append(found)
+            else:
+                rows.append(found)
             if len(problems) >= MAX_TOLD:
                 break
     except OSError as error:
@@ -102,6 +113,16 @@ def _rows(section: Csv, where: Where) -> list[Row]:
     if not rows:
         raise fail("E631", f"{file} has no line below its header", span)
     return rows
+
+
+def _rows(section: Csv, where: Where) -> list[Row]:
+    seen: dict[str, int] = {}
+
+    def heading(header: list[str], line: str) -> Callable[[list[str], Span], Row | Diagnostic]:
+        columns = _columns(header, line, section, where)
+        return lambda cells, place: _row(cells, header, columns, section, place, seen)
+
+    return read_table(Path(section.file), where("file"), heading)
 
 
 def _columns(header: Sequence[str], line: str, section: Csv, where: Where) -> dict[str, int]:
@@ -124,13 +145,12 @@ def _row(
     columns: dict[str, int],
     section: Csv,
     place: Span,
-    rows: list[Row],
     seen: dict[str, int],
-) -> Diagnostic | None:
-    """Adds the row, or says what is wrong with it."""
+) -> Row | Diagnostic:
+    """The row, or what is wrong with it; its path is `seen`."""
     if len(cells) != len(header):
         return Diagnostic("E631", f"{len(cells)} values in a table of {len(header)} columns", place)
-    path, written = cells[columns["path"]].strip(), cells[columns["label"]].strip()
+    path, written = cells[columns["path"]], cells[columns["label"]]
     if not path:
         return Diagnostic("E631", "there is no path", place)
     file = os.path.normpath(path)  # `./0.png` is `0.png`
@@ -141,12 +161,11 @@ def _row(
     labels = [label for label in labels if label]
     if not labels and not section.multi_label:
         return Diagnostic("E631", f"'{path}' has no label", place)
-    split = cells[columns["split"]].strip() if "split" in columns else None
+    split = cells[columns["split"]] if "split" in columns else None
     if split is not None and split not in WORDS:
         return Diagnostic("E631", f"there is no split '{split}'", place, did_you_mean(split, list(WORDS), "splits"))
     seen[file] = place.line
-    rows.append(Row(path, tuple(dict.fromkeys(labels)), WORDS[split] if split is not None else None, place))
-    return None
+    return Row(path, tuple(dict.fromkeys(labels)), WORDS[split] if split is not None else None, place)
 
 
 def _names(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import os
 import subprocess
 import sys
@@ -39,6 +40,18 @@ def run_archspec(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[st
         return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, **options)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def calls() -> Callable[[Callable[[], object]], int]:
+    """How many calls a piece of work makes, Python's and C's: what it costs on any machine, however busy."""
+
+    def counted(work: Callable[[], object]) -> int:
+        profile = cProfile.Profile()
+        profile.runcall(work)
+        return sum(entry.callcount for entry in profile.getstats())
+
+    return counted
 
 
 @pytest.fixture

@@ -272,9 +272,7 @@ class TrainingStep:
                 continue
             copies = sum(layer.copies)
             self._used += copies or layer.learned
-            passed = [
-                (one.tap, given[0] if one.given else self._made(self._batch * one.bytes)) for one in layer.passed
-            ]
+            passed = [(one.tap, given[0] if one.given else self._made(self._batch * one.bytes)) for one in layer.passed]
             self._note("backward", layer.name, self._batch * layer.backward_scratch)
             if layer.copied:
                 self._note("backward", layer.name, layer.copied - given[0].bytes - self._exchanged(layer))

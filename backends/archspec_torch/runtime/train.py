@@ -263,8 +263,7 @@ def prepare(run: RunFile, world: World = ALONE, test: bool = True) -> Job:
         graph, note = network_for(run, graph, len(source.classes))
         check_patterns(run, graph)
         graph = with_init(graph, plan.init)
-        labels = source.labels_of("train")
-        task = task_of(graph, source.classes, plan.loss, labels, run.span("train", "loss")).to(device)
+        task = task_of(graph, source.classes, plan.loss, source, run.span("train", "loss")).to(device)
     wanted = [split for split in source.sizes if test or split != "test"]
     parts = {split: source.load(split, frame, warnings.append) for split in wanted}
     examples = parts["train"]

@@ -21,6 +21,11 @@ class Target(Enum):
     POINTS = "points"
     """A point of each name: float32 (n, K, 3) of x, y and whether it is seen."""
 
+    @property
+    def words(self) -> str:
+        """What data has that is labelled so."""
+        return {Target.BOXES: "objects in boxes", Target.POINTS: "points"}.get(self, "classes of whole images")
+
     def totals(self, labels: Tensor, classes: int) -> Tensor:
         """int64 (classes,): how often each class is in all of them."""
         if self is Target.CLASS:  # far less memory than a row an example

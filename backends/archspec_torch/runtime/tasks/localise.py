@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import torch
 from torch import Tensor
 
-from archspec.errors import fail
+from archspec.errors import Span, SpecError, fail
 from archspec.graph import TypedGraph
-from archspec.run.sections import Localisation
+from archspec.run.sections import Localisation, Loss
 from archspec_torch.detection import regress
 from archspec_torch.detection.regress import Answer, OneObject
+from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.evaluation.boxes import together
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
-    from archspec_torch.runtime.data import Boxed, Examples
+    from archspec_torch.runtime.data import Boxed, Examples, Source
     from archspec_torch.runtime.evaluation.figures import Figures
 
 BOX = 4
@@ -165,3 +166,17 @@ def class_count(graph: TypedGraph) -> int:
     names = outputs_of(graph)
     size = graph.type_of(graph.outputs[names[0]]).channels
     return size if len(names) == 2 else size - 1 - BOX
+
+
+def refused(graph: TypedGraph, loss: Loss, target: Target, span: Span | None) -> SpecError:
+    """The E614 of data without boxes."""
+    message = f"'{graph.name}' is trained with where objects are, and the data does not tell it"
+    return fail("E614", message, hint="data: {kind: boxes, root: …}")
+
+
+def make(
+    graph: TypedGraph, classes: tuple[str, ...], loss: Localisation, source: Source | None, span: Span | None
+) -> Localise:
+    """The task of a localiser."""
+    (image,) = (graph.types[name][0] for name in graph.inputs)
+    return Localise(outputs_of(graph), classes, loss, (image.shape[1], image.shape[2]))

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import torch
 from torch import Tensor
 
-from archspec.errors import fail
+from archspec.errors import Span, SpecError, did_you_mean, fail
 from archspec.graph import TypedGraph
-from archspec.run.sections import Landmarks
+from archspec.run.sections import Landmarks, Loss
 from archspec_torch.detection import regress
 from archspec_torch.detection.regress import THRESHOLDS, Placed
 from archspec_torch.detection.sides import counterparts
+from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
-    from archspec_torch.runtime.data import Examples, Pointed
+    from archspec_torch.runtime.data import Examples, Pointed, Source
     from archspec_torch.runtime.evaluation.figures import Figures
 
 
@@ -145,3 +146,20 @@ def output_of(graph: TypedGraph) -> str:
 def point_count(graph: TypedGraph) -> int:
     """Points that a network tells. Raises SpecError E613."""
     return graph.type_of(graph.outputs[output_of(graph)]).channels // 2
+
+
+def refused(graph: TypedGraph, loss: Loss, target: Target, span: Span | None) -> SpecError:
+    """The E614 of data without points."""
+    message = f"'{graph.name}' is trained with where points are, and the data does not tell it"
+    return fail("E614", message, hint="data: {kind: points, file: …}")
+
+
+def make(
+    graph: TypedGraph, classes: tuple[str, ...], loss: Landmarks, source: Source | None, span: Span | None
+) -> Points:
+    """The task of a network that tells points. Raises SpecError E669 for a point that the data does not have."""
+    for name in loss.between:
+        if name not in classes:
+            raise fail("E669", f"between: the data has no point '{name}'", span, did_you_mean(name, classes, "points"))
+    (image,) = (graph.types[name][0] for name in graph.inputs)
+    return Points(output_of(graph), classes, loss, (image.shape[1], image.shape[2]))

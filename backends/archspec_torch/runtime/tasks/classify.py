@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,10 +17,12 @@ from archspec_torch.runtime.evaluation.classes.figures import listed, metrics
 from archspec_torch.runtime.evaluation.figures import Figures
 from archspec_torch.runtime.evaluation.together import mean_probabilities, votes
 from archspec_torch.runtime.losses import Criterion, CrossEntropyLoss
+from archspec_torch.runtime.prediction import Prediction
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
     from archspec_torch.runtime.data import Examples
+    from archspec_torch.runtime.images import Placement
 
 SOFTMAXES = ("softmax", "log_softmax")
 COUNTED_AT_ONCE = 64
@@ -96,6 +98,9 @@ class Classify(Task):
     def listed(self, kept: Tensor, examples: Examples) -> list[list[Any]]:
         """A row an example, below the names of the columns."""
         return listed(kept, examples.labels.cpu(), self.classes)
+
+    def predictions(self, scores: Tensor, placements: Sequence[Placement], top: int) -> Iterator[Prediction]:
+        yield from (Prediction("", classes) for classes in self.decode(scores, top))
 
     def decode(self, scores: Tensor, top: int) -> list[tuple[tuple[str, float], ...]]:
         """For each image the `top` most probable classes with their probabilities, best first.

@@ -132,6 +132,7 @@ class Detect(Task):
         return first.new_zeros(len(first), 0, DETECTION)
 
     of_parts = False
+    predicts = False
     by_heart = ("map50", 0.9)  # neighbours in one cell may be one too many
 
     def unflipped(self, kept: Tensor, width: int) -> Tensor:

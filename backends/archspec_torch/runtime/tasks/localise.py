@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -13,14 +13,17 @@ from archspec.errors import Span, SpecError, fail
 from archspec.graph import TypedGraph
 from archspec.run.sections import Localisation, Loss
 from archspec_torch.detection import regress
+from archspec_torch.detection.coding import clipped
 from archspec_torch.detection.regress import Answer, OneObject
 from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.evaluation.boxes import together
+from archspec_torch.runtime.prediction import Prediction
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
     from archspec_torch.runtime.data import Boxed, Examples, Source
     from archspec_torch.runtime.evaluation.figures import Figures
+    from archspec_torch.runtime.images import Placement
 
 BOX = 4
 
@@ -98,6 +101,15 @@ class Localise(Task):
 
     def votes(self, kept: Sequence[Tensor]) -> Tensor:
         return self.mean(kept)
+
+    def predictions(self, scores: Tensor, placements: Sequence[Placement], top: int) -> Iterator[Prediction]:
+        """The one class that is told, if any, with its box."""
+        for row, placement in zip(scores[:, 0], placements, strict=True):
+            if row[5] < 0:
+                yield Prediction("")
+                continue
+            box = tuple(clipped(placement.to_image(row[:4]), (placement.height, placement.width)).tolist())
+            yield Prediction("", ((self.classes[int(row[5])], float(row[4])),), box=box)
 
     def figures(self, kept: Tensor, examples: Examples) -> Figures:
         from archspec_torch.runtime.evaluation.places.localised import localised_figures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -16,11 +16,13 @@ from archspec_torch.detection import regress
 from archspec_torch.detection.regress import THRESHOLDS, Placed
 from archspec_torch.detection.sides import counterparts
 from archspec_torch.runtime.data.targets import Target
+from archspec_torch.runtime.prediction import Prediction
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
     from archspec_torch.runtime.data import Examples, Pointed, Source
     from archspec_torch.runtime.evaluation.figures import Figures
+    from archspec_torch.runtime.images import Placement
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,13 @@ class Points(Task):
     def votes(self, kept: Sequence[Tensor]) -> Tensor:
         """The median of what several networks say of each coordinate."""
         return torch.stack(list(kept)).median(0).values
+
+    def predictions(self, scores: Tensor, placements: Sequence[Placement], top: int) -> Iterator[Prediction]:
+        """The place of each point, and how probable it is that there is anything to see."""
+        for rows, placement in zip(scores, placements, strict=True):
+            places = placement.to_image(rows[:, :2]).tolist()
+            points = {name: (x, y) for name, (x, y) in zip(self.classes, places, strict=True)}
+            yield Prediction("", points=points, seen=float(rows[0, 2]))
 
     def figures(self, kept: Tensor, examples: Examples) -> Figures:
         from archspec_torch.runtime.evaluation.places.points import point_figures

@@ -19,7 +19,7 @@ from archspec_torch.boxes.scoring.arrays import Detections, Floats, Ints, Truths
 from archspec_torch.boxes.scoring.mistakes import KINDS
 from archspec_torch.runtime.drawn import draw_boxes
 from archspec_torch.runtime.evaluation.boxes import text
-from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Figures, Mistake, Words, csv_text
+from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Figures, Gallery, Mistake, Words, csv_text
 from archspec_torch.runtime.evaluation.text import short
 from archspec_torch.runtime.images import Placement
 
@@ -86,6 +86,8 @@ class BoxFigures(Figures):
     """All figures of a detector on `n` images, in pixels of their files."""
 
     words = Words("detect", "truth", "told")
+    plots = ("pr_curves",)
+    gallery = Gallery(columns=4, row=2.0)
 
     n: int
     scores: BoxScores

@@ -10,11 +10,11 @@ from typing import Any
 import numpy
 
 from archspec.files import write_bytes
+from archspec_torch.boxes.printed import short
 from archspec_torch.runtime.curves import TRAIN, VAL
 from archspec_torch.runtime.evaluation.boxes.figures import BoxFigures
 from archspec_torch.runtime.evaluation.classified import Classified
 from archspec_torch.runtime.evaluation.result import Evaluation
-from archspec_torch.runtime.evaluation.text import short
 
 NUMBERED = 30
 """Classes up to which the numbers stand in the cells."""

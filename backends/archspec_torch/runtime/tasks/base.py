@@ -111,9 +111,16 @@ class Tally(ABC):
         self.total = torch.zeros((), dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
         self.examples = 0
 
-    @abstractmethod
+    @torch.no_grad()
     def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
         """One batch: its mean loss (), the task's `scores`, the targets."""
+        self.total.add_(loss.detach(), alpha=len(targets))
+        self.examples += len(targets)
+        self.count(scores.detach(), targets)
+
+    @abstractmethod
+    def count(self, scores: Tensor, targets: Tensor) -> None:
+        """What `figures` tells of, of one batch that is among the `examples` already."""
 
     def state(self) -> dict[str, Tensor | int]:
         """What a checkpoint keeps, and what processes tell each other."""

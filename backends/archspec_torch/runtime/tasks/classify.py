@@ -124,14 +124,12 @@ class ClassTally(Tally):
         self._waiting: list[tuple[Tensor, Tensor]] = []
         self._held = 0
 
-    def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
-        """One batch: its mean loss (), scores (n, classes), labels (n,), or shares of labels (n, classes)."""
+    def count(self, scores: Tensor, targets: Tensor) -> None:
+        """Scores (n, classes), labels (n,), or shares of labels (n, classes)."""
         if targets.ndim == 2:
             targets = targets.argmax(1)
-        self.total.add_(loss.detach(), alpha=len(targets))
-        self._waiting.append((scores.detach(), targets))
+        self._waiting.append((scores, targets))
         self._held += scores.numel()
-        self.examples += len(targets)
         if len(self._waiting) == COUNTED_AT_ONCE or self._held > HELD:
             self._counted()
 

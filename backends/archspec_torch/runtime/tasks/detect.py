@@ -143,7 +143,7 @@ class Detect(Task):
 
     def mean(self, kept: Sequence[Tensor]) -> Tensor:
         """The boxes of several views or networks, those that mean one object merged: weighted boxes fusion."""
-        return together.merged(kept)
+        return together.fused(kept)
 
     def votes(self, kept: Sequence[Tensor]) -> Tensor:
         """Box voting."""
@@ -170,12 +170,14 @@ class BoxTally(Tally):
     @torch.no_grad()
     def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
         """One batch: its mean loss (), detections (n, keep, 6), targets (n, M, 6)."""
-        answers = scores.shape[1] > 0
-        weight = self.mass(targets).to(self.total) if answers else self.total.new_tensor(len(targets))
+        weight = self.mass(targets).to(self.total) if _answers(scores) else self.total.new_tensor(len(targets))
         self.total.add_(loss.detach() * weight)
         self.weight.add_(weight)
         self.examples += len(targets)
-        if answers:
+        self.count(scores, targets)
+
+    def count(self, scores: Tensor, targets: Tensor) -> None:
+        if _answers(scores):
             self.found.append(scores.float())
             self.wanted.append(targets)
 
@@ -200,6 +202,11 @@ class BoxTally(Tally):
         if not self.found:
             return {}
         return mean_precisions([one.cpu() for one in self.found], [one.cpu() for one in self.wanted], self.classes)
+
+
+def _answers(scores: Tensor) -> bool:
+    """Whether they are of a network that answers: one that trains gives no detections."""
+    return scores.shape[1] > 0
 
 
 def decoders_of(graph: TypedGraph) -> tuple[Head, ...]:

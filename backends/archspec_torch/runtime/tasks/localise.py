@@ -131,11 +131,8 @@ class LocaliseTally(Tally):
         self.sums = torch.zeros(5, dtype=self.total.dtype, device=device)
         """Images that count, right classes, localised; objects, the sum of their overlaps."""
 
-    @torch.no_grad()
-    def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
-        """One batch: its mean loss (), what was told (n, 1, 6), targets (n, M, 6)."""
-        self.total.add_(loss.detach(), alpha=len(targets))
-        self.examples += len(targets)
+    def count(self, scores: Tensor, targets: Tensor) -> None:
+        """What was told (n, 1, 6), targets (n, M, 6)."""
         wanted = OneObject.of_rows(targets, self.image)
         right, overlap, both = regress.localised(scores.float(), wanted, self.image)
         counts = wanted.there | self.tells_nothing

@@ -115,11 +115,8 @@ class PointTally(Tally):
         self.image, self.between = image, between
         self.counts = torch.zeros(1 + len(THRESHOLDS), dtype=torch.int64, device=device)
 
-    @torch.no_grad()
-    def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
-        """One batch: its mean loss (), what was told (n, K, 3), targets (n, K, 3)."""
-        self.total.add_(loss.detach(), alpha=len(targets))
-        self.examples += len(targets)
+    def count(self, scores: Tensor, targets: Tensor) -> None:
+        """What was told (n, K, 3), targets (n, K, 3)."""
         length = regress.lengths(targets, max(self.image), self.between)
         off = regress.errors(scores.float(), targets, length)
         within = [(off <= threshold).sum() for threshold in THRESHOLDS]  # NaN is not

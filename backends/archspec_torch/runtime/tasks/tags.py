@@ -77,16 +77,13 @@ class TagTally(ClassTally):
         self.exact = torch.zeros((), dtype=torch.int64, device=device)
         self.kept: list[tuple[Tensor, Tensor]] = []
 
-    @torch.no_grad()
-    def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
-        """One batch: its mean loss (), scores (n, classes), labels (n, classes) or (n,)."""
-        self.total.add_(loss.detach(), alpha=len(targets))
-        scores = scores.detach().float()
+    def count(self, scores: Tensor, targets: Tensor) -> None:
+        """Scores (n, classes), labels (n, classes) or (n,)."""
+        scores = scores.float()
         wanted, said = _wanted(targets, scores), scores.sigmoid() >= self.threshold
         self._counts = self._counts + torch.stack([(wanted & said).sum(0), wanted.sum(0)])
         self.told += said.sum(0)
         self.exact += (wanted == said).all(1).sum()
-        self.examples += len(targets)
         self._keep(scores, wanted)
 
     def _keep(self, scores: Tensor, wanted: Tensor) -> None:

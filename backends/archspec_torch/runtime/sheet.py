@@ -53,7 +53,7 @@ def show_data(
     examples = source.load(split, frame, lambda _: None)
     found = augmented(examples, section, frame, source.classes, loaded.spans("augment"))
     group = torch.randperm(len(examples.labels), generator=torch.Generator().manual_seed(plan.seed))[:n]
-    draws = Draws(plan.seed, epoch - 1) if section else None
+    draws = Draws(plan.seed, epoch - 1) if split == "train" else None
     ((images, labels),) = found.batches([group], torch.device("cpu"), 0, draws)
     boxed = labels.ndim == 3 and labels.shape[2] == ROW
     names = [(counted if labels.ndim == 3 else caption)(label, source.classes) for label in labels]

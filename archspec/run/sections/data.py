@@ -198,7 +198,8 @@ class ScatteredDigits(Data):
     """Digits of scikit-learn on canvases of the network's size, made as they are needed: no download.
 
     The 1,797 digits are split first, so that no digit is in two splits; then `train`, `val` and `test` canvases are
-    made with `objects` digits each, at least and at most. `scale`: sides of a digit, shares of the canvas's shorter
+    made with `objects` digits each, at least and at most. Each epoch trains on other canvases, which follow from
+    `seed` and the epoch; those of `val` and `test` stay. `scale`: sides of a digit, shares of the canvas's shorter
     side. `overlap`: what two boxes may have in common, as intersection over union, where there is room. `noise`: its
     standard deviation, of 255. A box holds the pixels with at least a quarter of full ink, exactly."""
 

@@ -53,7 +53,7 @@ def show_data(
     kind = kind_of(source.target, source.classes)
     found = augmented(examples, section, frame, source.classes, kind, loaded.spans("augment"))
     group = torch.randperm(len(examples.labels), generator=torch.Generator().manual_seed(plan.seed))[:n]
-    draws = Draws(plan.seed, epoch - 1) if section else None
+    draws = Draws(plan.seed, epoch - 1) if split == "train" else None
     ((images, labels),) = found.batches([group], torch.device("cpu"), 0, draws)
     boxes = labels if source.target is Target.BOXES else None
     names = _captions(labels, source)

@@ -44,6 +44,9 @@ class Examples(Protocol):
     def image(self, position: int) -> Tensor:
         """uint8 (c, h, w). Raises ImageProblem for a file that cannot be read any more."""
 
+    def example(self, position: int, draws: Draws) -> tuple[Tensor, Tensor]:
+        """The image and the label there in the epoch that `draws` seeds. Raises ImageProblem."""
+
     def to(self, device: torch.device) -> Examples:
         """The examples where a device reads them fastest."""
 
@@ -105,6 +108,9 @@ class InMemory:
     def image(self, position: int) -> Tensor:
         return self.images[position]
 
+    def example(self, position: int, draws: Draws) -> tuple[Tensor, Tensor]:
+        return self.images[position], self.labels[position]
+
     def to(self, device: torch.device) -> InMemory:
         return InMemory(self.images.to(device), self.labels.to(device))
 
@@ -141,6 +147,9 @@ class OnDisk:
         except ImageProblem as problem:
             raise ImageProblem(f"{self.paths[position]} {problem}") from None
 
+    def example(self, position: int, draws: Draws) -> tuple[Tensor, Tensor]:
+        return self.image(position), self.labels[position]
+
     def to(self, device: torch.device) -> OnDisk:
         return self
 
@@ -168,6 +177,9 @@ class Around:
 
     def image(self, position: int) -> Tensor:
         return self.examples.image(position)
+
+    def example(self, position: int, draws: Draws) -> tuple[Tensor, Tensor]:
+        return self.examples.example(position, draws)
 
     def to(self, device: torch.device) -> Self:
         return replace(self, examples=self.examples.to(device))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 import torch
 from torch import Tensor
@@ -29,6 +30,8 @@ def labels(subject: Subject) -> Iterator[Finding]:
             yield from boxes.objects(found, classes)
         case Target.POINTS:
             yield _points(found, classes)
+        case other:
+            assert_never(other)
 
 
 def _classes(found: Tensor, classes: tuple[str, ...]) -> Finding:

@@ -42,23 +42,27 @@ def task_of(
     labels: torch.Tensor | None = None,
     span: Span | None = None,
     threshold: float | None = None,
+    score: float | None = None,
 ) -> Task:
     """The task of a network under a run's loss: objects in boxes for a detector, one object for `localise`, points for
     `regress`, tags for `bce`, else one class each.
 
     `classes`: names, of the points where it is points. `loss`: none is the network's own. `labels`: of the training
     split, as `Examples.labels`, which balanced weights are counted from. `span`: the loss. `threshold`: of tags, where
-    it is not the loss's own.
+    it is not the loss's own. `score`: the least of detections whose mistakes are told, where it is not 0.25.
     Raises SpecError E610 for scores that are not as many as classes, E614 for a loss or data of another task, E668 for
     several labels an image under a loss of one, E669 for weights that are not as many as classes or a point that there
-    is not, E687 for a threshold that no answer or none could have.
+    is not, E687 for a threshold or score that no answer or none could have.
     """
     loss = loss or own_loss(graph)
     _check_task(graph, loss, span)
     if threshold is not None:
         _check_threshold(threshold, loss)
+    if score is not None:
+        _check_score(score, loss)
     if isinstance(loss, DetectorLoss):
-        return _detector(graph, classes, loss, labels)
+        found = _detector(graph, classes, loss, labels)
+        return found if score is None else replace(found, score=score)
     if isinstance(loss, PlaceLoss):
         return _of_places(graph, classes, loss, labels, span)
     _check_labels(labels, loss, span)
@@ -165,5 +169,15 @@ def _check_threshold(threshold: float, loss: Loss) -> None:
         message = f"a threshold is for images with any number of classes, and the run's loss is {loss.kind}"
         hint = "the class with the best score is the answer"
         if isinstance(loss, DetectorLoss):
-            hint = "what a box must score is `nms: {score: …}` in the spec, and --score of `archspec detect`"
+            hint = "what a box must score is `nms: {score: …}` in the spec; of `detect` and `evaluate` it is --score"
         raise fail("E687", message, hint=f"leave it out: {hint}")
+
+
+def _check_score(score: float, loss: Loss) -> None:
+    """Raises SpecError E687."""
+    if not 0 <= score <= 1:
+        hint = "--score 0.5 tells the mistakes of detections with a score of 0.5 or more"
+        raise fail("E687", f"the least score is a number from 0 to 1, not {score:g}", hint=hint)
+    if not isinstance(loss, DetectorLoss):
+        message = f"a least score is for detectors, and the run's loss is {loss.kind}"
+        raise fail("E687", message, hint="leave it out; --threshold is for images with any number of classes")

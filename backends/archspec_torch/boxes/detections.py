@@ -13,7 +13,7 @@ import numpy as np
 from archspec.errors import fail
 from archspec_torch.boxes import table, yolo
 from archspec_torch.boxes.annotated import Annotated, Box, wrong
-from archspec_torch.boxes.names import Names, place
+from archspec_torch.boxes.names import Names, line_of
 from archspec_torch.boxes.reading import Document, Fields, from_text, shown, text_of, uncollected
 from archspec_torch.boxes.scoring.arrays import Detections
 
@@ -82,24 +82,29 @@ def _json(path: Path, names: Names) -> Iterator[Row]:
     for n, record in enumerate(value):
         # the common case in few steps: there are often a million of them
         if type(record) is dict:
-            image, score, box = record.get("image_id"), record.get("score"), record.get("bbox")
-            category = record.get("category_id")
+            image = record["file_name"] if "file_name" in record else record.get("image_id")
+            category = record["category_name"] if "category_name" in record else record.get("category_id")
+            if type(image) is int:
+                place = images.get(image, -1)
+            else:
+                found = names.find(image)
+                place = found[0] if len(found) == 1 else -1
+            score, box = record.get("score"), record.get("bbox")
             if (
-                type(image) is int
-                and type(category) is int
+                place >= 0
+                and (type(category) is int or type(category) is str)
                 and type(score) is float
                 and type(box) is list
                 and len(box) == 4
-                and "file_name" not in record
-                and "category_name" not in record
             ):
                 x, y, w, h = box
                 if (
                     type(x) is float and type(y) is float and type(w) is float and type(h) is float
                     and -1e7 <= x <= 1e7 and -1e7 <= y <= 1e7 and 0 <= w <= 1e7 and 0 <= h <= 1e7
-                    and -1e7 <= score <= 1e7 and image in images
+                    and -1e7 <= score <= 1e7
                 ):  # fmt: skip
-                    yield images[image], classes.get(category, -1), (x, y, w, h), score
+                    label = names.label(category) if isinstance(category, str) else classes.get(category, -1)
+                    yield place, label, (x, y, w, h), score
                     continue
         if places is None:
             places = [at for _, at in document.items()]
@@ -148,7 +153,7 @@ def _csv(path: Path, names: Names) -> Iterator[Row]:
         x1, y1, x2, y2 = table.corners(path, line, row)
         score = table.number(path, line, row, "score")
         yield (
-            names.image(row["image"], place(path, line)),
+            names.image(row["image"], line_of(path, line)),
             names.label(row["label"].strip()),
             (x1, y1, x2 - x1, y2 - y1),
             score,
@@ -183,11 +188,11 @@ def _voc_rows(path: Path, label: str, names: Names) -> Iterator[Row]:
         if xmax < xmin or ymax < ymin:
             raise wrong(path, line, f"the box {xmin:g} {ymin:g} {xmax:g} {ymax:g} ends before it begins")
         box = (xmin - 1, ymin - 1, xmax - xmin + 1, ymax - ymin + 1)
-        yield names.image(words[0], place(path, line)), names.label(label), box, score
+        yield names.image(words[0], line_of(path, line)), names.label(label), box, score
 
 
 def _yolo_rows(path: Path, names: Names) -> Iterator[Row]:
-    n = names.image(path.stem, place(path, 1))
+    n = names.image(path.stem, line_of(path, 1))
     entry = names.truth.images[n]
     width, height = (entry.width, entry.height) if entry.width and entry.height else yolo.image_size(entry.path)
     for line, text in enumerate(text_of(path).splitlines(), 1):

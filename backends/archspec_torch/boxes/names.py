@@ -86,6 +86,6 @@ def _alike(one: tuple[str, ...], other: tuple[str, ...]) -> int:
     return count
 
 
-def place(path: Path, line: int) -> Span:
+def line_of(path: Path, line: int) -> Span:
     """The beginning of a line."""
     return Span(str(path), line, 1)

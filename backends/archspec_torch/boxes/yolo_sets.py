@@ -134,7 +134,7 @@ def _wrong(file: Path, node: Any, message: str, hint: str | None = None) -> Spec
 
 
 def _empty(node: Any) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.style is None and node.value in ("", "~", "null")
+    return isinstance(node, yaml.ScalarNode) and not node.style and node.value in ("", "~", "null")
 
 
 def _text(file: Path, node: Any) -> str:

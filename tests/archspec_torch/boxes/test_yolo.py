@@ -100,6 +100,28 @@ def test_every_layout_gives_the_same_images_sets_and_boxes(layout: str, tmp_path
         formats.read(at, split="vall")
 
 
+def test_a_file_as_ultralytics_ships_it(tmp_path: Path) -> None:
+    """Its coco8.yaml: a root that is not there, a set without a value, names of numbers, a script."""
+    text = """# Ultralytics YOLO
+path: ../datasets/coco8 # dataset root dir
+train: images/train # train images (relative to 'path') 4 images
+val: images/val # val images
+test: # test images (optional)
+
+# Classes
+names:
+  0: no
+  1: 10
+
+# Download script/URL (optional)
+download: |
+  from ultralytics.utils.downloads import download
+  download([yaml["path"]])
+"""
+    data = formats.read(nested(tmp_path, text))
+    assert data.classes == ("no", "10") and {name: len(at) for name, at in data.sets.items()} == {"train": 3, "val": 1}
+
+
 def test_folders_in_images_are_sets_without_a_data_yaml(tmp_path: Path) -> None:
     root = nested(tmp_path)
     (root / "data.yaml").unlink()

@@ -11,6 +11,7 @@ from archspec.analysis.summary import Summary
 from archspec.graph import TypedGraph
 from archspec.ops.detect import Decoder, Nms
 from archspec.passes.training import training
+from archspec.tensor import at
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,11 @@ class Detector:
     maps: tuple[Map, ...]
     keep: int | None
     """None where nothing suppresses boxes."""
+    pairs: int | None
+    """How many pairs of an image's boxes suppression compares at most; where sizes are open, at the graph's example."""
     decoding: Counts
-    """Of all that is there only when the network answers. What suppression compares depends on the image: it counts
-    nothing there but the tensors it gives."""
+    """Of all that is there only when the network answers. What suppression compares depends on the image: nothing of it
+    is counted here but the tensors it gives, and `pairs` is its bound."""
     heads: Counts
     """Of the network without that, as it trains."""
     heads_peak_bytes: int
@@ -51,6 +54,7 @@ class Detector:
             "boxes": plain(self.boxes),
             "classes": self.maps[0].classes,
             "keep": self.keep,
+            "pairs_at_most": self.pairs,
             "maps": [
                 {"name": m.name, "size": plain(m.sides), "anchors": m.anchors, "boxes": plain(m.boxes)}
                 for m in self.maps
@@ -83,11 +87,13 @@ def detector(summary: Summary) -> Detector | None:
     from archspec.close import close
 
     answering = {name for name, node in graph.nodes.items() if node.phase == "infer"}
-    keep = next((node.op.keep for node in graph.nodes.values() if isinstance(node.op, Nms)), None)
+    nms = next((node.op for node in graph.nodes.values() if isinstance(node.op, Nms)), None)
+    boxes = at(sum(one.boxes for one in maps), graph.example)
     closed = training(close(graph, graph.example) if graph.sizes else graph)
     return Detector(
         maps,
-        keep,
+        nms.keep if nms else None,
+        nms.most_pairs(boxes, maps[0].classes) if nms else None,
         total(counts for name, counts in summary.counts.items() if name in answering),
         total(counts for name, counts in summary.counts.items() if name not in answering),
         inference_memory(closed, summary.batch).peak.bytes,

@@ -300,7 +300,8 @@ class Nms(Operator):
     lowers their scores in place of taking them away: `linear` times 1 − IoU where that is above `iou`, `gaussian` times
     exp(−IoU² / sigma).
 
-    Elementwise: nothing is counted. How many are compared depends on what is in the image.
+    Elementwise: nothing is counted, for what is compared depends on the image. At most it is each pair of boxes that
+    compete, once: C·k·(k − 1)/2 of C classes, k the smaller of `before` and R; with `per_class: false` those of C·k.
 
     Soft: Bodla et al., arXiv:1704.04503, equations 2 and 3.
 
@@ -335,6 +336,13 @@ class Nms(Operator):
                 f"takes a score for each class of {boxes.channels} boxes, and its second input is {scores}"
             )
         return (TensorType((self.keep, DETECTION)),)
+
+    def most_pairs(self, boxes: int, classes: int) -> int:
+        """How many pairs of boxes of an image are compared at most: where all that compete score enough, and none
+        overlaps another."""
+        each = min(self.before, boxes)
+        groups, rivals = (classes, each) if self.per_class else (1, classes * each)
+        return groups * rivals * (rivals - 1) // 2
 
     def label(self) -> str:
         return f"IoU {self.iou:g}, {self.keep} kept"

@@ -77,13 +77,16 @@ def _detector(summary: Summary) -> list[tuple[str, str, str]]:
     told = (
         f"element-wise for decoding, {binary(behind.activation_bytes)} of activations; without: MACs "
         f"{decimal(before.macs)}, element-wise {decimal(before.elementwise_ops)}, activations "
-        f"{binary(before.activation_bytes)}, inference {binary(found.heads_peak_bytes)}; "
-        "what suppression compares is not counted"
+        f"{binary(before.activation_bytes)}, inference {binary(found.heads_peak_bytes)}"
     )
-    return [
+    entries = [
         ("boxes", grouped(at(found.boxes, example)), f"cells × anchors of {maps}{kept}"),
         ("decoding", decimal(behind.elementwise_ops), told),
     ]
+    if found.pairs is not None:
+        told = "pairs of boxes compared in an image at most; how many depends on it, and no figure above counts them"
+        entries.append(("suppression", decimal(found.pairs), told))
+    return entries
 
 
 def training(summary: Summary) -> list[tuple[str, str, str]]:

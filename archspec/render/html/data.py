@@ -94,6 +94,8 @@ def _boxes(summary: Summary) -> str:
     maps = ", ".join(f"{one.name} {'×'.join(map(str, one.sides))} × {one.anchors}" for one in found.maps)
     kept = f"; {found.keep:,} kept" if found.keep else ""
     costs = f"; decoding {decimal(found.decoding.elementwise_ops)} element-wise operations"
+    if found.pairs is not None:
+        costs += f", suppression at most {decimal(found.pairs)} pairs of boxes an image"
     return f"{found.boxes:,} of {maps}{kept}{costs}"
 
 

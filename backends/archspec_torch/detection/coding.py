@@ -107,13 +107,27 @@ def default_boxes(
     return torch.cat([centers, like.new_tensor(anchors).expand_as(centers)], dim=-1).flatten(0, 2)
 
 
-def ssd_decode(told: Tensor, defaults: Tensor, variances: tuple[float, float]) -> Tensor:
-    """Boxes (…, R, 4) of what a head tells (…, R, 4) of default boxes (R, 4) as x, y, width, height.
+def ssd_boxes(raw: Tensor, defaults: Tensor, variances: tuple[float, float], within: Size | None) -> Tensor:
+    """Boxes (N, R, 4) of a map (N, A·4, h, w), cut to an image where its size is given.
 
-    The inverse of equation 2 of Liu et al., arXiv:1512.02325, with the variances of its implementation.
+    defaults: the map's default boxes, x, y, width, height, as `planes`: (A, 4, h, w). The inverse of equation 2 of Liu
+    et al., arXiv:1512.02325, with the variances of its implementation. Computed plane by plane, as maps lie in memory:
+    that goes many cells at a time.
     """
-    places, sizes = defaults[..., :2], defaults[..., 2:]
-    return corners(places + told[..., :2] * variances[0] * sizes, sizes * (told[..., 2:] * variances[1]).exp())
+    places, factors = raw.view(len(raw), *defaults.shape).split(2, 2)
+    centers, sizes = defaults.split(2, 1)
+    centers = (places * variances[0]).mul_(sizes).add_(centers)
+    halves = (factors * variances[1]).exp_().mul_(sizes).div_(2)
+    boxes = torch.cat([centers - halves, centers + halves], 2)
+    if within:
+        boxes[:, :, 0::2].clamp_(0, within[1])
+        boxes[:, :, 1::2].clamp_(0, within[0])
+    return boxes.permute(0, 3, 4, 1, 2).flatten(1, 3)
+
+
+def planes(boxes: Tensor, grid: Size) -> Tensor:
+    """Boxes (R, 4) of a map, as maps lie in memory: (A, 4, h, w)."""
+    return boxes.view(*grid, -1, 4).permute(2, 3, 0, 1).contiguous()
 
 
 def ssd_encode(boxes: Tensor, defaults: Tensor, variances: tuple[float, float]) -> Tensor:

@@ -37,74 +37,75 @@ def detections(
     n, classes = scores.shape[0], scores.shape[2]
     if boxes.is_meta:  # no data: a shape is all there is
         return boxes.new_empty(n, keep, DETECTION)
+    boxes = boxes.reshape(-1, 4)
+
+    def rivals(found: _Candidates) -> Tensor:
+        return found.group if per_class else found.group // classes
+
     if soft != "none":
         found = _of_each_class(scores, score, before)
-        rivals = found.image * classes + found.label if per_class else found.image
-        values = softened(boxes[found.image, found.row], found.score, rivals, iou, soft, sigma)
-        kept = (values > max(score, SOFT_LEAST)).nonzero().flatten()
-        return _listed(boxes, found._replace(score=values).at(kept), n, keep)
+        values = softened(boxes[found.row], found.score, rivals(found), iou, soft, sigma)
+        found = found._replace(score=values).at((values > max(score, SOFT_LEAST)).nonzero().flatten())
+        return _listed(boxes, found.at(found.score.argsort(descending=True, stable=True)), n, classes, keep)
     most = keep
     while True:
         most *= ENOUGH
         found, seen = _best(scores, score, before, most)
-        rivals = found.image * classes + found.label
-        if not per_class:
-            found = found.at(found.score.argsort(descending=True, stable=True))
-            found = found.at(found.image.argsort(stable=True))
-            rivals = found.image
-        found = found.at(_unrivalled(boxes[found.image, found.row], found.score, rivals, iou))
+        found = found.at(_unrivalled(boxes[found.row], found.score, rivals(found), iou))
         # what scores less takes nothing away from what is kept: where that fills the list, it need not be seen
-        if bool((seen | (found.image.bincount(minlength=n) >= keep)).all()):
-            return _listed(boxes, found, n, keep)
+        if seen is None or bool((seen | ((found.group // classes).bincount(minlength=n) >= keep)).all()):
+            return _listed(boxes, found, n, classes, keep)
 
 
 class _Candidates(NamedTuple):
-    """T boxes that compete, image after image, class after class, the best first: all (T,)."""
+    """T boxes, each with a class: all (T,). Those that compete lie image after image, class after class, equal scores
+    in the order of the boxes."""
 
-    image: Tensor
-    label: Tensor
+    group: Tensor
+    """The number of the image times that of all classes, and the class."""
     row: Tensor
+    """Which of the boxes of all images."""
     score: Tensor
 
-    def at(self, places: Tensor) -> _Candidates:
+    def at(self, places: Tensor | slice) -> _Candidates:
         return _Candidates(*(one[places] for one in self))
 
 
 def _of_each_class(scores: Tensor, score: float, before: int) -> _Candidates:
     """Of each class of each image the `before` best above `score`."""
-    best, which = scores.transpose(1, 2).topk(min(before, scores.shape[1]), dim=2)  # (N, C, before)
+    rows, classes = scores.shape[1:]
+    best, which = scores.transpose(1, 2).topk(min(before, rows), dim=2)  # (N, C, before)
     image, label, rank = (best > score).nonzero(as_tuple=True)
-    return _Candidates(image, label, which[image, label, rank], best[image, label, rank])
+    return _Candidates(image * classes + label, which[image, label, rank] + image * rows, best[image, label, rank])
 
 
-def _best(scores: Tensor, score: float, before: int, most: int) -> tuple[_Candidates, Tensor]:
+def _best(scores: Tensor, score: float, before: int, most: int) -> tuple[_Candidates, Tensor | None]:
     """The same, but where they are many only those among the `most` best of each image; besides, of which images that
-    is all: (N,)."""
+    is all: (N,), None where it is of each."""
     n, classes = scores.shape[0], scores.shape[2]
-    peaks = scores.amax(2)
+    peaks, seen = scores.amax(2), None
     found = _above(scores, peaks, score, n * most)
     if found is None:
         found, seen = _highest(scores, peaks, score, most)
-    else:
-        seen = torch.ones(n, dtype=torch.bool, device=scores.device)
-    group, order = (found.image * classes + found.label).sort(stable=True)
-    found = found.at(order)
-    counts = group.bincount(minlength=n * classes)
-    rank = torch.arange(len(group), device=group.device) - (counts.cumsum(0) - counts)[group]
-    return found.at(rank < before), seen
+    if len(found.group) > before and bool((found.group.bincount() > before).any()):
+        found = found.at(found.score.argsort(descending=True, stable=True))
+        found = found.at(found.group.argsort(stable=True))
+        return found.at((_ranks(found.group, n * classes) < before).nonzero().flatten()), seen
+    return found.at(found.group.argsort(stable=True)), seen
 
 
 def _above(scores: Tensor, peaks: Tensor, score: float, most: int) -> _Candidates | None:
-    """All above `score`, the best first, unless they are more than `most`."""
-    image, row = (peaks > score).nonzero(as_tuple=True)
-    if len(image) > most:
+    """All above `score`, in the order of the boxes, unless they are more than `most`."""
+    rows, classes = scores.shape[1:]
+    row = (peaks > score).flatten().nonzero().flatten()
+    if len(row) > most:
         return None
-    values = scores[image, row]
-    at, label = (values > score).nonzero(as_tuple=True)
+    values = scores.reshape(-1, classes)[row]
+    at = (values > score).flatten().nonzero().flatten()
     if len(at) > most:
         return None
-    found = _Candidates(image[at], label, row[at], values[at, label])
-    return found.at(found.score.argsort(descending=True, stable=True))
+    row = row[at // classes]
+    return _Candidates(row // rows * classes + at % classes, row, values.flatten()[at])
 
 
 def _highest(scores: Tensor, peaks: Tensor, score: float, most: int) -> tuple[_Candidates, Tensor]:
@@ -116,11 +117,19 @@ def _highest(scores: Tensor, peaks: Tensor, score: float, most: int) -> tuple[_C
     image, rank = (best > score).nonzero(as_tuple=True)
     place = places[image, rank]
     seen = torch.full((n,), most >= rows * classes, device=scores.device) | (best[:, -1] <= score)
-    return _Candidates(image, place % classes, which[image, place // classes], best[image, rank]), seen
+    row = which[image, place // classes] + image * rows
+    return _Candidates(image * classes + place % classes, row, best[image, rank]), seen
+
+
+def _ranks(numbers: Tensor, groups: int) -> Tensor:
+    """The place of each of T numbers, not falling and below `groups`, among those equal to it: (T,), from 0 on."""
+    counts = numbers.bincount(minlength=groups)
+    return torch.arange(len(numbers), device=numbers.device) - (counts.cumsum(0) - counts)[numbers]
 
 
 def _unrivalled(boxes: Tensor, scores: Tensor, rivals: Tensor, iou: float) -> Tensor:
-    """The places of those of T boxes that no better rival overlaps by more than `iou`, in their order.
+    """The places of those of T boxes that no better rival overlaps by more than `iou`, the best first; of equal ones
+    that which stands before.
 
     boxes: (T, 4); rivals: (T,), not falling: those of equal number compete.
     """
@@ -133,30 +142,33 @@ def _unrivalled(boxes: Tensor, scores: Tensor, rivals: Tensor, iou: float) -> Te
     exact = exact - exact.min()
     exact += (rivals * (exact.max() + 1))[:, None]
     scores = scores.double()
-    together = TOGETHER if boxes.device.type == "cpu" else len(boxes)
-    ends = (rivals[1:] != rivals[:-1]).nonzero().flatten().add(1).tolist()
+    if len(boxes) <= TOGETHER or boxes.device.type != "cpu":
+        alone: Tensor = nms(exact, scores, iou)
+        return alone
     found, begin = [], 0
-    for end in [*ends, len(boxes)]:
-        if end - begin >= together or end == len(boxes):
+    for end in [*(rivals[1:] != rivals[:-1]).nonzero().flatten().add(1).tolist(), len(boxes)]:
+        if end - begin >= TOGETHER or end == len(boxes):
             found.append(nms(exact[begin:end], scores[begin:end], iou) + begin)
             begin = end
-    return torch.cat(found).sort().values
+    left = torch.cat(found)
+    return left[scores[left].argsort(descending=True, stable=True)]
 
 
-def _listed(boxes: Tensor, found: _Candidates, n: int, keep: int) -> Tensor:
-    """The best of what was found in each image, as one table: (n, keep, 6)."""
-    found = found.at(found.score.argsort(descending=True, stable=True))
-    found = found.at(found.image.argsort(stable=True))
-    counts = found.image.bincount(minlength=n)
-    rank = torch.arange(len(found.image), device=boxes.device) - (counts.cumsum(0) - counts)[found.image]
-    inside = rank < keep
-    image, label, row, scores = found.at(inside)
-    listed = boxes.new_zeros(n, keep, DETECTION)
-    listed[..., 5] = -1
-    listed[image, rank[inside]] = torch.cat(
-        [boxes[image, row], scores[:, None].to(boxes.dtype), label[:, None].to(boxes.dtype)], dim=1
-    )
-    return listed
+def _listed(boxes: Tensor, found: _Candidates, n: int, classes: int, keep: int) -> Tensor:
+    """The first of what was found in each image, the best first, as one table: (n, keep, 6). boxes: (N·R, 4)."""
+    if n == 1:
+        found = found.at(slice(keep))
+        line = torch.arange(len(found.group), device=boxes.device)
+    else:
+        image, order = (found.group // classes).sort(stable=True)
+        rank = _ranks(image, n)
+        inside = (rank < keep).nonzero().flatten()
+        found, line = found.at(order[inside]), image[inside] * keep + rank[inside]
+    told = torch.stack([found.score, found.group % classes], 1).to(boxes.dtype)
+    listed = boxes.new_zeros(n * keep, DETECTION)
+    listed[:, 5] = -1
+    listed[line] = torch.cat([boxes[found.row], told], 1)
+    return listed.view(n, keep, DETECTION)
 
 
 def softened(boxes: Tensor, scores: Tensor, rivals: Tensor, iou: float, how: str, sigma: float) -> Tensor:

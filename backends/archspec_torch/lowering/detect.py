@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from archspec.ops import detect
@@ -48,14 +49,31 @@ class YoloV1Boxes(_Decoder):
 class SsdBoxes(_Decoder):
     op: detect.SsdBoxes
 
+    def __init__(self, op: detect.SsdBoxes):
+        super().__init__(op)
+        self.kept: tuple[tuple[object, ...], Tensor] | None = None
+
     def forward(self, scores: Tensor, places: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
-        op, size, grid = self.op, _size(image), _size(places)
-        anchors = coding.in_pixels(op.anchors, op.unit, size, grid)
-        defaults = coding.default_boxes(grid, anchors, size, op.stride, places)
-        told = coding.by_cell(places, len(anchors)).flatten(1, 3)
-        boxes = coding.ssd_decode(told, defaults, op.variances)
-        probabilities = coding.shares(scores, len(anchors))[..., 1:]
-        return self.ended(boxes, image), probabilities.flatten(1, 3)
+        op, size = self.op, _size(image)
+        boxes = coding.ssd_boxes(places, self.defaults(places, size), op.variances, size if op.clip else None)
+        probabilities = coding.shares(scores, len(op.anchors))[..., 1:]
+        return boxes, probabilities.flatten(1, 3)
+
+    def defaults(self, places: Tensor, size: coding.Size) -> Tensor:
+        """Planes of the map's default boxes, those of the last pass where they are the same: for a single image making
+        them takes as long as decoding does."""
+        grid = _size(places)
+        if torch.compiler.is_compiling() or type(places) is not Tensor:  # what is made there is no tensor of numbers
+            return self._defaults(places, size, grid)
+        key = (size, grid, places.dtype, places.device)
+        if self.kept is None or self.kept[0] != key:
+            with torch.inference_mode(False):  # the next pass may be in another mode
+                self.kept = key, self._defaults(places, size, grid)
+        return self.kept[1]
+
+    def _defaults(self, like: Tensor, size: coding.Size, grid: coding.Size) -> Tensor:
+        anchors = coding.in_pixels(self.op.anchors, self.op.unit, size, grid)
+        return coding.planes(coding.default_boxes(grid, anchors, size, self.op.stride, like), grid)
 
 
 class Nms(nn.Module):

@@ -13,7 +13,7 @@ from typing import Any
 
 from archspec.errors import Diagnostic, Span
 from archspec.run import load_run
-from archspec_torch.runtime.data import Boxed, Examples, Source, classes_in, digest_of
+from archspec_torch.runtime.data import Boxed, Examples, Source, digest_of
 from archspec_torch.runtime.data.boxed import BoxedFiles
 from archspec_torch.runtime.data.files import Files
 from archspec_torch.runtime.images import ImageProblem, large_images_allowed, upright_size
@@ -114,7 +114,7 @@ def check_data(run: str | Path | Mapping[str, Any], overrides: Sequence[str] = (
     loaded_splits = {split: source.load(split, frame, warnings.append) for split in source.sizes}
     counts: dict[str, dict[str, int]] = {name: {} for name in source.classes}
     for split in source.sizes:
-        numbers = classes_in(loaded_splits[split].labels, len(source.classes)).sum(0).tolist()
+        numbers = source.target.totals(loaded_splits[split].labels, len(source.classes)).tolist()
         for name, number in zip(source.classes, numbers, strict=True):
             counts[name][split] = number
     warnings += lacking(source, loaded.span("data"))

@@ -41,11 +41,26 @@ def test_costs_with_and_without_decoding_add_up_to_the_network_s() -> None:
     assert found.decoding.elementwise_ops == 2 * found.boxes * (5 * 4 + 2 + 16 + 5 * 80)
 
 
+def test_suppression_compares_at_most_each_pair_of_a_class() -> None:
+    """SSD300 for COCO: 90 classes, the 400 best boxes of each, 400 · 399 / 2 pairs. With the classes together 36,000
+    boxes. One that asks for more boxes than there are compares those there are: 8,732 · 8,731 / 2 of each class."""
+    pairs = {}
+    for name, nms in (
+        ("own", "{before: 400}"),
+        ("together", "{before: 400, per_class: false}"),
+        ("all", "{before: 10000}"),
+    ):
+        summary = archspec.summarize(archspec.load("ssd300_vgg16", overrides=[f"detect.nms={nms}"]))
+        pairs[name] = summary.to_json()["detector"]["pairs_at_most"]
+    assert pairs == {"own": 90 * 79_800, "together": 36_000 * 35_999 // 2, "all": 90 * 38_119_546}
+
+
 def test_no_other_network_has_a_detector(run_archspec) -> None:
     assert detector(archspec.summarize(archspec.load("lenet5"))) is None
     assert "detector" not in archspec.summarize(archspec.load("lenet5")).to_json()
     told = run_archspec("summarize", "ssd300_vgg16").stdout
     assert "boxes             8,732" in told and "on4 38×38" in told
+    assert "suppression      7.18 M" in told
 
 
 def test_a_picture_tells_the_boxes(tmp_path) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 from torchvision.models.detection import _utils as theirs
 from torchvision.models.detection.ssd import SSD
-from torchvision.ops import box_iou
+from torchvision.ops import box_iou, clip_boxes_to_image
 
 from archspec_torch.detection import coding, losses
 from archspec_torch.detection.matching import IGNORED, NEGATIVE, assign_cells, match_defaults
@@ -69,10 +69,27 @@ def test_the_loss_of_ssd_is_torchvision_s(seed: int) -> None:
     torch.testing.assert_close(ours["box"], expected["bbox_regression"])
 
 
-def test_encoding_undoes_decoding() -> None:
-    told = torch.randn(2, len(DEFAULTS), 4)
-    boxes = coding.ssd_decode(told, DEFAULTS, (0.1, 0.2))
-    torch.testing.assert_close(coding.ssd_encode(boxes, DEFAULTS, (0.1, 0.2)), told, rtol=1e-3, atol=1e-3)
+HEADS = [((19, 19), 1.0), ((10, 10), 2.0), ((5, 3), 3.0)]
+SIDE = 300
+
+
+@pytest.mark.parametrize("clip", [True, False])
+@pytest.mark.parametrize(("grid", "s"), HEADS)
+@pytest.mark.parametrize("stride", [None, 16.0])
+def test_boxes_of_ssd_are_torchvision_s(grid: tuple[int, int], s: float, stride: float | None, clip: bool) -> None:
+    anchors = [(60.0 * s, 60.0 * s), (80.0 * s, 40.0 * s), (30.0 * s, 90.0 * s)]
+    raw = 2 * torch.randn(2, 4 * len(anchors), *grid)
+    defaults = coding.default_boxes(grid, anchors, (SIDE, SIDE), stride, raw)
+    told = raw.unflatten(1, (-1, 4)).permute(0, 3, 4, 1, 2).flatten(1, 3)
+    coder = theirs.BoxCoder((10.0, 10.0, 5.0, 5.0), bbox_xform_clip=math.inf)
+    corners = coding.corners(defaults[:, :2], defaults[:, 2:])
+    expected = torch.stack([coder.decode_single(one, corners) for one in told])
+    if clip:
+        expected = clip_boxes_to_image(expected, (SIDE, SIDE))
+    found = coding.ssd_boxes(raw, coding.planes(defaults, grid), (0.1, 0.2), (SIDE, SIDE) if clip else None)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-3)
+    if not clip:
+        torch.testing.assert_close(coding.ssd_encode(found, defaults, (0.1, 0.2)), told, rtol=1e-3, atol=1e-3)
 
 
 def test_nothing_is_learned_of_what_overlaps_an_ignored_object() -> None:

@@ -20,11 +20,11 @@ from archspec_torch.boxes.checking import told_as_stored, wrong_objects
 from archspec_torch.boxes.turned import stands
 from archspec_torch.boxes.yolo_sets import SETS
 from archspec_torch.detection.truth import rows_of
-from archspec_torch.runtime.data.counting import classes_in
 from archspec_torch.runtime.data.examples import Place, Report, Where
 from archspec_torch.runtime.data.files import decode
 from archspec_torch.runtime.data.framed import Framed
 from archspec_torch.runtime.data.splits import SPLITS, split_up
+from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.images import Frame, Placement
 
 Key = tuple[str, int]
@@ -57,6 +57,7 @@ class BoxedFiles:
     """What was left out of the annotations of each split as they were read (W630, W650)."""
     wrong: Mapping[Key, tuple[Diagnostic, ...]]
     """What was left out of each image (W652, W653)."""
+    target: Target = Target.BOXES
 
     @property
     def sizes(self) -> Mapping[str, int]:
@@ -145,7 +146,8 @@ def open_boxes(section: Boxes, where: Where) -> BoxedFiles:
     drawn = section.split.model_copy(update={"test": 0.0}) if len(sets) > 1 or section.train else section.split
     listed = [_named(entry, folder) for entry in pool]
     given = [split for split in sets if split != "train"]
-    shares = split_up(classes_in(_rows(pool, classes), len(classes)).clamp(max=1), drawn, where, listed, given)
+    held = Target.BOXES.counts(_rows(pool, classes), len(classes)).clamp(max=1)
+    shares = split_up(held, drawn, where, listed, given)
     parts |= {split: tuple(pool[i] for i in part.tolist()) for split, part in shares.items()}
     name = root.parent.name if root.stem == "data" and root.parent.name else root.stem
     return BoxedFiles(parts, classes, name, section.in_memory, where("root"), folder, told, wrong)

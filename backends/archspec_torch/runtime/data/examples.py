@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from archspec.errors import Diagnostic, Span, fail
 from archspec_torch.runtime.data.draws import Draws
+from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.images import Frame, ImageProblem
 
 Report = Callable[[Diagnostic], None]
@@ -32,8 +33,7 @@ class Examples(Protocol):
 
     @property
     def labels(self) -> Tensor:
-        """int64 (n,): class numbers; float32 (n, classes) of 0 and 1 where an image may have several; float32 (n, M, 6)
-        of objects in boxes (`detection.truth.rows_of`); float32 (n, K, 3) of points: x, y, whether it is seen."""
+        """(n, …), in the form that the `Target` of their source says; boxes and points in pixels of the frame."""
 
     def histogram(self) -> Tensor:
         """int64 (channels, 256): how often each value occurs."""
@@ -69,6 +69,10 @@ class Source(Protocol):
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of their numbers."""
+
+    @property
+    def target(self) -> Target:
+        """What the examples are labelled with."""
 
     @property
     def sizes(self) -> Mapping[str, int]:

@@ -22,6 +22,7 @@ from archspec_torch.runtime.data.boxed import Boxed
 from archspec_torch.runtime.data.draws import Draws
 from archspec_torch.runtime.data.examples import InMemory, Place, Report, Where, loaded
 from archspec_torch.runtime.data.splits import SPLITS, stratified
+from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.images import Frame, Placement
 
 INK = 64
@@ -53,6 +54,7 @@ class Scattered:
     span: Span
     name: str = "scattered digits"
     classes: tuple[str, ...] = tuple("0123456789")
+    target: Target = Target.BOXES
 
     @property
     def sizes(self) -> Mapping[str, int]:

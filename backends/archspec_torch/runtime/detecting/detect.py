@@ -21,7 +21,7 @@ from archspec_torch.runtime.detecting.found import Box, Detected, Detections, Th
 from archspec_torch.runtime.detecting.network import Detector, Limits, Plain, open_detector
 from archspec_torch.runtime.detecting.output import Output
 from archspec_torch.runtime.detecting.pictures import Picture, Source, Unread, pictures, sources
-from archspec_torch.runtime.detecting.tiles import cut, merged, tiles
+from archspec_torch.runtime.detecting.tiles import cut, suppressed, tiles
 from archspec_torch.runtime.device import device_label
 from archspec_torch.runtime.images import ImageProblem, large_images_allowed
 
@@ -202,7 +202,7 @@ def _tiled(
         seconds.decoding += time.perf_counter() - begun
     begun = time.perf_counter()
     nms = detector.nms
-    kept = merged(torch.cat(all_rows), torch.cat(all_parts), nms.iou, nms.per_class)
+    kept = suppressed(torch.cat(all_rows), torch.cat(all_parts), nms.iou, nms.per_class)
     seconds.decoding += time.perf_counter() - begun
     return [kept]
 

@@ -16,7 +16,7 @@ from archspec.run import load_run
 from archspec_torch.runtime.data import Boxed, Examples, Source, digest_of
 from archspec_torch.runtime.data.boxed import BoxedFiles
 from archspec_torch.runtime.data.files import Files
-from archspec_torch.runtime.images import ImageProblem, large_images_allowed, size_of
+from archspec_torch.runtime.images import ImageProblem, large_images_allowed, upright_size
 from archspec_torch.runtime.labels import lacking
 from archspec_torch.runtime.sheet import opened
 
@@ -152,7 +152,7 @@ def _sizes(source: Source) -> dict[tuple[int, int], int]:
         with large_images_allowed():
             for path in (path for split in source.sizes for path in source.files_of(split)):
                 with suppress(ImageProblem):  # told as W620
-                    found[size_of(path)] += 1
+                    found[upright_size(path)] += 1
     return dict(found)
 
 

@@ -154,6 +154,8 @@ class Detections:
     times: Times = field(default_factory=Times)
     written: list[Path] = field(default_factory=list)
     """Files of detections; pictures with boxes lie beside them."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how the network answers."""
 
     def to_json(self) -> dict[str, Any]:
         """classes, device, images (see `Detected.to_json`), times (see `Times.to_json`)."""

@@ -152,7 +152,7 @@ def test_all_formats_and_pictures(
         assert thing == {"class": "pink", "score": pytest.approx(score, abs=1e-5), "box": [48, 32, 64, 48]}
     elif kind == "coco":
         row = json.loads(written)[0]
-        assert (row["category_id"], row["bbox"], row["score"]) == (
+        assert (row["category_name"], row["bbox"], row["score"]) == (
             "pink",
             [48, 32, 16, 16],
             pytest.approx(score, abs=1e-5),

@@ -20,21 +20,6 @@ import archspec
 from archspec.analysis.training import training_memory
 from archspec.passes.training import training
 
-NETWORKS = (
-    "lenet5",
-    "alexnet",
-    "vgg16",
-    "googlenet",
-    "resnet18",
-    "resnet50",
-    "densenet121",
-    "mobilenet_v2",
-    "efficientnet_b0",
-    "se_resnet50",
-)
-BATCHES = (1, 8, 32)
-OPTIMIZERS = ("sgd", "momentum", "adam")
-
 
 def tracked_peak(
     graph: archspec.TypedGraph, batch: int, optimizer: str, precision: str = "float32", foreach: bool = False
@@ -90,6 +75,8 @@ def _without_frozen(network: nn.Module) -> nn.Module:
 
 
 def main() -> None:
+    from gpu.step import BATCHES, NETWORKS, OPTIMIZERS  # beside this file, where it is run as a script
+
     head = f"{'network':16} {'optimiser':9} {'batch':>5} {'archspec':>16} {'MemTracker':>16}"
     print(f"{head} {'apart':>9} {'in':>9} {'in':>8}")
     worst = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import os
 import subprocess
 import sys
@@ -10,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # As many processes as cores: threads of torch and its like would only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -39,6 +44,18 @@ def run_archspec(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[st
         return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, **options)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def calls() -> Callable[[Callable[[], object]], int]:
+    """How many calls a piece of work makes, Python's and C's: what it costs on any machine, however busy."""
+
+    def counted(work: Callable[[], object]) -> int:
+        profile = cProfile.Profile()
+        profile.runcall(work)
+        return sum(entry.callcount for entry in profile.getstats())
+
+    return counted
 
 
 @pytest.fixture

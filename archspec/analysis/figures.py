@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Unit = Literal["values", "operations", "bytes", "cells", "seconds", "rate", "words"]
 """What a figure is counted in; how people are shown it follows from that. `cells` are one number an axis."""
 Needs = Literal["numbers", "device"]
+OfLayers = Callable[[Summary, Sequence[str]], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Figure:
     title: str
     """Above a column of a table."""
     unit: Unit
-    layers: Callable[[Summary, Sequence[str]], Any] | None = None
+    layers: OfLayers | None = None
     """Of layers by their names, in the order that they run: their sum; for `cells`, that of the last."""
     total: Callable[[Summary], Any] | None = None
     """Of the whole network, inputs and heads for training included."""

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from archspec.analysis.autocast import Precision, precision_of
 from archspec.analysis.memory import Memory
-from archspec.analysis.training import OPTIMIZERS, Optimizer, Workspace, largest_batch, training_memory
+from archspec.analysis.training import OPTIMIZERS, Optimizer, TrainingStep, Workspace
 from archspec.errors import did_you_mean, fail
 from archspec.graph import TypedGraph
 
@@ -76,8 +76,6 @@ def training_needs(
         told = f"how much memory training takes depends on {', '.join(graph.sizes)}, which the input leaves open"
         shape = graph.types[graph.inputs[0]][0].at(graph.example).shape
         raise fail("E581", told, hint=f"give the size of the images: --input {'x'.join(map(str, shape))}")
-    largest = None
-    if budget is not None:
-        largest = largest_batch(graph, budget - WORKSPACE[workspace], known, computed, workspace)
-    memory = training_memory(graph, batch, known, computed, workspace)
-    return Needs(known, workspace, memory, budget, largest, computed)
+    step = TrainingStep(graph, known, computed, workspace)
+    largest = None if budget is None else step.largest_batch(budget - WORKSPACE[workspace])
+    return Needs(known, workspace, step.memory(batch), budget, largest, computed)

@@ -19,6 +19,8 @@ def written(value: int) -> int | str:
 
 def plain(value: Any) -> Any:
     """Any figure: a list of its axes, a number, a formula, a word."""
+    if type(value) is int:  # nearly all are
+        return value
     if isinstance(value, tuple):
         return [plain(one) for one in value]
     if isinstance(value, Fraction):

@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import gcd, lcm
 
 from archspec.graph import Node, Tap, TypedGraph
-from archspec.ops.reach import Reach
+from archspec.ops.reach import Reach, same
 
 Interval = tuple[int, int]
 """The first cell and the last."""
@@ -56,6 +56,8 @@ class _Cells:
 
     def through(self, reach: Reach, cells: int) -> _Cells:
         """What the cells see that read these; where they repeat after too many, that of so many cells."""
+        if reach is same():
+            return self
         period = len(self.spans)
         times = period // gcd(period, reach.step)
         shift = self.shift * (times * reach.step // period)
@@ -175,4 +177,8 @@ def _arriving(
     for position, tap in enumerate(read_by(node)):
         if sources.get(tap.node) == sources.get(node.name) and len(axes := seen[tap.node]) == rank:
             ways = node.op.reach(inputs, graph.types[node.name], position)
-            yield tuple(cells.through(way, n) for cells, way, n in zip(axes, ways, after.spatial, strict=True))
+            found: dict[tuple[int, int, int], _Cells] = {}  # axes are most often alike
+            for cells, way, n in zip(axes, ways, after.spatial, strict=True):
+                if (key := (id(cells), id(way), n)) not in found:
+                    found[key] = cells.through(way, n)
+            yield tuple(found[id(cells), id(way), n] for cells, way, n in zip(axes, ways, after.spatial, strict=True))

@@ -22,6 +22,7 @@ from archspec.tensor import TensorType
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from archspec.analysis.figures import OfLayers
     from archspec.analysis.memory import Memory
     from archspec.analysis.needs import Needs
     from archspec.analysis.roofline import Roofline
@@ -99,7 +100,7 @@ class Summary:
         `regions` has, by name, the outputs of which there are several an image, and how many. What depends on a size
         that the input leaves open is a formula, as text; a receptive field is then that at the graph's example.
         """
-        from archspec.analysis.figures import OF_NETWORKS, known  # they are figures of summaries
+        from archspec.analysis.figures import OF_LAYERS, OF_NETWORKS, known  # they are figures of summaries
 
         asked = {"params_with_aux": self.params_with_aux, "train_peak_bytes": self.training}
         totals = {
@@ -107,6 +108,7 @@ class Summary:
             for f in OF_NETWORKS
             if f.total and f.needs != "device" and known(f, self) and asked.get(f.key, self) is not None
         }
+        of_layers = {f.key: f.layers for f in OF_LAYERS if f.layers and known(f, self)}
         regions = {name: t.regions for name, t in self.outputs.items() if t.regions > 1}
         return {
             "name": self.name,
@@ -117,7 +119,7 @@ class Summary:
             **({"open": self._open_to_json()} if self.graph.sizes else {}),
             **({"device": self.time.to_json()} if self.time else {}),
             **self._detector_to_json(),
-            "layers": [self._layer_to_json(row) for row in self.rows],
+            "layers": [self._layer_to_json(row, of_layers) for row in self.rows],
         }
 
     def _detector_to_json(self) -> dict[str, Any]:
@@ -129,7 +131,7 @@ class Summary:
         found = detector(self)
         return {} if found is None else {"detector": found.to_json()}
 
-    def _layer_to_json(self, row: Row) -> dict[str, Any]:
+    def _layer_to_json(self, row: Row, figures: Mapping[str, OfLayers]) -> dict[str, Any]:
         """A layer; several outputs give a list of shapes.
 
         `regions`, where there are several, is how many such outputs an image has; costs are of all of them.
@@ -141,8 +143,6 @@ class Summary:
         `source` is where the layer's word stands, which may be in a block of another file; `trail` where that block
         was called, and the loops and groups around, from the inside out.
         """
-        from archspec.analysis.figures import OF_LAYERS, known
-
         span, field = row.node.span, self.fields[row.name]
         shapes = [plain(t.shape) for t in row.outputs]
         return {
@@ -151,7 +151,7 @@ class Summary:
             "inputs": [str(tap) for tap in row.node.inputs],
             "output": shapes[0] if len(shapes) == 1 else shapes,
             **({"regions": row.outputs[0].regions} if row.outputs[0].regions > 1 else {}),
-            **{f.key: plain(f.layers(self, (row.name,))) for f in OF_LAYERS if f.layers and known(f, self)},
+            **{key: plain(figure(self, (row.name,))) for key, figure in figures.items()},
             **({"receptive_field_varies": True} if any(axis.varies for axis in field) else {}),
             "offset": [axis.start for axis in field],
             "source": {"file": span.file, "line": span.line, "column": span.column},

@@ -10,7 +10,7 @@ its gradient in parts, and a new one is made for every part that is added, as to
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -22,9 +22,8 @@ from archspec.analysis.parts import in_parts
 from archspec.analysis.saved import learning, needed, wanted
 from archspec.analysis.storage import last_reads, overwriting, storages
 from archspec.graph import Node, Tap, TypedGraph
-from archspec.ops.base import Saved
 from archspec.passes.training import training
-from archspec.tensor import BYTES
+from archspec.tensor import BYTES, TensorType
 
 Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
 Workspace = Literal["cuda", "hopper", "cpu"]
@@ -61,36 +60,8 @@ def training_memory(
     precision: Precision = "float32",
     workspace: Workspace = "cuda",
 ) -> Memory:
-    """Memory over one training step from the second step on. Takes time linear in the graph.
-
-    In a lower precision forward pass and loss run under torch's autocast; in float16 the loss is scaled (GradScaler).
-
-    What is there only when the network answers is left out. Cross-entropy is taken of every output of a classifying or
-    segmenting network, the mean squared error of any other's. Optimisers are as torch runs them by default: on a GPU
-    all parameters at once, for which Adam makes the roots of its second state for all of them, and counts steps in
-    memory of the processor; on the processor one parameter after the other, whose two temporaries are as large as the
-    largest.
-    """
-    return _Step(training(graph), optimizer, precision, workspace).run(batch)
-
-
-def largest_batch(
-    graph: TypedGraph,
-    budget: int,
-    optimizer: Optimizer = "sgd",
-    precision: Precision = "float32",
-    workspace: Workspace = "cuda",
-) -> int:
-    """The most examples whose training step fits into so many bytes; 0 where not even one does.
-
-    At every moment memory grows by as much for every further example, so two steps tell of all others.
-    """
-    step = _Step(training(graph), optimizer, precision, workspace)
-    one, two = (step.run(batch).moments for batch in (1, 2))
-    if any(first.bytes > budget for first in one):
-        return 0
-    growth = ((first, second.bytes - first.bytes) for first, second in zip(one, two, strict=True))
-    return min(1 + (budget - first.bytes) // each for first, each in growth if each)
+    """Memory over one training step, see `TrainingStep`. Takes time linear in the graph."""
+    return TrainingStep(graph, optimizer, precision, workspace).memory(batch)
 
 
 @dataclass(slots=True)
@@ -101,71 +72,171 @@ class _Gradient:
     waiting: int = 0
 
 
-class _Step:
-    """One step, followed from layer to layer, at any batch; `used` are the bytes in use beside weights, optimiser and
-    batch."""
+class _Passed(NamedTuple):
+    """A gradient that a layer passes to one of its inputs."""
 
-    def __init__(self, graph: TypedGraph, optimizer: Optimizer, precision: Precision, workspace: Workspace):
-        over = overwriting(graph)
-        self.copies = weight_copies(graph, precision)
-        self.layers = graph
-        graph = autocast(in_parts(graph, over), precision)
-        self.graph, self.optimizer, self.at_once = graph, optimizer, workspace != "cpu"
-        self.order = list(execution_order(graph))
-        self.place = storages(graph, over, training=True)
-        self.learned, self.buffers, self.tensors, self.largest = _weights(graph)
-        self.learns = learning(graph)
-        self.saved: dict[str, Saved] = {
-            node.name: needed(graph, node, node.name in over, self.learns)
-            for node in self.order
-            if node.name in self.learns
-        }
-        self.kept = {node.name: self._kept(node) for node in self.order}
-        """The storages that each layer needs until its backward pass."""
-        self.last = self._last_reads()
+    tap: Tap
+    given: bool
+    """Whether it is the one that the layer was given, and no new one."""
+    bytes: int
+    """Of one example."""
 
-    def run(self, batch: int) -> Memory:
+
+class _Layer(NamedTuple):
+    """What a step does at one layer, whatever the batch; bytes are those of one example where nothing else is said."""
+
+    name: str
+    outputs: tuple[Tap, ...]
+    held: tuple[tuple[Tap, int], ...]
+    """Storages that it makes for its outputs, and their bytes."""
+    kept: frozenset[Tap]
+    """Storages that it needs until its backward pass."""
+    own: int
+    """What it keeps besides inputs and output: masks, indices, statistics."""
+    fixed: int
+    """The part of that which is there once a batch."""
+    scratch: int
+    """Made and dropped in the forward pass."""
+    backward_scratch: int
+    learned: int
+    """Bytes of its parameters."""
+    copies: tuple[int, ...]
+    """Bytes of autocast's copies of its weights, and of those for which no gradient is kept."""
+    copied: int
+    """Bytes of gradients of weights that are copied."""
+    wanted: int | None
+    """Bytes of the first input, where any input wants a gradient."""
+    passed: tuple[_Passed, ...]
+
+
+class TrainingStep:
+    """One training step from the second on, followed from layer to layer, at any batch.
+
+    In a lower precision forward pass and loss run under torch's autocast; in float16 the loss is scaled (GradScaler).
+
+    What is there only when the network answers is left out. Cross-entropy is taken of every output of a classifying or
+    segmenting network, the mean squared error of any other's. Optimisers are as torch runs them by default: on a GPU
+    all parameters at once, for which Adam makes the roots of its second state for all of them, and counts steps in
+    memory of the processor; on the processor one parameter after the other, whose two temporaries are as large as the
+    largest.
+    """
+
+    def __init__(
+        self,
+        graph: TypedGraph,
+        optimizer: Optimizer = "sgd",
+        precision: Precision = "float32",
+        workspace: Workspace = "cuda",
+    ):
+        whole = training(graph)
+        over = overwriting(whole)
+        self._copies = weight_copies(whole, precision)
+        self._graph = autocast(in_parts(whole, over), precision)
+        self._optimizer, self._at_once = optimizer, workspace != "cpu"
+        self._place = storages(self._graph, over, training=True)
+        self._learned, self._buffers, self._tensors, self._largest = _weights(self._graph)
+        self._learns = learning(self._graph)
+        order = list(execution_order(self._graph))
+        self._layers = [self._layer(node, node.name in over) for node in order]
+        self._done: dict[int, list[Tap]] = defaultdict(list)
+        """Storages by the place in the order of the layer that reads them last."""
+        for tap, index in _last_reads(self._graph, order, self._place, whole).items():
+            self._done[index].append(tap)
+        self._memories: dict[int, Memory] = {}
+
+    def memory(self, batch: int = 1) -> Memory:
         """Memory of the step with so many examples."""
-        self.batch, self.used = batch, 0
-        self.held: dict[Tap, int] = {}
+        if batch not in self._memories:
+            self._memories[batch] = self._run(batch)
+        return self._memories[batch]
+
+    def largest_batch(self, budget: int) -> int:
+        """The most examples whose step fits into so many bytes; 0 where not even one does.
+
+        At every moment memory grows by as much for every further example, so two steps tell of all others.
+        """
+        one, two = (self.memory(batch).moments for batch in (1, 2))
+        if any(first.bytes > budget for first in one):
+            return 0
+        growth = ((first, second.bytes - first.bytes) for first, second in zip(one, two, strict=True))
+        return min(1 + (budget - first.bytes) // each for first, each in growth if each)
+
+    def _layer(self, node: Node, in_place: bool) -> _Layer:
+        graph, name = self._graph, node.name
+        inputs, outputs = graph.input_types(node), graph.types[name]
+        taps = tuple(Tap(name, port) for port in range(len(outputs)))
+        learns = name in self._learns
+        kept, own, fixed = frozenset[Tap](), 0, 0
+        backward_scratch, copied, wants = 0, 0, None
+        passed: tuple[_Passed, ...] = ()
+        if learns:
+            saved = needed(graph, node, in_place, self._learns)
+            places = [self._place[node.inputs[position]] for position in saved.inputs]
+            kept = frozenset([*places, self._place[taps[0]]] if saved.output else places)
+            own, fixed = saved.own_bytes, saved.fixed_bytes
+            flowing = wanted(node, self._learns)
+            backward_scratch = backward_scratch_of(node.op, inputs, outputs, flowing)
+            copied = node.op.copied_gradients(inputs)
+            wants = inputs[0].nbytes if any(flowing) else None
+            passed = tuple(
+                _Passed(tap, _given_on(node, position, kind, outputs[0]), kind.nbytes)
+                for position, (tap, kind) in enumerate(zip(node.inputs, inputs, strict=True))
+                if flowing[position]
+            )
+        return _Layer(
+            name,
+            taps,
+            tuple((tap, made.nbytes) for tap, made in zip(taps, outputs, strict=True) if self._place[tap] == tap),
+            kept,
+            own,
+            fixed,
+            training_scratch_of(node.op, inputs, outputs, learns),
+            backward_scratch,
+            self._learned.get(name, 0),
+            self._copies.get(name, ()),
+            copied,
+            wants,
+            passed,
+        )
+
+    def _run(self, batch: int) -> Memory:
+        self._batch = batch
+        self._held: dict[Tap, int] = {}
         """Storages in use and their bytes."""
-        self.keepers: dict[Tap, int] = defaultdict(int)
+        self._keepers: dict[Tap, int] = defaultdict(int)
         """How many layers, still to come in backward, need a storage."""
-        self.pending: dict[Tap, _Gradient] = {}
+        self._pending: dict[Tap, _Gradient] = {}
         """Gradients made and not yet taken, by the tensor they are of."""
-        self.moments: list[Moment] = []
-        states = OPTIMIZERS[self.optimizer].states * sum(self.learned.values())
-        if OPTIMIZERS[self.optimizer].adapts and not self.at_once:
-            states += _FLOAT * self.tensors
-        weights = sum(self.learned.values()) + self.buffers
-        inputs = self.batch * sum(self.graph.types[name][0].nbytes for name in self.graph.inputs)
-        resting = weights + states + inputs + self._targets()
+        self._moments: list[Moment] = []
+        learned = sum(self._learned.values())
+        keeps = OPTIMIZERS[self._optimizer]
+        states = keeps.states * learned
+        if keeps.adapts and not self._at_once:
+            states += _FLOAT * self._tensors
+        weights = learned + self._buffers
+        given = batch * sum(self._graph.types[name][0].nbytes for name in self._graph.inputs) + self._targets()
+        self._used = weights + states + given
         self._forward()
         self._loss()
         self._backward()
-        roots = sum(self.learned.values()) if self.at_once else 2 * self.largest
-        self._note("step", self.optimizer, roots if OPTIMIZERS[self.optimizer].adapts else 0)
-        moments = tuple(Moment(m.phase, m.layer, m.bytes + resting) for m in self.moments)
-        return Memory(weights, states, inputs + self._targets(), moments)
+        roots = learned if self._at_once else 2 * self._largest
+        self._note("step", self._optimizer, roots if keeps.adapts else 0)
+        return Memory(weights, states, given, tuple(self._moments))
 
     # the three passes
 
     def _forward(self) -> None:
-        for kept in self.kept.values():
-            for tap in kept:
-                self.keepers[tap] += 1
-        done = defaultdict(list)
-        for tap, index in self.last.items():
-            done[index].append(tap)
-        for index, node in enumerate(self.order):
-            for port, made in enumerate(self.graph.types[node.name]):
-                tap = Tap(node.name, port)
-                if self.place[tap] == tap:
-                    self._hold(tap, self.batch * made.nbytes)
-            self.used += self._own(node) + sum(self.copies.get(node.name, ()))
-            self._note("forward", node.name, self.batch * self._scratch(node))
-            for tap in done[index]:
-                if not self.keepers[tap]:
+        for layer in self._layers:
+            for tap in layer.kept:
+                self._keepers[tap] += 1
+        for index, layer in enumerate(self._layers):
+            for tap, size in layer.held:
+                self._held[tap] = self._batch * size
+                self._used += self._batch * size
+            self._used += self._own(layer) + sum(layer.copies)
+            self._note("forward", layer.name, self._batch * layer.scratch)
+            for tap in self._done.get(index, ()):
+                if not self._keepers.get(tap):
                     self._release(tap)
 
     def _loss(self) -> None:
@@ -173,133 +244,82 @@ class _Step:
 
         Of an output that depends on nothing that learns, nothing is kept and no gradient made.
         """
-        scored = self.graph.task in ("classify", "segment")
-        self.used += _SCALARS
+        scored = self._graph.task in ("classify", "segment")
+        self._used += _SCALARS
         learning: list[tuple[Tap, int, int]] = []
         """Outputs with a gradient, the bytes of their scores in float32 and as they are."""
-        for tap in self.graph.outputs.values():
-            made = self.graph.type_of(tap)
-            given = self.batch * made.nbytes
+        for tap in self._graph.outputs.values():
+            made = self._graph.type_of(tap)
+            given = self._batch * made.nbytes
             size = given * _FLOAT // BYTES[made.dtype]
             self._note("loss", "", size if scored else 0)
-            if tap.node in self.learns:
+            if tap.node in self._learns:
                 learning.append((tap, size, given))
-                self.used += size if scored else 0
-        for tap in {self.place[tap] for tap in self.graph.outputs.values()}:
-            if not self.keepers[tap]:
+                self._used += size if scored else 0
+        for tap in {self._place[tap] for tap in self._graph.outputs.values()}:
+            if not self._keepers.get(tap):
                 self._release(tap)
-        self.used -= sum(others for _, others in self.copies.values())
+        self._used -= sum(others for _, others in self._copies.values())
         for tap, size, given in reversed(learning):
             self._note("loss", "", 2 * size if scored else size)
             self._pass(tap, self._made(given))
-            self.used -= size if scored else 0
+            self._used -= size if scored else 0
 
     def _backward(self) -> None:
-        for node in reversed(self.order):
-            taps = [Tap(node.name, port) for port in range(len(self.graph.types[node.name]))]
-            given = [self.pending.pop(tap) for tap in taps if tap in self.pending]
+        for layer in reversed(self._layers):
+            given = [self._pending.pop(tap) for tap in layer.outputs if tap in self._pending]
             if not given:
                 continue
-            learned, copied = self.learned.get(node.name, 0), sum(self.copies.get(node.name, ()))
-            self.used += copied or learned
-            passed = list(self._gradients(node, given[0]))
-            self._note("backward", node.name, self.batch * self._backward_scratch(node))
-            self._copied(node, given[0])
+            copies = sum(layer.copies)
+            self._used += copies or layer.learned
+            passed = [(one.tap, given[0] if one.given else self._made(self._batch * one.bytes)) for one in layer.passed]
+            self._note("backward", layer.name, self._batch * layer.backward_scratch)
+            if layer.copied:
+                self._note("backward", layer.name, layer.copied - given[0].bytes - self._exchanged(layer))
             for gradient in given:
                 gradient.waiting -= 1
             for gradient in given:
                 if all(gradient is not other for _, other in passed):
                     self._drop(gradient)
-            self.used -= self._own(node)
-            for tap in self.kept[node.name]:
-                self.keepers[tap] -= 1
-                if not self.keepers[tap]:
+            self._used -= self._own(layer)
+            for tap in layer.kept:
+                self._keepers[tap] -= 1
+                if not self._keepers[tap]:
                     self._release(tap)
             for tap, gradient in passed:
                 self._pass(tap, gradient)
             for gradient in given:
                 self._drop(gradient)
-            if copied:  # gradients of the copies become those of the weights
-                self.used += learned - self.copies[node.name][0]
-                self._note("backward", node.name)
-                self.used -= copied
-        self.used -= _SCALARS
-
-    def _last_reads(self) -> dict[Tap, int]:
-        """What a layer of several steps takes is there until the last of them."""
-        last = last_reads(self.graph, self.order, self.place)
-        if len(self.graph.nodes) > len(self.layers.nodes):
-            for index, node in enumerate(self.order):
-                layer = self.layers.nodes.get(node.name)
-                for tap in () if layer is None else layer.inputs:
-                    if self.place[tap] in last:
-                        last[self.place[tap]] = max(last[self.place[tap]], index)
-        return last
+            if copies:  # gradients of the copies become those of the weights
+                self._used += layer.learned - layer.copies[0]
+                self._note("backward", layer.name)
+                self._used -= copies
+        self._used -= _SCALARS
 
     # storages
 
-    def _hold(self, tap: Tap, size: int) -> None:
-        self.held[tap] = size
-        self.used += size
-
     def _release(self, tap: Tap) -> None:
-        self.used -= self.held.pop(tap, 0)
+        self._used -= self._held.pop(tap, 0)
 
-    def _kept(self, node: Node) -> set[Tap]:
-        saved = self.saved.get(node.name)
-        if saved is None:
-            return set()
-        inputs = {self.place[node.inputs[position]] for position in saved.inputs}
-        return inputs | {self.place[Tap(node.name)]} if saved.output else inputs
+    def _own(self, layer: _Layer) -> int:
+        return self._batch * layer.own + layer.fixed
 
-    def _own(self, node: Node) -> int:
-        """Bytes of what a layer keeps besides its inputs and output: masks, indices, statistics."""
-        saved = self.saved.get(node.name)
-        return 0 if saved is None else self.batch * saved.own_bytes + saved.fixed_bytes
-
-    def _scratch(self, node: Node) -> int:
-        """Bytes an example that a layer makes and drops in the forward pass."""
-        inputs, outputs = self.graph.input_types(node), self.graph.types[node.name]
-        return training_scratch_of(node.op, inputs, outputs, node.name in self.learns)
-
-    def _backward_scratch(self, node: Node) -> int:
-        inputs, outputs = self.graph.input_types(node), self.graph.types[node.name]
-        return backward_scratch_of(node.op, inputs, outputs, wanted(node, self.learns))
-
-    def _copied(self, node: Node, given: _Gradient) -> None:
-        """Gradients of weights are copied when what the layer keeps has been used, or has been exchanged for the
-        gradients of as many numbers, of which that of the input is made afterwards."""
-        inputs = self.graph.input_types(node)
-        copied = node.op.copied_gradients(inputs)
-        if copied:
-            wants = any(wanted(node, self.learns))
-            self._note(
-                "backward",
-                node.name,
-                copied - given.bytes - (self.batch * inputs[0].nbytes if wants else self._own(node)),
-            )
+    def _exchanged(self, layer: _Layer) -> int:
+        """Bytes that are free when gradients of weights are copied: what the layer keeps has been used, or has been
+        exchanged for the gradients of as many numbers, of which that of the input is made afterwards."""
+        return self._own(layer) if layer.wanted is None else self._batch * layer.wanted
 
     # gradients
 
-    def _gradients(self, node: Node, given: _Gradient) -> Iterator[tuple[Tap, _Gradient]]:
-        """What a layer passes to each input that wants a gradient: the one it was given, or a new one."""
-        output = self.graph.types[node.name][0]
-        for position, (tap, kind) in enumerate(zip(node.inputs, self.graph.input_types(node), strict=True)):
-            if tap.node not in self.learns:
-                continue
-            how = node.op.gradient_of(position)
-            shared = how == "part" or (how == "same" and kind.numel == output.numel)
-            yield tap, given if shared else self._made(self.batch * kind.nbytes)
-
     def _made(self, size: int) -> _Gradient:
-        self.used += size
+        self._used += size
         return _Gradient(size)
 
     def _pass(self, tap: Tap, gradient: _Gradient) -> None:
         """A gradient, or a further part of one, of a tensor."""
-        before = self.pending.get(tap)
+        before = self._pending.get(tap)
         if before is None:
-            self.pending[tap] = gradient
+            self._pending[tap] = gradient
             gradient.waiting += 1
             return
         total = self._made(before.bytes)
@@ -307,26 +327,45 @@ class _Step:
         before.waiting -= 1
         self._drop(before)
         self._drop(gradient)
-        self.pending[tap] = total
+        self._pending[tap] = total
         total.waiting += 1
 
     def _drop(self, gradient: _Gradient) -> None:
         if not gradient.waiting:
-            self.used -= gradient.bytes
+            self._used -= gradient.bytes
             gradient.bytes = 0
 
     # figures
 
     def _targets(self) -> int:
         """Bytes of the targets: class numbers, one an example, region or pixel; else as many numbers as the outputs."""
-        if self.graph.task in ("classify", "segment"):
-            output = self.graph.type_of(next(iter(self.graph.outputs.values())))
+        graph = self._graph
+        if graph.task in ("classify", "segment"):
+            output = graph.type_of(next(iter(graph.outputs.values())))
             cells = output.regions * output.numel // output.channels
-            return self.batch * cells * _INDEX
-        return self.batch * sum(self.graph.type_of(tap).nbytes for tap in self.graph.outputs.values())
+            return self._batch * cells * _INDEX
+        return self._batch * sum(graph.type_of(tap).nbytes for tap in graph.outputs.values())
 
     def _note(self, phase: Phase, layer: str, temporary: int = 0) -> None:
-        self.moments.append(Moment(phase, layer.partition(COPIED)[0], self.used + temporary))
+        self._moments.append(Moment(phase, layer.partition(COPIED)[0], self._used + temporary))
+
+
+def _given_on(node: Node, position: int, taken: TensorType, made: TensorType) -> bool:
+    """Whether a layer passes the gradient it is given to that input, and makes no new one."""
+    how = node.op.gradient_of(position)
+    return how == "part" or (how == "same" and taken.numel == made.numel)
+
+
+def _last_reads(graph: TypedGraph, order: list[Node], place: Mapping[Tap, Tap], layers: TypedGraph) -> dict[Tap, int]:
+    """What a layer of several steps takes is there until the last of them."""
+    last = last_reads(graph, order, place)
+    if len(graph.nodes) > len(layers.nodes):
+        for index, node in enumerate(order):
+            layer = layers.nodes.get(node.name)
+            for tap in () if layer is None else layer.inputs:
+                if place[tap] in last:
+                    last[place[tap]] = max(last[place[tap]], index)
+    return last
 
 
 def _weights(graph: TypedGraph) -> tuple[dict[str, int], int, int, int]:

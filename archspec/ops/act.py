@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from archspec.ops.arguments import Flag, Positive, Real
-from archspec.ops.base import Operator, OperatorError, Sample, Saved, Storage, Types, Weight, operator
+from archspec.ops.base import ActsOn, Operator, OperatorError, Sample, Saved, Storage, Types, Weight, operator
 from archspec.ops.pool import shared_by_maxima
 from archspec.tensor import TensorType
 
@@ -19,6 +19,7 @@ class Activation(Operator):
     """
 
     category = "activation"
+    acts_on: ClassVar[ActsOn] = "number"
     storage: ClassVar[Storage] = "activation"
     keeps: ClassVar[Literal["input", "output", "either"]] = "input"
     """What torch keeps to differentiate it; `either`: the output in place, else the input. In place the input is
@@ -118,6 +119,7 @@ class Prelu(Activation):
     """
 
     kind = "rectifier"
+    acts_on = "place"
     storage = "new"
     tunable = frozenset({"slope"})
     samples = (
@@ -403,6 +405,7 @@ class Threshold(Activation):
 
 
 class _OverChannels(Activation):
+    acts_on = "place"
     storage = "new"
 
     def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
@@ -460,6 +463,7 @@ class Maxout(Operator):
     """
 
     kind = "rectifier"
+    acts_on = "place"
     category = "activation"
     samples = (
         Sample({}, ((480,),), ((240,),)),
@@ -470,13 +474,10 @@ class Maxout(Operator):
 
     def infer(self, inputs: Types) -> Types:
         x = inputs[0]
-        if x.channels % self.pieces:
-            raise OperatorError(
-                f"{x.channels} channels do not divide into pieces of {self.pieces}",
-                "pieces",
-                f"give the layer before a multiple of {self.pieces} channels: "
-                f"{x.channels - x.channels % self.pieces + self.pieces} would fit",
-            )
+        if left := x.channels % self.pieces:
+            more = x.channels - left + self.pieces
+            hint = f"give the layer before a multiple of {self.pieces} channels: {more} would fit"
+            raise OperatorError(f"{x.channels} channels do not divide into pieces of {self.pieces}", "pieces", hint)
         return (TensorType((x.channels // self.pieces, *x.spatial), x.dtype),)
 
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:

@@ -21,6 +21,7 @@ Category = Literal[
     "input", "conv", "linear", "pool", "norm", "activation", "merge", "shape", "regularize", "attention", "detect"
 ]
 Storage = Literal["new", "view", "activation"]
+ActsOn = Literal["number", "place", "map"]
 Kind = Literal[
     "conv",
     "pointwise",
@@ -162,6 +163,10 @@ class Operator(BaseModel):
     """Which kind of work it is, for estimates of time; None where its category, weights and sizes say so."""
     drops: ClassVar[bool] = False
     """Whether it makes without gradients too what by `saved` it keeps of its own, and drops it at once."""
+    acts_on: ClassVar[ActsOn] = "map"
+    """What of its inputs one number of the output depends on, in the same way wherever it stands: the `number` at the
+    same place alone; all channels of that `place`, by weights that are the same at every place, and of a vector as of a
+    map of one place; or more, or otherwise (`map`). `passes.dense` slides only the first two behind a `flatten`."""
     answers: ClassVar[bool] = False
     """Whether it is there only when the network answers, not while it trains; so is what takes from it."""
     samples: ClassVar[tuple[Sample, ...]] = ()
@@ -198,6 +203,12 @@ class Operator(BaseModel):
 
     def window(self, inputs: Types) -> Window | None:
         """The window slid over the input, or None where a cell sees its own position (or everything)."""
+        return None
+
+    def slid_over(self, cells: tuple[int, ...]) -> "Operator | None":
+        """The operator over every window of so many cells of a map, with the weights that it has for the numbers of one
+        such window laid flat, channels slowest: what answered once then answers for each window. None where it takes no
+        numbers laid flat, or nothing says how."""
         return None
 
     def steps(self, inputs: Types, outputs: Types) -> tuple[Fraction, ...]:

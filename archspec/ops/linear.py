@@ -89,6 +89,9 @@ class Linear(Operator):
     def window(self, inputs: Types) -> Window | None:
         return None if self.kernel is None else window_over("linear", inputs[0], self.kernel, 1, 0)
 
+    def slid_over(self, cells: tuple[int, ...]) -> Operator | None:
+        return self.model_copy(update={"kernel": cells if len(set(cells)) > 1 else cells[0]})
+
     def saved(self, inputs: Types, outputs: Types, in_place: bool = False) -> Saved:
         return Saved(inputs=(0,))
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from archspec.ops.arguments import MAX_PARTS, Count, Parts, Range, Real, as_written
-from archspec.ops.base import Operator, OperatorError, Part, Reference, Sample, Saved, Types, Weight, operator
+from archspec.ops.base import ActsOn, Operator, OperatorError, Part, Reference, Sample, Saved, Types, Weight, operator
 from archspec.ops.meeting import before_summed, centred, conflict, cuts_of, in_turn, same_dtype, stretched
 from archspec.ops.reach import Reach, same, whole
 from archspec.ops.windows import refuse_undivided
@@ -20,6 +20,7 @@ class Merge(Operator):
     """Two or more tensors of one shape, elementwise: n − 1 operations an output element."""
 
     category = "merge"
+    acts_on: ClassVar[ActsOn] = "number"
     arity: ClassVar[tuple[int, int | None]] = (2, None)
     references = {"of": "inputs"}
 
@@ -140,6 +141,7 @@ class Concat(Merge):
         - concat: {of: [enc.3.skip, $prev], crop: center}
     """
 
+    acts_on = "place"
     gradient = "part"
     autocast = "promote"
     kind = "copy"
@@ -354,6 +356,7 @@ class Scale(Operator):
     """
 
     category = "merge"
+    acts_on = "number"
     samples = (
         Sample({"factor": 0.17}, ((256, 35, 35),), ((256, 35, 35),)),
         Sample({"factor": 2}, ((10,),), ((10,),)),
@@ -389,6 +392,7 @@ class Split(Operator):
     """
 
     category = "merge"
+    acts_on = "place"
     storage = "view"
     samples = (
         Sample({"parts": 2}, ((116, 28, 28),), ((58, 28, 28), (58, 28, 28))),
@@ -440,6 +444,7 @@ class Slice(Operator):
     """
 
     category = "merge"
+    acts_on = "place"
     storage = "view"
     samples = (
         Sample({"channels": [0, 64]}, ((192, 14, 14),), ((64, 14, 14),)),
@@ -475,6 +480,7 @@ class ChannelShuffle(Operator):
     """
 
     category = "merge"
+    acts_on = "place"
     kind = "copy"
     samples = (
         Sample({"groups": 2}, ((116, 28, 28),), ((116, 28, 28),)),

@@ -32,6 +32,7 @@ class BatchNorm(Operator):
     """
 
     category = "norm"
+    acts_on = "place"
     tunable = frozenset({"eps", "momentum", "frozen"})
     samples = (
         Sample({}, ((64, 112, 112),), ((64, 112, 112),), params=128),
@@ -88,6 +89,7 @@ class LayerNorm(Operator):
     """
 
     category = "norm"
+    acts_on = "place"
     tunable = frozenset({"eps"})
     drops = True
     samples = (
@@ -244,6 +246,7 @@ class L2Norm(Operator):
     """
 
     category = "norm"
+    acts_on = "place"
     tunable = frozenset({"eps"})
     samples = (
         Sample({}, ((128,),), ((128,),)),

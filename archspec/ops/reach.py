@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache, lru_cache
 from math import ceil, floor, gcd
 from typing import Literal
 
@@ -34,6 +35,7 @@ class Reach:
         return self.step if self.every == 1 else Fraction(self.step, self.every)
 
 
+@cache
 def same(shift: int = 0) -> Reach:
     """The cell at the same place, counted from the `shift`-th."""
     return Reach(lambda y: y + shift, lambda y: y + shift)
@@ -44,6 +46,7 @@ def whole(cells: int) -> Reach:
     return Reach(lambda _: 0, lambda _: cells - 1, 1, 0)
 
 
+@lru_cache(maxsize=1 << 10)  # windows and axes repeat
 def slid(kernel: int, stride: int = 1, before: int = 0, dilation: int = 1, outside: Outside = "nothing") -> Reach:
     """A window that slides."""
     ahead = dilation * (kernel - 1) - before

@@ -40,6 +40,7 @@ class Dropout(_Drop):
         - dropout: 0.5
     """
 
+    acts_on = "number"
     samples = (
         Sample({}, ((4096,),), ((4096,),)),
         Sample({"p": 0.2}, ((256, 6, 6),), ((256, 6, 6),)),
@@ -101,6 +102,7 @@ class DropPath(_Drop):
             - drop_path: 0.2
     """
 
+    acts_on = "number"
     samples = (
         Sample({}, ((24, 56, 56),), ((24, 56, 56),)),
         Sample({"p": 0.2}, ((192,),), ((192,),)),

@@ -72,6 +72,7 @@ class Identity(Operator):
           name: out3
     """
 
+    acts_on = "number"
     storage = "view"
     gradient = "same"
     samples = (Sample({}, ((64, 8, 8),), ((64, 8, 8),)), Sample({}, ((10,),), ((10,),)))

@@ -12,19 +12,8 @@ from dataclasses import dataclass, field, fields, replace
 
 from archspec.errors import SpecError, fail
 from archspec.graph import Graph, Node, Tap, TypedGraph, around
-from archspec.ops.base import NO_STEP
-from archspec.ops.linear import Linear
-
-ELEMENTWISE = frozenset(
-    ("identity", "dropout", "drop_path", "scale", "relu", "relu6", "leaky_relu", "elu", "selu", "silu", "gelu", "mish",
-     "sigmoid", "tanh", "hard_sigmoid", "hard_swish", "hard_tanh", "abs", "softplus", "threshold")
-)  # fmt: skip
-"""What gives of each number one, whatever its place: before or behind a `flatten` it is the same."""
-PER_CELL = ELEMENTWISE | frozenset(
-    ("prelu", "softmax", "log_softmax", "maxout", "batch_norm", "layer_norm", "l2_norm", "add", "subtract", "concat",
-     "multiply", "mean", "max", "weighted_add", "split", "slice", "channel_shuffle")
-)  # fmt: skip
-"""What takes the features of a place and gives those of the same place, with weights that are the same at all."""
+from archspec.ops.base import NO_STEP, Operator
+from archspec.ops.shape import Flatten
 
 
 @dataclass(frozen=True)
@@ -95,7 +84,7 @@ class _Sliding:
         if whole or any(x.regions != 1 for x in outputs) or (spread and self.fixed.issuperset(spread)):
             self.fixed.update(own)
         flat, maps = ([tap for tap in node.inputs if tap in found] for found in (self.flat, self.maps))
-        if node.op.word == "flatten" and not flat and not maps and inputs[0].rank:
+        if isinstance(node.op, Flatten) and not flat and not maps and inputs[0].rank:
             self._flatten(node, own[0])
         elif flat:
             self._behind_flatten(node, own, flat)
@@ -115,15 +104,16 @@ class _Sliding:
 
     def _behind_flatten(self, node: Node, own: Sequence[Tap], flat: Sequence[Tap]) -> None:
         cells = self.flat[flat[0]]
-        if node.op.word == "flatten":
+        alike = all(self.flat.get(tap) == cells for tap in node.inputs)
+        if isinstance(node.op, Flatten):
             self.flat[own[0]] = cells
             self.moved[own[0]] = self.moved[flat[0]]
-        elif node.op.word in ELEMENTWISE:
+        elif node.op.acts_on == "number" and alike:
             self._keep(node, node)
-            self.flat[own[0]] = cells
-            self.moved[own[0]] = own[0]
-        elif isinstance(node.op, Linear):
-            self._slide(node, node.op, cells, own)
+            self.flat.update(dict.fromkeys(own, cells))
+            self.moved.update({tap: tap for tap in own})
+        elif alike and (over := node.op.slid_over(cells)) is not None:
+            self._slide(node, over, cells, own)
         else:
             x = self.graph.type_of(flat[0])
             message = f"`{node.op.word}` takes the {x.channels:,} numbers of a map laid flat, each at its place"
@@ -131,12 +121,13 @@ class _Sliding:
 
     def _on_maps(self, node: Node, own: Sequence[Tap]) -> None:
         (x, *_) = (tap for tap in node.inputs if tap in self.maps)
-        if node.op.word == "flatten":
+        cells = (1,) * self.maps[x]
+        if isinstance(node.op, Flatten):
             self.moved[own[0]] = self.moved.get(x, x)
             self.maps[own[0]] = self.maps[x]
-        elif isinstance(node.op, Linear):
-            self._slide(node, node.op, (1,) * self.maps[x], own)
-        elif node.op.word not in PER_CELL:
+        elif len(node.inputs) == 1 and (over := node.op.slid_over(cells)) is not None:
+            self._slide(node, over, cells, own)
+        elif node.op.acts_on == "map":
             message = f"`{node.op.word}` takes the {self.graph.type_of(x).channels:,} numbers of one answer together"
             raise refused(node, message)
         elif other := next((tap for tap in node.inputs if tap not in self.maps), None):
@@ -146,9 +137,8 @@ class _Sliding:
             self._keep(node, node)
             self.maps.update(dict.fromkeys(own, self.maps[x]))
 
-    def _slide(self, node: Node, op: Linear, cells: tuple[int, ...], own: Sequence[Tap]) -> None:
-        kernel = cells if len(set(cells)) > 1 else cells[0]
-        self._keep(node, replace(node, op=op.model_copy(update={"kernel": kernel})))
+    def _slide(self, node: Node, over: Operator, cells: tuple[int, ...], own: Sequence[Tap]) -> None:
+        self._keep(node, replace(node, op=over))
         self.maps.update(dict.fromkeys(own, len(cells)))
         self.slid.append(node.name)
 

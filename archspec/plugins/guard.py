@@ -114,6 +114,12 @@ def _window(result: Any) -> Problem:
     return None if result is None or isinstance(result, Window) else f"returns a Window or None, not {_kind(result)}"
 
 
+def _operator(result: Any) -> Problem:
+    return (
+        None if result is None or isinstance(result, Operator) else f"returns an Operator or None, not {_kind(result)}"
+    )
+
+
 def _reach(result: Any) -> Problem:
     if isinstance(result, tuple) and all(isinstance(one, Reach) for one in result):
         return None
@@ -155,6 +161,7 @@ _CHECKS: dict[str, Callable[[Any], Problem]] = {
     "macs": _count,
     "elementwise_ops": _count,
     "window": _window,
+    "slid_over": _operator,
     "steps": _steps,
     "reach": _reach,
     "saved": _saved,

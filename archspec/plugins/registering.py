@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args
 from archspec.errors import Diagnostic, Related, Span, SpecError, fail
 from archspec.ops import REGISTRY
 from archspec.ops.act import ACTIVATIONS
-from archspec.ops.base import Category, Kind, Operator
+from archspec.ops.base import ActsOn, Category, Kind, Operator
 from archspec.plugins.faults import at
 from archspec.plugins.guard import guard
 from archspec.spec import MODIFIERS, RESERVED, STRUCTURAL
@@ -79,6 +79,8 @@ def _problems(cls: Any) -> list[str]:
         found.append(f"its category '{cls.category}' is none of {', '.join(get_args(Category))}")
     if cls.kind is not None and cls.kind not in get_args(Kind):
         found.append(f"its kind '{cls.kind}' is none of {', '.join(get_args(Kind))}")
+    if cls.acts_on not in get_args(ActsOn):
+        found.append(f"it acts on '{cls.acts_on}', which is none of {', '.join(get_args(ActsOn))}")
     arity = cls.arity
     if not (isinstance(arity, tuple) and len(arity) == 2 and type(arity[0]) is int):
         found.append(f"its arity {arity!r} is not (fewest, most) input tensors")

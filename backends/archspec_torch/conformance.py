@@ -17,13 +17,17 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from archspec.analysis.cost import kept_of, scratch_of
-from archspec.ops.base import Operator, Saved, Types
+from archspec.ops.base import Operator, OperatorError, Saved, Types, typed
+from archspec.tensor import TensorType
 from archspec_torch.lowering import Site, lower
 
 LARGEST = 2**24
 """Elements of a tensor up to which a layer is run on numbers, and not on shapes alone."""
 
 BATCH = 2
+
+PLACES = (2, 3)
+"""Of a map on which a layer is compared with itself on each of its places."""
 
 _KINDS = {"parameter": "parameter that learns", "frozen": "parameter that does not learn", "buffer": "buffer"}
 
@@ -37,6 +41,8 @@ def disagreements(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:
     yield from on_backward(op, inputs, outputs)
     if max(x.numel for x in (*inputs, *outputs)) <= LARGEST:
         yield from on_numbers(op, inputs, outputs)
+    yield from on_places(op, inputs)
+    yield from on_windows(op)
 
 
 def on_shapes(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:
@@ -177,6 +183,83 @@ def on_numbers(op: Operator, inputs: Types, outputs: Types) -> Iterator[str]:
         tensors = [torch.randn(BATCH * x.regions, *x.shape, dtype=torch.float64) for x in inputs]
         yield from _deployed(op, module.eval(), tensors)
         yield from _trained(module.train(), tensors)
+
+
+def on_places(op: Operator, inputs: Types) -> Iterator[str]:
+    """Whether the layer gives at each place of a map what it gives for the vector of that place with the same weights,
+    and what acts on numbers the same for a map laid flat: what `acts_on` says.
+
+    Nothing where maps or vectors are refused: there is nothing that could be slid.
+    """
+    if op.acts_on == "map":
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        tensors = [torch.randn(BATCH, x.shape[0], *PLACES, dtype=torch.float64) for x in inputs]
+        try:
+            module = _lowered(op, tensors)
+            whole = _run(module, tensors)
+            ways = [("by places", lambda x: x.flatten(2).transpose(1, 2).flatten(0, 1))]
+            if op.acts_on == "number":
+                ways.append(("laid flat", lambda x: x.flatten(1)))
+            for how, turn in ways:
+                turned = [turn(x) for x in tensors]
+                other = _lowered(op, turned)
+                if _stores(other) != _stores(module):
+                    yield f"stores other weights for a map taken {how}, and by `acts_on` it is {op.acts_on}"
+                    continue
+                other.load_state_dict(module.state_dict())
+                found, wanted = _run(other, turned), [turn(y) for y in whole]
+                if any(y.shape != z.shape or not torch.allclose(y, z) for y, z in zip(found, wanted, strict=True)):
+                    yield f"gives something else for a map taken {how}, and by `acts_on` it is {op.acts_on}"
+        except OperatorError:
+            return
+
+
+def on_windows(op: Operator) -> Iterator[str]:
+    """Whether the layer that slides over a map (`slid_over`) gives for each window what the layer itself gives for that
+    window laid flat, with the same weights. Nothing where such a vector is refused."""
+    over = op.slid_over(PLACES)
+    if over is None:
+        return
+    rows, columns = PLACES
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        x = torch.randn(BATCH, 3, rows + 1, columns + 2, dtype=torch.float64)
+        windows = x.unfold(2, rows, 1).unfold(3, columns, 1)  # (n, 3, 2, 3, rows, columns)
+        flat = windows.permute(0, 2, 3, 1, 4, 5).flatten(0, 2).flatten(1)
+        try:
+            module, slid = _lowered(op, [flat]), _lowered(over, [x])
+        except OperatorError:
+            return
+        if _stores(slid) != _stores(module):
+            yield "stores other weights where it slides over a map, by `slid_over`"
+            return
+        slid.load_state_dict(module.state_dict())
+        (wanted,), (found,) = _run(module, [flat]), _run(slid, [x])
+        found = found.flatten(2).transpose(1, 2).flatten(0, 1)
+        if found.shape != wanted.shape or not torch.allclose(found, wanted):
+            yield "gives for a window of a map something else than for the same numbers laid flat, by `slid_over`"
+
+
+def _stores(module: nn.Module) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in module.state_dict().items()}
+
+
+def _lowered(op: Operator, tensors: list[Tensor]) -> nn.Module:
+    """The layer for tensors of these shapes, its weights random. Raises OperatorError where it refuses them."""
+    inputs = tuple(TensorType(tuple(x.shape[1:])) for x in tensors)
+    module = lower(Site(op, inputs, typed(op, inputs))).double().eval()
+    with torch.no_grad():
+        for tensor in module.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(torch.rand_like(tensor) + 0.5)
+    return module
+
+
+def _run(module: nn.Module, tensors: list[Tensor]) -> tuple[Tensor, ...]:
+    with torch.no_grad():
+        return as_tuple(module(*(x.clone() for x in tensors)))
 
 
 def _deployed(op: Operator, module: nn.Module, tensors: list[Tensor]) -> Iterator[str]:

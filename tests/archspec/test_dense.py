@@ -8,6 +8,7 @@ import pytest
 
 import archspec
 from archspec.analysis.windows import windows
+from archspec.plugins import using
 
 HEAD = "archspec: 1\ninput: [1, 20, 20]\nlayers:\n"
 CONV = "  - conv: {out: 4, kernel: 5, stride: 2}\n  - relu\n"
@@ -134,3 +135,56 @@ def test_an_image_smaller_than_the_window_is_refused() -> None:
         archspec.load("lenet5", input=[1, 31, 40], dense=True)
     (d,) = caught.value.diagnostics
     assert (d.code, d.hint) == ("E311", "it answers for windows of 32×32 pixels: an image is at least that large")
+
+
+PLUGIN = """
+from archspec.plugins import *
+
+@operator("half")
+class Half(Operator):
+    acts_on = "number"
+    def infer(self, inputs): return inputs
+
+@operator("whole")
+class Whole(Operator):
+    def infer(self, inputs): return inputs
+
+@operator("seen", main="out")
+class Seen(Operator):
+    out: Count
+    cells: tuple[int, ...] = ()
+    def infer(self, inputs):
+        (x,) = inputs
+        if not self.cells and x.rank:
+            raise OperatorError(f"takes a vector, and its input is {x}", hint="flatten")
+        sizes = (n - cell + 1 for n, cell in zip(x.spatial, self.cells))
+        return (TensorType((self.out, *sizes)),)
+    def weights(self, inputs):
+        cells = 1
+        for n in self.cells:
+            cells *= n
+        return {"weight": Weight((self.out, inputs[0].channels * cells))}
+    def slid_over(self, cells):
+        return self.model_copy(update={"cells": cells})
+"""
+
+
+def test_a_plugin_s_operators_slide_where_they_say_that_they_can(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(PLUGIN)
+    with using([tmp_path / "own.py"]):
+        layers = CONV + "  - flatten\n  - half\n  - seen: 6\n  - half\n  - seen: 3\n"
+        path = written(tmp_path, layers)
+        graph = archspec.load(path, input=[1, 24, 26], dense=True)
+        assert outputs(graph) == {"seen2": (3, 3, 4)}
+        assert graph.weights["seen1"] == archspec.load(path).weights["seen1"]
+        for layers in (
+            CONV + "  - flatten\n  - whole\n  - linear: 3\n",
+            CONV + "  - flatten\n  - seen: 6\n  - whole\n",
+        ):
+            with pytest.raises(archspec.SpecError, match=r"E176.*`whole` takes the"):
+                archspec.load(written(tmp_path, layers), dense=True)
+
+
+def test_a_sum_of_maps_laid_flat_slides(tmp_path: Path) -> None:
+    layers = CONV + "  - flatten\n  - branches: [[relu], [dropout: 0.5]]\n    join: add\n  - linear: 3\n"
+    assert outputs(archspec.load(written(tmp_path, layers), input=[1, 22, 20], dense=True)) == {"linear1": (3, 2, 1)}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import archspec
+from archspec.errors import Diagnostic
 
 HEAD = "archspec: 1\nname: net\n"
 
@@ -328,13 +329,13 @@ layers:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_suggested_mends_it(name: str, tmp_path: Path) -> None:
+def test_what_is_suggested_mends_it(name: str, tmp_path: Path, calls: Callable[..., int]) -> None:
     text, said, related, titles = CASES[name]
     path = tmp_path / "net.yaml"
     path.write_text(HEAD + text, encoding="utf-8")
-    begun = time.process_time()
-    (d,) = archspec.check(path)
-    assert time.process_time() - begun < 1
+    found: list[Diagnostic] = []
+    assert calls(lambda: found.extend(archspec.check(path))) < 150_000
+    (d,) = found
     assert d.code == "E310" and said in d.message
     assert related in [r.label for r in d.related]
     assert [fix.title for fix in d.fixes] == titles

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -79,7 +79,7 @@ def test_related_places_and_fixes_are_in_the_json(tmp_path: Path) -> None:
     assert (fix["text"], fix["line"], fix["column"], fix["length"]) == ("flatten\n  - linear", 7, 5, 6)
 
 
-def test_a_message_of_a_deep_network_takes_no_time(tmp_path: Path) -> None:
+def test_a_message_of_a_deep_network_takes_little_work(tmp_path: Path, calls: Callable[..., int]) -> None:
     text = """\
 input: [16, 32, 32]
 layers:
@@ -90,9 +90,9 @@ layers:
       - [conv: {out: 16, kernel: 3}]
     join: add
 """
-    begun = time.process_time()
-    (d,) = refused(tmp_path, HEAD + text)
-    assert time.process_time() - begun < 5
+    told: list[Diagnostic] = []
+    assert calls(lambda: told.extend(refused(tmp_path, HEAD + text))) < 4_000_000
+    (d,) = told
     assert d.fixes[0].title == "`padding: same` at branch2.conv1 (line 9)"
 
 
@@ -181,14 +181,13 @@ layers:
     ]
 
 
-def test_a_message_of_a_network_of_the_zoo_takes_no_time(tmp_path: Path) -> None:
+def test_a_message_of_a_network_of_the_zoo_takes_little_work(tmp_path: Path, calls: Callable[..., int]) -> None:
     """No single change, and no pair, mends it: the search ends at its bounds."""
     text = (zoo.directory() / "inception_resnet_v2.yaml").read_text(encoding="utf-8")
     wrong = text.replace("stride: 2, padding: valid", "stride: 3, padding: valid")
     assert wrong != text
-    begun = time.process_time()
-    found = refused(tmp_path, wrong)
-    assert time.process_time() - begun < 1.5  # half a second on a machine that does nothing else
+    found: list[Diagnostic] = []
+    assert calls(lambda: found.extend(refused(tmp_path, wrong))) < 2_000_000  # half a second
     assert [d.code for d in found] == ["E310"] and not found[0].fixes
 
 

@@ -25,7 +25,7 @@ from archspec.lowering import LOWERINGS, Site
 from archspec.ops import REGISTRY, Operator, OperatorError
 from archspec.ops.base import typed
 from archspec.tensor import TensorType
-from archspec_torch.conformance import as_tuple, on_backward, on_inference, on_shapes
+from archspec_torch.conformance import as_tuple, on_backward, on_inference, on_places, on_shapes, on_windows
 from archspec_torch.lowering import lower
 
 Shape = tuple[int, ...]
@@ -100,6 +100,28 @@ def test_samples_hold(word: str) -> None:
         assert sum(w.numel for w in learned) == sample.params
         assert op.macs(inputs, outputs) == sample.macs
         assert op.label() == made(word, sample.args).label()
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_what_acts_on_numbers_or_places_does_and_what_slides_answers_for_windows(word: str) -> None:
+    for sample in REGISTRY[word].samples:
+        op = made(word, sample.args)
+        assert [*on_places(op, types(sample.inputs)), *on_windows(op)] == []
+
+
+def test_what_looks_at_neighbours_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Softmax over the channels is none of a map laid flat; a pool sees its neighbours."""
+    monkeypatch.setattr(REGISTRY["softmax"], "acts_on", "number")
+    (told,) = on_places(made("softmax", {}), types([(5, 4)]))
+    assert told == "gives something else for a map taken laid flat, and by `acts_on` it is number"
+    monkeypatch.setattr(REGISTRY["group_norm"], "acts_on", "place")
+    (told,) = on_places(made("group_norm", {"groups": 2}), types([(6, 4)]))
+    assert told == "gives something else for a map taken by places, and by `acts_on` it is place"
+    wrong = made("linear", {"out": 3, "kernel": 2})
+    monkeypatch.setattr(REGISTRY["linear"], "slid_over", lambda op, cells: wrong)
+    assert list(on_windows(made("linear", {"out": 3}))) == [
+        "stores other weights where it slides over a map, by `slid_over`"
+    ]
 
 
 @pytest.mark.parametrize("word", WORDS)

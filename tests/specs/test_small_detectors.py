@@ -15,7 +15,8 @@ import archspec  # noqa: E402
 from archspec.graph import TypedGraph  # noqa: E402
 from archspec_torch.compiler import compile  # noqa: E402
 from archspec_torch.detection.truth import rows_of  # noqa: E402
-from archspec_torch.runtime.tasks.detect import Detect, decoders_of, own_loss  # noqa: E402
+from archspec_torch.runtime.tasks import own_loss  # noqa: E402
+from archspec_torch.runtime.tasks.detect import Detect, decoders_of  # noqa: E402
 
 
 def kernels(graph: TypedGraph) -> dict[str, tuple[int, ...]]:

@@ -164,14 +164,16 @@ class Numpy(Data):
 
 
 class Boxes(Data):
-    """Images with objects in boxes: `root` is a folder of VOC (Annotations/) or YOLO (labels/), a COCO .json or a .csv.
+    """Images with objects in boxes: `root` is a folder of VOC (Annotations/) or YOLO (labels/), a `data.yaml` of YOLO,
+    a COCO .json or a .csv.
 
     `train`, `val` and `test` name annotations of their own: image sets of VOC (`train: trainval`), else files or
-    folders below `root`, or beside it where it is a file. What lacks is drawn from `train` as `split` says: images
-    with each class in every part. Without `train`, that is all of `root`; a `test` is drawn only where no key names
-    a set. `images`: a folder there, where the annotations do not say; several are looked through in turn. `classes`:
-    those that are kept, in the order of their numbers; names for them where YOLO's files have numbers alone.
-    Images without objects are learned from. Difficult objects (VOC) and crowds (COCO) are neither right nor wrong."""
+    folders below `root`, or beside it where it is a file; unwritten, they are the sets that a YOLO data set has of
+    its own. What lacks is drawn from `train` as `split` says: images with each class in every part. Without
+    `train`, that is all of `root`; a `test` is drawn only where no key names a set. `images`: a folder there, where
+    the annotations do not say; several are looked through in turn. `classes`: those that are kept, in the order of
+    their numbers; names for them where YOLO's files have numbers alone. Images without objects are learned from.
+    Difficult objects (VOC) and crowds (COCO) are neither right nor wrong."""
 
     kind: Literal["boxes"] = "boxes"
     root: Annotated[str, PATH]
@@ -198,7 +200,8 @@ class ScatteredDigits(Data):
     """Digits of scikit-learn on canvases of the network's size, made as they are needed: no download.
 
     The 1,797 digits are split first, so that no digit is in two splits; then `train`, `val` and `test` canvases are
-    made with `objects` digits each, at least and at most. `scale`: sides of a digit, shares of the canvas's shorter
+    made with `objects` digits each, at least and at most. Each epoch trains on other canvases, which follow from
+    `seed` and the epoch; those of `val` and `test` stay. `scale`: sides of a digit, shares of the canvas's shorter
     side. `overlap`: what two boxes may have in common, as intersection over union, where there is room. `noise`: its
     standard deviation, of 255. A box holds the pixels with at least a quarter of full ink, exactly."""
 

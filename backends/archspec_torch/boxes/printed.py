@@ -76,7 +76,7 @@ def errors(found: BoxScores, width: int) -> str:
 
 def confusion(found: BoxScores, width: int) -> str:
     """The table, or what is most often taken for what where the table is too wide."""
-    names = [short(name, 24) for name in [*found.classes, "background"]]
+    names = [short(name) for name in [*found.classes, "background"]]
     table = found.mistakes.confusion
     for heads, rows in ((names, names), _numbered(names)):
         wide = max(map(len, rows))
@@ -93,7 +93,8 @@ def confusion(found: BoxScores, width: int) -> str:
     return "\n".join(["most frequent confusions", *lines]) if lines else ""
 
 
-def short(name: str, most: int) -> str:
+def short(name: str, most: int = 24) -> str:
+    """A name in so many characters at most, cut at its end."""
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from archspec.errors import Diagnostic, Span
 from archspec.run import load_run
-from archspec_torch.runtime.data import Boxed, Examples, Source, classes_in, digest_of
+from archspec_torch.runtime.data import Boxed, Examples, Source, digest_of
 from archspec_torch.runtime.data.boxed import BoxedFiles
 from archspec_torch.runtime.data.files import Files
-from archspec_torch.runtime.images import ImageProblem, large_images_allowed, size_of
+from archspec_torch.runtime.images import ImageProblem, large_images_allowed, upright_size
 from archspec_torch.runtime.labels import lacking
 from archspec_torch.runtime.sheet import opened
 
@@ -114,7 +114,7 @@ def check_data(run: str | Path | Mapping[str, Any], overrides: Sequence[str] = (
     loaded_splits = {split: source.load(split, frame, warnings.append) for split in source.sizes}
     counts: dict[str, dict[str, int]] = {name: {} for name in source.classes}
     for split in source.sizes:
-        numbers = classes_in(loaded_splits[split].labels, len(source.classes)).sum(0).tolist()
+        numbers = source.target.totals(loaded_splits[split].labels, len(source.classes)).tolist()
         for name, number in zip(source.classes, numbers, strict=True):
             counts[name][split] = number
     warnings += lacking(source, loaded.span("data"))
@@ -152,7 +152,7 @@ def _sizes(source: Source) -> dict[tuple[int, int], int]:
         with large_images_allowed():
             for path in (path for split in source.sizes for path in source.files_of(split)):
                 with suppress(ImageProblem):  # told as W620
-                    found[size_of(path)] += 1
+                    found[upright_size(path)] += 1
     return dict(found)
 
 

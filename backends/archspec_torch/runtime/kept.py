@@ -18,16 +18,16 @@ from torch import Tensor
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
 from archspec.files import write_text
 from archspec.run import RunFile
-from archspec_torch.detection.truth import ROW
 from archspec_torch.runtime.data.examples import Place, Source
 from archspec_torch.runtime.data.splits import SPLITS
+from archspec_torch.runtime.data.targets import Target
 
 SPLIT = "split.json"
 
 
 class Part(BaseModel):
     """One split: a name and a label an example; a list of classes where an image may have several,
-    a digest of its objects in boxes."""
+    a digest of its objects in boxes, or of its points."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -46,10 +46,7 @@ PARTS = TypeAdapter(dict[str, Part])
 
 def keep_split(directory: Path, source: Source) -> None:
     """Writes split.json. Raises SpecError E505."""
-    parts = {
-        split: {"names": list(source.names_of(split)), "labels": _plain(source.labels_of(split))}
-        for split in source.sizes
-    }
+    parts = {split: {"names": list(source.names_of(split)), "labels": _plain(source, split)} for split in source.sizes}
     write_text(directory / SPLIT, json.dumps(parts, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
@@ -75,7 +72,7 @@ def as_trained(source: Source, directory: Path, span: Span | None) -> tuple[Sour
     new, moved, relabelled = dict.fromkeys(parts, 0), 0, 0
     there: dict[str, Place] = {}
     for split in source.sizes:
-        for i, (name, label) in enumerate(zip(source.names_of(split), _plain(source.labels_of(split)), strict=True)):
+        for i, (name, label) in enumerate(zip(source.names_of(split), _plain(source, split), strict=True)):
             if name not in home:
                 new[split] += 1
                 parts[split].append((split, i))
@@ -118,15 +115,20 @@ def _and(gone: int, new: int) -> str:
     return ", " + " and ".join(told)
 
 
-def _plain(labels: Tensor) -> list[Any]:
-    if labels.ndim == 1:
-        return labels.tolist()
-    if labels.ndim == 3:
-        return [_digest(rows) for rows in labels]
-    return [row.nonzero().flatten().tolist() for row in labels]
+def _plain(source: Source, split: str) -> list[Any]:
+    """A label an example, as split.json has it; objects without the rows of none that end them."""
+    labels = source.labels_of(split)
+    match source.target:
+        case Target.CLASS:
+            return labels.tolist()
+        case Target.TAGS:
+            return [row.nonzero().flatten().tolist() for row in labels]
+        case Target.BOXES:
+            return [_digest(rows[rows[:, 4] >= 0]) for rows in labels]
+        case Target.POINTS:
+            return [_digest(points) for points in labels]
 
 
 def _digest(rows: Tensor) -> str:
-    """16 hex digits of objects (M, 6), wherever rows of none end them; of points (K, 3)."""
-    held = rows[rows[:, 4] >= 0] if rows.shape[1] == ROW else rows
-    return blake2b(held.numpy().tobytes(), digest_size=8).hexdigest()
+    """16 hex digits of objects (m, 6) or points (K, 3)."""
+    return blake2b(rows.numpy().tobytes(), digest_size=8).hexdigest()

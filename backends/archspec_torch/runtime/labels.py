@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from archspec.errors import Diagnostic, Span, fail
-from archspec_torch.runtime.data import Source, classes_in
+from archspec_torch.runtime.data import Source, Target
 
 SHOWN = 8
 """Names listed before the rest are counted."""
@@ -19,7 +19,7 @@ def check_labels(source: Source, scores: int, span: Span) -> None:
     One damaged label byte makes hundreds of classes of ten; a network is not widened for that.
     """
     classes = len(source.classes)
-    if source.labels_of("train").ndim != 1:  # several an image: numbered by their names
+    if source.target is not Target.CLASS:  # several an image: numbered by their names
         return
     labels = torch.cat([source.labels_of(split) for split in source.sizes])
     present = len(torch.unique(labels))
@@ -38,7 +38,7 @@ def check_labels(source: Source, scores: int, span: Span) -> None:
 def lacking(source: Source, span: Span) -> Iterator[Diagnostic]:
     """A warning (W621) for each split that has no example of some classes, naming them."""
     for split in source.sizes:
-        counts = classes_in(source.labels_of(split), len(source.classes)).sum(0).tolist()
+        counts = source.target.totals(source.labels_of(split), len(source.classes)).tolist()
         names = [name for name, count in zip(source.classes, counts, strict=True) if not count]
         if names:
             more = f", … and {len(names) - SHOWN} more" if len(names) > SHOWN else ""

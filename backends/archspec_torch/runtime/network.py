@@ -12,7 +12,7 @@ from archspec.graph import TypedGraph
 from archspec.loading import load
 from archspec.run import RunFile
 from archspec.tensor import TensorType
-from archspec_torch.runtime.tasks import class_count
+from archspec_torch.runtime.tasks import class_count, counted_by
 
 
 def load_network(run: RunFile, **variables: Any) -> TypedGraph:
@@ -28,8 +28,7 @@ def network_for(run: RunFile, graph: TypedGraph, classes: int) -> tuple[TypedGra
     A spec with the variable `classes` (of networks that find points: `points`) is given the data's number, unless the
     run sets it.
     """
-    scores = class_count(graph)
-    name = "points" if graph.task == "regress" else "classes"
+    scores, name = class_count(graph), counted_by(graph)
     written = any(o.startswith((f"{name}=", f"vars.{name}=")) for o in run.run.model.overrides())
     variables = graph.resolved.get("vars")
     if scores == classes or written or not (isinstance(variables, dict) and name in variables):

@@ -2,60 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from archspec.errors import Diagnostic, fail
-from archspec_torch.detection.coding import clipped
 from archspec_torch.runtime.device import choose_device
 from archspec_torch.runtime.images import Frame, ImageProblem, Placement, large_images_allowed, upright
+from archspec_torch.runtime.prediction import Prediction
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.rundir import open_run
-from archspec_torch.runtime.tasks import Classify, Detect, Localise, Points, Task, task_of
+from archspec_torch.runtime.tasks import task_of
 
 AT_ONCE = 16
-NONE = "no class reaches the threshold"
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """An image's most probable classes with their probabilities, best first; or the problem with its file. Of a
-    localiser the one class that it tells, if any, and its box, x1, y1, x2, y2 in pixels of the image; of points x and y
-    of each, and how probable it is that there is anything to see."""
-
-    image: str
-    classes: tuple[tuple[str, float], ...] = ()
-    problem: Diagnostic | None = None
-    box: tuple[float, ...] | None = None
-    points: Mapping[str, tuple[float, float]] | None = None
-    seen: float | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """image, classes: [{class, probability}], error: what is wrong with the file, or null; of a localiser box, of
-        points {name: [x, y]} and seen in place of classes."""
-        found: dict[str, Any] = {"image": self.image}
-        if self.points is not None:
-            found |= {"points": {name: list(place) for name, place in self.points.items()}, "seen": self.seen}
-        else:
-            found["classes"] = [{"class": name, "probability": p} for name, p in self.classes]
-        if self.box is not None:
-            found["box"] = list(self.box)
-        return found | {"error": self.problem.message if self.problem else None}
-
-    def __str__(self) -> str:
-        if self.problem:
-            return self.problem.message
-        if self.points is not None:
-            places = "  ".join(f"{name} ({x:.1f}, {y:.1f})" for name, (x, y) in self.points.items())
-            return f"{self.image}  {places}" + (f"  {100 * self.seen:.1f} %" if self.seen is not None else "")
-        told = "  ".join(f"{name} {100 * p:.1f} %" for name, p in self.classes) or NONE
-        return f"{self.image}  {told}" + (f"  ({', '.join(f'{v:.1f}' for v in self.box)})" if self.box else "")
 
 
 def predict(
@@ -76,7 +39,7 @@ def predict(
     trained = open_run(rundir)
     chosen = choose_device(device)
     task = task_of(trained.graph, trained.preprocessing.classes, trained.run.run.train.loss, threshold=threshold)
-    if isinstance(task, Detect):
+    if not task.predicts:
         hint = f"archspec detect {rundir} IMAGES finds them and draws their boxes"
         raise fail("E614", f"'{trained.graph.name}' finds objects in boxes, and predict tells classes", hint=hint)
     model, _ = trained.model(weights, chosen)
@@ -90,7 +53,7 @@ def predict(
         if good:
             with torch.inference_mode():
                 scores = task.scores(model(normalize(torch.stack([tensor for tensor, _ in good]).to(chosen))))
-            told = _told(task, scores.cpu().float(), [placement for _, placement in good], top)
+            told = task.predictions(scores.cpu().float(), [placement for _, placement in good], top)
         for image, result in zip(part, read, strict=True):
             name = "image" if isinstance(image, Image.Image) else str(image)
             if isinstance(result, str):
@@ -98,25 +61,6 @@ def predict(
             else:
                 found.append(replace(next(told), image=name))
     return found
-
-
-def _told(task: Task, scores: Tensor, placements: Sequence[Placement], top: int) -> Iterator[Prediction]:
-    """What a batch shows, images without names; places in pixels of the images."""
-    if isinstance(task, Localise):
-        for row, placement in zip(scores[:, 0], placements, strict=True):
-            if row[5] < 0:
-                yield Prediction("")
-                continue
-            box = tuple(clipped(placement.to_image(row[:4]), (placement.height, placement.width)).tolist())
-            yield Prediction("", ((task.classes[int(row[5])], float(row[4])),), box=box)
-    elif isinstance(task, Points):
-        for rows, placement in zip(scores, placements, strict=True):
-            places = placement.to_image(rows[:, :2]).tolist()
-            points = {name: (x, y) for name, (x, y) in zip(task.classes, places, strict=True)}
-            yield Prediction("", points=points, seen=float(rows[0, 2]))
-    else:
-        assert isinstance(task, Classify)
-        yield from (Prediction("", classes) for classes in task.decode(scores, top))
 
 
 def _read(frame: Frame, image: str | Path | Image.Image) -> tuple[Tensor, Placement] | str:

@@ -15,13 +15,7 @@ from archspec.render.html.run import RunPage, run_page
 from archspec.run.figures import shown, title
 from archspec_torch.runtime import rundir
 from archspec_torch.runtime.evaluate import evaluate
-from archspec_torch.runtime.evaluation.classified import Classified
 from archspec_torch.runtime.evaluation.result import Evaluation
-
-LARGE = 160
-"""Pixels of the longer side of a picture in the gallery; larger ones are shrunk."""
-WIDE = 480
-"""The same of one with boxes, whose letters must stay readable."""
 
 
 def report_run(
@@ -74,7 +68,7 @@ def _gallery(found: Evaluation) -> list[dict[str, Any]]:
         return []
     made = []
     for one, image in zip(mistakes, found.answers.pictures(found.metrics), strict=True):
-        image.thumbnail((LARGE, LARGE) if isinstance(found.metrics, Classified) else (WIDE, WIDE))
+        image.thumbnail((found.metrics.gallery.side,) * 2)
         kind = "png" if max(image.size) <= 64 else "jpeg"
         stream = io.BytesIO()
         image.save(stream, kind, quality=85)

@@ -15,9 +15,8 @@ from torch import Tensor
 from archspec.errors import fail
 from archspec.files import write_bytes
 from archspec.run import RunFile, load_run
-from archspec_torch.detection.truth import ROW
-from archspec_torch.runtime.augment import augmented
-from archspec_torch.runtime.data import Draws, Source, classes_in, open_source
+from archspec_torch.runtime.augment import augmented, kind_of
+from archspec_torch.runtime.data import Draws, Source, Target, open_source
 from archspec_torch.runtime.drawn import draw_boxes, font_of
 from archspec_torch.runtime.images import Frame, background_color, frame_of
 from archspec_torch.runtime.kept import no_split
@@ -51,17 +50,18 @@ def show_data(
         raise no_split(split, list(source.sizes), loaded)
     plan, section = loaded.run.train, loaded.run.augment if split == "train" else []
     examples = source.load(split, frame, lambda _: None)
-    found = augmented(examples, section, frame, source.classes, loaded.spans("augment"))
+    kind = kind_of(source.target, source.classes)
+    found = augmented(examples, section, frame, source.classes, kind, loaded.spans("augment"))
     group = torch.randperm(len(examples.labels), generator=torch.Generator().manual_seed(plan.seed))[:n]
-    draws = Draws(plan.seed, epoch - 1) if section else None
+    draws = Draws(plan.seed, epoch - 1) if split == "train" else None
     ((images, labels),) = found.batches([group], torch.device("cpu"), 0, draws)
-    boxed = labels.ndim == 3 and labels.shape[2] == ROW
-    names = [(counted if labels.ndim == 3 else caption)(label, source.classes) for label in labels]
+    boxes = labels if source.target is Target.BOXES else None
+    names = _captions(labels, source)
     how = ", ".join(entry.kind for entry in section)
     title = f"{source.name}: {len(group)} of {len(examples.labels):,} in {split}"
     title += f", epoch {epoch}: {how}" if how else ""
     buffer, path = io.BytesIO(), Path(out)
-    page = sheet(images.round().clamp(0, 255).to(torch.uint8), names, title, labels if boxed else None, source.classes)
+    page = sheet(images.round().clamp(0, 255).to(torch.uint8), names, title, boxes, source.classes)
     page.save(buffer, _format(path))
     write_bytes(path, buffer.getvalue())
     return f"{len(group)} images of {split} in {path}"
@@ -76,6 +76,16 @@ def opened(run: RunFile) -> tuple[Frame, Source]:
         return frame, open_source(data, lambda *keys: run.span("data", *keys))
 
 
+def _captions(labels: Tensor, source: Source) -> list[str]:
+    """What each image shows, by its label as it is after augmentation."""
+    match source.target:
+        case Target.CLASS | Target.TAGS:
+            return [caption(label, source.classes) for label in labels]
+        case Target.BOXES | Target.POINTS:
+            counts = source.target.counts(labels, len(source.classes))
+            return [counted(row, source.classes) for row in counts.tolist()]
+
+
 def caption(label: Tensor, classes: Sequence[str]) -> str:
     """The class of a label (), or those of its shares (classes,), the largest first: `cat 70 % + dog 30 %`."""
     if label.ndim == 0:
@@ -86,10 +96,8 @@ def caption(label: Tensor, classes: Sequence[str]) -> str:
     return JOINED.join(f"{classes[i]} {100 * share:.0f} %" for share, i in shares)
 
 
-def counted(rows: Tensor, classes: Sequence[str]) -> str:
-    """How many objects of each class are among rows (M, 6), most first: `RBC: 12 + WBC: 1`; of many the first. Of
-    points (K, 3) those that are seen."""
-    counts = classes_in(rows[None], len(classes))[0].tolist()
+def counted(counts: Sequence[int], classes: Sequence[str]) -> str:
+    """How many there are of each class, most first: `RBC: 12 + WBC: 1`; of many the first."""
     found = sorted(((-n, i) for i, n in enumerate(counts) if n))
     told = [f"{classes[i]}: {-n}" for n, i in found[:COUNTED]]
     if len(found) > COUNTED:

@@ -22,7 +22,7 @@ from archspec.run.sections import Train
 from archspec_torch.compiler import compile
 from archspec_torch.runtime import checkpoints, rundir
 from archspec_torch.runtime import resume as resuming
-from archspec_torch.runtime.augment import augmented, colors_of
+from archspec_torch.runtime.augment import augmented, colors_of, kind_of
 from archspec_torch.runtime.data import Draws, Examples, Source, open_source
 from archspec_torch.runtime.data.files import refuse_damaged
 from archspec_torch.runtime.device import device_label
@@ -263,8 +263,7 @@ def prepare(run: RunFile, world: World = ALONE, test: bool = True) -> Job:
         graph, note = network_for(run, graph, len(source.classes))
         check_patterns(run, graph)
         graph = with_init(graph, plan.init)
-        labels = source.labels_of("train")
-        task = task_of(graph, source.classes, plan.loss, labels, run.span("train", "loss")).to(device)
+        task = task_of(graph, source.classes, plan.loss, source, run.span("train", "loss")).to(device)
     wanted = [split for split in source.sizes if test or split != "test"]
     parts = {split: source.load(split, frame, warnings.append) for split in wanted}
     examples = parts["train"]
@@ -273,6 +272,7 @@ def prepare(run: RunFile, world: World = ALONE, test: bool = True) -> Job:
     warnings += lacking(source, run.span("data"))
     warnings += unreached(run, len(examples.labels), steps_per_epoch(examples, plan))
     preprocessing = Preprocessing(frame, *statistics(examples.histogram()), source.classes)
+    kind = kind_of(source.target, source.classes)
     notes = [note, WITHOUT_EFFECT if plan.sync_batchnorm and world.size == 1 else None, *freezing_notes(run, graph)]
     return Job(
         run=run,
@@ -280,7 +280,7 @@ def prepare(run: RunFile, world: World = ALONE, test: bool = True) -> Job:
         task=task,
         source=source,
         preprocessing=preprocessing,
-        train=augmented(examples, run.run.augment, frame, source.classes, run.spans("augment")).to(device),
+        train=augmented(examples, run.run.augment, frame, source.classes, kind, run.spans("augment")).to(device),
         val=parts["val"].to(device),
         test=parts.get("test"),
         sizes={split: len(part.labels) for split, part in parts.items()},

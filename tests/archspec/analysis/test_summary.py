@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -128,19 +127,11 @@ def chain(write_spec, layers):
     )
 
 
-def test_time_grows_linearly_with_layers(write_spec):
-    graphs = {n: archspec.load(chain(write_spec, n)) for n in (1_000, 10_000)}
-    seconds = {}
-    for n, graph in graphs.items():
-        runs = []
-        for _ in range(3):
-            start = time.process_time()
-            Facts(archspec.summarize(graph))
-            runs.append(time.process_time() - start)
-        seconds[n] = min(runs)
-    # ten times the layers in about ten times the time: a quadratic step would take a hundred
-    assert seconds[10_000] < 25 * seconds[1_000]
-    assert seconds[10_000] < 5
+def test_work_grows_linearly_with_layers(write_spec, calls):
+    graphs = {n: archspec.load(chain(write_spec, n)) for n in (100, 1_000, 10_000)}
+    _, few, many = (calls(lambda: Facts(archspec.summarize(graph))) for graph in graphs.values())  # noqa: B023
+    assert many < 11 * few  # a quadratic step would take a hundred
+    assert many < 700_000
 
 
 def test_json_of_a_layer_of_a_standard_block_tells_who_called_it(write_spec):
@@ -210,14 +201,13 @@ def test_unknown_optimisers_devices_and_precisions_are_told_the_known(wrong):
     assert one.hint.startswith("did you mean")
 
 
-def test_everything_about_ten_thousand_layers_takes_time_linear_in_them(write_spec):
-    def seconds(layers):
+def test_everything_about_ten_thousand_layers_takes_work_linear_in_them(write_spec, calls):
+    def work(layers):
         body = f"- layers: [conv_bn: {{out: 8, kernel: 3, padding: same}}, relu]\n  repeat: {layers // 3}"
         graph = archspec.load(write_spec(body, input="[8, 8, 8]", use="std", name=f"chain{layers}"))
-        start = time.process_time()
-        archspec.summarize(graph, optimizer="adam", fit=2**36).to_json()
-        return time.process_time() - start
+        return calls(lambda: archspec.summarize(graph, optimizer="adam", fit=2**36).to_json())
 
-    few, many = min(seconds(1_000) for _ in range(2)), seconds(10_000)
-    assert many < 4
-    assert many < 25 * few
+    work(100)  # what is imported and cached
+    few, many = work(1_000), work(10_000)
+    assert many < 11 * few
+    assert many < 10_000_000  # about a second and a half

@@ -185,7 +185,7 @@ def test_targets_hold_the_same_objects() -> None:
 
 def test_default_boxes_are_those_of_the_image_however_it_was_asked_before() -> None:
     """Nothing told of places leaves the default boxes: half the image around the middles of 2×2 cells."""
-    decoder = SsdBoxes(ops.SsdBoxes(anchors=[(0.5, 0.5)], unit="image", classes=1))
+    decoder = SsdBoxes(ops.SsdBoxes(anchors=[(0.5, 0.5)], unit="image", classes=1, clip=False))
     scores = torch.zeros(1, 2, 2, 2)
 
     def boxes(height: int, width: int, places: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from archspec.errors import Span, SpecError
+from archspec_torch.runtime.data import Target
 from archspec_torch.runtime.images import Frame
 from archspec_torch.runtime.labels import check_labels, lacking
 from archspec_torch.runtime.preprocess import Preprocessing, read_preprocessing
@@ -24,6 +25,7 @@ class Labelled:
     train: list[int]
     val: list[int]
     name: str = "data"
+    target: Target = Target.CLASS
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,22 +70,26 @@ def forked(work: Any) -> int:
         except KeyboardInterrupt:
             os._exit(130)
         except BaseException:
+            traceback.print_exc()
             os._exit(99)
         os._exit(0)
     return os.waitpid(child, 0)[1]
 
 
 def killed_at(count: int, work: Any) -> Any:
-    """The work, ended by SIGKILL at its n-th call that changes a disk: in the middle of saving, of renaming, …"""
+    """The work, ended by SIGKILL at its n-th call that changes a disk: in the middle of saving, of renaming, …
+
+    Calls of its workers, which inherit the count, kill nobody.
+    """
 
     def doomed() -> None:
-        left = [count]
+        left, own = [count], os.getpid()
 
         def deadly(call: Any) -> Any:
             def counted(*args: Any, **options: Any) -> Any:
                 left[0] -= 1
-                if left[0] == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
+                if left[0] == 0 and os.getpid() == own:
+                    os.kill(own, signal.SIGKILL)
                 return call(*args, **options)
 
             return counted

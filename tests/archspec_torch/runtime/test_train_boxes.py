@@ -132,3 +132,28 @@ def test_what_does_not_go_together(run: Mapping[str, Any], tmp_path: Path, overr
     with pytest.raises(SpecError, match=message):
         train(run, tmp_path / "out", [override, "augment=[]"], quiet=True)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("augment", [[], ["mirror", {"mosaic": 0.5}]])
+def test_canvases_made_anew_are_those_of_a_run_that_never_stopped(
+    run: Mapping[str, Any], tmp_path: Path, augment: list[Any]
+) -> None:
+    data = {"kind": "scattered_digits", "train": 12, "val": 4, "test": 4, "objects": [1, 2], "scale": [0.3, 0.5]}
+    run = {**run, "data": data, "augment": augment}
+    spec = tmp_path / "tiny.yaml"
+    spec.write_text(SPEC.replace("classes: 2", "classes: 10"))
+    whole = train(run, tmp_path / "whole", quiet=True, report=False)
+
+    class Stopped(Exception):
+        pass
+
+    def stop(record: Mapping[str, float]) -> None:
+        if record["epoch"] == 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(run, tmp_path / "parts", quiet=True, on_epoch=stop, report=False)
+    parts = train(run, tmp_path / "parts", quiet=True, resume=True, report=False)
+    assert told(parts.dir) == told(whole.dir)
+    ours, theirs = (load_file(one.dir / "last.safetensors") for one in (parts, whole))
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)

@@ -62,4 +62,4 @@ class _Changed:
         return self._at(int(torch.randint(len(self.examples.labels), ())))
 
     def _at(self, position: int) -> tuple[Tensor, Tensor]:
-        return self.examples.image(position), self.examples.labels[position]
+        return self.examples.example(position, self.draws)

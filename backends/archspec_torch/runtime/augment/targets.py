@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torchvision.tv_tensors import BoundingBoxes, BoundingBoxFormat, Mask
 
 from archspec_torch.detection.sides import counterparts
-from archspec_torch.detection.truth import ROW, areas, rows_of
+from archspec_torch.detection.truth import areas, rows_of
+from archspec_torch.runtime.data.targets import Target
 
 KEEP = 0.25
 """The least share of a box's area that has to be left in the frame for it to stay a target."""
@@ -128,11 +129,6 @@ class Points:
     """For each point the number of the one it is called in a mirrored image: its own where it has no other side."""
     name: ClassVar[str] = "points"
 
-    @classmethod
-    def of(cls, names: Sequence[str], count: int) -> Points:
-        """Points whose names have `left` or `right`, or `l` or `r`, as a word, and those of other or no names."""
-        return cls(counterparts(names) if len(names) == count else tuple(range(count)))
-
     def begun(self, target: Tensor) -> Tensor:
         return target
 
@@ -168,15 +164,15 @@ class Masks:
         return state.as_subclass(Tensor)[0]
 
 
-def kind_of(targets: Tensor, names: Sequence[str] = ()) -> Kind:
-    """The kind of the targets (n, …) of a split, by their form. `names`: of the classes, or of the points."""
-    if targets.ndim == 3 and targets.dtype == torch.uint8:
-        return Masks()
-    if targets.ndim == 3 and targets.shape[-1] == ROW:
-        return Boxes()
-    if targets.ndim == 3 and targets.shape[-1] in (2, 3):
-        return Points.of(names, targets.shape[1])
-    return Still()
+def kind_of(target: Target, names: Sequence[str]) -> Kind:
+    """How targets of data go with their images. `names`: of the classes, or of the points."""
+    match target:
+        case Target.CLASS | Target.TAGS:
+            return Still()
+        case Target.BOXES:
+            return Boxes()
+        case Target.POINTS:
+            return Points(counterparts(names))
 
 
 def as_boxes(boxes: Tensor, image: Tensor) -> BoundingBoxes:

@@ -8,7 +8,6 @@ from typing import Any
 from archspec.run.sections import Boxes, Cifar, Csv, Data, Digits, Folder, Idx, Numpy, Points, ScatteredDigits
 from archspec_torch.runtime.data.boxed import Boxed, open_boxes
 from archspec_torch.runtime.data.cifar import open_cifar
-from archspec_torch.runtime.data.counting import classes_in
 from archspec_torch.runtime.data.digits import open_digits
 from archspec_torch.runtime.data.draws import Draws
 from archspec_torch.runtime.data.examples import Examples, InMemory, OnDisk, Source, Where, batched, digest_of, grouped
@@ -18,6 +17,7 @@ from archspec_torch.runtime.data.npz import open_numpy
 from archspec_torch.runtime.data.pointed import Pointed, open_points
 from archspec_torch.runtime.data.scattered import open_scattered
 from archspec_torch.runtime.data.table import open_csv
+from archspec_torch.runtime.data.targets import Target
 
 FORMATS: dict[type[Any], Callable[[Any, Where], Source]] = {
     Digits: open_digits,
@@ -40,8 +40,8 @@ __all__ = [
     "OnDisk",
     "Pointed",
     "Source",
+    "Target",
     "batched",
-    "classes_in",
     "digest_of",
     "grouped",
     "open_source",

@@ -18,6 +18,7 @@ from archspec.errors import SpecError, fail
 from archspec.run.sections import HoldOut
 from archspec_torch.runtime.data.examples import InMemory, Place, Report, Where
 from archspec_torch.runtime.data.splits import SPLITS, split_up
+from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.images import Frame
 
 MAX_BYTES = 8 << 30
@@ -34,6 +35,7 @@ class Arrays:
     """Positions of each split in the training files; `test` is in them where there are no test files."""
     classes: tuple[str, ...]
     name: str
+    target: Target = Target.CLASS
 
     @property
     def sizes(self) -> Mapping[str, int]:
@@ -86,17 +88,18 @@ def arrays_of(
     name: str,
     where: Where,
     labelled: Mapping[str, str],
+    target: Target = Target.CLASS,
 ) -> Arrays:
     """The data of those files, split. `labelled`: the key of each file's labels in the run file.
 
     Raises SpecError E622 for labels beyond the names, E620, E626 and E629 of the split.
     """
     for split, (_, labels) in files.items():
-        top = labels.shape[1] - 1 if labels.ndim == 2 else int(labels.max())
+        top = labels.shape[1] - 1 if target is Target.TAGS else int(labels.max())
         if top >= len(names):
             raise _beyond(split, top, len(names), where, labelled[split])
     parts = split_up(files["train"][1], section, where, given=[name for name in files if name != "train"])
-    return Arrays(files, parts, tuple(names), name)
+    return Arrays(files, parts, tuple(names), name, target)
 
 
 def no_file(path: Path) -> str:

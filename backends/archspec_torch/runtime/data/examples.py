@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from archspec.errors import Diagnostic, Span, fail
 from archspec_torch.runtime.data.draws import Draws
+from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.images import Frame, ImageProblem
 
 Report = Callable[[Diagnostic], None]
@@ -32,8 +33,7 @@ class Examples(Protocol):
 
     @property
     def labels(self) -> Tensor:
-        """int64 (n,): class numbers; float32 (n, classes) of 0 and 1 where an image may have several; float32 (n, M, 6)
-        of objects in boxes (`detection.truth.rows_of`); float32 (n, K, 3) of points: x, y, whether it is seen."""
+        """(n, …), in the form that the `Target` of their source says; boxes and points in pixels of the frame."""
 
     def histogram(self) -> Tensor:
         """int64 (channels, 256): how often each value occurs."""
@@ -43,6 +43,9 @@ class Examples(Protocol):
 
     def image(self, position: int) -> Tensor:
         """uint8 (c, h, w). Raises ImageProblem for a file that cannot be read any more."""
+
+    def example(self, position: int, draws: Draws) -> tuple[Tensor, Tensor]:
+        """The image and the label there in the epoch that `draws` seeds. Raises ImageProblem."""
 
     def to(self, device: torch.device) -> Examples:
         """The examples where a device reads them fastest."""
@@ -66,6 +69,10 @@ class Source(Protocol):
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of their numbers."""
+
+    @property
+    def target(self) -> Target:
+        """What the examples are labelled with."""
 
     @property
     def sizes(self) -> Mapping[str, int]:
@@ -100,6 +107,9 @@ class InMemory:
 
     def image(self, position: int) -> Tensor:
         return self.images[position]
+
+    def example(self, position: int, draws: Draws) -> tuple[Tensor, Tensor]:
+        return self.images[position], self.labels[position]
 
     def to(self, device: torch.device) -> InMemory:
         return InMemory(self.images.to(device), self.labels.to(device))
@@ -137,6 +147,9 @@ class OnDisk:
         except ImageProblem as problem:
             raise ImageProblem(f"{self.paths[position]} {problem}") from None
 
+    def example(self, position: int, draws: Draws) -> tuple[Tensor, Tensor]:
+        return self.image(position), self.labels[position]
+
     def to(self, device: torch.device) -> OnDisk:
         return self
 
@@ -164,6 +177,9 @@ class Around:
 
     def image(self, position: int) -> Tensor:
         return self.examples.image(position)
+
+    def example(self, position: int, draws: Draws) -> tuple[Tensor, Tensor]:
+        return self.examples.example(position, draws)
 
     def to(self, device: torch.device) -> Self:
         return replace(self, examples=self.examples.to(device))

@@ -22,6 +22,7 @@ from archspec_torch.runtime.data.examples import (
     value_counts,
 )
 from archspec_torch.runtime.data.splits import SPLITS
+from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.images import Frame, ImageProblem, Placement, large_images_allowed
 
 MEMORY = 1 << 30
@@ -43,6 +44,7 @@ class Files:
     span: Span | None
     root: Path
     """What the names of files begin behind."""
+    target: Target = Target.CLASS
 
     @property
     def sizes(self) -> Mapping[str, int]:

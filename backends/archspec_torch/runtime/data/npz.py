@@ -16,6 +16,7 @@ from archspec.errors import Span, SpecError, fail
 from archspec.run.sections import Numpy
 from archspec_torch.runtime.data.arrays import MAX_BYTES, Arrays, Pair, arrays_of, no_file
 from archspec_torch.runtime.data.examples import Where
+from archspec_torch.runtime.data.targets import Target
 
 ROLES = ("images", "labels", "test_images", "test_labels")
 OTHER = {"images": "x_train", "labels": "y_train", "test_images": "x_test", "test_labels": "y_test"}
@@ -33,11 +34,12 @@ def open_numpy(section: Numpy, where: Where) -> Arrays:
     if "test_images" in arrays:
         files["test"] = _pair(arrays, "test_images", "test_labels", places)
     labels = files["train"][1]
-    classes = labels.shape[1] if labels.ndim == 2 else int(labels.max()) + 1
+    target = Target.TAGS if labels.ndim == 2 else Target.CLASS
+    classes = labels.shape[1] if target is Target.TAGS else int(labels.max()) + 1
     names = section.names or [str(n) for n in range(classes)]
     labelled = dict.fromkeys(files, "names" if section.names else "file")
     path = Path(section.file or section.images or "")
-    return arrays_of(files, section.split, names, path.name, where, labelled)
+    return arrays_of(files, section.split, names, path.name, where, labelled, target)
 
 
 def _from_one(section: Numpy, where: Where) -> tuple[dict[str, NDArray[Any]], dict[str, Span]]:

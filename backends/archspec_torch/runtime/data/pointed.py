@@ -16,6 +16,7 @@ from archspec_torch.runtime.data.files import Files, decode
 from archspec_torch.runtime.data.framed import Framed
 from archspec_torch.runtime.data.splits import SPLITS, split_up
 from archspec_torch.runtime.data.table import WORDS, read_table
+from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.images import Frame
 
 HEADER = "path, split (where the table says it), then of each point `NAME x`, `NAME y` and, if wanted, `NAME seen`"
@@ -29,6 +30,8 @@ class Pointed(Framed):
 @dataclass(frozen=True)
 class PointedFiles(Files):
     """Paths and points of each split, (n, K, 3) in pixels of the files; `classes` are the names of the points."""
+
+    target: Target = Target.POINTS
 
     def load(self, split: str, frame: Frame, report: Report) -> Pointed:
         """The split's images in the frame, and their points. Damaged files are reported (W620) and left out.

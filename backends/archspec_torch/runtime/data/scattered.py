@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy
@@ -19,8 +19,10 @@ from archspec_torch.boxes import ImageEntry
 from archspec_torch.boxes.annotated import Box, Object
 from archspec_torch.detection.truth import rows_of
 from archspec_torch.runtime.data.boxed import Boxed
-from archspec_torch.runtime.data.examples import InMemory, Place, Report, Where
+from archspec_torch.runtime.data.draws import Draws
+from archspec_torch.runtime.data.examples import InMemory, Place, Report, Where, loaded
 from archspec_torch.runtime.data.splits import SPLITS, stratified
+from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.images import Frame, Placement
 
 INK = 64
@@ -43,7 +45,7 @@ Canvas = tuple[str, int]
 
 @dataclass(frozen=True)
 class Scattered:
-    """The canvases of each split, each a function of the seed, its split and its number."""
+    """The canvases of each split, each a function of the seed, its split, its number and, in training, the epoch."""
 
     section: ScatteredDigits
     digits: Mapping[str, tuple[NDArray[numpy.uint8], NDArray[numpy.int64]]]
@@ -52,6 +54,7 @@ class Scattered:
     span: Span
     name: str = "scattered digits"
     classes: tuple[str, ...] = tuple("0123456789")
+    target: Target = Target.BOXES
 
     @property
     def sizes(self) -> Mapping[str, int]:
@@ -61,14 +64,14 @@ class Scattered:
     def _labels(self) -> dict[str, Tensor]:
         found = {}
         for split, canvases in self.parts.items():
-            chosen = [self._chosen(*canvas)[1] for canvas in canvases]
-            most = max(1, *map(len, chosen))
+            chosen = [self._chosen(canvas, 0)[1] for canvas in canvases]
             every = [torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(len(numbers), 4) for numbers in chosen]
-            found[split] = torch.stack([_target(b, n, most) for b, n in zip(every, chosen, strict=True)])
+            found[split] = torch.stack([self._target(b, n) for b, n in zip(every, chosen, strict=True)])
         return found
 
     def labels_of(self, split: str) -> Tensor:
-        """float32 (n, M, 6). Where digits lie depends on the frame: here each takes the whole of a canvas of 1×1."""
+        """float32 (n, M, 6) of the first epoch. Where digits lie depends on the frame: here each takes the whole of a
+        canvas of 1×1."""
         return self._labels[split]
 
     def names_of(self, split: str) -> list[str]:
@@ -78,8 +81,8 @@ class Scattered:
         return replace(self, parts={s: tuple(self.parts[now][i] for now, i in places) for s, places in parts.items()})
 
     def load(self, split: str, frame: Frame, report: Report) -> Boxed:
-        """The split's canvases, of the frame's size. Raises SpecError E649 where they take more than 8 GiB, or digits
-        would have sides of less than 6 pixels."""
+        """The split's canvases, of the frame's size; those of `train` are others in each epoch. Raises SpecError E649
+        where they take more than 8 GiB, or digits would have sides of less than 6 pixels."""
         canvases = self.parts[split]
         size = frame.channels * frame.height * frame.width
         if len(canvases) * size > MOST:
@@ -95,8 +98,7 @@ class Scattered:
             pixels, boxes, labels = self._made(canvas, frame)
             images[i] = torch.from_numpy(pixels)
             found.append((boxes, labels))
-        most = max(1, *(len(labels) for _, labels in found))
-        targets = torch.stack([_target(torch.tensor(b).reshape(-1, 4), labels, most) for b, labels in found])
+        targets = torch.stack([self._target(torch.tensor(b).reshape(-1, 4), labels) for b, labels in found])
         placement = Placement(frame.width, frame.height, (1.0, 1.0), (0.0, 0.0))
         entries = tuple(
             ImageEntry(
@@ -112,26 +114,36 @@ class Scattered:
             )
             for number, (name, (boxes, labels)) in enumerate(zip(self.names_of(split), found, strict=True), 1)
         )
-        return Boxed(InMemory(images, targets), (placement,) * len(entries), entries)
+        made = Anew(images, targets, self, canvases, frame) if split == "train" else InMemory(images, targets)
+        return Boxed(made, (placement,) * len(entries), entries)
 
-    def _draws(self, split: str, number: int) -> numpy.random.Generator:
-        return numpy.random.default_rng([self.section.seed, SPLITS.index(split), number])
+    def example(self, canvas: Canvas, frame: Frame, epoch: int) -> tuple[Tensor, Tensor]:
+        """A canvas of an epoch (from 0), uint8 (c, h, w), and its objects (M, 6)."""
+        pixels, boxes, labels = self._made(canvas, frame, epoch)
+        return torch.from_numpy(pixels), self._target(torch.tensor(boxes).reshape(-1, 4), labels)
 
-    def _chosen(self, split: str, number: int) -> tuple[NDArray[numpy.uint8], list[int], numpy.random.Generator]:
+    def _target(self, boxes: Tensor, labels: Sequence[int]) -> Tensor:
+        """Rows (M, 6), M the most objects that a canvas may have."""
+        return rows_of(
+            boxes, torch.tensor(labels, dtype=torch.int64), torch.zeros(len(labels)), self.section.objects[1]
+        )
+
+    def _chosen(self, canvas: Canvas, epoch: int) -> tuple[NDArray[numpy.uint8], list[int], numpy.random.Generator]:
         """The digits of a canvas (k, 8, 8), their classes, and what draws the rest."""
-        draws = self._draws(split, number)
+        split, number = canvas
+        draws = numpy.random.default_rng([self.section.seed, SPLITS.index(split), number, *[epoch] * (epoch > 0)])
         ink, labels = self.digits[split]
         least, most = self.section.objects
         picked = draws.integers(len(ink), size=draws.integers(least, most + 1))
         return ink[picked], labels[picked].tolist(), draws
 
-    def _made(self, canvas: Canvas, frame: Frame) -> tuple[NDArray[numpy.uint8], list[Box], list[int]]:
+    def _made(self, canvas: Canvas, frame: Frame, epoch: int = 0) -> tuple[NDArray[numpy.uint8], list[Box], list[int]]:
         """Pixels (c, h, w), boxes and classes.
 
         A ground whose brightness changes evenly from corner to corner, digits of one ink that stands out from it, and
         noise over both.
         """
-        digits, labels, draws = self._chosen(*canvas)
+        digits, labels, draws = self._chosen(canvas, epoch)
         low, high = self.section.scale
         side = min(frame.height, frame.width)
         cover = numpy.zeros((frame.height, frame.width), numpy.float32)
@@ -177,6 +189,30 @@ class Scattered:
         return numpy.rint(canvas).clip(0, 255).astype(numpy.uint8)
 
 
+@dataclass(frozen=True)
+class Anew(InMemory):
+    """Canvases that are others in each epoch. In memory are those of the first, which are measured too."""
+
+    source: Scattered
+    canvases: tuple[Canvas, ...]
+    frame: Frame
+
+    def to(self, device: torch.device) -> Anew:
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+
+    def example(self, position: int, draws: Draws) -> tuple[Tensor, Tensor]:
+        if draws.epoch == 0:
+            return super().example(position, draws)
+        return self.source.example(self.canvases[position], self.frame, draws.epoch)
+
+    def batches(
+        self, groups: Sequence[Tensor], device: torch.device, workers: int, draws: Draws | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        if draws is None or draws.epoch == 0:
+            return super().batches(groups, device, workers)
+        return loaded(partial(self.example, draws=draws), len(self.canvases), groups, device, workers)
+
+
 def open_scattered(section: ScatteredDigits, where: Where) -> Scattered:
     """The digits, split class by class before any is scattered: 70 % for training, 15 % each to validate and test."""
     from sklearn.datasets import load_digits  # slow to import, and needed for these data alone
@@ -189,10 +225,6 @@ def open_scattered(section: ScatteredDigits, where: Where) -> Scattered:
     counts = {"train": section.train, "val": section.val, "test": section.test}
     parts = {name: tuple((name, i) for i in range(count)) for name, count in counts.items()}
     return Scattered(section, digits, parts, where("kind"))
-
-
-def _target(boxes: Tensor, labels: Sequence[int], most: int) -> Tensor:
-    return rows_of(boxes, torch.tensor(labels, dtype=torch.int64), torch.zeros(len(labels)), most)
 
 
 def _inked(digit: NDArray[numpy.uint8], size: int) -> Pixels:

@@ -18,6 +18,7 @@ from archspec.run.sections import Csv
 from archspec_torch.runtime.data.examples import Where
 from archspec_torch.runtime.data.files import Files
 from archspec_torch.runtime.data.splits import MAX_TOLD, SPLITS, split_up
+from archspec_torch.runtime.data.targets import Target
 
 WORDS = {**{name: name for name in SPLITS}, "validation": "val", "valid": "val", "dev": "val", "train-dev": "train_dev"}
 """What a split column may say, and which split that is."""
@@ -64,7 +65,8 @@ def open_csv(section: Csv, where: Where) -> Files:
     drawn = split_up(labels[pool], split, where, [written[i] for i in pool.tolist()], tuple(parts))
     parts |= {name: pool[part] for name, part in drawn.items()}
     found = {name: (tuple(paths[i] for i in part.tolist()), labels[part]) for name, part in parts.items()}
-    return Files(found, names, file.stem, section.in_memory, where("file"), root)
+    target = Target.TAGS if section.multi_label else Target.CLASS
+    return Files(found, names, file.stem, section.in_memory, where("file"), root, target)
 
 
 Found = TypeVar("Found")

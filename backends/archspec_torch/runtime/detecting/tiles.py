@@ -44,7 +44,7 @@ def cut(boxes: Tensor, tile: Box, width: int, height: int) -> Tensor:
     return found
 
 
-def merged(rows: Tensor, parts: Tensor, iou: float, per_class: bool = True) -> Tensor:
+def suppressed(rows: Tensor, parts: Tensor, iou: float, per_class: bool = True) -> Tensor:
     """Detections (m, 6) of all tiles of an image, best first, without those that are another's: (k, 6).
 
     Of boxes that overlap by more than `iou` the best stays. A box that a tile has cut (`parts`, (m,)) goes as well

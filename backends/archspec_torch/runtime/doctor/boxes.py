@@ -11,7 +11,7 @@ from torch import Tensor
 from archspec.ops.detect import OnAnchors
 from archspec_torch.boxes.clusters import overlaps
 from archspec_torch.detection.coding import in_pixels
-from archspec_torch.runtime.data import classes_in
+from archspec_torch.runtime.data import Target
 from archspec_torch.runtime.doctor.finding import Finding
 from archspec_torch.runtime.doctor.subject import Subject, listed
 from archspec_torch.runtime.tasks import Detect
@@ -22,7 +22,7 @@ TINY = 4
 
 def objects(labels: Tensor, classes: tuple[str, ...]) -> Iterator[Finding]:
     """Whether there are objects, of every class, and large enough to be seen. Labels (n, M, 6), in any pixels."""
-    counts = classes_in(labels, len(classes)).sum(0).tolist()
+    counts = Target.BOXES.totals(labels, len(classes)).tolist()
     empty = [name for name, count in zip(classes, counts, strict=True) if not count]
     without = int((labels[..., 4] < 0).all(1).sum())
     text = f"{sum(counts):,} objects of {len(classes)} class{'es' * (len(classes) > 1)} in {len(labels):,} images, "

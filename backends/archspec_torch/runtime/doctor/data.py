@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from archspec_torch.detection.truth import POINT
-from archspec_torch.runtime.data import Examples, digest_of
+from archspec_torch.runtime.data import Examples, Target, digest_of
 from archspec_torch.runtime.doctor import boxes
 from archspec_torch.runtime.doctor.finding import Finding, Verdict
 from archspec_torch.runtime.doctor.subject import Subject, listed, sample, sampled
@@ -20,41 +20,57 @@ HASHED = 10_000
 
 def labels(subject: Subject) -> Iterator[Finding]:
     """Whether labels are in range, every class has examples, and none has nearly all."""
-    found = subject.job.source.labels_of("train")
-    classes = subject.job.task.classes
-    if found.ndim == 3 and found.shape[2] == POINT:
-        seen = found[..., 2].mean(0).tolist()
-        empty = [name for name, share in zip(classes, seen, strict=True) if not share]
-        text = f"{len(found):,} images, {len(classes)} points, each seen in {min(seen):.1%} to {max(seen):.1%} of them"
-        yield Finding("labels", "doubt" if empty else "ok", text, f"no image shows {listed(empty)}" if empty else "")
-        return
-    if found.ndim == 3:
-        yield from boxes.objects(found, classes)
-        return
-    if found.ndim == 2:
-        shares = found.float().mean(0).tolist()
-        empty = [classes[i] for i, share in enumerate(shares) if share == 0]
-        text = f"{len(found):,} images, {len(classes)} labels, each on {min(shares):.1%} to {max(shares):.1%} of them"
-        yield Finding("labels", "doubt" if empty else "ok", text, f"no image has {listed(empty)}" if empty else "")
-        return
+    found, classes = subject.job.source.labels_of("train"), subject.job.task.classes
+    match subject.target:
+        case Target.CLASS:
+            yield _classes(found, classes)
+        case Target.TAGS:
+            yield _tags(found, classes)
+        case Target.BOXES:
+            yield from boxes.objects(found, classes)
+        case Target.POINTS:
+            yield _points(found, classes)
+        case other:
+            assert_never(other)
+
+
+def _classes(found: Tensor, classes: tuple[str, ...]) -> Finding:
+    """Of one class an image (n,)."""
     counts = torch.bincount(found.cpu(), minlength=len(classes)).tolist()
     most, figures = max(counts) / len(found), {"counts": counts}
     empty = [classes[i] for i, count in enumerate(counts) if not count]
     text = f"{len(found):,} images of {len(classes)} classes, {min(counts):,} to {max(counts):,} of each"
     if int(found.min()) < 0 or int(found.max()) >= len(classes):
         text = f"labels go from {int(found.min())} to {int(found.max())}, and there are {len(classes)} classes"
-        yield Finding("labels", "fault", text, "number the classes from 0", figures)
-    elif len(classes) - len(empty) < 2:
-        yield Finding("labels", "fault", f"{text}: there is one class alone", "there is nothing to tell apart", figures)
-    elif empty:
+        return Finding("labels", "fault", text, "number the classes from 0", figures)
+    if len(classes) - len(empty) < 2:
+        return Finding(
+            "labels", "fault", f"{text}: there is one class alone", "there is nothing to tell apart", figures
+        )
+    if empty:
         from_one = empty == [classes[0]]
         advice = "labels seem to count from 1: subtract 1" if from_one else "look at how labels are read"
-        yield Finding("labels", "fault" if from_one else "doubt", f"{text}; none of {listed(empty)}", advice, figures)
-    elif most > 0.9 or max(counts) > 10 * min(counts):
+        return Finding("labels", "fault" if from_one else "doubt", f"{text}; none of {listed(empty)}", advice, figures)
+    if most > 0.9 or max(counts) > 10 * min(counts):
         advice = f"always the largest is right for {most:.1%}: class_weights: balanced, and look at recall and F1"
-        yield Finding("labels", "fault" if most > 0.97 else "doubt", text, advice, figures)
-    else:
-        yield Finding("labels", "ok", text, "", figures)
+        return Finding("labels", "fault" if most > 0.97 else "doubt", text, advice, figures)
+    return Finding("labels", "ok", text, "", figures)
+
+
+def _tags(found: Tensor, classes: tuple[str, ...]) -> Finding:
+    """Of any number of classes an image (n, classes)."""
+    shares = found.float().mean(0).tolist()
+    empty = [classes[i] for i, share in enumerate(shares) if share == 0]
+    text = f"{len(found):,} images, {len(classes)} labels, each on {min(shares):.1%} to {max(shares):.1%} of them"
+    return Finding("labels", "doubt" if empty else "ok", text, f"no image has {listed(empty)}" if empty else "")
+
+
+def _points(found: Tensor, classes: tuple[str, ...]) -> Finding:
+    """Of points (n, K, 3)."""
+    seen = found[..., 2].mean(0).tolist()
+    empty = [name for name, share in zip(classes, seen, strict=True) if not share]
+    text = f"{len(found):,} images, {len(classes)} points, each seen in {min(seen):.1%} to {max(seen):.1%} of them"
+    return Finding("labels", "doubt" if empty else "ok", text, f"no image shows {listed(empty)}" if empty else "")
 
 
 def inputs(subject: Subject) -> Iterator[Finding]:
@@ -112,10 +128,10 @@ def neighbours(subject: Subject) -> Iterator[Finding]:
     it is of no use no image may be at fault: pixels are a poor distance for photographs. So this is a doubt, unless
     training images agree with one another and validation images do not.
     """
+    if subject.target is not Target.CLASS:
+        return
     images, trained = sample(subject.job.train, subject.job.device, subject.plan.seed, 2000)
     others, held = sample(subject.job.val, subject.job.device, subject.plan.seed, 1000)
-    if trained.ndim != 1:
-        return
     base, queries = _flat(images), _flat(others)
     within = torch.cdist(base, base)
     within.fill_diagonal_(float("inf"))

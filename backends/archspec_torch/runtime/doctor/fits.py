@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import assert_never
 
 import torch
 from torch import Tensor, nn
 
-from archspec_torch.detection.truth import POINT
+from archspec_torch.runtime.data import Target
 from archspec_torch.runtime.doctor.data import beyond
 from archspec_torch.runtime.doctor.finding import Finding
 from archspec_torch.runtime.doctor.subject import Subject, learning
@@ -61,7 +62,7 @@ def generalises(subject: Subject) -> Iterator[Finding]:
     labels have nothing to do with the images, as when they were shuffled.
     """
     images, labels = subject.val
-    if labels.ndim != 1 or len(labels) < 30:
+    if subject.target is not Target.CLASS or len(labels) < 30:
         return
     counts = torch.bincount(labels)
     chance = float(counts.max()) / len(labels)
@@ -130,16 +131,19 @@ def peak_rate(subject: Subject) -> float:
 
 
 def _few(subject: Subject) -> tuple[Tensor, Tensor]:
-    """Up to 20 training images, in turn of each class."""
+    """Up to 20 training images, in turn of each class; of objects in boxes four that show some."""
     images, labels = subject.train
-    if labels.ndim == 2 or (labels.ndim == 3 and labels.shape[2] == POINT):
-        return images[:FEW], labels[:FEW]
-    if labels.ndim == 3:
-        there = ((labels[..., 4] >= 0) & (labels[..., 5] == 0)).any(1)
-        return images[there][:FEW_BOXED], labels[there][:FEW_BOXED]
-    groups = [(labels == c).nonzero().flatten().tolist() for c in torch.unique(labels).tolist()]
-    turns = [g[i] for i in range(FEW) for g in groups if i < len(g)][:FEW]
-    return images[turns], labels[turns]
+    match subject.target:
+        case Target.TAGS | Target.POINTS:
+            chosen = torch.arange(min(FEW, len(labels)))
+        case Target.BOXES:
+            chosen = ((labels[..., 4] >= 0) & (labels[..., 5] == 0)).any(1).nonzero().flatten()[:FEW_BOXED]
+        case Target.CLASS:
+            groups = [(labels == c).nonzero().flatten().tolist() for c in torch.unique(labels).tolist()]
+            chosen = torch.tensor([g[i] for i in range(FEW) for g in groups if i < len(g)][:FEW])
+        case other:
+            assert_never(other)
+    return images[chosen], labels[chosen]
 
 
 @torch.no_grad()

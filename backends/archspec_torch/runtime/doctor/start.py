@@ -37,29 +37,40 @@ def plan(subject: Subject) -> Iterator[Finding]:
 
 def scores(subject: Subject) -> Iterator[Finding]:
     """Whether scores reach the loss as they are: no softmax, sigmoid or ReLU behind the last layer."""
-    if isinstance(subject.job.task, Detect):
-        yield from boxes.maps(subject, subject.job.task)
-        return
+    match subject.job.task:
+        case Detect() as task:
+            yield from boxes.maps(subject, task)
+        case Localise() | Points():
+            yield _places(subject)
+        case _:
+            yield _classes(subject)
+
+
+@torch.no_grad()
+def _places(subject: Subject) -> Finding:
+    """Of boxes and points told in numbers of their own."""
+    found = subject.scores(subject.fresh(), subject.train[0][:64])
+    if bool(torch.isfinite(found).all()):
+        return Finding("scores", "ok", "places are finite numbers", "")
+    return Finding("scores", "fault", "places are no finite numbers", "look at initial weights")
+
+
+@torch.no_grad()
+def _classes(subject: Subject) -> Finding:
+    """Of a score a class."""
     told = [d for d in lint(subject.job.graph) if d.code == "W313"]
-    with torch.no_grad():
-        found = subject.scores(subject.fresh(), subject.train[0][:64])
-    if isinstance(subject.job.task, Localise | Points):
-        finite = bool(torch.isfinite(found).all())
-        text = "places are finite numbers" if finite else "places are no finite numbers"
-        yield Finding("scores", "ok" if finite else "fault", text, "" if finite else "look at initial weights")
-        return
+    found = subject.scores(subject.fresh(), subject.train[0][:64])
     sums = found.sum(1)
     shares = bool((found >= 0).all()) and bool(((sums - 1).abs() < 1e-3).all())
     text = f"{found.shape[1]} scores from {float(found.min()):.3g} to {float(found.max()):.3g}"
     if told:
-        yield Finding("scores", "fault", told[0].message, told[0].hint or "")
-    elif shares:
+        return Finding("scores", "fault", told[0].message, told[0].hint or "")
+    if shares:
         advice = "the loss applies a softmax of its own: remove the network's"
-        yield Finding("scores", "fault", f"{text} that sum to 1", advice)
-    elif not bool(torch.isfinite(found).all()):
-        yield Finding("scores", "fault", "the scores hold numbers that are not finite", "look at initial weights")
-    else:
-        yield Finding("scores", "ok", text)
+        return Finding("scores", "fault", f"{text} that sum to 1", advice)
+    if not bool(torch.isfinite(found).all()):
+        return Finding("scores", "fault", "the scores hold numbers that are not finite", "look at initial weights")
+    return Finding("scores", "ok", text)
 
 
 def first_loss(subject: Subject) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from archspec.run.sections import Train
 from archspec_torch.compiler import compile
-from archspec_torch.runtime.data import Draws, Examples
+from archspec_torch.runtime.data import Draws, Examples, Target
 from archspec_torch.runtime.layers import learned
 from archspec_torch.runtime.loop import State, scaled, steps_of, update
 from archspec_torch.runtime.optimize import penalised, penalty, thaw
@@ -41,6 +41,11 @@ class Subject:
         return self.job.run.run.train
 
     @property
+    def target(self) -> Target:
+        """What images are labelled with."""
+        return self.job.source.target
+
+    @property
     def transferred(self) -> bool:
         """Whether training begins with trained weights."""
         return self.job.run.run.model.weights is not None
@@ -57,7 +62,7 @@ class Subject:
 
     @property
     def _most(self) -> int:
-        return BOXED if self.job.train.labels.ndim == 3 else SAMPLE
+        return BOXED if self.target in (Target.BOXES, Target.POINTS) else SAMPLE
 
     @property
     def bare(self) -> Subject:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from archspec_torch.runtime.evaluation.figures import Figures, percent
+from archspec_torch.runtime.evaluation.figures import Figures, Gallery, percent
 
 BINS = 15
 """Bins of confidence (Guo et al., On Calibration of Modern Neural Networks, 2017)."""
@@ -104,6 +104,8 @@ class Classified(Figures):
     classes. `bins` and `ece`: calibration.
     """
 
+    plots = ("reliability",)
+    gallery = Gallery(side=160)
     reliable: ClassVar[tuple[str, str]]
     """What calibration compares: the probability, and the share of answers that is right."""
     accuracy: float

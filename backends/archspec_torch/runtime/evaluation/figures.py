@@ -75,6 +75,16 @@ class Words:
     columns: str
 
 
+@dataclass(frozen=True)
+class Gallery:
+    """How mistakes are shown as pictures: so many beside each other, rows of so many inches; on the page of a run their
+    longer side, in pixels, at most, so that letters drawn on them stay readable."""
+
+    columns: int = 6
+    row: float = 1.9
+    side: int = 480
+
+
 class Figures(ABC):
     """All figures of one set of answers to `n` examples: what printing, drawing and comparing need, whatever the task.
 
@@ -82,6 +92,9 @@ class Figures(ABC):
     """
 
     words: ClassVar[Words]
+    plots: ClassVar[tuple[str, ...]] = ()
+    """What is drawn of them besides confusion and mistakes: names of `evaluation.pictures.PLOTS`."""
+    gallery: ClassVar[Gallery] = Gallery()
     n: int
     confusion: tuple[tuple[int, ...], ...]
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy
 
 from archspec.files import write_bytes
+from archspec_torch.boxes.printed import short
 from archspec_torch.runtime.curves import TRAIN, VAL
 from archspec_torch.runtime.evaluation.boxes.figures import BoxFigures
 from archspec_torch.runtime.evaluation.classified import Classified
 from archspec_torch.runtime.evaluation.result import Evaluation
-from archspec_torch.runtime.evaluation.text import short
 
 NUMBERED = 30
 """Classes up to which the numbers stand in the cells."""
@@ -28,10 +29,7 @@ def write_pictures(found: Evaluation, folder: Path) -> list[Path]:
     """confusion and mistakes, of classes reliability, of boxes pr_curves, each as .png and .svg; returns what was
     written. Raises SpecError E505."""
     drawn = {"confusion": _confusion(found), "mistakes": _mistakes(found)}
-    if isinstance(found.metrics, Classified):
-        drawn["reliability"] = _reliability(found.metrics)
-    if isinstance(found.metrics, BoxFigures):
-        drawn["pr_curves"] = _precision_recall(found.metrics)
+    drawn |= {name: PLOTS[name](found.metrics) for name in found.metrics.plots}
     written = []
     for name, figure in drawn.items():
         for suffix in ("png", "svg") if figure is not None else ():
@@ -127,13 +125,17 @@ def _mistakes(found: Evaluation) -> Any:
     if not mistakes or found.answers is None:
         return None
     images = found.answers.pictures(found.metrics)
-    columns, wide, high = (4, 9.0, 2.0) if isinstance(found.metrics, BoxFigures) else (6, 9.0, 1.9)
-    rows = -(-len(mistakes) // columns)
-    figure = _figure(wide, high * rows)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    shown = found.metrics.gallery
+    rows = -(-len(mistakes) // shown.columns)
+    figure = _figure(9.0, shown.row * rows)
+    panels = figure.subplots(rows, shown.columns, squeeze=False).ravel()
     for panel in panels:
         panel.axis("off")
     for panel, one, image in zip(panels, mistakes, images, strict=False):
         panel.imshow(numpy.asarray(image), cmap="gray", vmin=0, vmax=255)
         panel.set_title(one.told, fontsize=7)
     return figure
+
+
+PLOTS: Mapping[str, Callable[[Any], Any]] = {"reliability": _reliability, "pr_curves": _precision_recall}
+"""What figures may have drawn besides, by the name of its file."""

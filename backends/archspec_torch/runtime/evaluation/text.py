@@ -7,6 +7,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from archspec.run.figures import shown, title
+from archspec_torch.boxes.printed import short
 from archspec_torch.runtime.evaluation.classified import Average, ClassFigures, Classified
 from archspec_torch.runtime.evaluation.figures import percent
 from archspec_torch.runtime.progress import table
@@ -58,10 +59,6 @@ def evaluation(found: Evaluation, width: int | None = None) -> str:
     if found.members:
         parts.append(_members(found))
     return "\n\n".join(part for part in [*parts, *found.metrics.tables(width)] if part)
-
-
-def short(name: str, most: int = NAME) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def shortened(names: Sequence[str], most: int) -> dict[str, str]:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, get_args
 
-import torch
-
-from archspec.errors import Span, did_you_mean, fail
+from archspec.errors import Span, SpecError, fail
 from archspec.graph import TypedGraph
 from archspec.run import RunFile
-from archspec.run.sections import BCE, CrossEntropy, DetectorLoss, Landmarks, Localisation, Loss, PlaceLoss
-from archspec_torch.detection.truth import POINT, ROW
-from archspec_torch.runtime.losses import make_criterion
-from archspec_torch.runtime.tasks import classify, detect, localise, points
+from archspec.run.sections import BCE, DetectorLoss, Landmarks, Localisation, Loss, PlaceLoss
+from archspec.run.sections.losses import ClassLoss
+from archspec_torch.runtime.data.targets import Target
+from archspec_torch.runtime.tasks import classify, detect, localise, points, tags
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
-from archspec_torch.runtime.tasks.classify import Classify, outputs_of
+from archspec_torch.runtime.tasks.classify import Classify
 from archspec_torch.runtime.tasks.detect import Detect
 from archspec_torch.runtime.tasks.localise import Localise
 from archspec_torch.runtime.tasks.points import Points
 from archspec_torch.runtime.tasks.tags import Tags
+
+if TYPE_CHECKING:
+    from archspec_torch.runtime.data import Source
 
 __all__ = [
     "Classify",
@@ -30,16 +33,75 @@ __all__ = [
     "Tally",
     "Task",
     "class_count",
+    "counted_by",
+    "own_loss",
     "task_of",
     "with_loss",
 ]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """How networks of one `task` of a spec are trained."""
+
+    losses: Callable[[TypedGraph], tuple[type[Any], ...]]
+    """Those that the network's outputs can be given to, its own first. Raises SpecError E613."""
+    targets: tuple[Target, ...]
+    """What the data is labelled with."""
+    refused: Callable[[TypedGraph, Loss, Target, Span | None], SpecError]
+    """What is wrong with data that is labelled otherwise, by what it has: E614, E668."""
+    count: Callable[[TypedGraph], int]
+    """Classes or points that the network tells. Raises SpecError E613."""
+    make: Callable[[TypedGraph, tuple[str, ...], Any, Source | None, Span | None], Task]
+    """The task of a network and its classes under one of the losses, trained on that data. Raises SpecError E668, E669
+    at the place of the loss."""
+    told: str = "tells {} classes apart"
+    """`count` in words."""
+    things: str = "classes"
+    """What is counted, which is also the variable of a spec that sets it."""
+
+
+TASKS = {
+    "classify": Learned(
+        losses=lambda _: get_args(ClassLoss),
+        targets=(Target.CLASS, Target.TAGS),
+        refused=classify.refused,
+        count=classify.class_count,
+        make=tags.classifier,
+        told="gives {} scores",
+    ),
+    "detect": Learned(
+        losses=lambda graph: (detect.family(graph),),
+        targets=(Target.BOXES,),
+        refused=detect.refused,
+        count=detect.class_count,
+        make=detect.make,
+    ),
+    "localise": Learned(
+        losses=lambda _: (Localisation,),
+        targets=(Target.BOXES,),
+        refused=localise.refused,
+        count=localise.class_count,
+        make=localise.make,
+    ),
+    "regress": Learned(
+        losses=lambda _: (Landmarks,),
+        targets=(Target.POINTS,),
+        refused=points.refused,
+        count=points.point_count,
+        make=points.make,
+        told="tells {} points",
+        things="points",
+    ),
+}
+"""By what a spec says its network is for."""
 
 
 def task_of(
     graph: TypedGraph,
     classes: tuple[str, ...],
     loss: Loss | None = None,
-    labels: torch.Tensor | None = None,
+    source: Source | None = None,
     span: Span | None = None,
     threshold: float | None = None,
     score: float | None = None,
@@ -47,121 +109,90 @@ def task_of(
     """The task of a network under a run's loss: objects in boxes for a detector, one object for `localise`, points for
     `regress`, tags for `bce`, else one class each.
 
-    `classes`: names, of the points where it is points. `loss`: none is the network's own. `labels`: of the training
-    split, as `Examples.labels`, which balanced weights are counted from. `span`: the loss. `threshold`: of tags, where
-    it is not the loss's own. `score`: the least of detections whose mistakes are told, where it is not 0.25.
-    Raises SpecError E610 for scores that are not as many as classes, E614 for a loss or data of another task, E668 for
-    several labels an image under a loss of one, E669 for weights that are not as many as classes or a point that there
-    is not, E687 for a threshold or score that no answer or none could have.
+    `classes`: names, of the points where it is points. `loss`: none is the network's own. `source`: the data that is
+    trained on, where any is: balanced weights are counted from its labels. `span`: the loss. `threshold`: of tags,
+    where it is not the loss's own. `score`: the least of detections whose mistakes are told, where it is not 0.25.
+    Raises SpecError E610 for scores that are not as many as classes, E613 for a network that runs do not train, E614
+    for a loss or data of another task, E668 for several labels an image under a loss of one, E669 for weights that are
+    not as many as classes or a point that there is not, E687 for a threshold or score that no answer or none could
+    have.
     """
+    learned = _learned(graph)
     loss = loss or own_loss(graph)
-    _check_task(graph, loss, span)
+    _check_loss(graph, loss, span)
     if threshold is not None:
-        _check_threshold(threshold, loss)
-    if score is not None:
-        _check_score(score, loss)
-    if isinstance(loss, DetectorLoss):
-        found = _detector(graph, classes, loss, labels)
-        return found if score is None else replace(found, score=score)
-    if isinstance(loss, PlaceLoss):
-        return _of_places(graph, classes, loss, labels, span)
-    _check_labels(labels, loss, span)
-    weights = getattr(loss, "positive_weights" if isinstance(loss, BCE) else "class_weights", None)
-    if isinstance(weights, list) and len(weights) != len(classes):
-        raise fail("E669", f"{len(weights)} weights of classes are written, and the data has {len(classes)}", span)
-    counts = None
-    if labels is not None:
-        counts = labels.sum(0) if labels.ndim == 2 else torch.bincount(labels, minlength=len(classes))
-    criterion = make_criterion(loss, counts, 0 if labels is None else len(labels))
-    if isinstance(loss, BCE):
-        return Tags(*outputs_of(graph, classes), classes, criterion, threshold or loss.threshold)
-    return Classify(*outputs_of(graph, classes), classes, criterion)
+        loss = _told_from(threshold, loss)
+    if source is not None and source.target not in learned.targets:
+        raise learned.refused(graph, loss, source.target, span)
+    count = learned.count(graph)
+    if count != len(classes):
+        told = f"{learned.told.format(count)}, and the data has {len(classes)} {learned.things}"
+        raise fail("E610", f"the network '{graph.name}' {told}", hint=_set_count(graph, len(classes), learned.things))
+    task = learned.make(graph, classes, loss, source, span)
+    return task if score is None else _scoring(score, task, loss)
 
 
 def class_count(graph: TypedGraph) -> int:
     """Classes or points that a network tells. Raises SpecError E613 where runs do not train what it is for."""
-    counts = {"detect": detect.class_count, "localise": localise.class_count, "regress": points.point_count}
-    return counts.get(graph.task, classify.class_count)(graph)
+    return _learned(graph).count(graph)
+
+
+def counted_by(graph: TypedGraph) -> str:
+    """The variable of a spec that sets its network's `class_count`. Raises SpecError E613."""
+    return _learned(graph).things
 
 
 def own_loss(graph: TypedGraph) -> Loss:
-    """What a network is trained with where a run names no loss."""
-    if graph.task == "detect":
-        return detect.own_loss(graph)
-    if graph.task == "localise":
-        return Localisation()
-    return Landmarks() if graph.task == "regress" else CrossEntropy()
+    """What a network is trained with where a run names no loss. Raises SpecError E613."""
+    loss: Loss = _learned(graph).losses(graph)[0]()
+    return loss
 
 
 def with_loss(run: RunFile, graph: TypedGraph) -> RunFile:
-    """The run with the loss of its network, where it names none."""
+    """The run with the loss of its network, where it names none. Raises SpecError E613."""
     if run.run.train.loss is not None:
         return run
     train = run.run.train.model_copy(update={"loss": own_loss(graph)})
     return replace(run, run=run.run.model_copy(update={"train": train}))
 
 
-def _detector(graph: TypedGraph, classes: tuple[str, ...], loss: DetectorLoss, labels: torch.Tensor | None) -> Detect:
-    if labels is not None and labels.ndim != 3:
-        message = f"'{graph.name}' finds objects in boxes, and the data has classes of whole images"
-        raise fail("E614", message, hint="data: {kind: boxes, root: …}, or kind: scattered_digits")
-    heads = detect.decoders_of(graph)
-    if heads[0].decoder.classes != len(classes):
-        told = f"the network '{graph.name}' tells {heads[0].decoder.classes} classes apart, and the data has"
-        raise fail("E610", f"{told} {len(classes)}", hint=classify.set_classes(graph, len(classes)))
-    (image,) = (graph.types[name][0] for name in graph.inputs)
-    return Detect(heads, classes, loss, (image.shape[1], image.shape[2]))
+def _learned(graph: TypedGraph) -> Learned:
+    if graph.task not in TASKS:
+        message = f"the network '{graph.name}' is for the task '{graph.task}'; runs train no such thing"
+        hint = "runs train classifiers, which name no `task`, and the tasks detect, localise and regress"
+        raise fail("E613", message, hint=hint)
+    return TASKS[graph.task]
 
 
-def _of_places(
-    graph: TypedGraph, classes: tuple[str, ...], loss: PlaceLoss, labels: torch.Tensor | None, span: Span | None
-) -> Localise | Points:
-    (image,) = (graph.types[name][0] for name in graph.inputs)
-    size, told = (image.shape[1], image.shape[2]), class_count(graph)
-    things, wanted = ("points", POINT) if isinstance(loss, Landmarks) else ("classes", ROW)
-    if labels is not None and (labels.ndim != 3 or labels.shape[2] != wanted):
-        hint = "data: {kind: points, file: …}" if wanted == POINT else "data: {kind: boxes, root: …}"
-        message = f"'{graph.name}' is trained with where {'points' if wanted == POINT else 'objects'} are"
-        raise fail("E614", f"{message}, and the data does not tell it", hint=hint)
-    if told != len(classes):
-        message = f"the network '{graph.name}' tells {told} {things}, and the data has {len(classes)}"
-        raise fail("E610", message, hint=classify.set_classes(graph, len(classes), things))
-    if isinstance(loss, Localisation):
-        return Localise(localise.outputs_of(graph), classes, loss, size)
-    for name in loss.between:
-        if name not in classes:
-            raise fail("E669", f"between: the data has no point '{name}'", span, did_you_mean(name, classes, "points"))
-    return Points(points.output_of(graph), classes, loss, size)
+def _set_count(graph: TypedGraph, count: int, things: str) -> str:
+    """How a network comes to that many classes, or points."""
+    variables = graph.resolved.get("vars")
+    if isinstance(variables, dict) and things in variables:
+        return f"set the number in the run file: model: {{spec: …, set: {{vars.{things}: {count}}}}}"
+    told = f"{count} scores" if things == "classes" else f"{count} {things}"
+    return f"change the spec to give {told}: they are written in it as a number"
 
 
-def _check_task(graph: TypedGraph, loss: Loss, span: Span | None) -> None:
+def _check_loss(graph: TypedGraph, loss: Loss, span: Span | None) -> None:
     """Raises SpecError E614 for a loss that the network's answers cannot be given to."""
-    own = own_loss(graph)
-    if isinstance(own, DetectorLoss | PlaceLoss) and type(loss) is not type(own):
-        what = f"the heads of '{graph.name}' are" if isinstance(own, DetectorLoss) else f"'{graph.name}' is"
-        message = f"{what} trained with the loss '{own.kind}', not with '{loss.kind}'"
-        raise fail("E614", message, span, f"loss: {own.kind}, or leave it out")
-    if isinstance(loss, DetectorLoss) and not isinstance(own, DetectorLoss):
-        message = f"the loss '{loss.kind}' is for detectors, and '{graph.name}' is for the task '{graph.task}'"
-        raise fail("E614", message, span, "loss: cross_entropy, or a spec with `task: detect` and a section `detect`")
-    if isinstance(loss, PlaceLoss) and not isinstance(own, PlaceLoss):
+    losses = TASKS[graph.task].losses(graph)
+    if isinstance(loss, losses):
+        return
+    if len(losses) == 1:
+        own = losses[0]().kind
+        what = f"the heads of '{graph.name}' are" if issubclass(losses[0], DetectorLoss) else f"'{graph.name}' is"
+        message = f"{what} trained with the loss '{own}', not with '{loss.kind}'"
+        raise fail("E614", message, span, f"loss: {own}, or leave it out")
+    if isinstance(loss, PlaceLoss):
         task = "localise" if isinstance(loss, Localisation) else "regress"
         message = f"the loss '{loss.kind}' is for the task '{task}', and '{graph.name}' is for '{graph.task}'"
         raise fail("E614", message, span, f"a spec with `task: {task}`, or leave the loss out")
+    message = f"the loss '{loss.kind}' is for detectors, and '{graph.name}' is for the task '{graph.task}'"
+    raise fail("E614", message, span, "loss: cross_entropy, or a spec with `task: detect` and a section `detect`")
 
 
-def _check_labels(labels: torch.Tensor | None, loss: Loss, span: Span | None) -> None:
-    """Raises SpecError E668 for targets that the loss is not for."""
-    if labels is not None and labels.ndim == 3:
-        message = f"the data is of objects in boxes, and {loss.kind} trains for classes of whole images"
-        raise fail("E668", message, span, "a spec with `task: detect` and a section `detect` finds objects in boxes")
-    if labels is not None and labels.ndim == 2 and not isinstance(loss, BCE):
-        message = f"an image may have several labels here, and {loss.kind} trains for one"
-        raise fail("E668", message, span, "loss: bce trains for any number of labels")
-
-
-def _check_threshold(threshold: float, loss: Loss) -> None:
-    """Raises SpecError E687."""
+def _told_from(threshold: float, loss: Loss) -> BCE:
+    """The loss with that threshold. Raises SpecError E687."""
     if not 0 < threshold < 1:
         hint = "--threshold 0.3 tells a class from a probability of 30 % on"
         raise fail("E687", f"a threshold is a probability between 0 and 1, not {threshold:g}", hint=hint)
@@ -171,13 +202,15 @@ def _check_threshold(threshold: float, loss: Loss) -> None:
         if isinstance(loss, DetectorLoss):
             hint = "what a box must score is `nms: {score: …}` in the spec; of `detect` and `evaluate` it is --score"
         raise fail("E687", message, hint=f"leave it out: {hint}")
+    return loss.model_copy(update={"threshold": threshold})
 
 
-def _check_score(score: float, loss: Loss) -> None:
-    """Raises SpecError E687."""
+def _scoring(score: float, task: Task, loss: Loss) -> Detect:
+    """The task that tells of detections with that score or more. Raises SpecError E687."""
     if not 0 <= score <= 1:
         hint = "--score 0.5 tells the mistakes of detections with a score of 0.5 or more"
         raise fail("E687", f"the least score is a number from 0 to 1, not {score:g}", hint=hint)
-    if not isinstance(loss, DetectorLoss):
+    if not isinstance(task, Detect):
         message = f"a least score is for detectors, and the run's loss is {loss.kind}"
         raise fail("E687", message, hint="leave it out; --threshold is for images with any number of classes")
+    return replace(task, score=score)

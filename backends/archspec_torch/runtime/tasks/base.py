@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor
 if TYPE_CHECKING:
     from archspec_torch.runtime.data import Examples
     from archspec_torch.runtime.evaluation.figures import Figures
+    from archspec_torch.runtime.images import Placement
+    from archspec_torch.runtime.prediction import Prediction
 
 Outputs = Tensor | Mapping[str, Tensor]
 """What a network gives: a tensor, or several by name."""
@@ -85,6 +87,14 @@ class Task(ABC):
     def votes(self, kept: Sequence[Tensor]) -> Tensor:
         """What several networks say by a vote."""
 
+    predicts: ClassVar[bool] = True
+    """Whether there are `predictions`: not of many boxes, which `detect` finds, draws and writes."""
+
+    def predictions(self, scores: Tensor, placements: Sequence[Placement], top: int) -> Iterator[Prediction]:
+        """What each image shows by its `scores` (n, …), float32 on the CPU: an image without its name, `top` classes
+        at most, places in pixels of the image, which lies in the frame as its placement says."""
+        raise NotImplementedError
+
     @abstractmethod
     def figures(self, kept: Tensor, examples: Examples) -> Figures:
         """What is measured of a whole split."""
@@ -101,9 +111,16 @@ class Tally(ABC):
         self.total = torch.zeros((), dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
         self.examples = 0
 
-    @abstractmethod
+    @torch.no_grad()
     def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
         """One batch: its mean loss (), the task's `scores`, the targets."""
+        self.total.add_(loss.detach(), alpha=len(targets))
+        self.examples += len(targets)
+        self.count(scores.detach(), targets)
+
+    @abstractmethod
+    def count(self, scores: Tensor, targets: Tensor) -> None:
+        """What `figures` tells of, of one batch that is among the `examples` already."""
 
     def state(self) -> dict[str, Tensor | int]:
         """What a checkpoint keeps, and what processes tell each other."""

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
 
-from archspec.errors import fail
+from archspec.errors import Span, SpecError, fail
 from archspec.graph import TypedGraph
+from archspec.run.sections import Loss
+from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.evaluation.classes.figures import listed, metrics
 from archspec_torch.runtime.evaluation.figures import Figures
 from archspec_torch.runtime.evaluation.together import mean_probabilities, votes
 from archspec_torch.runtime.losses import Criterion, CrossEntropyLoss
+from archspec_torch.runtime.prediction import Prediction
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
     from archspec_torch.runtime.data import Examples
+    from archspec_torch.runtime.images import Placement
 
 SOFTMAXES = ("softmax", "log_softmax")
 COUNTED_AT_ONCE = 64
@@ -95,6 +99,9 @@ class Classify(Task):
         """A row an example, below the names of the columns."""
         return listed(kept, examples.labels.cpu(), self.classes)
 
+    def predictions(self, scores: Tensor, placements: Sequence[Placement], top: int) -> Iterator[Prediction]:
+        yield from (Prediction("", classes) for classes in self.decode(scores, top))
+
     def decode(self, scores: Tensor, top: int) -> list[tuple[tuple[str, float], ...]]:
         """For each image the `top` most probable classes with their probabilities, best first.
 
@@ -117,14 +124,12 @@ class ClassTally(Tally):
         self._waiting: list[tuple[Tensor, Tensor]] = []
         self._held = 0
 
-    def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
-        """One batch: its mean loss (), scores (n, classes), labels (n,), or shares of labels (n, classes)."""
+    def count(self, scores: Tensor, targets: Tensor) -> None:
+        """Scores (n, classes), labels (n,), or shares of labels (n, classes)."""
         if targets.ndim == 2:
             targets = targets.argmax(1)
-        self.total.add_(loss.detach(), alpha=len(targets))
-        self._waiting.append((scores.detach(), targets))
+        self._waiting.append((scores, targets))
         self._held += scores.numel()
-        self.examples += len(targets)
         if len(self._waiting) == COUNTED_AT_ONCE or self._held > HELD:
             self._counted()
 
@@ -165,25 +170,21 @@ class ClassTally(Tally):
         return {"accuracy": self.accuracy}
 
 
-def outputs_of(graph: TypedGraph, classes: tuple[str, ...]) -> tuple[str, dict[str, float]]:
+def outputs_of(graph: TypedGraph) -> tuple[str, dict[str, float]]:
     """The main output, and the heads beside it with the weights of their losses: not those of 0, which may give any
-    features. Raises SpecError E610."""
+    features. Raises SpecError E613."""
     main = main_output(graph)
-    scores = class_count(graph)
-    if scores != len(classes):
-        message = f"the network '{graph.name}' gives {scores} scores, and the data has {len(classes)} classes"
-        raise fail("E610", message, hint=set_classes(graph, len(classes)))
     heads = {name: head.weight for name, head in graph.heads.items() if name != main and name in graph.outputs}
     return main, {name: weight for name, weight in heads.items() if weight}
 
 
-def set_classes(graph: TypedGraph, classes: int, things: str = "classes") -> str:
-    """How a network comes to that many classes, or points."""
-    variables = graph.resolved.get("vars")
-    if isinstance(variables, dict) and things in variables:
-        return f"set the number in the run file: model: {{spec: …, set: {{vars.{things}: {classes}}}}}"
-    told = f"{classes} scores" if things == "classes" else f"{classes} {things}"
-    return f"change the spec to give {told}: they are written in it as a number"
+def refused(graph: TypedGraph, loss: Loss, target: Target, span: Span | None) -> SpecError:
+    """The E668 of data without classes of whole images."""
+    message = f"the data is of {target.words}, and {loss.kind} trains for classes of whole images"
+    hint = "a spec with `task: detect` and a section `detect` finds objects in boxes"
+    if target is Target.POINTS:
+        hint = "a spec with `task: regress` tells where points are"
+    return fail("E668", message, span, hint)
 
 
 def main_output(graph: TypedGraph) -> str:
@@ -204,10 +205,6 @@ def class_count(graph: TypedGraph) -> int:
 
     Raises SpecError E613 where the main output is no vector of raw scores, or there is nothing to train.
     """
-    if graph.task != "classify":
-        message = f"the network '{graph.name}' is for the task '{graph.task}'; runs train no such thing"
-        hint = "runs train classifiers, which name no `task`, and the tasks detect, localise and regress"
-        raise fail("E613", message, hint=hint)
     tap = graph.outputs[main_output(graph)]
     node, found = graph.nodes[tap.node], graph.type_of(tap)
     if found.rank != 0:

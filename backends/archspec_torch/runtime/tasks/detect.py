@@ -12,21 +12,22 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import torch
 from torch import Tensor
 
-from archspec.errors import fail
+from archspec.errors import Span, SpecError, fail
 from archspec.graph import Tap, TypedGraph
 from archspec.ops.detect import DETECTION, Decoder, SsdBoxes, YoloBoxes, YoloV1Boxes
-from archspec.run.sections import SSD, YOLO, DetectorLoss, YOLOv1
+from archspec.run.sections import SSD, YOLO, DetectorLoss, Loss, YOLOv1
 from archspec_torch.boxes.evaluating import SCORE
 from archspec_torch.detection import coding, losses
 from archspec_torch.detection.matching import match_defaults
 from archspec_torch.detection.truth import Truth
 from archspec_torch.runtime.data.boxed import Boxed
+from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.evaluation.boxes import together
 from archspec_torch.runtime.evaluation.boxes.figures import box_figures, box_rows, mean_precisions
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
-    from archspec_torch.runtime.data import Examples
+    from archspec_torch.runtime.data import Examples, Source
     from archspec_torch.runtime.evaluation.figures import Figures
 
 FAMILIES: dict[type[Decoder], type[DetectorLoss]] = {SsdBoxes: SSD, YoloBoxes: YOLO, YoloV1Boxes: YOLOv1}
@@ -134,6 +135,7 @@ class Detect(Task):
         return first.new_zeros(len(first), 0, DETECTION)
 
     of_parts = False
+    predicts = False
     by_heart = ("map50", 0.9)  # neighbours in one cell may be one too many
 
     def unflipped(self, kept: Tensor, width: int) -> Tensor:
@@ -144,7 +146,7 @@ class Detect(Task):
 
     def mean(self, kept: Sequence[Tensor]) -> Tensor:
         """The boxes of several views or networks, those that mean one object merged: weighted boxes fusion."""
-        return together.merged(kept)
+        return together.fused(kept)
 
     def votes(self, kept: Sequence[Tensor]) -> Tensor:
         """Box voting."""
@@ -171,12 +173,14 @@ class BoxTally(Tally):
     @torch.no_grad()
     def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
         """One batch: its mean loss (), detections (n, keep, 6), targets (n, M, 6)."""
-        answers = scores.shape[1] > 0
-        weight = self.mass(targets).to(self.total) if answers else self.total.new_tensor(len(targets))
+        weight = self.mass(targets).to(self.total) if _answers(scores) else self.total.new_tensor(len(targets))
         self.total.add_(loss.detach() * weight)
         self.weight.add_(weight)
         self.examples += len(targets)
-        if answers:
+        self.count(scores, targets)
+
+    def count(self, scores: Tensor, targets: Tensor) -> None:
+        if _answers(scores):
             self.found.append(scores.float())
             self.wanted.append(targets)
 
@@ -201,6 +205,11 @@ class BoxTally(Tally):
         if not self.found:
             return {}
         return mean_precisions([one.cpu() for one in self.found], [one.cpu() for one in self.wanted], self.classes)
+
+
+def _answers(scores: Tensor) -> bool:
+    """Whether they are of a network that answers: one that trains gives no detections."""
+    return scores.shape[1] > 0
 
 
 def decoders_of(graph: TypedGraph) -> tuple[Head, ...]:
@@ -230,6 +239,20 @@ def class_count(graph: TypedGraph) -> int:
     return decoders_of(graph)[0].decoder.classes
 
 
-def own_loss(graph: TypedGraph) -> DetectorLoss:
+def family(graph: TypedGraph) -> type[DetectorLoss]:
     """The loss of the detector's family. Raises SpecError E613."""
-    return FAMILIES[type(decoders_of(graph)[0].decoder)]()
+    return FAMILIES[type(decoders_of(graph)[0].decoder)]
+
+
+def refused(graph: TypedGraph, loss: Loss, target: Target, span: Span | None) -> SpecError:
+    """The E614 of data without boxes."""
+    message = f"'{graph.name}' finds objects in boxes, and the data has {target.words}"
+    return fail("E614", message, hint="data: {kind: boxes, root: …}, or kind: scattered_digits")
+
+
+def make(
+    graph: TypedGraph, classes: tuple[str, ...], loss: DetectorLoss, source: Source | None, span: Span | None
+) -> Detect:
+    """The task of a detector."""
+    (image,) = (graph.types[name][0] for name in graph.inputs)
+    return Detect(decoders_of(graph), classes, loss, (image.shape[1], image.shape[2]))

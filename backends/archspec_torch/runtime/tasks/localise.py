@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 from torch import Tensor
 
-from archspec.errors import fail
+from archspec.errors import Span, SpecError, fail
 from archspec.graph import TypedGraph
-from archspec.run.sections import Localisation
+from archspec.run.sections import Localisation, Loss
 from archspec_torch.detection import regress
+from archspec_torch.detection.coding import clipped
 from archspec_torch.detection.regress import Answer, OneObject
+from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.evaluation.boxes import together
+from archspec_torch.runtime.prediction import Prediction
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
-    from archspec_torch.runtime.data import Boxed, Examples
+    from archspec_torch.runtime.data import Boxed, Examples, Source
     from archspec_torch.runtime.evaluation.figures import Figures
+    from archspec_torch.runtime.images import Placement
 
 BOX = 4
 
@@ -98,6 +102,15 @@ class Localise(Task):
     def votes(self, kept: Sequence[Tensor]) -> Tensor:
         return self.mean(kept)
 
+    def predictions(self, scores: Tensor, placements: Sequence[Placement], top: int) -> Iterator[Prediction]:
+        """The one class that is told, if any, with its box."""
+        for row, placement in zip(scores[:, 0], placements, strict=True):
+            if row[5] < 0:
+                yield Prediction("")
+                continue
+            box = tuple(clipped(placement.to_image(row[:4]), (placement.height, placement.width)).tolist())
+            yield Prediction("", ((self.classes[int(row[5])], float(row[4])),), box=box)
+
     def figures(self, kept: Tensor, examples: Examples) -> Figures:
         from archspec_torch.runtime.evaluation.places.localised import localised_figures
 
@@ -118,11 +131,8 @@ class LocaliseTally(Tally):
         self.sums = torch.zeros(5, dtype=self.total.dtype, device=device)
         """Images that count, right classes, localised; objects, the sum of their overlaps."""
 
-    @torch.no_grad()
-    def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
-        """One batch: its mean loss (), what was told (n, 1, 6), targets (n, M, 6)."""
-        self.total.add_(loss.detach(), alpha=len(targets))
-        self.examples += len(targets)
+    def count(self, scores: Tensor, targets: Tensor) -> None:
+        """What was told (n, 1, 6), targets (n, M, 6)."""
         wanted = OneObject.of_rows(targets, self.image)
         right, overlap, both = regress.localised(scores.float(), wanted, self.image)
         counts = wanted.there | self.tells_nothing
@@ -165,3 +175,17 @@ def class_count(graph: TypedGraph) -> int:
     names = outputs_of(graph)
     size = graph.type_of(graph.outputs[names[0]]).channels
     return size if len(names) == 2 else size - 1 - BOX
+
+
+def refused(graph: TypedGraph, loss: Loss, target: Target, span: Span | None) -> SpecError:
+    """The E614 of data without boxes."""
+    message = f"'{graph.name}' is trained with where objects are, and the data does not tell it"
+    return fail("E614", message, hint="data: {kind: boxes, root: …}")
+
+
+def make(
+    graph: TypedGraph, classes: tuple[str, ...], loss: Localisation, source: Source | None, span: Span | None
+) -> Localise:
+    """The task of a localiser."""
+    (image,) = (graph.types[name][0] for name in graph.inputs)
+    return Localise(outputs_of(graph), classes, loss, (image.shape[1], image.shape[2]))

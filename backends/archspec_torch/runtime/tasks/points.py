@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 from torch import Tensor
 
-from archspec.errors import fail
+from archspec.errors import Span, SpecError, did_you_mean, fail
 from archspec.graph import TypedGraph
-from archspec.run.sections import Landmarks
+from archspec.run.sections import Landmarks, Loss
 from archspec_torch.detection import regress
 from archspec_torch.detection.regress import THRESHOLDS, Placed
 from archspec_torch.detection.sides import counterparts
+from archspec_torch.runtime.data.targets import Target
+from archspec_torch.runtime.prediction import Prediction
 from archspec_torch.runtime.tasks.base import Outputs, Tally, Task
 
 if TYPE_CHECKING:
-    from archspec_torch.runtime.data import Examples, Pointed
+    from archspec_torch.runtime.data import Examples, Pointed, Source
     from archspec_torch.runtime.evaluation.figures import Figures
+    from archspec_torch.runtime.images import Placement
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,13 @@ class Points(Task):
         """The median of what several networks say of each coordinate."""
         return torch.stack(list(kept)).median(0).values
 
+    def predictions(self, scores: Tensor, placements: Sequence[Placement], top: int) -> Iterator[Prediction]:
+        """The place of each point, and how probable it is that there is anything to see."""
+        for rows, placement in zip(scores, placements, strict=True):
+            places = placement.to_image(rows[:, :2]).tolist()
+            points = {name: (x, y) for name, (x, y) in zip(self.classes, places, strict=True)}
+            yield Prediction("", points=points, seen=float(rows[0, 2]))
+
     def figures(self, kept: Tensor, examples: Examples) -> Figures:
         from archspec_torch.runtime.evaluation.places.points import point_figures
 
@@ -105,11 +115,8 @@ class PointTally(Tally):
         self.image, self.between = image, between
         self.counts = torch.zeros(1 + len(THRESHOLDS), dtype=torch.int64, device=device)
 
-    @torch.no_grad()
-    def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
-        """One batch: its mean loss (), what was told (n, K, 3), targets (n, K, 3)."""
-        self.total.add_(loss.detach(), alpha=len(targets))
-        self.examples += len(targets)
+    def count(self, scores: Tensor, targets: Tensor) -> None:
+        """What was told (n, K, 3), targets (n, K, 3)."""
         length = regress.lengths(targets, max(self.image), self.between)
         off = regress.errors(scores.float(), targets, length)
         within = [(off <= threshold).sum() for threshold in THRESHOLDS]  # NaN is not
@@ -145,3 +152,20 @@ def output_of(graph: TypedGraph) -> str:
 def point_count(graph: TypedGraph) -> int:
     """Points that a network tells. Raises SpecError E613."""
     return graph.type_of(graph.outputs[output_of(graph)]).channels // 2
+
+
+def refused(graph: TypedGraph, loss: Loss, target: Target, span: Span | None) -> SpecError:
+    """The E614 of data without points."""
+    message = f"'{graph.name}' is trained with where points are, and the data does not tell it"
+    return fail("E614", message, hint="data: {kind: points, file: …}")
+
+
+def make(
+    graph: TypedGraph, classes: tuple[str, ...], loss: Landmarks, source: Source | None, span: Span | None
+) -> Points:
+    """The task of a network that tells points. Raises SpecError E669 for a point that the data does not have."""
+    for name in loss.between:
+        if name not in classes:
+            raise fail("E669", f"between: the data has no point '{name}'", span, did_you_mean(name, classes, "points"))
+    (image,) = (graph.types[name][0] for name in graph.inputs)
+    return Points(output_of(graph), classes, loss, (image.shape[1], image.shape[2]))

@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from archspec.errors import Span, fail
+from archspec.graph import TypedGraph
+from archspec.run.sections import BCE
+from archspec.run.sections.losses import ClassLoss
+from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.evaluation.figures import Figures
 from archspec_torch.runtime.evaluation.tags.figures import (
     average_precisions,
@@ -17,11 +22,11 @@ from archspec_torch.runtime.evaluation.tags.figures import (
     tag_metrics,
 )
 from archspec_torch.runtime.evaluation.together import mean_odds, tag_votes
-from archspec_torch.runtime.losses import BinaryCrossEntropyLoss, Criterion, one_hot
-from archspec_torch.runtime.tasks.classify import Classify, ClassTally
+from archspec_torch.runtime.losses import BinaryCrossEntropyLoss, Criterion, make_criterion, one_hot
+from archspec_torch.runtime.tasks.classify import Classify, ClassTally, outputs_of
 
 if TYPE_CHECKING:
-    from archspec_torch.runtime.data import Examples
+    from archspec_torch.runtime.data import Examples, Source
 
 
 @dataclass(frozen=True)
@@ -72,16 +77,13 @@ class TagTally(ClassTally):
         self.exact = torch.zeros((), dtype=torch.int64, device=device)
         self.kept: list[tuple[Tensor, Tensor]] = []
 
-    @torch.no_grad()
-    def add(self, loss: Tensor, scores: Tensor, targets: Tensor) -> None:
-        """One batch: its mean loss (), scores (n, classes), labels (n, classes) or (n,)."""
-        self.total.add_(loss.detach(), alpha=len(targets))
-        scores = scores.detach().float()
+    def count(self, scores: Tensor, targets: Tensor) -> None:
+        """Scores (n, classes), labels (n, classes) or (n,)."""
+        scores = scores.float()
         wanted, said = _wanted(targets, scores), scores.sigmoid() >= self.threshold
         self._counts = self._counts + torch.stack([(wanted & said).sum(0), wanted.sum(0)])
         self.told += said.sum(0)
         self.exact += (wanted == said).all(1).sum()
-        self.examples += len(targets)
         self._keep(scores, wanted)
 
     def _keep(self, scores: Tensor, wanted: Tensor) -> None:
@@ -128,6 +130,28 @@ class TagTally(ClassTally):
             "f1": float(2 * right.sum() / both.sum().clamp_min(1)),
             "macro_f1": float((2 * right / both.clamp_min(1)).mean()),
         }
+
+
+def classifier(
+    graph: TypedGraph, classes: tuple[str, ...], loss: ClassLoss, source: Source | None, span: Span | None
+) -> Classify:
+    """The task of a classifier: tags for `bce`, else one class an image.
+
+    Raises SpecError E668 for several labels an image under a loss of one, E669 for weights that are not as many as
+    classes.
+    """
+    if source is not None and source.target is Target.TAGS and not isinstance(loss, BCE):
+        message = f"an image may have several labels here, and {loss.kind} trains for one"
+        raise fail("E668", message, span, "loss: bce trains for any number of labels")
+    weights = getattr(loss, "positive_weights" if isinstance(loss, BCE) else "class_weights", None)
+    if isinstance(weights, list) and len(weights) != len(classes):
+        raise fail("E669", f"{len(weights)} weights of classes are written, and the data has {len(classes)}", span)
+    labels = None if source is None else source.labels_of("train")
+    counts = None if source is None or labels is None else source.target.totals(labels, len(classes))
+    criterion = make_criterion(loss, counts, 0 if labels is None else len(labels))
+    if isinstance(loss, BCE):
+        return Tags(*outputs_of(graph), classes, criterion, loss.threshold)
+    return Classify(*outputs_of(graph), classes, criterion)
 
 
 def _wanted(labels: Tensor, scores: Tensor) -> Tensor:

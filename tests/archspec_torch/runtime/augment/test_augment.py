@@ -12,8 +12,8 @@ from torchvision.transforms import v2
 
 from archspec.errors import SpecError
 from archspec.run import load_run
-from archspec_torch.runtime.augment import Augmented, augmented, components_of
-from archspec_torch.runtime.data import Draws, Examples, InMemory
+from archspec_torch.runtime.augment import Augmented, augmented, components_of, kind_of
+from archspec_torch.runtime.data import Draws, Examples, InMemory, Target
 from archspec_torch.runtime.images import Frame
 
 CPU = torch.device("cpu")
@@ -42,7 +42,7 @@ def examples(n: int = 12, channels: int = 3, height: int = 16, width: int = 20) 
 def changed(found: InMemory, *entries: Any) -> Examples:
     section = load_run({"model": "x", "augment": list(entries)}).run.augment
     _, channels, height, width = found.images.shape
-    return augmented(found, section, Frame(channels, height, width), "abcd")
+    return augmented(found, section, Frame(channels, height, width), "abcd", kind_of(Target.CLASS, "abcd"))
 
 
 def one(entry: Any, channels: int = 3) -> tuple[Tensor, Tensor, int]:

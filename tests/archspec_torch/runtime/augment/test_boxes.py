@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy
@@ -14,8 +13,9 @@ from torchvision.transforms import v2
 
 from archspec.errors import SpecError
 from archspec.run import load_run
-from archspec_torch.runtime.augment import Augmented, augmented
-from archspec_torch.runtime.data import Draws, Examples, InMemory
+from archspec_torch.runtime.augment import Augmented, augmented, kind_of
+from archspec_torch.runtime.augment.targets import Boxes, Kind, Masks, Points, Still
+from archspec_torch.runtime.data import Draws, Examples, InMemory, Target
 from archspec_torch.runtime.images import Frame
 
 CPU = torch.device("cpu")
@@ -37,14 +37,18 @@ def scenes(n: int, seed: int = 0, most: int = 1) -> InMemory:
     return InMemory(images, rows)
 
 
-def changed(found: InMemory, *entries: Any, names: Sequence[str] = ()) -> Examples:
+BOXES = Boxes()
+KINDS: dict[str, Kind] = {"boxes": BOXES, "classes": Still(), "points": Points((0, 1, 2, 3)), "masks": Masks()}
+
+
+def changed(found: InMemory, *entries: Any, kind: Kind = BOXES) -> Examples:
     section = load_run({"model": "x", "augment": list(entries)}).run.augment
-    return augmented(found, section, Frame(3, HEIGHT, WIDTH), names)
+    return augmented(found, section, Frame(3, HEIGHT, WIDTH), (), kind)
 
 
-def drawn(found: InMemory, seed: int, *entries: Any) -> tuple[Tensor, Tensor]:
+def drawn(found: InMemory, seed: int, *entries: Any, kind: Kind = BOXES) -> tuple[Tensor, Tensor]:
     """The first example after those entries."""
-    ((images, rows),) = changed(found, *entries).batches([torch.tensor([0])], CPU, 0, Draws(seed, 0))
+    ((images, rows),) = changed(found, *entries, kind=kind).batches([torch.tensor([0])], CPU, 0, Draws(seed, 0))
     return images[0], rows[0]
 
 
@@ -254,11 +258,11 @@ def test_points_and_masks_go_the_same_way(entry: Any) -> None:
     if "iou_crop" in entry:
         return
     for seed in range(6):
-        image, mask = drawn(targets("masks"), seed, entry)
+        image, mask = drawn(targets("masks"), seed, entry, kind=KINDS["masks"])
         assert mask.dtype == torch.uint8 and set(mask.unique().tolist()) <= {0, 1, 255}
         differ = (mask == 1) != (image[0] > 100)
         assert differ.float().mean() < 0.03
-        again, points = drawn(targets("points"), seed, entry)
+        again, points = drawn(targets("points"), seed, entry, kind=KINDS["points"])
         assert torch.equal(again, image)
         inside = (points[:, :2] >= 0).all(1) & (points[:, :2] <= torch.tensor([WIDTH, HEIGHT])).all(1)
         assert points[:, 2].tolist() == (inside * torch.tensor([7, 8, 9, 10])).tolist()
@@ -274,7 +278,7 @@ def test_a_mirrored_left_eye_is_a_right_one(direction: str) -> None:
     found = InMemory(torch.zeros(1, 3, HEIGHT, WIDTH, dtype=torch.uint8), plain)
     names = ["left_eye", "right_eye", "nose", "left_ear"]
     for p in (1, 0):
-        examples = changed(found, {"mirror": {"direction": direction, "p": p}}, names=names)
+        examples = changed(found, {"mirror": {"direction": direction, "p": p}}, kind=kind_of(Target.POINTS, names))
         ((_, points),) = examples.batches([torch.tensor([0])], CPU, 0, Draws(0, 0))
         wanted = plain[0].clone()
         if p:
@@ -300,7 +304,7 @@ def test_what_targets_cannot_go_with_is_told_at_its_place(entry: Any, kind: str,
     if kind == "classes":
         found = InMemory(found.images, torch.zeros(1, dtype=torch.int64))
     with pytest.raises(SpecError, match="E639") as caught:
-        changed(found, "mirror", entry)
+        changed(found, "mirror", entry, kind=KINDS[kind])
     assert told in str(caught.value)
 
 
@@ -332,7 +336,7 @@ def test_the_smallest_images_can_be_changed(height: int, width: int) -> None:
     made = load_run({"model": "x", "augment": section}).run.augment
     for entry in [[one] for one in made[:-5]] + [made]:
         for seed in range(8):
-            examples = augmented(found, entry, Frame(3, height, width), "ab")
+            examples = augmented(found, entry, Frame(3, height, width), "ab", BOXES)
             ((images, moved),) = examples.batches([torch.arange(4)], CPU, 0, Draws(seed, 0))
             assert images.shape == (4, 3, height, width)
             left = moved[moved[..., 4] >= 0]

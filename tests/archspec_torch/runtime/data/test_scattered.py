@@ -14,7 +14,7 @@ from torchvision.ops import box_iou
 from archspec.cli import main
 from archspec.errors import SpecError
 from archspec.run import load_run
-from archspec_torch.runtime.data import Boxed, open_source
+from archspec_torch.runtime.data import Boxed, Draws, open_source
 from archspec_torch.runtime.data.scattered import Scattered
 from archspec_torch.runtime.images import Frame
 
@@ -129,3 +129,37 @@ def test_commands_show_and_check_them(
     numbers = torch.bincount(every.labels[..., 4][every.labels[..., 4] >= 0].long(), minlength=10)
     assert [found["counts"][str(n)]["train"] for n in range(10)] == numbers.tolist()
     assert found["boxes"]["images"] == {"train": 24, "val": 8, "test": 8}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_each_epoch_trains_on_other_canvases_whatever_the_order_and_the_workers(workers: int) -> None:
+    """The first epoch's are those that are measured; whoever asks for an epoch's canvas gets the same one."""
+    part, device = made(train=12, objects=[1, 3]), torch.device("cpu")
+    groups = [torch.tensor([5, 2, 7]), torch.tensor([0, 11])]
+    first, second, third = (list(part.batches(groups, device, workers, Draws(9, epoch))) for epoch in range(3))
+    for (images, labels), group in zip(first, groups, strict=True):
+        assert torch.equal(images, part.examples.images[group]) and torch.equal(labels, part.labels[group])
+    assert not torch.equal(first[0][0], second[0][0]) and not torch.equal(second[0][0], third[0][0])
+    alone = list(part.batches([torch.tensor([11])], device, 0, Draws(4, 2)))  # the run's seed has no part in them
+    assert torch.equal(alone[0][0][0], third[1][0][1]) and torch.equal(alone[0][1][0], third[1][1][1])
+    image, label = part.example(7, Draws(0, 1))
+    assert torch.equal(image, second[0][0][2]) and torch.equal(label, second[0][1][2])
+    held = made("val")
+    again = list(held.batches([torch.arange(10)], device, workers, Draws(9, 2)))
+    assert torch.equal(again[0][0], held.examples.images)
+
+
+def test_boxes_of_later_epochs_are_exact_too() -> None:
+    part = made(objects=[1, 1], noise=0.0)
+    for position in range(10):
+        image, rows = part.example(position, Draws(0, 3))
+        x1, y1, x2, y2 = (int(v) for v in rows[0, :4])
+        pixels = image[0].numpy().astype(float)
+        y, x = np.mgrid[: FRAME.height, : FRAME.width]
+        outside = np.ones_like(pixels, bool)
+        outside[y1:y2, x1:x2] = False
+        terms = np.stack([np.ones_like(pixels), x, y], -1)
+        plane = terms @ np.linalg.lstsq(terms[outside], pixels[outside], rcond=None)[0]
+        inked = np.abs(pixels - plane) > 10
+        assert not inked[outside].any()
+        assert inked[y1].any() and inked[y2 - 1].any() and inked[:, x1].any() and inked[:, x2 - 1].any()

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from PIL import Image  # noqa: E402
 
 import archspec  # noqa: E402
-from archspec_torch.runtime.detecting.tiles import cut, merged, tiles  # noqa: E402
+from archspec_torch.runtime.detecting.tiles import cut, suppressed, tiles  # noqa: E402
 
 YELLOW, PINK = (255, 255, 0), (255, 0, 255)
 
@@ -64,10 +64,10 @@ def test_the_best_of_boxes_that_overlap_and_no_part_of_a_whole_one() -> None:
         ]
     )
     parts = torch.tensor([False, False, True, False, True, True, True])
-    kept = merged(rows, parts, 0.5)
+    kept = suppressed(rows, parts, 0.5)
     assert kept[:, 4].tolist() == pytest.approx([0.9, 0.7, 0.65, 0.6, 0.5])
-    assert merged(rows, parts, 0.5, per_class=False)[:, 4].tolist() == pytest.approx([0.9, 0.7, 0.65, 0.6])
-    assert merged(rows[:0], parts[:0], 0.5).shape == (0, 6)
+    assert suppressed(rows, parts, 0.5, per_class=False)[:, 4].tolist() == pytest.approx([0.9, 0.7, 0.65, 0.6])
+    assert suppressed(rows[:0], parts[:0], 0.5).shape == (0, 6)
 
 
 def test_objects_of_a_large_image_are_found_once(squares: dict[str, Any], tmp_path: Path) -> None:

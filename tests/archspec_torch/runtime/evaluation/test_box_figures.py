@@ -18,7 +18,7 @@ from archspec_torch.boxes import table
 from archspec_torch.boxes.annotated import Annotated, ImageEntry, Object
 from archspec_torch.boxes.evaluating import evaluate_boxes
 from archspec_torch.runtime.data.boxed import Boxed
-from archspec_torch.runtime.evaluation.boxes.figures import BoxFigures, box_figures, box_rows, in_images
+from archspec_torch.runtime.evaluation.boxes.figures import BoxFigures, box_figures, box_rows, in_files
 from archspec_torch.runtime.evaluation.figures import Errors
 from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.evaluation.text import evaluation
@@ -96,7 +96,7 @@ def test_boxes_come_back_to_where_they_were(fit: str) -> None:
     examples = lying([entry(n, [], size) for n, size in enumerate(sizes, 1)], Frame(3, 96, 128, fit))
     boxes = torch.tensor([[0.0, 0, w, h] for w, h in sizes], dtype=torch.float64)
     there = [place.to_frame(box) for place, box in zip(examples.placements, boxes, strict=True)]
-    told = in_images(
+    told = in_files(
         torch.cat([torch.stack(there), torch.tensor([[0.5, 0]]).expand(4, 2)], 1)[:, None], examples.placements
     )
     np.testing.assert_allclose(told.xywh, boxes.numpy(), rtol=0, atol=1e-9)
@@ -104,7 +104,7 @@ def test_boxes_come_back_to_where_they_were(fit: str) -> None:
 
 def test_boxes_are_cut_to_the_image_and_those_outside_are_left_out() -> None:
     examples = lying([entry(1, [])], Frame(3, 100, 100, "pad"))  # the image takes rows 25 to 75
-    told = in_images(rows([[[-10, 20, 50, 50, 0.9, 0], [0, 0, 100, 24, 0.8, 1]]]), examples.placements)
+    told = in_files(rows([[[-10, 20, 50, 50, 0.9, 0], [0, 0, 100, 24, 0.8, 1]]]), examples.placements)
     assert told.xywh.tolist() == [[0, 0, 100, 50]]
     assert told.labels.tolist() == [0]
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from archspec.run.sections import YOLO
-from archspec_torch.runtime.evaluation.boxes.together import merged, moved, unflipped, voted
+from archspec_torch.runtime.evaluation.boxes.together import fused, moved, unflipped, voted
 from archspec_torch.runtime.evaluation.scores import collect_scores
 from archspec_torch.runtime.evaluation.views import WHOLE, passes
 from archspec_torch.runtime.images import Frame
@@ -29,7 +29,7 @@ def test_boxes_that_mean_one_object_are_fused() -> None:
     first = told([0, 0, 30, 30, 0.8, 0], [100, 0, 120, 30, 0.9, 1])
     second = told([3, 0, 30, 33, 0.4, 0], NONE)
     third = told([0, 0, 30, 30, 0.3, 2], NONE)
-    found = merged([first, second, third])
+    found = fused([first, second, third])
     expected = told([0, 0, 0, 0, 0.4, 0], [100, 0, 120, 30, 0.3, 1])
     expected[0, 0, :4] = torch.tensor([1.0, 0, 30, 31])
     torch.testing.assert_close(found, expected)
@@ -39,17 +39,17 @@ def test_the_fused_box_is_what_the_next_is_compared_with() -> None:
     """Along a line, each box 25 wide and 4 from the one before: the second overlaps the first by 21/29, and the third
     the first by 17/33 = 0.515 alone, below 0.55; but the mean of the two at 2 by 19/31 = 0.61."""
     boxes = [told([x, 0, x + 25, 10, score, 0]) for x, score in ((0.0, 0.5), (4.0, 0.5), (8.0, 0.5))]
-    found = merged(boxes)
+    found = fused(boxes)
     torch.testing.assert_close(found, told([4.0, 0, 29, 10, 0.5, 0]))
-    apart = merged([boxes[0], boxes[2]])
+    apart = fused([boxes[0], boxes[2]])
     assert apart[0, 0, 4] == pytest.approx(0.25)  # one of two views each
 
 
 def test_one_view_is_left_as_it_is() -> None:
     one = told([0, 0, 9, 9, 0.5, 0], NONE)
-    assert merged([one]) is one
+    assert fused([one]) is one
     nothing = told(NONE, NONE)
-    assert torch.equal(merged([nothing, nothing]), nothing)
+    assert torch.equal(fused([nothing, nothing]), nothing)
     assert torch.equal(voted([nothing, nothing]), nothing)
 
 

@@ -11,7 +11,7 @@ import torch
 from archspec.cli import main
 from archspec.errors import SpecError
 from archspec_torch.runtime import diagnose, evaluate, train
-from archspec_torch.runtime.evaluation.boxes.together import merged, voted
+from archspec_torch.runtime.evaluation.boxes.together import fused, voted
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def test_views_and_networks_are_fused_or_voted_on(runs: list[Path]) -> None:
     alone = [evaluate(run, device="cpu") for run in runs]
     kept = [one.answers.kept for one in alone if one.answers]
-    for how, together in (("average", merged), ("vote", voted)):
+    for how, together in (("average", fused), ("vote", voted)):
         found = evaluate(runs, device="cpu", ensemble=how)
         assert found.answers is not None
         assert torch.equal(found.answers.kept, together(kept))

@@ -17,10 +17,12 @@ from torchvision.ops import box_iou
 
 import archspec
 from archspec.errors import SpecError
+from archspec.run import load_run
 from archspec.run.sections import BCE, CrossEntropy
 from archspec.run.sections import SSD as SsdLoss
 from archspec.run.sections import YOLO as YoloLoss
 from archspec_torch.detection.truth import rows_of
+from archspec_torch.runtime.data import Source, open_source
 from archspec_torch.runtime.processes import ALONE
 from archspec_torch.runtime.tasks import Detect, class_count, task_of
 
@@ -44,6 +46,11 @@ def small(tmp_path: Path, text: str = SMALL, input: str = "[3, 64, 96]") -> arch
     path = tmp_path / "small.yaml"
     path.write_text(f"archspec: 1\ntask: detect\ninput: {input}\n{text}")
     return archspec.load(path)
+
+
+def opened(kind: str, **keys: object) -> Source:
+    run = load_run({"model": "mlp", "data": {"kind": kind, **keys}})
+    return open_source(run.run.data, lambda *names: run.span("data", *names))
 
 
 def test_the_loss_of_ssd300_is_torchvision_s() -> None:
@@ -102,7 +109,9 @@ def test_a_cell_that_answers_for_an_object(tmp_path: Path) -> None:
 
 
 def test_a_task_of_the_wrong_kind(tmp_path: Path) -> None:
-    graph, names = small(tmp_path), ("a", "b", "c")
+    graph, lenet, names = small(tmp_path), archspec.load("lenet5"), ("a", "b", "c")
+    table = tmp_path / "points.csv"
+    table.write_text("path,nose x,nose y\n" + "".join(f"{i}.png,1,2\n" for i in range(12)))
     assert class_count(graph) == 3
     cases: list[tuple[Callable[[], object], str]] = [
         (
@@ -110,10 +119,12 @@ def test_a_task_of_the_wrong_kind(tmp_path: Path) -> None:
             r"E614.*trained with the loss 'yolo', not with 'cross_entropy'",
         ),
         (lambda: task_of(graph, names, SsdLoss()), r"E614.*'yolo', not with 'ssd'"),
-        (lambda: task_of(archspec.load("lenet5"), names, YoloLoss()), r"E614.*'yolo' is for detectors"),
+        (lambda: task_of(lenet, names, YoloLoss()), r"E614.*'yolo' is for detectors"),
         (lambda: task_of(graph, ("a", "b")), r"E610.*tells 3 classes apart, and the data has 2"),
-        (lambda: task_of(graph, names, None, torch.zeros(4, dtype=torch.int64)), r"E614.*classes of whole images"),
-        (lambda: task_of(archspec.load("lenet5"), names, BCE(), torch.zeros(4, 2, 6)), r"E668.*objects in boxes"),
+        (lambda: task_of(graph, names, None, opened("digits")), r"E614.*classes of whole images"),
+        (lambda: task_of(graph, names, None, opened("points", file=str(table))), r"E614.*and the data has points"),
+        (lambda: task_of(lenet, names, BCE(), opened("scattered_digits")), r"E668.*objects in boxes"),
+        (lambda: task_of(lenet, names, None, opened("points", file=str(table))), r"E668.*is of points.*cross_entropy"),
     ]
     for make, told in cases:
         with pytest.raises(SpecError, match=told):

@@ -16,9 +16,10 @@ from PIL import Image  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 import archspec  # noqa: E402
+from archspec.run import load_run  # noqa: E402
 from archspec.run.sections import Landmarks, Localisation  # noqa: E402
 from archspec_torch.detection.sides import counterparts  # noqa: E402
-from archspec_torch.runtime.data import InMemory, Pointed  # noqa: E402
+from archspec_torch.runtime.data import InMemory, Pointed, open_source  # noqa: E402
 from archspec_torch.runtime.evaluation.places.localised import localised_figures  # noqa: E402
 from archspec_torch.runtime.evaluation.places.points import point_figures  # noqa: E402
 from archspec_torch.runtime.images import Frame  # noqa: E402
@@ -204,10 +205,12 @@ def test_what_does_not_fit_is_told(
 
 def test_classes_and_places_need_data_of_their_kind(tmp_path: Path) -> None:
     graph = archspec.load(spec(tmp_path, "two"))
+    run = load_run({"model": "mlp", "data": "digits"})
+    digits = open_source(run.run.data, lambda *keys: run.span("data", *keys))
     with pytest.raises(
         archspec.SpecError, match="'two' is trained with where objects are, and the data does not tell it"
     ):
-        task_of(graph, tuple("0123456789"), None, torch.zeros(5, dtype=torch.int64))
+        task_of(graph, tuple("0123456789"), None, digits)
 
 
 def blobs(folder: Path, n: int = 48) -> Path:

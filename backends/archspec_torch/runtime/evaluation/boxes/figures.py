@@ -14,13 +14,13 @@ from torch import Tensor
 
 from archspec_torch.boxes.annotated import Annotated, ImageEntry
 from archspec_torch.boxes.evaluating import SCORE, BoxScores, scored
+from archspec_torch.boxes.printed import short
 from archspec_torch.boxes.scoring import coco, voc
 from archspec_torch.boxes.scoring.arrays import Detections, Floats, Ints, Truths, iou, truths
 from archspec_torch.boxes.scoring.mistakes import KINDS
 from archspec_torch.runtime.drawn import draw_boxes
 from archspec_torch.runtime.evaluation.boxes import text
-from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Figures, Mistake, Words, csv_text
-from archspec_torch.runtime.evaluation.text import short
+from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Figures, Gallery, Mistake, Words, csv_text
 from archspec_torch.runtime.images import Placement
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ class BoxFigures(Figures):
     """All figures of a detector on `n` images, in pixels of their files."""
 
     words = Words("detect", "truth", "told")
+    plots = ("pr_curves",)
+    gallery = Gallery(columns=4, row=2.0)
 
     n: int
     scores: BoxScores
@@ -193,7 +195,7 @@ def box_figures(found: Tensor, examples: Boxed, classes: tuple[str, ...], score:
     """
     entries = tuple(examples.entries)
     true = truths(Annotated(entries, classes, tuple(range(1, len(classes) + 1))))
-    told = in_images(found, examples.placements)
+    told = in_files(found, examples.placements)
     scores = scored(true, told, [entry.id for entry in entries], classes, score)
     return BoxFigures(len(entries), scores, tuple(examples.placements), _mistakes(scores, entries))
 
@@ -201,14 +203,14 @@ def box_figures(found: Tensor, examples: Boxed, classes: tuple[str, ...], score:
 def box_rows(found: Tensor, examples: Boxed, classes: tuple[str, ...]) -> list[list[Any]]:
     """A row a detection below the names of the columns, as `archspec evaluate-boxes` reads them."""
     rows: list[list[Any]] = [["image", "label", "score", "x1", "y1", "x2", "y2"]]
-    told = in_images(found, examples.placements)
+    told = in_files(found, examples.placements)
     names = [entry.path.as_posix() for entry in examples.entries]
     columns = told.images.tolist(), told.labels.tolist(), told.scores.tolist(), _corners(told.xywh).round(5).tolist()
     return rows + [[names[i], classes[c], f"{s:.9g}", *box] for i, c, s, box in zip(*columns, strict=True)]
 
 
-def in_images(found: Tensor, placements: Sequence[Placement]) -> Detections:
-    """Detections (n, K, 6) in pixels of the frame, in those of the images, cut to them."""
+def in_files(found: Tensor, placements: Sequence[Placement]) -> Detections:
+    """Detections (n, K, 6) in pixels of the frame, in those of the image files, cut to them."""
     rows, images = _rows([found], 5)
     scale = np.array([one.scale * 2 for one in placements], np.float64).reshape(-1, 4)[images]
     shift = np.array([one.shift * 2 for one in placements], np.float64).reshape(-1, 4)[images]

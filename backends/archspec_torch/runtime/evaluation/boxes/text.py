@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archspec_torch.boxes import printed
+from archspec_torch.boxes.printed import short
 from archspec_torch.runtime.evaluation.figures import percent
-from archspec_torch.runtime.evaluation.text import WORST, short
+from archspec_torch.runtime.evaluation.text import WORST
 
 if TYPE_CHECKING:
     from archspec_torch.runtime.evaluation.boxes.figures import BoxFigures, BoxMistake

@@ -21,7 +21,7 @@ SUPPRESSED, HEARD = 0.5, 0.5
 FIRST, LAST = slice(0, 4), slice(4, 6)
 
 
-def merged(found: Sequence[Tensor]) -> Tensor:
+def fused(found: Sequence[Tensor]) -> Tensor:
     """Weighted boxes fusion (Solovyev, Wang, Gabruseva, arXiv:1910.13302, section 3): (n, K, 6), the best first, no
     more than the fullest of `found` has room for.
 
@@ -36,14 +36,14 @@ def merged(found: Sequence[Tensor]) -> Tensor:
     n, total = boxes.shape[:2]
     there = boxes[..., 5] >= 0
     steps = int(there.sum(1).max()) if n else 0
-    fused, labels = boxes.new_zeros(n, total, 4), boxes.new_full((n, total), -1)
+    means, labels = boxes.new_zeros(n, total, 4), boxes.new_full((n, total), -1)
     sums = boxes.new_zeros(n, total, 5)  # of the scores times the corners, and of the scores
     counts, used = boxes.new_zeros(n, total), torch.zeros(n, dtype=torch.int64, device=boxes.device)
     rows = torch.arange(n, device=boxes.device)
     for step in range(steps):
         box, score, label = boxes[:, step, FIRST], boxes[:, step, 4], boxes[:, step, 5]
         open_ = slice(0, int(used.max()) + 1)  # one that is empty yet among them
-        shared = overlaps(box[:, None], fused[:, open_])[:, 0].masked_fill(labels[:, open_] != label[:, None], -1)
+        shared = overlaps(box[:, None], means[:, open_])[:, 0].masked_fill(labels[:, open_] != label[:, None], -1)
         best, at = shared.max(1)
         at = torch.where(best > NEAR, at, used)
         mine = there[:, step]
@@ -53,9 +53,9 @@ def merged(found: Sequence[Tensor]) -> Tensor:
         sums[row, at] += torch.cat([box[mine] * score, score], 1)
         counts[row, at] += 1
         labels[row, at] = label[mine]
-        fused[row, at] = sums[row, at, :4] / sums[row, at, 4:].clamp_min(torch.finfo(boxes.dtype).tiny)
+        means[row, at] = sums[row, at, :4] / sums[row, at, 4:].clamp_min(torch.finfo(boxes.dtype).tiny)
     scores = sums[..., 4] / counts.clamp_min(1) * (counts / views).clamp_max(1)
-    return _by_score(torch.cat([fused, scores[..., None], labels[..., None]], 2))[:, :most]
+    return _by_score(torch.cat([means, scores[..., None], labels[..., None]], 2))[:, :most]
 
 
 def voted(found: Sequence[Tensor]) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from archspec_torch.boxes.printed import short
 from archspec_torch.runtime.evaluation.classes import text
 from archspec_torch.runtime.evaluation.classified import (
     Average,
@@ -20,7 +21,6 @@ from archspec_torch.runtime.evaluation.classified import (
     reliability,
 )
 from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Words, csv_text
-from archspec_torch.runtime.evaluation.text import short
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from archspec_torch.boxes.printed import short
 from archspec_torch.detection import regress
 from archspec_torch.detection.regress import OneObject
 from archspec_torch.detection.windows import corners
 from archspec_torch.runtime.drawn import draw_boxes
 from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Figures, Words, csv_text, percent
-from archspec_torch.runtime.evaluation.text import LINES, NAME, WORST, short
+from archspec_torch.runtime.evaluation.text import LINES, NAME, WORST
 
 if TYPE_CHECKING:
     from archspec_torch.runtime.data import Examples

@@ -10,10 +10,11 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from archspec_torch.boxes.printed import short
 from archspec_torch.detection import regress
 from archspec_torch.detection.regress import THRESHOLDS
 from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Figures, Words, csv_text, percent
-from archspec_torch.runtime.evaluation.text import LINES, NAME, WORST, short
+from archspec_torch.runtime.evaluation.text import LINES, NAME, WORST
 
 if TYPE_CHECKING:
     from archspec_torch.runtime.data import Pointed

@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 from torch.nn import functional
 
+from archspec_torch.boxes.printed import short
 from archspec_torch.runtime.evaluation.classified import (
     Average,
     Bin,
@@ -22,7 +23,6 @@ from archspec_torch.runtime.evaluation.classified import (
 )
 from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Words, csv_text
 from archspec_torch.runtime.evaluation.tags import text
-from archspec_torch.runtime.evaluation.text import short
 
 TITLE = 36
 """Characters that a line of a picture's title has room for."""

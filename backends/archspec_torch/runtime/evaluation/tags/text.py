@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from archspec_torch.boxes.printed import short
 from archspec_torch.runtime.evaluation.figures import percent
-from archspec_torch.runtime.evaluation.text import WORST, class_table, short, shortened
+from archspec_torch.runtime.evaluation.text import WORST, class_table, shortened
 
 if TYPE_CHECKING:
     from archspec_torch.runtime.evaluation.tags.figures import Mistake, TagMetrics

@@ -1,0 +1,46 @@
+"""What a network says of one image, as data and as a line of text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archspec.errors import Diagnostic
+
+NONE = "no class reaches the threshold"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """An image's most probable classes with their probabilities, best first; or the problem with its file. Of a
+    localiser the one class that it tells, if any, and its box, x1, y1, x2, y2 in pixels of the image; of points x and y
+    of each, and how probable it is that there is anything to see."""
+
+    image: str
+    classes: tuple[tuple[str, float], ...] = ()
+    problem: Diagnostic | None = None
+    box: tuple[float, ...] | None = None
+    points: Mapping[str, tuple[float, float]] | None = None
+    seen: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """image, classes: [{class, probability}], error: what is wrong with the file, or null; of a localiser box, of
+        points {name: [x, y]} and seen in place of classes."""
+        found: dict[str, Any] = {"image": self.image}
+        if self.points is not None:
+            found |= {"points": {name: list(place) for name, place in self.points.items()}, "seen": self.seen}
+        else:
+            found["classes"] = [{"class": name, "probability": p} for name, p in self.classes]
+        if self.box is not None:
+            found["box"] = list(self.box)
+        return found | {"error": self.problem.message if self.problem else None}
+
+    def __str__(self) -> str:
+        if self.problem:
+            return self.problem.message
+        if self.points is not None:
+            places = "  ".join(f"{name} ({x:.1f}, {y:.1f})" for name, (x, y) in self.points.items())
+            return f"{self.image}  {places}" + (f"  {100 * self.seen:.1f} %" if self.seen is not None else "")
+        told = "  ".join(f"{name} {100 * p:.1f} %" for name, p in self.classes) or NONE
+        return f"{self.image}  {told}" + (f"  ({', '.join(f'{v:.1f}' for v in self.box)})" if self.box else "")

@@ -45,10 +45,10 @@ def draw_boxes(
 ) -> Image.Image:
     """A copy of the picture, in RGB, with its boxes (n, 4), x1 y1 x2 y2 in its pixels.
 
-    `labels` (n,) are numbers of `names`; `scores` (n,) stand behind them in per cent. Boxes that are `ignored` are
-    dashed. `size`: of the letters in pixels; unsaid, as fits the picture, and 0 for no labels. What lies on top has the
-    best score, or is smallest; labels are moved apart where there is room, and never leave the picture.
-    Boxes of numbers that are none are not drawn.
+    `labels` (n,) are numbers of `names`; `scores` (n,) stand behind them in per cent, sums above 1 as they are. Boxes
+    that are `ignored` are dashed. `size`: of the letters in pixels; unsaid, as fits the picture, and 0 for no labels.
+    What lies on top has the best score, or is smallest; labels are moved apart where there is room, and never leave the
+    picture. Boxes of numbers that are none are not drawn.
     """
     page = image.convert("RGB")
     if page is image:
@@ -65,7 +65,9 @@ def draw_boxes(
         _rectangle(draw, page.size, rows[i], color_of(numbers[i]), width, faint[i])
     taken: list[Rectangle] = []
     for i in reversed(order) if letters else ():
-        text = names[numbers[i]] + (f" {100 * rates[i]:.0f} %" if rates is not None else "")
+        text = names[numbers[i]]
+        if rates is not None:
+            text += f" {100 * rates[i]:.0f} %" if rates[i] <= 1 else f" {rates[i]:.1f}"
         _label(draw, page.size, rows[i], text, color_of(numbers[i]), font_of(letters), taken)
     return page
 

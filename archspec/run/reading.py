@@ -326,6 +326,7 @@ def _explain(cls: type[Section], error: ErrorDetails, value: Mapping, loc: tuple
         return Diagnostic("E602", f"'{name}' is missing", value.span, f"write {inner[-1]}: …")
     message = error["msg"].removeprefix("Value error, ").replace("Input should", f"'{name}' should")
     message = message.replace("String should", f"'{name}' should").replace("List should", f"'{name}' should")
+    message = message.partition(" after validation")[0]  # of how long a list is; what it is follows
     given = json.dumps(error["input"], default=str)
     shown = f"{message[0].lower()}{message[1:]}"
     if error["type"] != "value_error" or " must " in shown:  # other messages of ours have the numbers in them

@@ -159,6 +159,10 @@ def test_all_errors_come_at_once_with_place_and_suggestion(write: Write) -> None
         ("model: x\ndata: {kind: digits, split: {val: 0.5, test: 0.5}}", "leaves nothing to train on"),
         ("model: x\ndata: {kind: digits, split: {val: 0}}", "'data.split.val' should be greater than 0"),
         ("model: x\ndata: folder", "'data.root' is missing"),
+        (
+            "model: x\ndata: {kind: scattered_digits, objects: [1, 2, 3]}",
+            "'data.objects' should have at most 2 items, not [1, 2, 3]",
+        ),
         ("model: x\ndata: {kind: idx, fit: squeeze}", "'data.fit' should be 'stretch', 'crop'"),
         ("model: x\nname: a/b", "'name' should match pattern"),
         ("model: x\ntrain: 3", "train is a mapping, not 3"),

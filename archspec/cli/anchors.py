@@ -13,7 +13,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--k", type=positive, default=9, metavar="K", help="how many (9)")
     parser.add_argument("--size", type=_size, metavar="WxH", help="boxes scaled as images are to that size")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the beginnings (0)")
-    parser.add_argument("--split", metavar="NAME", help="only the images of that list in VOC's ImageSets/Main")
+    parser.add_argument("--split", metavar="NAME", help="only the images of that set (VOC's ImageSets/Main, YOLO's)")
     format_option(parser, "text", "json")
 
 

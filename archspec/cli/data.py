@@ -20,18 +20,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     show.set_defaults(action=_show)
     does = "examples by class and split, sizes, damaged files, images in two splits; of boxes, those that are wrong"
     check = actions.add_parser("check", help=does, description=f"{does[0].upper()}{does[1:]}.", allow_abbrev=False)
-    _run_file(check, " or BOXES", ", or annotated boxes: a folder (VOC, YOLO), a .json (COCO) or .csv file")
+    _run_file(check, " or BOXES", ", or annotated boxes: a folder (VOC, YOLO), data.yaml (YOLO), .json (COCO) or .csv")
     check.add_argument("--strict", action="store_true", help="anything doubtful is an error")
     check.add_argument("--classes", default="", metavar="A,B", help="of boxes: the classes there should be")
-    check.add_argument("--split", metavar="NAME", help="of boxes: only that list of VOC's ImageSets/Main")
+    check.add_argument("--split", metavar="NAME", help="of boxes: only that set (VOC's ImageSets/Main, YOLO's)")
     format_option(check, "text", "json")
     check.set_defaults(action=_check)
     does = "annotated boxes written in another format"
     convert = actions.add_parser("convert", help=does, description=f"{does[0].upper()}{does[1:]}.", allow_abbrev=False)
-    convert.add_argument("source", type=Path, metavar="SRC", help="a folder (VOC, YOLO), a .json (COCO) or .csv file")
+    convert.add_argument(
+        "source", type=Path, metavar="SRC", help="a folder (VOC, YOLO), data.yaml, .json (COCO) or .csv"
+    )
     convert.add_argument("target", type=Path, metavar="DST", help="a new folder (VOC, YOLO; with the images) or file")
     convert.add_argument("--to", choices=("voc", "coco", "yolo", "csv"), required=True, help="the format")
-    convert.add_argument("--split", metavar="NAME", help="only the images of that list in VOC's ImageSets/Main")
+    convert.add_argument("--split", metavar="NAME", help="only the images of that set (VOC's ImageSets/Main, YOLO's)")
     convert.set_defaults(action=_convert)
 
 
@@ -57,8 +59,7 @@ def _check(args: argparse.Namespace) -> int:
     from archspec.backend import backend
     from archspec.errors import fail
 
-    boxes = Path(args.run_file).is_dir() or Path(args.run_file).suffix.lower() in (".json", ".csv")
-    if boxes:
+    if backend("torch").holds_boxes(args.run_file):
         classes = [name.strip() for name in args.classes.split(",") if name.strip()]
         found = backend("torch").check_boxes(args.run_file, classes, args.split)
         for warning in found.warnings if args.format == "text" else ():  # each of them, however many
@@ -84,5 +85,6 @@ def _convert(args: argparse.Namespace) -> int:
 
     made = backend("torch").convert_boxes(args.source, args.target, args.to, args.split)
     boxes = sum(len(entry.objects) for entry in made.images)
-    print(f"{args.target}: {len(made.images):,} images, {boxes:,} boxes, {len(made.classes):,} classes")
+    sets = "".join(f"; {name} {len(places):,}" for name, places in made.sets.items() if args.to in ("voc", "yolo"))
+    print(f"{args.target}: {len(made.images):,} images, {boxes:,} boxes, {len(made.classes):,} classes{sets}")
     return OK

@@ -21,6 +21,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=FORMATS, default="text", help="detections as a file in DIR, or printed without (text)"
     )
+    parser.add_argument(
+        "--truth", type=Path, metavar="GT", help="of --format coco: annotations with the numbers of images and classes"
+    )
     parser.add_argument("--no-pictures", action="store_true", help="no pictures in DIR, detections alone")
     parser.add_argument("--score", type=float, default=0.25, metavar="S", help="least score (0.25)")
     parser.add_argument(
@@ -53,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     import archspec
 
     names = ("weights", "device", "score", "iou", "keep", "tile", "overlap", "batch", "map", "mean", "std", "fit")
-    how: dict[str, Any] = {name: getattr(args, name) for name in (*names, "classes", "input")}
+    how: dict[str, Any] = {name: getattr(args, name) for name in (*names, "classes", "input", "truth")}
     how |= {"overrides": tuple(args.set), "pictures": not args.no_pictures}
     kind = None if args.format == "text" else args.format
     done, any_told = 0, False

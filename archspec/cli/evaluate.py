@@ -22,6 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     together.add_argument("--ensemble", choices=("average", "vote"), help="several runs or weights answer together")
     together.add_argument("--average-weights", action="store_true", help="one network with the mean of their weights")
     parser.add_argument("--threshold", type=float, metavar="P", help="least probability of a tag (the run's, 0.5)")
+    parser.add_argument("--score", type=float, metavar="S", help="least score in a detector's mistakes (0.25)")
     parser.add_argument("--bias-variance", action="store_true", help="errors on all splits, and what to do next")
     parser.add_argument("--human", type=float, metavar="ERROR", help="people's error for that, as 0.01 (0)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (the best there is)")
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
         "ensemble": args.ensemble,
         "average_weights": args.average_weights,
         "threshold": args.threshold,
+        "score": args.score,
     }
     if args.human is not None and not args.bias_variance:
         raise fail("E673", "--human is for --bias-variance", hint="add --bias-variance")

@@ -9,13 +9,13 @@ from pathlib import Path
 from archspec.cli.common import OK, format_option, print_json
 
 TRUTH = "COCO's .json, a .csv file, or a folder of VOC's or YOLO's layout"
-DETECTIONS = "COCO's results as .json, a .csv file, or a folder of VOC's or YOLO's text files"
+DETECTIONS = "COCO's results or detect's .json, a .csv file, or a folder of VOC's or YOLO's text files"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--truth", type=Path, required=True, metavar="GT", help=TRUTH)
     parser.add_argument("--detections", type=Path, required=True, metavar="DETS", help=DETECTIONS)
-    parser.add_argument("--split", metavar="NAME", help="only the images of that list in VOC's ImageSets/Main")
+    parser.add_argument("--split", metavar="NAME", help="only the images of that set (VOC's ImageSets/Main, YOLO's)")
     parser.add_argument("--score", type=float, default=0.25, metavar="S", help="least score in the mistakes (0.25)")
     format_option(parser, "table", "json")
 

@@ -156,6 +156,13 @@ def check_data(run: str | Path | Mapping[str, Any], overrides: Sequence[str] = (
     return inventory.check_data(run, overrides)
 
 
+def holds_boxes(path: str | Path) -> bool:
+    """Whether a path is annotated boxes: see `archspec_torch.boxes.formats.is_annotations`."""
+    from archspec_torch.boxes import formats
+
+    return formats.is_annotations(path)
+
+
 def check_boxes(path: str | Path, classes: Sequence[str] = (), split: str | None = None) -> BoxInventory:
     """What annotated boxes hold and what is wrong with them: see `archspec_torch.boxes.checking.check_boxes`."""
     from archspec_torch.boxes import checking

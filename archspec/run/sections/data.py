@@ -166,14 +166,16 @@ class Numpy(Data):
 
 
 class Boxes(Data):
-    """Images with objects in boxes: `root` is a folder of VOC (Annotations/) or YOLO (labels/), a COCO .json or a .csv.
+    """Images with objects in boxes: `root` is a folder of VOC (Annotations/) or YOLO (labels/), a `data.yaml` of YOLO,
+    a COCO .json or a .csv.
 
     `train`, `val` and `test` name annotations of their own: image sets of VOC (`train: trainval`), else files or
-    folders below `root`, or beside it where it is a file. What lacks is drawn from `train` as `split` says: images
-    with each class in every part. Without `train`, that is all of `root`; a `test` is drawn only where no key names
-    a set. `images`: a folder there, where the annotations do not say; several are looked through in turn. `classes`:
-    those that are kept, in the order of their numbers; names for them where YOLO's files have numbers alone.
-    Images without objects are learned from. Difficult objects (VOC) and crowds (COCO) are neither right nor wrong."""
+    folders below `root`, or beside it where it is a file; unwritten, they are the sets that a YOLO data set has of
+    its own. What lacks is drawn from `train` as `split` says: images with each class in every part. Without
+    `train`, that is all of `root`; a `test` is drawn only where no key names a set. `images`: a folder there, where
+    the annotations do not say; several are looked through in turn. `classes`: those that are kept, in the order of
+    their numbers; names for them where YOLO's files have numbers alone. Images without objects are learned from.
+    Difficult objects (VOC) and crowds (COCO) are neither right nor wrong."""
 
     kind: Literal["boxes"] = "boxes"
     root: Annotated[str, PATH]

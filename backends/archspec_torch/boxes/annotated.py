@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from archspec.errors import Diagnostic, Span, SpecError, fail
@@ -16,7 +16,7 @@ Told = Callable[[Diagnostic], None]
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """One annotated object. `box` in pixels from 0, half open; `source` is 'file:line'.
+    """One annotated object. `box` in pixels from 0, half open; `source` is 'file:line', where `column` is in the line.
 
     `area` is COCO's, of the object's outline, where the file gives it. `size` is width and height as the file has
     them, where it
@@ -30,6 +30,7 @@ class Object:
     source: str
     area: float | None = None
     size: tuple[float, float] | None = None
+    column: int = 1
 
     @property
     def extent(self) -> tuple[float, float]:
@@ -39,15 +40,15 @@ class Object:
 
     @property
     def span(self) -> Span:
-        file, _, line = self.source.rpartition(":")
-        return Span(file, int(line), 1)
+        return _span(self.source, self.column)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageEntry:
     """An annotated image, with objects or without. Width and height are 0 where the file does not tell them.
 
-    `id` is COCO's number of the image; in other formats its place, from 1. `source` is where it was annotated.
+    `id` is COCO's number of the image; in other formats its place, from 1. `source` and `column` are where it was
+    annotated.
     """
 
     path: Path
@@ -56,6 +57,16 @@ class ImageEntry:
     objects: tuple[Object, ...]
     id: int
     source: str
+    column: int = 1
+
+    @property
+    def span(self) -> Span:
+        return _span(self.source, self.column)
+
+
+def _span(source: str, column: int) -> Span:
+    file, _, line = source.rpartition(":")
+    return Span(file, int(line), column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +75,22 @@ class Annotated:
     2, …
 
     `least` is the width of a box that has no area: 1 in VOC's files, where a box from a pixel to the same pixel holds
-    it, else 0.
+    it, else 0. `sets`: which images are in each set, by their positions, where the data says so.
     """
 
     images: tuple[ImageEntry, ...]
     classes: tuple[str, ...]
     ids: tuple[int, ...]
     least: int = 0
+    sets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert len(self.ids) == len(self.classes)
 
 
-def wrong(file: Path, line: int, message: str, hint: str | None = None) -> SpecError:
+def wrong(file: Path, line: int, message: str, hint: str | None = None, column: int = 1) -> SpecError:
     """A mistake in an annotation file (E640), to be raised."""
-    return fail("E640", message, Span(str(file), line, 1), hint)
+    return fail("E640", message, Span(str(file), line, column), hint)
 
 
 @contextmanager

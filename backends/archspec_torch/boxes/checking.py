@@ -12,6 +12,7 @@ from archspec.errors import Diagnostic, Span, did_you_mean
 from archspec_torch.boxes import formats
 from archspec_torch.boxes.annotated import ImageEntry, Object
 from archspec_torch.boxes.coco import plain
+from archspec_torch.boxes.turned import as_stored, sizes_of
 
 SIZES = 5
 """Sizes of images that are told before the rest is counted."""
@@ -57,7 +58,8 @@ def check_boxes(path: str | Path, classes: Collection[str] = (), split: str | No
 
     Warnings: W650 for annotations that cannot be used, W651 for boxes outside their image, W652 for boxes without
     area, W653 for
-    boxes that stand twice, W654 for classes other than `classes`, W655 for images missing, damaged or of another size.
+    boxes that stand twice, W654 for classes other than `classes`, W655 for images missing, damaged or of another size,
+    W658 for images that are annotated as they are stored and shown turned.
     Raises SpecError E640 where nothing can be read, E641 where there are no annotations.
     """
     told: list[Diagnostic] = []
@@ -74,29 +76,41 @@ def check_boxes(path: str | Path, classes: Collection[str] = (), split: str | No
         for one in entry.objects:
             counts[one.label] += 1
     empty = sum(not entry.objects for entry in data.images)
-    told.sort(key=lambda one: (one.span.file, one.span.line) if one.span else ("", 0))
+    told.sort(key=lambda one: (one.span.file, one.span.line, one.span.column) if one.span else ("", 0, 0))
     kind = formats.format_of(Path(path))
     return BoxInventory(str(path), kind, len(data.images), empty, counts, dict(sizes), tuple(told))
 
 
 def _image(entry: ImageEntry) -> tuple[tuple[int, int], list[Diagnostic]]:
-    """The size of an image, decoded whole to see that it can be; as annotated where it cannot."""
+    """The size of the image that an entry's boxes are of, decoded whole to see that it can be; as annotated where it
+    cannot."""
     from PIL import Image
 
     annotated = (entry.width, entry.height)
     if not entry.path.is_file():
-        return annotated, [_warning("W655", f"the image {entry.path} is not there", span_of(entry))]
+        return annotated, [_warning("W655", f"the image {entry.path} is not there", entry.span)]
     try:
         with Image.open(entry.path) as image:
             image.load()
-            size = image.size
+        stored, size, _ = sizes_of(entry.path)
     except Exception as error:  # Pillow raises what its formats' readers do
         message = f"the image {entry.path} is damaged ({type(error).__name__}: {error})"
-        return annotated, [_warning("W655", message, span_of(entry))]
+        return annotated, [_warning("W655", message, entry.span)]
+    if as_stored(entry, stored, size):
+        return annotated, [told_as_stored(entry, size)]
     if all(annotated) and size != annotated:
         message = f"the image {entry.path} is {size[0]}×{size[1]}, annotated as {entry.width}×{entry.height}"
-        return size, [_warning("W655", message, span_of(entry))]
+        return size, [_warning("W655", message, entry.span)]
     return size, []
+
+
+def told_as_stored(entry: ImageEntry, size: tuple[int, int]) -> Diagnostic:
+    """That an image is annotated as it is stored, and shown otherwise (W658); `size`: that of the image upright."""
+    message = (
+        f"the image {entry.path} is annotated as it is stored, {entry.width}×{entry.height}: its EXIF turns it to "
+        f"{size[0]}×{size[1]}"
+    )
+    return _warning("W658", message, entry.span, "its boxes are turned with it; other programs may not do so")
 
 
 def wrong_objects(
@@ -117,17 +131,11 @@ def wrong_objects(
             yield n, _warning("W651", how, one.span)
         first = seen.setdefault((one.label, one.box), one)
         if first is not one:
-            line = first.source.rpartition(":")[2]
-            yield n, _warning("W653", f"the box of '{one.label}' ({box}) stands twice: first in line {line}", one.span)
+            place = f"line {first.span.line}" + (f", column {first.column}" if first.column > 1 else "")
+            yield n, _warning("W653", f"the box of '{one.label}' ({box}) stands twice: first in {place}", one.span)
         if classes and one.label not in classes:
             hint = did_you_mean(one.label, list(classes), "classes")
             yield n, _warning("W654", f"'{one.label}' is none of the classes", one.span, hint)
-
-
-def span_of(entry: ImageEntry) -> Span:
-    """Where an image is annotated."""
-    file, _, line = entry.source.rpartition(":")
-    return Span(file, int(line), 1)
 
 
 def _warning(code: str, message: str, span: Span, hint: str | None = None) -> Diagnostic:

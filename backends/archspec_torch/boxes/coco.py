@@ -19,48 +19,48 @@ PARTS = ("images", "categories", "annotations")
 def read(path: Path, told: Told | None = None) -> Annotated:
     """The data set of a file. Boxes stay as they are: x, y is the corner in pixels from 0. Raises SpecError E640."""
     with uncollected():
-        members = Document(path).members()
+        document = Document(path)
+        members = document.members()
         for part in PARTS:
             if part not in members:
                 raise wrong(path, 1, f"there is no list '{part}'", "COCO's files have " + ", ".join(PARTS))
-        classes = _categories(path, members["categories"], told)
+        classes = _categories(document, members["categories"], told)
         objects: dict[int, list[Object]] = {}
         entries: dict[int, tuple[Fields, int, int]] = {}
-        for record, line in members["images"]:
+        for record, at in members["images"]:
             with left_out(told):
-                image = Fields(record, path, line, "an image")
+                image = Fields(record, document, at, "an image")
                 number = image.whole("id")
                 if number in entries:
-                    raise wrong(path, line, f"the image id {number} stands twice")
+                    raise image.wrong(f"the image id {number} stands twice", "id")
                 image.text("file_name")
                 size = [image.whole(key, 0) if key in image.record else 0 for key in ("width", "height")]
                 entries[number] = (image, size[0], size[1])
                 objects[number] = []
         seen: set[int] = set()
         if told is None:  # the block that leaves one out would be entered for each
-            for record, line in members["annotations"]:
-                _annotation(Fields(record, path, line, "an annotation"), classes, objects, seen)
+            for record, at in members["annotations"]:
+                _annotation(Fields(record, document, at, "an annotation"), classes, objects, seen)
         else:
-            for record, line in members["annotations"]:
+            for record, at in members["annotations"]:
                 with left_out(told):
-                    _annotation(Fields(record, path, line, "an annotation"), classes, objects, seen)
-        images = [
-            ImageEntry(
-                path.parent / folded(image.text("file_name")), w, h, tuple(objects[n]), n, f"{path}:{image.line}"
-            )
-            for n, (image, w, h) in entries.items()
-        ]
+                    _annotation(Fields(record, document, at, "an annotation"), classes, objects, seen)
+        images = []
+        for n, (image, w, h) in entries.items():
+            line, column = document.place(image.at)
+            file = path.parent / folded(image.text("file_name"))
+            images.append(ImageEntry(file, w, h, tuple(objects[n]), n, f"{path}:{line}", column))
     return Annotated(tuple(images), tuple(classes.values()), tuple(classes))
 
 
-def _categories(path: Path, items: Sequence[tuple[Any, int]], told: Told | None) -> dict[int, str]:
+def _categories(document: Document, items: Sequence[tuple[Any, int]], told: Told | None) -> dict[int, str]:
     found: dict[int, str] = {}
-    for record, line in items:
+    for record, at in items:
         with left_out(told):
-            one = Fields(record, path, line, "a category")
+            one = Fields(record, document, at, "a category")
             number, name = one.whole("id"), one.text("name")
             if number in found or name in found.values():
-                raise wrong(path, line, f"the category {number} '{name}' stands twice")
+                raise one.wrong(f"the category {number} '{name}' stands twice")
             found[number] = name
     return found
 
@@ -68,27 +68,29 @@ def _categories(path: Path, items: Sequence[tuple[Any, int]], told: Told | None)
 def _annotation(one: Fields, classes: dict[int, str], objects: dict[int, list[Object]], seen: set[int]) -> None:
     image, category = one.whole("image_id"), one.whole("category_id")
     if image not in objects:
-        raise wrong(one.path, one.line, f"an annotation is of image {image}, which is not among the images")
+        raise one.wrong(f"an annotation is of image {image}, which is not among the images", "image_id")
     if category not in classes:
-        raise wrong(one.path, one.line, f"an annotation is of class {category}, which is not among the categories")
+        raise one.wrong(f"an annotation is of class {category}, which is not among the categories", "category_id")
     if "id" in one.record:
         number = one.whole("id")
         if number in seen:
-            raise wrong(one.path, one.line, f"the annotation id {number} stands twice")
+            raise one.wrong(f"the annotation id {number} stands twice", "id")
         seen.add(number)
     x, y, w, h = one.xywh("bbox")
     given = one.record.get("area")
     if given is not None and (isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < 1e14):
         raise one.no("area", given, "an area in pixels")
+    line, column = one.document.place(one.at)
     objects[image].append(
         Object(
             classes[category],
             (x, y, x + w, y + h),
             one.flag("difficult"),
             one.flag("iscrowd"),
-            f"{one.path}:{one.line}",
+            f"{one.document.path}:{line}",
             None if given is None else float(given),
             (w, h),
+            column,
         )
     )
 

@@ -1,22 +1,31 @@
-"""Detections in files: COCO's results, VOC's text files of a class each, YOLO text with scores, CSV."""
+"""Detections in files: COCO's results, JSON of `archspec detect`, VOC's text files of a class each, YOLO text with
+scores, CSV."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from archspec.errors import Span, did_you_mean, fail
+from archspec.errors import fail
 from archspec_torch.boxes import table, yolo
 from archspec_torch.boxes.annotated import Annotated, Box, wrong
-from archspec_torch.boxes.reading import Document, Fields, folded, from_text, shown, text_of, uncollected
+from archspec_torch.boxes.names import Names, line_of
+from archspec_torch.boxes.reading import Document, Fields, from_text, shown, text_of, uncollected
 from archspec_torch.boxes.scoring.arrays import Detections
 
 VOC_FILE = re.compile(r"comp\d_det_[^_]+_(.+)\.txt|.*_det_(.+)\.txt")
-LAYOUT = "a .json file of COCO's results, a .csv file, or a folder of .txt files (VOC's a class, or YOLO's an image)"
+LAYOUT = (
+    "a .json file (COCO's results, or what `archspec detect --format json` writes), a .csv file, or a folder of .txt "
+    "files (VOC's a class, or YOLO's an image)"
+)
+JSON = (
+    'as COCO\'s results, [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 0.9}], or as '
+    "`archspec detect --format json` writes them"
+)
 
 Row = tuple[int, int, Box, float]
 """Number of the image and of the class, from 0; x, y, width, height; score."""
@@ -30,11 +39,11 @@ def read(path: str | Path, truth: Annotated) -> tuple[Detections, tuple[str, ...
     is wrong in a file, E641 where there is none, E642 for an image that the truth does not have.
     """
     path = Path(path)
-    names = _Names(truth)
+    names = Names(truth)
     if path.is_dir():
         rows = _folder(path, names)
     elif path.suffix.lower() == ".json":
-        rows = _coco(path, names)
+        rows = _json(path, names)
     elif path.suffix.lower() == ".csv":
         rows = _csv(path, names)
     else:
@@ -51,69 +60,39 @@ def read(path: str | Path, truth: Annotated) -> tuple[Detections, tuple[str, ...
     return Detections(xywh, scores, label, image), (note,) if left else ()
 
 
-class _Names:
-    """What detections may call the truth's images and classes."""
+def _json(path: Path, names: Names) -> Iterator[Row]:
+    """COCO's results, a list of {image_id, category_id, bbox, score}, or what `archspec detect --format json` writes.
 
-    def __init__(self, truth: Annotated):
-        self.truth = truth
-        self.image_ids = {entry.id: n for n, entry in enumerate(truth.images)}
-        self.image_names: dict[str, int] = {}
-        for n, entry in enumerate(truth.images):
-            for name in (entry.path.as_posix(), entry.path.name, entry.path.stem):
-                self.image_names.setdefault(name, n)
-        self.class_ids = {number: n for n, number in enumerate(truth.ids)}
-        self.class_names = {name: n for n, name in enumerate(truth.classes)}
-
-    def image(self, value: Any, path: Path, line: int) -> int:
-        """Number of an image, by COCO's id, by its name, or by that without folder or suffix."""
-        found: int | None = None
-        if isinstance(value, int) and not isinstance(value, bool):
-            found = self.image_ids.get(value)
-        elif isinstance(value, str):
-            name = folded(value.strip())
-            found = self.image_names.get(name, self.image_names.get(name.rpartition("/")[2]))
-        if found is None:
-            said = shown(value)
-            count = len(self.truth.images)
-            known = [str(n) for n in self.image_ids] if isinstance(value, int) else list(self.image_names)
-            hint = did_you_mean(str(value)[:80], known[:5000], "images of the truth")
-            raise fail(
-                "E642",
-                f"a detection is on image {said}, which is none of the truth's {count:,}",
-                Span(str(path), line, 1),
-                hint,
-            )
-        return found
-
-    def label(self, name: str) -> int:
-        """Number of a class by its name; −1 where the truth has none of it."""
-        return self.class_names.get(name, -1)
-
-
-def _coco(path: Path, names: _Names) -> Iterator[Row]:
-    """COCO's results: a list of {image_id, category_id, bbox, score}. An image or a class may be called by its name
-    too."""
+    COCO's numbers may be names too; a `file_name` or `category_name` beside a number goes before it.
+    """
     document = Document(path)
     with uncollected():
         value = document.value()
-    if isinstance(value, dict) and isinstance(value.get("annotations"), list):
-        value = value["annotations"]  # a whole data set with scores, as some programs write it
+    places: list[int] | None = None
+    if isinstance(value, dict):
+        members = document.members()
+        if "images" in members and "classes" in members and "annotations" not in members:
+            yield from _detected(document, members["images"], names)
+            return
+        value = [record for record, _ in members.get("annotations", [])] if "annotations" in members else None
+        places = [at for _, at in members.get("annotations", [])]  # a whole data set with scores
     if not isinstance(value, list):
-        raise wrong(
-            path,
-            1,
-            "the document is no list of detections",
-            'as [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 0.9}]',
-        )
+        raise wrong(path, 1, "the document is no list of detections", JSON)
     images, classes = names.image_ids, names.class_ids
     for n, record in enumerate(value):
         # the common case in few steps: there are often a million of them
         if type(record) is dict:
-            image, score, box = record.get("image_id"), record.get("score"), record.get("bbox")
-            category = record.get("category_id")
+            image = record["file_name"] if "file_name" in record else record.get("image_id")
+            category = record["category_name"] if "category_name" in record else record.get("category_id")
+            if type(image) is int:
+                place = images.get(image, -1)
+            else:
+                found = names.find(image)
+                place = found[0] if len(found) == 1 else -1
+            score, box = record.get("score"), record.get("bbox")
             if (
-                type(image) is int
-                and type(category) is int
+                place >= 0
+                and (type(category) is int or type(category) is str)
                 and type(score) is float
                 and type(box) is list
                 and len(box) == 4
@@ -122,34 +101,66 @@ def _coco(path: Path, names: _Names) -> Iterator[Row]:
                 if (
                     type(x) is float and type(y) is float and type(w) is float and type(h) is float
                     and -1e7 <= x <= 1e7 and -1e7 <= y <= 1e7 and 0 <= w <= 1e7 and 0 <= h <= 1e7
-                    and -1e7 <= score <= 1e7 and image in images
+                    and -1e7 <= score <= 1e7
                 ):  # fmt: skip
-                    yield images[image], classes.get(category, -1), (x, y, w, h), score
+                    label = names.label(category) if isinstance(category, str) else classes.get(category, -1)
+                    yield place, label, (x, y, w, h), score
                     continue
-        yield _result(Fields(record, path, 1, f"detection {n + 1}"), names)
+        if places is None:
+            places = [at for _, at in document.items()]
+        yield _result(Fields(record, document, places[n], f"detection {n + 1}"), names)
 
 
-def _result(one: Fields, names: _Names) -> Row:
-    image = names.image(one.get("image_id"), one.path, one.line)
-    category = one.get("category_id")
+def _result(one: Fields, names: Names) -> Row:
+    key = "file_name" if "file_name" in one.record else "image_id"
+    images = names.find(one.get(key))
+    if len(images) > 1 and key == "file_name":
+        images = [n for n in names.find(one.record.get("image_id")) if n in images]
+    if len(images) != 1:
+        raise names.none(one.get(key), one.span(key))
+    category = one.text("category_name") if "category_name" in one.record else one.get("category_id")
     label = names.label(category) if isinstance(category, str) else names.class_ids.get(one.whole("category_id"), -1)
-    return image, label, one.xywh("bbox"), one.number("score")
+    return images[0], label, one.xywh("bbox"), one.number("score")
 
 
-def _csv(path: Path, names: _Names) -> Iterator[Row]:
+def _detected(document: Document, images: Sequence[tuple[Any, int]], names: Names) -> Iterator[Row]:
+    """Images with `objects`, each a class by name, a score, and x1, y1, x2, y2; frames of a video as `named_frame`."""
+    for n, (record, at) in enumerate(images, 1):
+        one = Fields(record, document, at, f"image {n}")
+        objects = one.get("objects")
+        if not isinstance(objects, list):
+            raise one.no("objects", objects, "a list")
+        if not objects:
+            continue
+        name = one.text("image")
+        if one.record.get("frame") is not None:
+            name = named_frame(name, one.whole("frame", 0))
+        image = names.image(name, one.span("image"))
+        for thing, here in document.items(document.member(at, "objects")):
+            found = Fields(thing, document, here, "an object")
+            yield image, names.label(found.text("class")), found.corners("box"), found.number("score")
+
+
+def named_frame(name: str, frame: int) -> str:
+    """What files of detections call a frame (from 0) of a video or an animation."""
+    path = Path(name)
+    return path.with_name(f"{path.stem}-{frame:06}").as_posix()
+
+
+def _csv(path: Path, names: Names) -> Iterator[Row]:
     """Columns image, label, score, x1, y1, x2, y2; pixels from 0, half open."""
     for row, line in table.rows(path, ("image", "label", "score", "x1", "y1", "x2", "y2")):
         x1, y1, x2, y2 = table.corners(path, line, row)
         score = table.number(path, line, row, "score")
         yield (
-            names.image(row["image"], path, line),
+            names.image(row["image"], line_of(path, line)),
             names.label(row["label"].strip()),
             (x1, y1, x2 - x1, y2 - y1),
             score,
         )
 
 
-def _folder(folder: Path, names: _Names) -> Iterator[Row]:
+def _folder(folder: Path, names: Names) -> Iterator[Row]:
     """VOC's files `comp4_det_test_<class>.txt`, or YOLO's: a file an image, with shares of its size and scores last."""
     files = sorted(path for path in folder.glob("*.txt") if path.name != "classes.txt")
     if not files:
@@ -159,7 +170,7 @@ def _folder(folder: Path, names: _Names) -> Iterator[Row]:
         yield from _voc_rows(path, match[1] or match[2], names) if match else _yolo_rows(path, names)
 
 
-def _voc_rows(path: Path, label: str, names: _Names) -> Iterator[Row]:
+def _voc_rows(path: Path, label: str, names: Names) -> Iterator[Row]:
     """Rows `image score xmin ymin xmax ymax`, pixels from 1, the last ones included."""
     for line, text in enumerate(text_of(path).splitlines(), 1):
         words = text.split()
@@ -177,11 +188,11 @@ def _voc_rows(path: Path, label: str, names: _Names) -> Iterator[Row]:
         if xmax < xmin or ymax < ymin:
             raise wrong(path, line, f"the box {xmin:g} {ymin:g} {xmax:g} {ymax:g} ends before it begins")
         box = (xmin - 1, ymin - 1, xmax - xmin + 1, ymax - ymin + 1)
-        yield names.image(words[0], path, line), names.label(label), box, score
+        yield names.image(words[0], line_of(path, line)), names.label(label), box, score
 
 
-def _yolo_rows(path: Path, names: _Names) -> Iterator[Row]:
-    n = names.image(path.stem, path, 1)
+def _yolo_rows(path: Path, names: Names) -> Iterator[Row]:
+    n = names.image(path.stem, line_of(path, 1))
     entry = names.truth.images[n]
     width, height = (entry.width, entry.height) if entry.width and entry.height else yolo.image_size(entry.path)
     for line, text in enumerate(text_of(path).splitlines(), 1):

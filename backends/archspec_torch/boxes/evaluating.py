@@ -12,7 +12,7 @@ from typing import Any
 from archspec_torch.boxes import detections, formats, printed
 from archspec_torch.boxes.scoring import coco, voc
 from archspec_torch.boxes.scoring.arrays import Detections, Floats, Truths, truths
-from archspec_torch.boxes.scoring.mistakes import Mistakes, mistakes
+from archspec_torch.boxes.scoring.mistakes import Mistakes, costs, mistakes
 
 SCORE = 0.25
 
@@ -38,8 +38,14 @@ class BoxScores:
         """Kinds of mistakes and confusion of the detections with `score` or more; computed when first asked for."""
         return mistakes(self.truth, self.found, len(self.classes), self.score)
 
+    @cached_property
+    def costs(self) -> dict[str, float]:
+        """What each kind of mistake takes from VOC_AP50, all detections counted; computed when first asked for."""
+        return costs(self.truth, self.found, len(self.classes))
+
     def to_json(self) -> dict[str, Any]:
-        """The figures by name; classes, each with its own; errors by kind; the confusion, background last; notes."""
+        """The figures by name; classes, each with its own; errors by kind and what each
+        kind costs; the confusion, background last; notes."""
         rows = zip(self.classes, self.coco_classes.tolist(), self.curves, strict=True)
         by_class = {
             name: {"truths": c.truths, "AP": ap, "AP50": ap50, "VOC_AP50": c.area, "VOC_AP50_11": c.eleven}
@@ -47,7 +53,8 @@ class BoxScores:
         }
         wrong = {"score": self.mistakes.score, "right": self.mistakes.right, **self.mistakes.kinds}
         confusion = {"classes": [*self.classes, "background"], "rows": self.mistakes.confusion.tolist()}
-        return {**self.figures, "classes": by_class, "errors": wrong, "confusion": confusion, "notes": list(self.notes)}
+        told = {"errors": wrong, "costs": self.costs, "confusion": confusion, "notes": list(self.notes)}
+        return {**self.figures, "classes": by_class, **told}
 
     def __str__(self) -> str:
         return printed.scores(self, get_terminal_size((80, 24)).columns)

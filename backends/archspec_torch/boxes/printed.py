@@ -62,11 +62,16 @@ def classes(found: BoxScores, width: int, most: int = LINES) -> str:
 
 
 def errors(found: BoxScores, width: int) -> str:
-    """Right and wrong detections, by kind."""
+    """Right and wrong detections, by kind, and what each kind costs."""
     made = found.mistakes
     kinds = ", ".join(f"{name} {count:,}" for name, count in made.kinds.items())
     head = f"detections with a score of {made.score:g} or more: {made.right:,} right; wrong:"
-    return f"{head} {kinds}" if len(head) + 1 + len(kinds) <= width else f"{head}\n  {kinds}"
+    cost = "points of mAP@0.5 that each kind costs, all scores counted:"
+    points = ", ".join(f"{name} {100 * value:.1f}" for name, value in found.costs.items())
+    return "\n".join(
+        f"{line} {told}" if len(line) + 1 + len(told) <= width else f"{line}\n  {told}"
+        for line, told in ((head, kinds), (cost, points))
+    )
 
 
 def confusion(found: BoxScores, width: int) -> str:

@@ -10,15 +10,20 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from archspec.errors import Diagnostic, Span, SpecError
 from archspec_torch.boxes.annotated import Box, wrong
 
 LARGEST = 1e7
 """No coordinate of a pixel is beyond it."""
 BYTES = 4 << 30
 """No annotation file is longer."""
+TOLD = 20
+"""Mistakes that an error lists."""
 _SPACE = re.compile(r"[ \t\r\n]*")
+_LONG = re.compile(r'"(?:[^"\\]|\\.)*"|(-?\d{1000,})')
+_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)')
 
 
 def text_of(path: Path) -> str:
@@ -50,61 +55,94 @@ def uncollected() -> Iterator[None]:
 
 
 class Document:
-    """A JSON file, decoded strictly: a key once, no NaN or infinity. Raises SpecError E640."""
+    """A JSON file, decoded strictly: no NaN or infinity. Raises SpecError E640 with line and column."""
 
     def __init__(self, path: Path):
         self.path, self.text = path, text_of(path)
         self.decoder = json.JSONDecoder(parse_constant=self._constant)
         self._lines: list[int] | None = None
+        self._constants = False
 
     def value(self) -> Any:
         """The whole document as one value."""
         with self._faults():
-            return self.decoder.decode(self.text)
+            found = self.decoder.decode(self.text)
+        if self._constants:
+            raise self._no_numbers(0, len(self.text))
+        return found
 
     def members(self) -> dict[str, list[tuple[Any, int]]]:
-        """The members of the object that the document is, those that are lists: their items, each with its line."""
+        """The members of the object that the document is, those that are lists: their items, each with its offset.
+
+        In the place of an item with NaN or an infinity stands the SpecError that tells of each: see `Fields`.
+        """
         found: dict[str, list[tuple[Any, int]]] = {}
         with self._faults():
             at = self._expect("{", self._skip(0), 'an object: {"images": …}')
             if self.text[at : at + 1] == "}":
                 return found
             while True:
+                begin = at
                 key, at = self.decoder.raw_decode(self.text, at)
                 if not isinstance(key, str) or key in found:
-                    raise wrong(self.path, self.line(at), f"{key!r:.60} stands twice or is no key")
+                    raise self.wrong(begin, f"{key!r:.60} stands twice or is no key")
                 at = self._expect(":", self._skip(at), "':'")
                 if self.text[at : at + 1] == "[":
                     found[key], at = self._items(at + 1)
                 else:
+                    begin = at
                     _, at = self.decoder.raw_decode(self.text, at)
+                    if self._constants:
+                        raise self._no_numbers(begin, at)
                 at = self._skip(at)
                 if self.text[at : at + 1] == "}":
                     break
                 at = self._expect(",", at, "',' or '}'")
             if self._skip(at + 1) != len(self.text):
-                raise wrong(self.path, self.line(at), "something stands behind the document's end")
+                raise self.wrong(self._skip(at + 1), "something stands behind the document's end")
         return found
+
+    def items(self, at: int = 0) -> list[tuple[Any, int]]:
+        """The same of the list that the document is, or that is at an offset in it."""
+        with self._faults():
+            return self._items(self._expect("[", self._skip(at), "a list"))[0]
 
     def _items(self, at: int) -> tuple[list[tuple[Any, int]], int]:
         found: list[tuple[Any, int]] = []
         at = self._skip(at)
         if self.text[at : at + 1] == "]":
             return found, at + 1
-        text, decode, line, skip = self.text, self.decoder.raw_decode, self.line, self._skip
+        text, decode, skip = self.text, self.decoder.raw_decode, self._skip
         while True:
             item, end = decode(text, at)
-            found.append((item, line(at)))
+            found.append((self._no_numbers(at, end) if self._constants else item, at))
             at = skip(end)
             if text[at : at + 1] == "]":
                 return found, at + 1
             at = self._expect(",", at, "',' or ']'")
 
-    def line(self, at: int) -> int:
-        """The line, from 1, of a place in the text."""
+    def place(self, at: int) -> tuple[int, int]:
+        """Line and column, from 1, of an offset in the text."""
         if self._lines is None:
-            self._lines = [match.start() for match in re.finditer("\n", self.text)]
-        return bisect_right(self._lines, at - 1) + 1
+            self._lines = [-1, *(match.start() for match in re.finditer("\n", self.text))]
+        line = bisect_right(self._lines, at - 1)
+        return line, at - self._lines[line - 1]
+
+    def member(self, at: int, key: str) -> int:
+        """The offset of the value under a key of the object at an offset; that of the object where it has no such."""
+        found, here = at, self._skip(at + 1)
+        while self.text[here : here + 1] == '"':
+            name, here = self.decoder.raw_decode(self.text, here)
+            here = self._skip(self._skip(here) + 1)
+            found = here if name == key else found
+            _, here = self.decoder.raw_decode(self.text, here)
+            here = self._skip(self._skip(here) + 1)
+        return found
+
+    def wrong(self, at: int, message: str, hint: str | None = None) -> SpecError:
+        """A mistake at an offset of the text, to be raised."""
+        line, column = self.place(at)
+        return wrong(self.path, line, message, hint, column)
 
     def _skip(self, at: int) -> int:
         match = _SPACE.match(self.text, at)
@@ -112,13 +150,25 @@ class Document:
 
     def _expect(self, sign: str, at: int, what: str) -> int:
         if not self.text.startswith(sign, at):
-            raise wrong(
-                self.path, self.line(at), f"expected {what}" + (", and the file ends" if at >= len(self.text) else "")
-            )
+            raise self.wrong(at, f"expected {what}" + (", and the file ends" if at >= len(self.text) else ""))
         return self._skip(at + 1)
 
-    def _constant(self, name: str) -> NoReturn:
-        raise wrong(self.path, 1, f"{name} is no number of JSON")
+    def _constant(self, name: str) -> float:
+        self._constants = True
+        return math.nan
+
+    def _no_numbers(self, at: int, end: int) -> SpecError:
+        """What tells of each NaN and infinity in a part of the text, to be raised."""
+        self._constants = False
+        found = []
+        for match in _CONSTANT.finditer(self.text, at, end):
+            if match[1]:
+                line, column = self.place(match.start())
+                span = Span(str(self.path), line, column, len(match[1]))
+                found.append(Diagnostic("E640", f"{match[1]} is no number of JSON", span))
+                if len(found) == TOLD:
+                    break
+        return SpecError(found)
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
@@ -127,25 +177,39 @@ class Document:
         except json.JSONDecodeError as error:
             ends = error.pos >= len(self.text.rstrip())
             why = "the file ends before the document does" if ends else f"{error.msg[0].lower()}{error.msg[1:]}"
-            raise wrong(self.path, error.lineno, f"not JSON: {why} (column {error.colno})") from None
+            raise wrong(self.path, error.lineno, f"not JSON: {why}", column=error.colno) from None
         except RecursionError:
             raise wrong(self.path, 1, "the document is nested too deep") from None
         except ValueError:  # a whole number of more digits than Python reads
-            raise wrong(self.path, 1, "a number has too many digits") from None
+            places = (match.start() for match in _LONG.finditer(self.text) if match[1])
+            raise self.wrong(next(places, 0), "a number has too many digits") from None
 
 
 class Fields:
-    """One record of a file, a JSON object or a row, whose fields are asked for by name and kind."""
+    """An object of a document, whose fields are asked for by name and kind.
 
-    def __init__(self, record: Any, path: Path, line: int, what: str):
+    Raises SpecError E640: a record that is none; what `Document.members` puts in the place of one.
+    """
+
+    def __init__(self, record: Any, document: Document, at: int, what: str):
+        if isinstance(record, SpecError):
+            raise record
         if not isinstance(record, Mapping):
-            raise wrong(path, line, f"{what} is {kind(record)}, not an object")
-        self.record, self.path, self.line, self.what = record, path, line, what
+            raise document.wrong(at, f"{what} is {kind(record)}, not an object")
+        self.record, self.document, self.at, self.what = record, document, at, what
 
     def get(self, key: str) -> Any:
         if key not in self.record:
-            raise wrong(self.path, self.line, f"{self.what} has no '{key}'")
+            raise self.wrong(f"{self.what} has no '{key}'")
         return self.record[key]
+
+    def wrong(self, message: str, key: str | None = None) -> SpecError:
+        """A mistake of the record, or of what stands under a key, to be raised."""
+        return self.document.wrong(self.at if key is None else self.document.member(self.at, key), message)
+
+    def span(self, key: str) -> Span:
+        """Where the value under a key is."""
+        return Span(str(self.document.path), *self.document.place(self.document.member(self.at, key)))
 
     def whole(self, key: str, least: int | None = None) -> int:
         value = self.get(key)
@@ -186,9 +250,19 @@ class Fields:
             raise self.no(key, value, "a box whose width and height are 0 or more")
         return x, y, w, h
 
-    def no(self, key: str, value: Any, wanted: str) -> Exception:
+    def corners(self, key: str) -> Box:
+        """x, y, width and height of a box whose corners x1, y1, x2, y2 are given."""
+        value = self.get(key)
+        if not isinstance(value, list) or len(value) != 4:
+            raise self.no(key, value, "four numbers [x1, y1, x2, y2]")
+        x1, y1, x2, y2 = (finite(one, lambda v: self.no(key, v, "four numbers")) for one in value)
+        if x2 < x1 or y2 < y1:
+            raise self.no(key, value, "a box with x1 ≤ x2 and y1 ≤ y2")
+        return x1, y1, x2 - x1, y2 - y1
+
+    def no(self, key: str, value: Any, wanted: str) -> SpecError:
         said = shown(value)
-        return wrong(self.path, self.line, f"'{key}' of {self.what} is {said}, not {wanted}")
+        return self.wrong(f"'{key}' of {self.what} is {said}, not {wanted}", key)
 
 
 def finite(value: Any, no: Any) -> float:

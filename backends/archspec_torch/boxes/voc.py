@@ -8,7 +8,7 @@ same pixels, counted from 0 and half open. Its width is xmax − xmin + 1, as in
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 from xml.parsers import expat
@@ -18,6 +18,7 @@ from archspec.files import write_text
 from archspec_torch.boxes.annotated import Annotated, ImageEntry, Object, Told, left_out, wrong
 from archspec_torch.boxes.coco import plain
 from archspec_torch.boxes.reading import folded, from_text, shown, text_of
+from archspec_torch.boxes.yolo_sets import SETS
 
 DEEPEST = 50
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -49,6 +50,18 @@ def read(folder: Path, told: Told | None = None, split: str | None = None) -> An
             images.append(_entry(path, folder, len(images) + 1, told))
     classes = tuple(sorted({one.label for image in images for one in image.objects}))
     return Annotated(tuple(images), classes, tuple(range(1, len(classes) + 1)), least=1)
+
+
+def with_sets(data: Annotated, folder: Path) -> Annotated:
+    """The data with what the lists `train`, `val` and `test` of its folder name; `trainval` where there is no `train`.
+    Raises SpecError E640."""
+    places = {Path(entry.source.rpartition(":")[0]).stem: n for n, entry in enumerate(data.images)}
+    lists = folder / "ImageSets" / "Main"
+    sets = {name: name for name in SETS if (lists / f"{name}.txt").is_file()}
+    if "train" not in sets and "val" not in sets and (lists / "trainval.txt").is_file():
+        sets = {"train": "trainval", **sets}
+    found = {name: tuple(places[one] for one in _names(folder, at) if one in places) for name, at in sets.items()}
+    return replace(data, sets=found)
 
 
 def _names(folder: Path, split: str) -> list[str]:
@@ -140,14 +153,15 @@ def parse(path: Path) -> Element:
 
 
 def write(data: Annotated, folder: Path) -> None:
-    """A file an image in `Annotations`, and `ImageSets/Main/all.txt`. COCO's crowds are written as difficult; a box
-    narrower or lower than a pixel as one of a pixel, since VOC names the last pixel of each."""
+    """A file an image in `Annotations`, and in `ImageSets/Main` lists of the sets and of all. COCO's crowds are written
+    as difficult; a box narrower or lower than a pixel as one of a pixel, since VOC names the last pixel of each."""
     (folder / "Annotations").mkdir(parents=True, exist_ok=True)
     (folder / "ImageSets" / "Main").mkdir(parents=True, exist_ok=True)
     for entry in data.images:
         write_text(folder / "Annotations" / f"{entry.path.stem}.xml", _xml(entry))
-    names = "".join(f"{entry.path.stem}\n" for entry in data.images)
-    write_text(folder / "ImageSets" / "Main" / "all.txt", names)
+    for name, places in {**data.sets, "all": range(len(data.images))}.items():
+        names = "".join(f"{data.images[n].path.stem}\n" for n in places)
+        write_text(folder / "ImageSets" / "Main" / f"{name}.txt", names)
 
 
 def _xml(entry: ImageEntry) -> str:

@@ -43,6 +43,7 @@ def evaluate(
     ensemble: str | None = None,
     average_weights: bool = False,
     threshold: float | None = None,
+    score: float | None = None,
 ) -> Evaluation:
     """Measures the `best` or `last` weights of a run, those of a file, or all `snapshots` of the ends of its cycles, on
     one split of the run's data.
@@ -52,14 +53,17 @@ def evaluate(
     lies now ("data.root=…"). `tta` averages over views: `mirror`, `ten_crop`, `multi_scale`. Several runs or weights
     answer together: by the `average` of their probabilities, by `vote`, or as one network with the mean of their
     weights; each run's images come to it as in its training, and the split is the first run's. `threshold`: the least
-    probability that counts as yes where images have any number of classes (the run's own).
+    probability that counts as yes where images have any number of classes (the run's own). `score`: the least of a
+    detector's detections whose mistakes are told by kind (0.25).
 
     Raises SpecError E606 to E608 for the directory, E62x for the data, E627 for a split it does not have, E650 for
     scores that are no numbers, E673 for what does not go together, E674 for runs of different classes, E675 for weights
-    that cannot be averaged, E687 for a threshold where there is none, E688 for runs of different tasks, E692 for a
-    network that takes images of one size alone, E701 and E708 for the weights.
+    that cannot be averaged, E687 for a threshold or a score where there is none, E688 for runs of different tasks, E692
+    for a network that takes images of one size alone, E701 and E708 for the weights.
     """
-    return Subject.open(runs, weights, device, overrides, tta, ensemble, average_weights, threshold).measured(split)
+    return Subject.open(runs, weights, device, overrides, tta, ensemble, average_weights, threshold, score).measured(
+        split
+    )
 
 
 def diagnose(
@@ -72,6 +76,7 @@ def diagnose(
     ensemble: str | None = None,
     average_weights: bool = False,
     threshold: float | None = None,
+    score: float | None = None,
 ) -> Diagnosis:
     """Errors on all splits that the data has, the gaps between them (bias, variance, mismatch), and what to do next.
 
@@ -79,7 +84,7 @@ def diagnose(
     """
     if not 0 <= human < 1:
         raise fail("E673", f"the error of people is a share of 0 to 1, not {human:g}", hint="--human 0.01 is 1 %")
-    subject = Subject.open(runs, weights, device, overrides, tta, ensemble, average_weights, threshold)
+    subject = Subject.open(runs, weights, device, overrides, tta, ensemble, average_weights, threshold, score)
     found = {split: subject.measured(split) for split in subject.source.sizes}
     errors = {split: one.metrics.errors for split, one in found.items()}
     one = found["val"]
@@ -110,6 +115,7 @@ class Subject:
         ensemble: str | None,
         average_weights: bool,
         threshold: float | None,
+        score: float | None,
     ) -> Subject:
         """All of it opened and checked; see `evaluate` for what is raised."""
         views = passes(tta)
@@ -123,7 +129,7 @@ class Subject:
         for trained in opened[1:]:
             _same_classes(opened[0], trained)
             _same_task(opened[0], trained)
-        members = [open_member(trained, name, chosen, threshold) for trained, name in named]
+        members = [open_member(trained, name, chosen, threshold, score) for trained, name in named]
         found = cls(members, source, tta, together, warnings=changed)
         if any(flipped for one in views for flipped in one.flipped):
             data = opened[0].run

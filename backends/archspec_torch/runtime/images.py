@@ -12,11 +12,12 @@ from typing import Any
 import numpy
 import torch
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from archspec.errors import fail
 from archspec.tensor import TensorType
+from archspec_torch.boxes.turned import ASIDE, orientation
 
 WHITE = (255, 255, 255)
 
@@ -169,17 +170,12 @@ def open_image(path: Path, edge: int | None = None) -> Image.Image:
         return ImageOps.exif_transpose(image)
 
 
-def size_of(path: Path) -> tuple[int, int]:
-    """Width and height of a file's first picture by its header. Raises ImageProblem for what is none."""
-    with _opened(path) as image:
-        return image.size
-
-
 def upright_size(path: Path) -> tuple[int, int]:
-    """The same of the picture as its EXIF orientation turns it."""
+    """Width and height of a file's first picture as its EXIF orientation turns it, by the header. Raises ImageProblem
+    for what is none."""
     with _opened(path) as image:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
-        return image.size[::-1] if turned and image.format != "TIFF" else image.size  # a TIFF tells it upright
+        aside = orientation(image) in ASIDE and image.format != "TIFF"  # a TIFF tells its size upright
+        return image.size[::-1] if aside else image.size
 
 
 def frame_count(path: Path) -> int:

@@ -16,7 +16,7 @@ from archspec.run import load_run
 from archspec_torch.runtime.data import Boxed, Examples, Source, digest_of
 from archspec_torch.runtime.data.boxed import BoxedFiles
 from archspec_torch.runtime.data.files import Files
-from archspec_torch.runtime.images import ImageProblem, large_images_allowed, size_of
+from archspec_torch.runtime.images import ImageProblem, large_images_allowed, upright_size
 from archspec_torch.runtime.labels import lacking, mirrored
 from archspec_torch.runtime.sheet import opened
 
@@ -107,7 +107,7 @@ class BoxSizes:
 
 def check_data(run: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> Inventory:
     """Reads all data of a run and says what is in it. Warnings: W620 for damaged files, W621 for classes that a split
-    lacks, W630 for images in two splits, W658 for points outside their images, W659 for points that a mirrored image
+    lacks, W630 for images in two splits, W626 for points outside their images, W659 for points that a mirrored image
     should have on their other sides. Raises SpecError of the run and its data."""
     loaded = load_run(run, overrides)
     frame, source = opened(loaded)
@@ -153,7 +153,7 @@ def _sizes(source: Source) -> dict[tuple[int, int], int]:
         with large_images_allowed():
             for path in (path for split in source.sizes for path in source.files_of(split)):
                 with suppress(ImageProblem):  # told as W620
-                    found[size_of(path)] += 1
+                    found[upright_size(path)] += 1
     return dict(found)
 
 

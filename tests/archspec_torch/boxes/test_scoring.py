@@ -15,7 +15,7 @@ from archspec_torch.boxes.evaluating import evaluate_boxes
 from archspec_torch.boxes.formats import read
 from archspec_torch.boxes.scoring import voc
 from archspec_torch.boxes.scoring.arrays import Detections, Truths
-from archspec_torch.boxes.scoring.mistakes import mistakes
+from archspec_torch.boxes.scoring.mistakes import costs, mistakes
 
 NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 
@@ -191,6 +191,49 @@ def test_each_kind_of_mistake() -> None:
     assert made.kinds == {"class": 1, "place": 1, "both": 1, "duplicate": 1, "background": 1, "missed": 3}
     # rows: truth 0, 1, background. Found: 0 as 0, 1 as 0; missed two of each; four boxes meet the background
     assert made.confusion.tolist() == [[1, 0, 2], [1, 0, 2], [3, 1, 0]]
+
+
+def test_what_each_kind_of_mistake_costs() -> None:
+    """By falling score class 0 (three objects) is told right, wrong five times, right; class 1 (four) wrong, right. So
+    the areas are (1 + 2/7)/3 = 3/7 and 1/2/4 = 1/8. With the class put right they are (1 + 2/6)/3 = 4/9 and
+    (1 + 2/3)/4 = 5/12; with the place (1 + 2/3 + 3/6)/3 = 13/18 and 1/8, for the surer of the two whose place is wrong;
+    without `both` or the duplicate 4/9 and 1/8; without what the background has 3/7 and 1/4; and with the two that are
+    missed left out 3/7 and 1/2/2 = 1/4."""
+    truth = [((20 * n, 0, 10, 10), label, False) for n, label in enumerate((0, 1, 0, 1, 0, 1, 1))]
+    found = [
+        ((0, 0, 10, 10), 0, 0.95),  # right
+        ((0, 0, 10, 9), 0, 0.5),  # again
+        ((20, 0, 10, 10), 0, 0.9),  # of class 1
+        ((40, 0, 10, 3), 0, 0.85),  # overlaps by 0.3
+        ((40, 0, 10, 4), 0, 0.3),  # the same object by 0.4
+        ((60, 0, 10, 3), 0, 0.8),  # of class 1, by 0.3
+        ((200, 200, 5, 5), 1, 0.7),  # nothing there
+        ((120, 0, 10, 10), 1, 0.6),  # right
+        ((80, 0, 10, 10), 0, 0.1),  # right
+    ]
+    before = (3 / 7 + 1 / 8) / 2
+    after = {
+        "class": (4 / 9 + 5 / 12) / 2,
+        "place": (13 / 18 + 1 / 8) / 2,
+        "both": (4 / 9 + 1 / 8) / 2,
+        "duplicate": (4 / 9 + 1 / 8) / 2,
+        "background": (3 / 7 + 1 / 4) / 2,
+        "missed": (3 / 7 + 1 / 4) / 2,
+    }
+    true, told = arrays_of(truth, found)
+    assert voc.mean([c.area for c in voc.curves(true, told, 2, voc.match(true, told))]) == pytest.approx(before)
+    assert costs(true, told, 2) == pytest.approx({kind: value - before for kind, value in after.items()})
+
+
+def test_nothing_found_is_all_missed() -> None:
+    """Both objects left out, nothing is wrong; and where there is no object nothing can be lost."""
+    true, told = arrays_of([((0, 0, 10, 10), 0, False), ((20, 0, 10, 10), 1, False)], [])
+    assert costs(true, told, 2) == {
+        **dict.fromkeys(("class", "place", "both", "duplicate", "background"), 0.0),
+        "missed": 1.0,
+    }
+    true, told = arrays_of([], [((0, 0, 10, 10), 0, 0.9)])
+    assert set(costs(true, told, 2).values()) == {0.0}
 
 
 def test_truth_from_voc_and_from_coco_score_alike(data_dir: Path, tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from archspec.nearest import nearest
 from archspec.run.sections import Boxes
 from archspec_torch.boxes import Annotated, ImageEntry, formats
 from archspec_torch.boxes.annotated import Object
-from archspec_torch.boxes.checking import span_of, wrong_objects
+from archspec_torch.boxes.checking import told_as_stored, wrong_objects
+from archspec_torch.boxes.turned import stands
+from archspec_torch.boxes.yolo_sets import SETS
 from archspec_torch.detection.truth import rows_of
 from archspec_torch.runtime.data.examples import Place, Report, Where
 from archspec_torch.runtime.data.files import decode
@@ -125,10 +127,11 @@ def open_boxes(section: Boxes, where: Where) -> BoxedFiles:
     folder = root if root.is_dir() else root.parent
     sets: dict[str, Annotated] = {}
     told: dict[str, tuple[Diagnostic, ...]] = {}
-    for split in ("train", "val", "test"):
+    own = _own_sets(root, where)
+    for split in SETS:
         written = getattr(section, split)
-        if written is not None or split == "train":
-            sets[split], told[split] = _read(root, folder, split, written, where)
+        if written is not None or split == "train" or split in own:
+            sets[split], told[split] = _read(root, folder, split, written, where, own)
     entries = {split: _found(data.images, folder, section.images) for split, data in sets.items()}
     if repeated := _apart(entries, where("root")):
         told["train"] = (*told["train"], repeated)
@@ -146,15 +149,26 @@ def open_boxes(section: Boxes, where: Where) -> BoxedFiles:
     held = Target.BOXES.counts(_rows(pool, classes), len(classes)).clamp(max=1)
     shares = split_up(held, drawn, where, listed, given)
     parts |= {split: tuple(pool[i] for i in part.tolist()) for split, part in shares.items()}
-    return BoxedFiles(parts, classes, root.stem, section.in_memory, where("root"), folder, told, wrong)
+    name = root.parent.name if root.stem == "data" and root.parent.name else root.stem
+    return BoxedFiles(parts, classes, name, section.in_memory, where("root"), folder, told, wrong)
+
+
+def _own_sets(root: Path, where: Where) -> tuple[str, ...]:
+    """The sets that a YOLO data set brings. Raises SpecError E640 to E641."""
+    try:
+        return formats.sets_of(root)
+    except SpecError as error:
+        raise SpecError(d if d.span else replace(d, span=where("root")) for d in error.diagnostics) from error
 
 
 def _read(
-    root: Path, folder: Path, split: str, written: str | None, where: Where
+    root: Path, folder: Path, split: str, written: str | None, where: Where, own: Sequence[str]
 ) -> tuple[Annotated, tuple[Diagnostic, ...]]:
     """The annotations of a set, and what is left out of them."""
     at, name, span = root, None, where("root") if written is None else where(split)
-    if written is not None:
+    if written in own or (written is None and split in own):
+        name = written or split
+    elif written is not None:
         lists = folder / "ImageSets" / "Main"
         at = folder / written
         if (lists / f"{written}.txt").is_file():
@@ -162,7 +176,7 @@ def _read(
         elif not root.exists():
             raise fail("E647", f"there is no '{root}'", where("root"))
         elif not at.exists():
-            known = [path.stem for path in sorted(lists.glob("*.txt"))]
+            known = [*own, *(path.stem for path in sorted(lists.glob("*.txt")))]
             hint = did_you_mean(written, known, "sets") if known else None
             raise fail("E647", f"there is no set '{written}': neither {at} nor a list in {lists}", span, hint)
     told: list[Diagnostic] = []
@@ -243,12 +257,16 @@ def _right(
 
 
 def _within(entry: ImageEntry, placement: Placement, report: Report) -> ImageEntry:
-    """The image with its true size and boxes cut to it; those beyond it are left out."""
+    """The image, upright, with its true size and boxes cut to it; those beyond it are left out."""
     width, height = placement.width, placement.height
+    if entry.width and entry.height and (entry.width, entry.height) != (width, height):
+        written, entry = entry, stands(entry)
+        if entry is not written:
+            report(told_as_stored(written, (width, height)))
     if entry.width and entry.height and (entry.width, entry.height) != (width, height):
         how = f"the image {entry.path} is {width}×{height}, annotated as {entry.width}×{entry.height}"
         hint = "boxes are taken as pixels of the file"
-        report(Diagnostic("W655", how, span_of(entry), hint, severity="warning"))
+        report(Diagnostic("W655", how, entry.span, hint, severity="warning"))
     outside = dict(wrong_objects(entry, (width, height), -1))
     objects: list[Object] = []
     for n, one in enumerate(entry.objects):

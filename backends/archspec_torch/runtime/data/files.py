@@ -29,7 +29,7 @@ MEMORY = 1 << 30
 """Bytes of decoded images up to which `in_memory: auto` keeps a split in memory."""
 SHOWN = 10
 """Damaged files that an error names."""
-LEFT_OUT = ("W620", "W650", "W651", "W652", "W653", "W655", "W658")
+LEFT_OUT = ("W620", "W626", "W650", "W651", "W652", "W653", "W655")
 """Warnings that `strict` lets no run begin with: files that cannot be read, and what is wrong with boxes and points."""
 
 

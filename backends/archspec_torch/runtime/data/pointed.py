@@ -51,7 +51,7 @@ class PointedFiles(Files):
     def load(self, split: str, frame: Frame, report: Report) -> Pointed:
         """The split's images in the frame, and their points.
 
-        Reported are damaged files (W620), which are left out, and points outside their images (W658), which are not
+        Reported are damaged files (W620), which are left out, and points outside their images (W626), which are not
         seen; nor are those that the frame cuts off. Raises SpecError E625 where no image is left.
         """
         paths, points = self.parts[split]
@@ -63,7 +63,7 @@ class PointedFiles(Files):
         for i, placement in zip(found.good, found.placements, strict=True):
             if told := _outside(points[i], self.classes, placement):
                 message = f"{told} outside of {names[i]}, {placement.width}×{placement.height}: not seen"
-                report(Diagnostic("W658", message, self.lines.get(paths[i]), severity="warning"))
+                report(Diagnostic("W626", message, self.lines.get(paths[i]), severity="warning"))
         for label, placement in zip(labels, found.placements, strict=True):
             seen = label[:, 2] * _within(label, placement.width, placement.height)
             label[:, :2] = placement.to_frame(label[:, :2])

@@ -14,6 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from archspec.errors import Diagnostic, fail
+from archspec_torch.boxes.formats import read as read_annotations
+from archspec_torch.boxes.names import Names
 from archspec_torch.runtime.detecting import formats
 from archspec_torch.runtime.detecting.found import Box, Detected, Detections, Thing
 from archspec_torch.runtime.detecting.network import Detector, Limits, Plain, open_detector
@@ -59,6 +61,7 @@ def detect(
     overlap: float = 0.2,
     batch: int = BATCH,
     format: str | None = None,
+    truth: str | Path | None = None,
     pictures: bool = True,
     told: Callable[[Detected], None] | None = None,
     warned: Callable[[Iterable[Diagnostic]], None] | None = None,
@@ -67,7 +70,8 @@ def detect(
     """The objects in images, by a run directory or by a spec with the `weights` of a file.
 
     `images`: files, folders, patterns, videos, images; `out`: a new folder for pictures with boxes drawn (unless
-    `pictures` is false), and for detections in a `format`. `score`, `iou`, `keep`: other values for the network's own
+    `pictures` is false), and for detections in a `format`; `truth`: annotations whose numbers of images and classes
+    COCO's results are to have. `score`, `iou`, `keep`: other values for the network's own
     suppression (None: as they are). `tile`: larger images are looked at in squares of that many pixels. `plain`: for a
     spec `map`, `mean`, `std`, `fit`, `classes`, `overrides`, `input`. `told` hears of each picture when it is done.
 
@@ -87,6 +91,9 @@ def detect(
     if format is not None:
         formats.check(format, [source.file for source in listed], detector.preprocessing.classes)
     found = Detections(detector.preprocessing.classes, device_label(detector.device))
+    if truth is not None:
+        found.truth = Names(read_annotations(truth))
+        formats.check_truth(format, listed, found.truth, found.classes)
     folder = Path(out) if out is not None else None
     with large_images_allowed(), Output(folder, format, pictures, found) as output:
         for group in _looked_at(detector, listed, tiling, batch, found, output):

@@ -13,7 +13,11 @@ from typing import Literal, get_args
 from archspec.errors import fail
 from archspec.files import make_folder, write_text
 from archspec_torch.boxes.coco import plain
+from archspec_torch.boxes.names import Names
+from archspec_torch.runtime.detecting import videos
 from archspec_torch.runtime.detecting.found import Detected, Detections, Thing
+from archspec_torch.runtime.detecting.pictures import Source
+from archspec_torch.runtime.images import ImageProblem, frame_count
 
 Format = Literal["json", "coco", "voc", "yolo", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -21,6 +25,8 @@ FOLDERS = ("voc", "yolo")
 FILES = {"json": "detections.json", "coco": "coco.json", "csv": "detections.csv"}
 CLASSES = "classes"
 """The file of YOLO's names of classes, without its suffix."""
+SHOWN = 5
+"""Classes that a message names."""
 PIXEL, SCORE = 3, 6
 """Digits behind the point."""
 
@@ -52,12 +58,37 @@ def check(kind: str, files: Sequence[PurePath], classes: Sequence[str]) -> None:
                 raise fail("E738", message, hint="--format coco, csv, yolo or json takes it")
 
 
+def check_truth(kind: str | None, sources: Sequence[Source], truth: Names, classes: Sequence[str]) -> None:
+    """Whether annotations have the images and classes that COCO's results are to have their numbers of.
+
+    Frames of a video are known only when it is read. Raises SpecError E738; E642 for an image.
+    """
+    if kind != "coco":
+        raise fail("E738", "--truth gives COCO's results their numbers", hint="it goes with --format coco")
+    for source in sources:
+        if source.image is None and len(truth.find(source.name)) != 1 and not _several(source.file):
+            raise truth.none(source.name, None)
+    if not any(truth.label(label) >= 0 for label in classes):
+        told = ", ".join(truth.truth.classes[:SHOWN])
+        message = f"no class of the network is one of the annotations': {', '.join(classes[:SHOWN])}"
+        raise fail("E738", message, hint=f"the annotations have {told}")
+
+
+def _several(file: Path) -> bool:
+    """Whether a file holds frames, or nothing that can be read, which is told later."""
+    if file.suffix.lower() in videos.SUFFIXES:
+        return True
+    try:
+        return frame_count(file) > 1
+    except ImageProblem:
+        return True
+
+
 def text(kind: str, found: Detections) -> str:
     """One of the formats that are a single file."""
     if kind == "json":
         return json.dumps(found.to_json(), indent=2, ensure_ascii=False) + "\n"
-    good = [one for one in found.images if one.problem is None]
-    return _coco(good) if kind == "coco" else _csv(good)
+    return _coco(found) if kind == "coco" else _csv([one for one in found.images if one.problem is None])
 
 
 def write(kind: str, found: Detections, out: Path) -> Path:
@@ -78,21 +109,44 @@ def write(kind: str, found: Detections, out: Path) -> Path:
     return path
 
 
-def _coco(found: Sequence[Detected]) -> str:
-    """COCO's results, with images and classes by name: a network does not know the numbers that annotations give
-    them."""
+def _coco(found: Detections) -> str:
+    """COCO's results, with the numbers that pycocotools takes, and beside them the names that they stand for."""
+    images, classes = _numbers(found)
     rows = [
         {
-            "image_id": one.name,
-            "category_id": thing.label,
+            "image_id": number,
+            "file_name": one.name,
+            "category_id": classes[thing.label],
+            "category_name": thing.label,
             "bbox": [_round(x1), _round(y1), _round(x2 - x1), _round(y2 - y1)],
             "score": round(thing.score, SCORE),
         }
-        for one in found
+        for one, number in zip(found.images, images, strict=True)
+        if number is not None and one.problem is None
         for thing in one.objects
+        if thing.label in classes
         for x1, y1, x2, y2 in [thing.box]
     ]
     return "[" + ",".join("\n" + json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n"
+
+
+def _numbers(found: Detections) -> tuple[list[int | None], dict[str, int]]:
+    """COCO's number of each image and of each class: the truth's, where there is one, of what it has.
+
+    Else classes are numbered from 1, and images by their names where all are different numbers, as COCO's are, or from
+    1 too, as `archspec data convert --to coco` does.
+    """
+    if (truth := found.truth) is not None:
+        places = [truth.find(one.name) for one in found.images]
+        images = [truth.truth.images[at[0]].id if len(at) == 1 else None for at in places]
+        labels = {label: truth.label(label) for label in found.classes}
+        return images, {label: truth.truth.ids[n] for label, n in labels.items() if n >= 0}
+    stems = [PurePath(one.name).stem for one in found.images]
+    if all(stem.isascii() and stem.isdecimal() and len(stem) < 19 for stem in stems):
+        numbers = [int(stem) for stem in stems]
+        if len(set(numbers)) == len(numbers):
+            return list(numbers), {label: n for n, label in enumerate(found.classes, 1)}
+    return list(range(1, len(stems) + 1)), {label: n for n, label in enumerate(found.classes, 1)}
 
 
 def _csv(found: Sequence[Detected]) -> str:

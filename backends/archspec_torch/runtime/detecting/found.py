@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from archspec.errors import Diagnostic
+from archspec_torch.boxes.detections import named_frame
+from archspec_torch.boxes.names import Names
 
 Box = tuple[float, float, float, float]
 NOTHING = "nothing"
@@ -42,8 +44,7 @@ class Detected:
         """What files of detections call it."""
         if self.frame is None:
             return self.image
-        path = Path(self.image)
-        return path.with_name(f"{path.stem}-{self.frame:06}").as_posix()
+        return named_frame(self.image, self.frame)
 
     def to_json(self) -> dict[str, Any]:
         """image, frame, width, height, objects: [{class, score, box}], error: what is wrong with the file, or null."""
@@ -154,6 +155,8 @@ class Detections:
     times: Times = field(default_factory=Times)
     written: list[Path] = field(default_factory=list)
     """Files of detections; pictures with boxes lie beside them."""
+    truth: Names | None = None
+    """Annotations whose numbers of images and classes COCO's results have."""
 
     def to_json(self) -> dict[str, Any]:
         """classes, device, images (see `Detected.to_json`), times (see `Times.to_json`)."""

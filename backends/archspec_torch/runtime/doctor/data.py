@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 import torch
 from torch import Tensor
@@ -34,6 +35,8 @@ def labels(subject: Subject) -> Iterator[Finding]:
                 for told in subject.job.warnings
                 if told.code == "W659"
             )
+        case other:
+            assert_never(other)
 
 
 def _classes(found: Tensor, classes: tuple[str, ...]) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import assert_never
 
 import torch
 from torch import Tensor, nn
@@ -140,6 +141,8 @@ def _few(subject: Subject) -> tuple[Tensor, Tensor]:
         case Target.CLASS:
             groups = [(labels == c).nonzero().flatten().tolist() for c in torch.unique(labels).tolist()]
             chosen = torch.tensor([g[i] for i in range(FEW) for g in groups if i < len(g)][:FEW])
+        case other:
+            assert_never(other)
     return images[chosen], labels[chosen]
 
 

@@ -90,13 +90,19 @@ class Member:
         return model.to(self.device).eval()
 
 
-def open_member(trained: Trained, weights: str, device: torch.device, threshold: float | None = None) -> Member:
+def open_member(
+    trained: Trained,
+    weights: str,
+    device: torch.device,
+    threshold: float | None = None,
+    score: float | None = None,
+) -> Member:
     """A run with its `best` or `last` weights, or those of a file.
 
-    Raises SpecError E608, E701 and E708 of the weights, E610 and E613 of the task, E687 of the threshold.
+    Raises SpecError E608, E701 and E708 of the weights, E610 and E613 of the task, E687 of the threshold and the score.
     """
     loss = trained.run.run.train.loss
-    task = task_of(trained.graph, trained.preprocessing.classes, loss, threshold=threshold)
+    task = task_of(trained.graph, trained.preprocessing.classes, loss, threshold=threshold, score=score)
     task = task.paired(pairs_of(trained.run.run.data))
     model, epoch = trained.model(weights, device)
     name = weights if weights in WEIGHTS else Path(weights).stem

@@ -104,16 +104,18 @@ def task_of(
     source: Source | None = None,
     span: Span | None = None,
     threshold: float | None = None,
+    score: float | None = None,
 ) -> Task:
     """The task of a network under a run's loss: objects in boxes for a detector, one object for `localise`, points for
     `regress`, tags for `bce`, else one class each.
 
     `classes`: names, of the points where it is points. `loss`: none is the network's own. `source`: the data that is
     trained on, where any is: balanced weights are counted from its labels. `span`: the loss. `threshold`: of tags,
-    where it is not the loss's own.
+    where it is not the loss's own. `score`: the least of detections whose mistakes are told, where it is not 0.25.
     Raises SpecError E610 for scores that are not as many as classes, E613 for a network that runs do not train, E614
     for a loss or data of another task, E668 for several labels an image under a loss of one, E669 for weights that are
-    not as many as classes or a point that there is not, E687 for a threshold that no answer or none could have.
+    not as many as classes or a point that there is not, E687 for a threshold or score that no answer or none could
+    have.
     """
     learned = _learned(graph)
     loss = loss or own_loss(graph)
@@ -126,7 +128,8 @@ def task_of(
     if count != len(classes):
         told = f"{learned.told.format(count)}, and the data has {len(classes)} {learned.things}"
         raise fail("E610", f"the network '{graph.name}' {told}", hint=_set_count(graph, len(classes), learned.things))
-    return learned.make(graph, classes, loss, source, span)
+    task = learned.make(graph, classes, loss, source, span)
+    return task if score is None else _scoring(score, task, loss)
 
 
 def class_count(graph: TypedGraph) -> int:
@@ -197,6 +200,17 @@ def _told_from(threshold: float, loss: Loss) -> BCE:
         message = f"a threshold is for images with any number of classes, and the run's loss is {loss.kind}"
         hint = "the class with the best score is the answer"
         if isinstance(loss, DetectorLoss):
-            hint = "what a box must score is `nms: {score: …}` in the spec, and --score of `archspec detect`"
+            hint = "what a box must score is `nms: {score: …}` in the spec; of `detect` and `evaluate` it is --score"
         raise fail("E687", message, hint=f"leave it out: {hint}")
     return loss.model_copy(update={"threshold": threshold})
+
+
+def _scoring(score: float, task: Task, loss: Loss) -> Detect:
+    """The task that tells of detections with that score or more. Raises SpecError E687."""
+    if not 0 <= score <= 1:
+        hint = "--score 0.5 tells the mistakes of detections with a score of 0.5 or more"
+        raise fail("E687", f"the least score is a number from 0 to 1, not {score:g}", hint=hint)
+    if not isinstance(task, Detect):
+        message = f"a least score is for detectors, and the run's loss is {loss.kind}"
+        raise fail("E687", message, hint="leave it out; --threshold is for images with any number of classes")
+    return replace(task, score=score)

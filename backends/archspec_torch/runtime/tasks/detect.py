@@ -16,6 +16,7 @@ from archspec.errors import Span, SpecError, fail
 from archspec.graph import Tap, TypedGraph
 from archspec.ops.detect import DETECTION, Decoder, SsdBoxes, YoloBoxes, YoloV1Boxes
 from archspec.run.sections import SSD, YOLO, DetectorLoss, Loss, YOLOv1
+from archspec_torch.boxes.evaluating import SCORE
 from archspec_torch.detection import coding, losses
 from archspec_torch.detection.matching import match_defaults
 from archspec_torch.detection.truth import Truth
@@ -55,6 +56,8 @@ class Detect(Task):
     criterion: DetectorLoss
     image: coding.Size
     """Height and width of the network's input."""
+    score: float = SCORE
+    """The least of detections whose mistakes are told by kind."""
 
     @property
     def learned_from(self) -> tuple[str, ...]:
@@ -150,7 +153,7 @@ class Detect(Task):
         return together.voted(kept)
 
     def figures(self, kept: Tensor, examples: Examples) -> Figures:
-        return box_figures(kept, cast(Boxed, examples), self.classes)
+        return box_figures(kept, cast(Boxed, examples), self.classes, self.score)
 
     def listed(self, kept: Tensor, examples: Examples) -> list[list[Any]]:
         return box_rows(kept, cast(Boxed, examples), self.classes)

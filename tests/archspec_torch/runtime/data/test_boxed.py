@@ -202,7 +202,8 @@ def test_sets_in_files_of_their_own_images_elsewhere_and_classes_in_an_order(tmp
 
 def test_numbers_of_yolo_get_names(tmp_path: Path) -> None:
     formats.convert(table(tmp_path, ROWS), tmp_path / "yolo", "yolo")
-    (tmp_path / "yolo" / "classes.txt").unlink()
+    for name in ("classes.txt", "data.yaml"):
+        (tmp_path / "yolo" / name).unlink()
     source = opened(tmp_path / "yolo", split={"val": 0.2, "test": 0.2})
     assert source.classes == ("0", "1")
     source = opened(tmp_path / "yolo", classes=["puss", "hound", "mouse"], split={"val": 0.2, "test": 0.2})
@@ -277,3 +278,35 @@ def test_data_check_counts_objects_of_bccd(
 def test_a_folder_that_is_not_there_is_named_and_not_its_set(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"there is no '.*missing'"):
         opened(tmp_path / "missing", train="trainval")
+
+
+def ultralytics(root: Path, sets: dict[str, str], text: str) -> Path:
+    for stem, split in sets.items():
+        for folder in ("images", "labels"):
+            (root / folder / split).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 48), (20 * len(sets), ord(stem), 5)).save(root / "images" / split / f"{stem}.png")
+        (root / "labels" / split / f"{stem}.txt").write_text(f"{ord(stem) % 2} 0.5 0.5 0.25 0.5\n")
+    (root / "data.yaml").write_text(text + "names: [cat, dog]\n")
+    return root
+
+
+@pytest.mark.parametrize("at", [".", "data.yaml"])
+def test_the_sets_of_a_yolo_data_set_are_taken(at: str, tmp_path: Path) -> None:
+    sets = {"a": "train", "b": "train", "c": "train", "d": "train", "e": "val", "f": "test"}
+    root = ultralytics(tmp_path / "pets", sets, "train: images/train\nval: images/val\ntest: images/test\n")
+    source = opened(root / at)
+    assert source.sizes == {"train": 4, "val": 1, "test": 1} and source.name == "pets"
+    assert source.classes == ("cat", "dog") and source.names_of("val") == ["images/val/e.png"]
+    part, told = loaded(source, "val")
+    assert not told and objects(part.labels[0]) == [[12, 6, 20, 18, 1, 0]]  # 24 … 40 of 64 and 12 … 36 of 48, halved
+    assert opened(root / at, train="val", val="test", test="train").sizes == {"train": 1, "val": 1, "test": 4}
+
+
+def test_sets_that_a_yolo_data_set_lacks_are_drawn(tmp_path: Path) -> None:
+    sets = dict.fromkeys("abcdefgh", "train")
+    root = ultralytics(tmp_path / "one", sets, "train: images/train\nval: images/train\n")
+    assert opened(root, split={"val": 0.25, "test": 0.25}).sizes == {"train": 4, "val": 2, "test": 2}
+    root = ultralytics(tmp_path / "two", {**sets, "h": "test"}, "train: images/train\ntest: images/test\n")
+    assert opened(root, split={"val": 0.3}).sizes == {"train": 5, "val": 2, "test": 1}
+    with pytest.raises(SpecError, match=r"E647: there is no set 'tests'(.|\n)*'test'"):
+        opened(root, test="tests")

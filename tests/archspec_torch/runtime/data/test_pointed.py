@@ -71,8 +71,8 @@ def test_a_point_outside_its_image_is_told_with_its_line_and_not_seen(folder: Pa
     assert found["5.png"].tolist() == [[0, 0, 1], [16, 16, 1]]
     assert found["6.png"][:, 2].tolist() == [0, 0]
     assert {(d.code, d.span.line if d.span else 0, d.message) for d in told} == {
-        ("W658", 5, "'right' (-50, 200) lies outside of 3.png, 32×16: not seen"),
-        ("W658", 8, "'left' (4, 17), 'right' (33, 6) lie outside of 6.png, 32×16: not seen"),
+        ("W626", 5, "'right' (-50, 200) lies outside of 3.png, 32×16: not seen"),
+        ("W626", 8, "'left' (4, 17), 'right' (33, 6) lie outside of 6.png, 32×16: not seen"),
     }
 
 

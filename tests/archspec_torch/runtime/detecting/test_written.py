@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,7 @@ from archspec import SpecError  # noqa: E402
 
 Picture = Callable[..., Path]
 YELLOW, PINK = (255, 255, 0), (255, 0, 255)
-WRITTEN = {"coco": "coco.json", "csv": "detections.csv", "voc": "voc", "yolo": "yolo"}
+WRITTEN = {"json": "detections.json", "coco": "coco.json", "csv": "detections.csv", "voc": "voc", "yolo": "yolo"}
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
@@ -73,3 +75,95 @@ def test_a_class_that_is_no_name_of_a_file(squares: dict[str, Any], picture: Pic
     squares["classes"] = ("red/blue", "b")
     with pytest.raises(SpecError, match=r"E738.*'red/blue' is no name of a file"):
         archspec.detect(images=[picture("a.png", (64, 64), {})], out=tmp_path / "out", format="voc", **squares)
+
+
+def marked(picture: Picture, tmp_path: Path) -> Path:
+    """Two images with objects and one without, and COCO's annotations of them with numbers in no order."""
+    picture("in/a.png", (128, 96), {(32, 24, 64, 48): YELLOW, (96, 72, 128, 96): PINK})
+    picture("in/b.png", (64, 64), {(0, 48, 16, 64): PINK})
+    picture("in/c.png", (64, 64), {})
+    boxes = [(70, 9, [32, 24, 32, 24]), (70, 4, [96, 72, 32, 24]), (12, 4, [0, 48, 16, 16])]
+    truth = {
+        "images": [
+            {"id": n, "file_name": f"in/{name}.png", "width": w, "height": h}
+            for n, name, w, h in ((12, "b", 64, 64), (70, "a", 128, 96), (3, "c", 64, 64))
+        ],
+        "categories": [{"id": 4, "name": "pink"}, {"id": 9, "name": "yellow"}],
+        "annotations": [
+            {"id": n, "image_id": image, "category_id": label, "bbox": box, "area": box[2] * box[3], "iscrowd": 0}
+            for n, (image, label, box) in enumerate(boxes, 1)
+        ],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    return tmp_path / "truth.json"
+
+
+def test_cocos_results_with_a_truths_numbers_are_loaded_by_pycocotools(
+    squares: dict[str, Any], picture: Picture, tmp_path: Path
+) -> None:
+    coco, evaluation = pytest.importorskip("pycocotools.coco"), pytest.importorskip("pycocotools.cocoeval")
+    truth = marked(picture, tmp_path)
+    settings = {**squares, "score": 0.01}
+    found = archspec.detect(
+        images=[tmp_path / "in"], out=tmp_path / "out", format="coco", truth=truth, pictures=False, **settings
+    )
+    rows = json.loads(found.written[0].read_text())
+    assert {(row["image_id"], Path(row["file_name"]).name) for row in rows} == {(70, "a.png"), (12, "b.png")}
+    assert {(row["category_id"], row["category_name"]) for row in rows} == {(9, "yellow"), (4, "pink")}
+    with contextlib.redirect_stdout(io.StringIO()):
+        data = coco.COCO(str(truth))
+        scored = evaluation.COCOeval(data, data.loadRes(str(found.written[0])), "bbox")
+        scored.evaluate()
+        scored.accumulate()
+        scored.summarize()
+    assert scored.stats[0] == pytest.approx(1) == archspec.evaluate_boxes(truth, found.written[0]).figures["AP"]
+
+
+def test_without_a_truth_numbers_are_those_of_data_convert_and_names_go_before_them(
+    squares: dict[str, Any], picture: Picture, tmp_path: Path
+) -> None:
+    coco = pytest.importorskip("pycocotools.coco")
+    truth = marked(picture, tmp_path)
+    found = archspec.detect(
+        images=[tmp_path / "in"], out=tmp_path / "out", format="coco", pictures=False, **{**squares, "score": 0.01}
+    )
+    rows = json.loads(found.written[0].read_text())
+    assert {(row["image_id"], row["category_id"]) for row in rows} == {(1, 1), (1, 2), (2, 2)}
+    assert archspec.evaluate_boxes(truth, found.written[0]).figures["AP"] == pytest.approx(1)  # by the names
+    numbered = {
+        "images": [{"id": n, "file_name": f"in/{name}.png"} for n, name in enumerate("abc", 1)],
+        "categories": [{"id": 1, "name": "yellow"}, {"id": 2, "name": "pink"}],
+        "annotations": [],
+    }
+    (tmp_path / "numbered.json").write_text(json.dumps(numbered))
+    with contextlib.redirect_stdout(io.StringIO()):
+        loaded = coco.COCO(str(tmp_path / "numbered.json")).loadRes(str(found.written[0]))
+    assert len(loaded.getAnnIds(imgIds=[1])) == 2 and len(loaded.getAnnIds(catIds=[2])) == 2
+
+
+def test_images_called_by_numbers_keep_these(squares: dict[str, Any], picture: Picture, tmp_path: Path) -> None:
+    for name in ("000000000139.png", "000000000285.png"):
+        picture(f"val2017/{name}", (64, 64), {(0, 48, 16, 64): PINK})
+    found = archspec.detect(images=[tmp_path / "val2017"], format="coco", **{**squares, "score": 0.01})
+    assert [row["image_id"] for row in json.loads(found.text("coco"))] == [139, 285]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"format": "csv"}, r"E738: --truth gives COCO's results their numbers"),
+        ({"images": "more"}, r"E642.*d\.png'?, which is none of the truth's 3"),
+        ({"classes": ("red", "blue")}, r"E738: no class of the network is one of the annotations': red, blue"),
+    ],
+)
+def test_a_truth_that_does_not_fit_is_told_at_once(
+    squares: dict[str, Any], picture: Picture, tmp_path: Path, changed: dict[str, Any], told: str
+) -> None:
+    truth = marked(picture, tmp_path)
+    picture("more/d.png", (64, 64), {})
+    settings = {"format": "coco", **squares, **changed}
+    with pytest.raises(SpecError, match=told):
+        archspec.detect(
+            **{**settings, "images": [tmp_path / changed.get("images", "in")]}, out=tmp_path / "out", truth=truth
+        )
+    assert not (tmp_path / "out").exists()

@@ -64,3 +64,30 @@ def test_all_of_it_as_files(runs: list[Path], tmp_path: Path, capsys: pytest.Cap
     assert not (tmp_path / "out" / "reliability.png").exists()
     page = (runs[0] / "report.html").read_text(encoding="utf-8")
     assert all(f'"{name}"' in page for name in ("VOC_AP50", "curves", "gallery"))
+
+
+def test_the_least_score_of_mistakes_is_what_is_asked_for(runs: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """All detections with a score of 0 or more are right, wrong, or count neither way; with 1 there are none."""
+    found = {}
+    for score in ("0", "1"):
+        options = ["--device", "cpu", "--score", score, "--format", "json"]
+        assert main(["evaluate", str(runs[0]), *options]) == 0
+        found[score] = json.loads(capsys.readouterr().out)
+    every = evaluate(runs[0], device="cpu", score=0.0)
+    assert every.answers is not None
+    detections = int((every.answers.kept[..., 5] >= 0).sum())
+    wrong = ("class", "place", "both", "duplicate", "background")
+    assert 0 < sum(found["0"]["errors"][kind] for kind in ("right", *wrong)) <= detections
+    assert [found["1"]["errors"][kind] for kind in ("right", *wrong)] == [0] * 6
+    assert found["1"]["errors"]["missed"] == sum(found["1"]["sizes"].values())
+    assert found["0"]["map50"] == found["1"]["map50"] and found["0"]["costs"] == found["1"]["costs"]
+    assert main(["evaluate", str(runs[0]), "--device", "cpu", "--score", "0.5"]) == 0
+    told = capsys.readouterr().out
+    assert "a score of 0.5 or more" in told and "points of mAP@0.5 that each kind costs" in told
+
+
+@pytest.mark.parametrize("score", [-0.1, 1.5, float("nan")])
+def test_a_least_score_is_from_0_to_1(runs: list[Path], score: float) -> None:
+    with pytest.raises(SpecError, match=r"the least score is a number from 0 to 1") as raised:
+        evaluate(runs[0], device="cpu", score=score)
+    assert raised.value.diagnostics[0].code == "E687"

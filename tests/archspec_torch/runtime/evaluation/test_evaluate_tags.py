@@ -135,6 +135,8 @@ def test_a_threshold_that_is_no_probability(folder: Path, value: str, capsys: py
 def test_a_threshold_is_for_tags(folder: Path) -> None:
     with pytest.raises(SpecError, match=r"E687.*the run's loss is cross_entropy"):
         evaluate(folder / "one", threshold=0.4, device="cpu")
+    with pytest.raises(SpecError, match=r"E687: a least score is for detectors, and the run's loss is cross_entropy"):
+        evaluate(folder / "one", score=0.4, device="cpu")
 
 
 def test_networks_answer_together(folder: Path) -> None:

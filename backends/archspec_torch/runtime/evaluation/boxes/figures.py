@@ -161,9 +161,9 @@ class BoxFigures(Figures):
         return draw_boxes(page, box, [told], None if one.score is None else [one.score], names)
 
     def to_json(self) -> dict[str, Any]:
-        """task, n, map50, map; then as `archspec evaluate-boxes`: the figures by name, classes, errors, confusion and
-        notes; sizes: how many objects are small, medium and large; curves, by class: recall, precision and score;
-        mistakes."""
+        """task, n, map50, map; then as `archspec evaluate-boxes`: the figures by name, classes, errors, costs,
+        confusion and notes; sizes: how many objects are small, medium and large; curves, by class: recall, precision
+        and score; mistakes."""
         head = {"task": self.words.task, "n": self.n, **self.brief()}
         told = {**head, **self.scores.to_json(), "sizes": self.sizes()}
         curves = {name: _points(curve) for name, curve in zip(self.names, self.scores.curves, strict=True)}

@@ -11,7 +11,7 @@ from archspec.build import check_words
 from archspec.effort import counted
 from archspec.errors import Diagnostic, SpecError, each_once, fail, in_text_order
 from archspec.graph import TypedGraph
-from archspec.loading import Text
+from archspec.loading import Text, slid_network
 from archspec.network import network
 from archspec.overrides import Edits
 from archspec.spec import Spec
@@ -26,13 +26,15 @@ def check(
     *,
     overrides: Sequence[str] = (),
     input: str | Sequence[int | str] | None = None,
+    dense: bool = False,
     **variables: object,
 ) -> list[Diagnostic]:
     """Everything wrong or doubtful in a spec, without raising: the file as written and each of its variants.
 
     Errors come first, then warnings, each in the order of the text; what several variants give is told once. A
     variant, or a network of the zoo by its name, is looked at alone, and so is a spec with edits (`overrides`,
-    `input` and keywords, as `load` takes them). With `strict` warnings count as errors.
+    `input` and keywords, as `load` takes them). With `dense` each network is slid over an image of the size `input`, as
+    `load` slides it, and looked at so. With `strict` warnings count as errors.
     """
     edits = Edits(None, tuple(overrides), input, variables)
     try:
@@ -47,12 +49,12 @@ def check(
         if isinstance(variants, source.Mapping) and len(variants.entries) > MAX_VARIANTS:
             message = f"{len(variants.entries):,} variants are more than the {MAX_VARIANTS} a file may have"
             raise fail("E116", message, variants.span)
-        whole = not alone and (len(names) > 1 or variants is None)
+        whole = not alone and not dense and (len(names) > 1 or variants is None)
         with counted():
             if isinstance(text.read, source.Mapping) and variant is None and not _is_network(text.read):
                 found = _in_blocks(text, edits)
             else:
-                found = _in_networks(text, [replace(edits, variant=name) for name in names], whole)
+                found = _in_networks(text, [replace(edits, variant=name) for name in names], whole, dense)
     except SpecError as error:
         return list(error.diagnostics)
     return [replace(d, severity="error") for d in found] if strict else found
@@ -71,8 +73,9 @@ def _in_blocks(text: Text, edits: Edits) -> list[Diagnostic]:
     return check_words(parsed) or lint_file(SpecFile(parsed, ()))
 
 
-def _in_networks(text: Text, variants: Sequence[Edits], whole: bool) -> list[Diagnostic]:
-    """What is wrong in a file with each of these edits, and what the rules say of them and, if `whole`, of it."""
+def _in_networks(text: Text, variants: Sequence[Edits], whole: bool, dense: bool) -> list[Diagnostic]:
+    """What is wrong in a file with each of these edits, slid if `dense`, and what the rules say of them and, if
+    `whole`, of it."""
     from archspec.rules import lint, lint_file
     from archspec.rules.file import SpecFile
 
@@ -82,7 +85,7 @@ def _in_networks(text: Text, variants: Sequence[Edits], whole: bool) -> list[Dia
     for edits in variants:
         try:
             specs.append(text.network_spec(edits))
-            graphs.append(network(specs[-1], edits.overriding))
+            graphs.append(slid_network(text, edits) if dense else network(specs[-1], edits.overriding))
         except SpecError as error:
             errors += error.diagnostics
             if any(d.code == "E116" for d in error.diagnostics):

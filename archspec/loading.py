@@ -40,12 +40,12 @@ def load(
     path, found = zoo.locate(spec)
     edits = Edits(variant or found, tuple(overrides), input, variables)
     if dense:
-        return _slid(Text.of(path), edits)
+        return slid_network(Text.of(path), edits)
     return network(Text.of(path).network_spec(edits), edits.overriding)
 
 
-def _slid(text: Text, edits: Edits) -> TypedGraph:
-    """The network at its own size, slid over an image of the size that the edits give."""
+def slid_network(text: Text, edits: Edits) -> TypedGraph:
+    """The network at its own size, slid over an image of the size that the edits give. Raises SpecError of both."""
     made = replace(edits, input=None)
     graph = network(text.network_spec(made), made.overriding)
     return slid(graph, inputs(text.network_spec(edits)) if edits.input is not None else {})

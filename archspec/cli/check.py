@@ -8,6 +8,7 @@ from archspec.cli.common import (
     OK,
     SPEC_HELP,
     WRONG_INPUT,
+    dense_option,
     format_option,
     hurry,
     input_option,
@@ -21,6 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", nargs="+", metavar="SPEC", help=SPEC_HELP)
     settings(parser, "vars.classes=10")
     input_option(parser)
+    dense_option(parser)
     parser.add_argument("--strict", action="store_true", help="warnings are errors")
     format_option(parser, "text", "json")
 
@@ -29,7 +31,8 @@ def run(args: argparse.Namespace) -> int:
     hurry()
     import archspec
 
-    found = {spec: archspec.check(spec, args.strict, overrides=args.set, input=args.input) for spec in args.spec}
+    how = {"overrides": args.set, "input": args.input, "dense": args.dense}
+    found = {spec: archspec.check(spec, args.strict, **how) for spec in args.spec}
     if args.format == "json":
         print_json([{"spec": spec, **d.to_json()} for spec, ds in found.items() for d in ds])
     else:

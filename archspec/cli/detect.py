@@ -32,6 +32,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", type=positive, metavar="N", help="the most objects of an image (the network's)")
     parser.add_argument("--tile", type=positive, metavar="PIXELS", help="look at larger images in such squares")
     parser.add_argument("--overlap", type=float, default=0.2, metavar="SHARE", help="of a tile with the next (0.2)")
+    parser.add_argument(
+        "--dense", action="store_true", help="slide a classifier or a localiser over images, and merge its windows"
+    )
     parser.add_argument("--batch", type=positive, default=8, metavar="N", help="images at once (8)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (the best there is)")
     parser.add_argument("--weights", default="best", metavar="best|last|FILE", help="which weights (best)")
@@ -55,8 +58,9 @@ _numbers.__name__ = "numbers (as 0.485,0.456,0.406)"
 def run(args: argparse.Namespace) -> int:
     import archspec
 
-    names = ("weights", "device", "score", "iou", "keep", "tile", "overlap", "batch", "map", "mean", "std", "fit")
-    how: dict[str, Any] = {name: getattr(args, name) for name in (*names, "classes", "input", "truth")}
+    limits = ("score", "iou", "keep", "tile", "overlap", "dense", "batch")
+    plain = ("map", "mean", "std", "fit", "classes", "input")
+    how: dict[str, Any] = {name: getattr(args, name) for name in ("weights", "device", *limits, *plain, "truth")}
     how |= {"overrides": tuple(args.set), "pictures": not args.no_pictures}
     kind = None if args.format == "text" else args.format
     done, any_told = 0, False
@@ -78,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
         if args.out is not None:
             print(f"{done:,} image{'s' * (done != 1)} done; what was found in them is in {args.out}", file=sys.stderr)
         raise
+    for note in found.notes:
+        print(f"note: {note}", file=sys.stderr)
     if kind is not None and args.out is None:
         print(found.text(kind), end="")
     else:

@@ -26,6 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bias-variance", action="store_true", help="errors on all splits, and what to do next")
     parser.add_argument("--human", type=float, metavar="ERROR", help="people's error for that, as 0.01 (0)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (the best there is)")
+    parser.add_argument("--dense", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, metavar="DIR", help="a new folder for all of it: JSON, CSV, PNG and SVG")
     settings(parser, "data.root=elsewhere")
     format_option(parser, "text", "json", "csv")
@@ -45,6 +46,10 @@ def run(args: argparse.Namespace) -> int:
         "threshold": args.threshold,
         "score": args.score,
     }
+    if args.dense:
+        message = "--dense changes nothing here: images come to a network in its own size, which is one window"
+        hint = f"archspec detect {args.runs[0]} IMAGES --dense --format coco -o DIR slides it over whole images, and "
+        raise fail("E673", message, hint=hint + "`archspec evaluate-boxes` measures what it finds")
     if args.human is not None and not args.bias_variance:
         raise fail("E673", "--human is for --bias-variance", hint="add --bias-variance")
     if args.bias_variance:

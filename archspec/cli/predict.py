@@ -13,14 +13,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", nargs="+", type=Path, metavar="IMAGE", help="images of any size and kind")
     parser.add_argument("--top", type=positive, default=5, metavar="N", help="how many classes to name (5)")
     parser.add_argument("--threshold", type=float, metavar="P", help="least probability of a tag (the run's, 0.5)")
+    parser.add_argument("--dense", action="store_true", help="slide a classifier over images: what each window shows")
+    parser.add_argument("--input", metavar="CxHxW", help="with --dense: bring images to this size (each in its own)")
     format_option(parser, "text", "json")
 
 
 def run(args: argparse.Namespace) -> int:
     import archspec
 
-    how = {"top": args.top, "weights": args.weights, "device": args.device, "threshold": args.threshold}
-    found = archspec.predict(args.run_dir, args.image, **how)
+    names = ("top", "weights", "device", "threshold", "dense", "input")
+    found = archspec.predict(args.run_dir, args.image, **{name: getattr(args, name) for name in names})
     problems = [one.problem for one in found if one.problem is not None]
     report(problems)
     if args.format == "json":

@@ -121,7 +121,7 @@ def compile(network: str | Path | TypedGraph) -> Network:
         except SpecError as error:
             found += [_at(d, node) for d in error.diagnostics if not any(d.span == told.span for told in found)]
         except (MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
             raise SpecError([*found, _too_large(graph, node)]) from error  # others may well not fit either
     if found:
@@ -183,7 +183,7 @@ def _at(diagnostic: Diagnostic, node: Node) -> Diagnostic:
     return replace(diagnostic, related=(Related(f"for the layer '{node.name}'", node.span),), trail=node.trail)
 
 
-def _out_of_memory(error: BaseException) -> bool:
+def out_of_memory(error: BaseException) -> bool:
     """Whether torch says that there is no room: its allocators raise a RuntimeError, and tell it by words."""
     words = ("alloc", "not enough memory", "out of memory", "overflow", "invalid memory size")
     return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)

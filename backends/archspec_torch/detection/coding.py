@@ -117,7 +117,7 @@ def ssd_boxes(raw: Tensor, defaults: Tensor, variances: tuple[float, float], wit
     places, factors = raw.view(len(raw), *defaults.shape).split(2, 2)
     centers, sizes = defaults.split(2, 1)
     centers = (places * variances[0]).mul_(sizes).add_(centers)
-    halves = (factors * variances[1]).exp_().mul_(sizes).div_(2)
+    halves = ((factors * variances[1]).exp_() * sizes).div_(2)
     boxes = torch.cat([centers - halves, centers + halves], 2)
     if within:
         boxes[:, :, 0::2].clamp_(0, within[1])

@@ -96,6 +96,15 @@ def localisation_loss(answer: Answer, wanted: OneObject, distance: str = "smooth
     )
 
 
+def probabilities(answer: Answer) -> Tensor:
+    """Of each class (n, C), those of networks that tell times that of there being anything; 0 where there is not."""
+    found = answer.scores.float().softmax(1)
+    if answer.present is None:
+        return found
+    there = answer.present.float().sigmoid()
+    return torch.where(there[:, None] >= 0.5, found * there[:, None], 0)
+
+
 def told(answer: Answer, size: tuple[int, int]) -> Tensor:
     """What a localiser says, as detections (n, 1, 6): x1, y1, x2, y2 in pixels of the frame, probability, class.
 

@@ -14,6 +14,10 @@ from archspec_torch.detection.truth import overlaps
 APART = 1.0
 """How unlike two boxes may be and still be merged: equal ones are 0, those without anything in common more than 1."""
 
+FINEST = 2.0**20
+"""Steps from 0 to 1 in which that is told: windows of a grid are as far apart as others, and rounding would decide
+which are merged first."""
+
 
 def corners(boxes: Tensor) -> Tensor:
     """x1, y1, x2, y2 of boxes (…, 4) given as bx, by, bh, bw: centre, height and width, as parts of their frame."""
@@ -34,32 +38,55 @@ def in_image(boxes: Tensor, windows: Windows) -> Tensor:
 def merge(boxes: Tensor, scores: Tensor, apart: float = APART) -> tuple[Tensor, Tensor]:
     """Boxes (P, 4) of an image's windows as those of its objects (K, 4), K ≤ P, best first; scores (P, C) and (K, C).
 
-    The two most alike become one, again and again, until no two are alike enough: its corners the mean of those of all
-    boxes it was made of, its scores their sum. How unlike two are is the distance of their centres over the diagonal of
-    the box around both, plus 1 − IoU: the paper adds "the distance between centers" and "the intersection area", of
-    which the second, taken as it stands, would keep apart what overlaps.
+    As `merged_groups` merges them; the scores of what was merged are added, as in the paper.
     """
-    members = boxes.new_ones(len(boxes))
-    while len(boxes) > 1:
-        unlike = _unlike(boxes).fill_diagonal_(torch.inf)
-        least = int(unlike.argmin())
-        one, other = sorted(divmod(least, len(boxes)))
-        if unlike[one, other] > apart:
+    merged, group = merged_groups(boxes, apart)
+    total = scores.new_zeros(len(merged), scores.shape[1]).index_add(0, group, scores)
+    order = total.amax(1).argsort(descending=True, stable=True)
+    return merged[order], total[order]
+
+
+def merged_groups(boxes: Tensor, apart: float = APART) -> tuple[Tensor, Tensor]:
+    """Boxes (P, 4) merged to (K, 4), and which of those each has become, (P,).
+
+    The two most alike become one, again and again, until no two are alike enough (the paper's section 4.3): its corners
+    are the mean of those of all boxes it was made of. How unlike two are is the distance of their centres over the
+    diagonal of the box around both, plus 1 − IoU: the paper adds "the distance between centers" and "the intersection
+    area", of which the second, taken as it stands, would keep apart what overlaps.
+
+    Time and memory P², and P more a merge.
+    """
+    if len(boxes) < 2:
+        return boxes, torch.arange(len(boxes), device=boxes.device)
+    boxes, members, group = boxes.clone(), boxes.new_ones(len(boxes)), torch.arange(len(boxes), device=boxes.device)
+    unlike = _unlike(boxes, boxes).fill_diagonal_(torch.inf)
+    least, partner = unlike.min(1)
+    for _ in range(len(boxes) - 1):
+        one = int(least.argmin())
+        if least[one] > apart:
             break
+        one, other = sorted((one, int(partner[one])))
         count = members[one] + members[other]
-        mean = (boxes[one] * members[one] + boxes[other] * members[other]) / count
-        boxes, scores, members = boxes.clone(), scores.clone(), members.clone()
-        boxes[one], scores[one], members[one] = mean, scores[one] + scores[other], count
-        left = torch.arange(len(boxes), device=boxes.device) != other
-        boxes, scores, members = boxes[left], scores[left], members[left]
-    order = scores.amax(1).argsort(descending=True, stable=True)
-    return boxes[order], scores[order]
+        boxes[one] = (boxes[one] * members[one] + boxes[other] * members[other]) / count
+        members[one], members[other] = count, 0
+        group[group == other] = one
+        unlike[other] = unlike[:, other] = torch.inf
+        fresh = _unlike(boxes[one : one + 1], boxes)[0].masked_fill(members == 0, torch.inf)
+        fresh[one] = torch.inf
+        unlike[one] = unlike[:, one] = fresh
+        again = ((partner == one) | (partner == other)).nonzero()[:, 0]  # what they were nearest to is another now
+        again = torch.cat((again, again.new_tensor([one, other])))
+        least[again], partner[again] = unlike[again].min(1)
+        nearer = (fresh < least) | ((fresh == least) & (partner > one) & (members > 0))
+        least, partner = torch.where(nearer, fresh, least), torch.where(nearer, one, partner)
+    left = members > 0
+    return boxes[left], (left.cumsum(0) - 1)[group]
 
 
-def _unlike(boxes: Tensor) -> Tensor:
-    """(P, P): how unlike any two of the boxes (P, 4) are."""
-    low, high = boxes[:, None], boxes[None]
+def _unlike(first: Tensor, second: Tensor) -> Tensor:
+    """(P, Q): how unlike boxes (P, 4) and (Q, 4) are."""
+    low, high = first[:, None], second[None]
     around = torch.maximum(low, high)[..., 2:] - torch.minimum(low, high)[..., :2]
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-    apart = (centre[:, None] - centre[None]).norm(dim=-1)
-    return apart / around.norm(dim=-1).clamp(min=torch.finfo(boxes.dtype).tiny) + 1 - overlaps(boxes, boxes)
+    apart = (((first[:, :2] + first[:, 2:]) / 2)[:, None] - ((second[:, :2] + second[:, 2:]) / 2)[None]).norm(dim=-1)
+    unlike = apart / around.norm(dim=-1).clamp(min=torch.finfo(first.dtype).tiny) + 1 - overlaps(first, second)
+    return (unlike * FINEST).round() / FINEST

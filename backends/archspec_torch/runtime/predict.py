@@ -12,11 +12,13 @@ from torch import Tensor
 
 from archspec.errors import Diagnostic, fail
 from archspec_torch.runtime.device import choose_device
-from archspec_torch.runtime.images import Frame, ImageProblem, Placement, large_images_allowed, upright
+from archspec_torch.runtime.images import Frame, ImageProblem, Placement, large_images_allowed, open_image, upright
 from archspec_torch.runtime.prediction import Prediction
 from archspec_torch.runtime.preprocess import Normalize
-from archspec_torch.runtime.rundir import open_run
-from archspec_torch.runtime.tasks import task_of
+from archspec_torch.runtime.rundir import SPEC, Trained, open_run
+from archspec_torch.runtime.score_map import score_map
+from archspec_torch.runtime.sliding import Size, Sliding, slid
+from archspec_torch.runtime.tasks import Localise, Task, task_of
 
 AT_ONCE = 16
 
@@ -28,13 +30,20 @@ def predict(
     device: str = "auto",
     weights: str = "best",
     threshold: float | None = None,
+    dense: bool = False,
+    input: Size | None = None,
 ) -> list[Prediction]:
     """The `top` classes of each image, in their order; where images have any number of classes, those whose
     probability reaches the threshold (the run's, unless it is told). Colour, grey, palette, transparent, 16-bit, CMYK
     and rotated (EXIF) images come to the network's input as in training.
 
+    With `dense` a classifier is slid over each image in its own size, or, brought to it, in that of `input`
+    ("3x257x257"): the classes are those that any window tells, each with the window that tells it best, and `windows`
+    what all do.
+
     An image that cannot be used does not stop the others: its prediction has a `problem` (E624) and no
-    classes. Raises SpecError E606 to E608, E701, E708 for the run directory, E687 for a threshold where there is none.
+    classes. Raises SpecError E606 to E608, E701, E708 for the run directory, E687 for a threshold where there is none,
+    E176 for a network that cannot be slid, E614 for one that finds objects, E739 for an `input` without `dense`.
     """
     trained = open_run(rundir)
     chosen = choose_device(device)
@@ -42,6 +51,10 @@ def predict(
     if not task.predicts:
         hint = f"archspec detect {rundir} IMAGES finds them and draws their boxes"
         raise fail("E614", f"'{trained.graph.name}' finds objects in boxes, and predict tells classes", hint=hint)
+    if dense:
+        return _dense(trained, task, images, top, chosen, weights, input)
+    if input is not None:
+        raise fail("E739", "--input is for --dense: images come to the network in its own size")
     model, _ = trained.model(weights, chosen)
     normalize = Normalize(trained.preprocessing, chosen)
     found: list[Prediction] = []
@@ -60,6 +73,37 @@ def predict(
                 found.append(Prediction(name, problem=Diagnostic("E624", f"{name} {result}")))
             else:
                 found.append(replace(next(told), image=name))
+    return found
+
+
+def _dense(
+    trained: Trained,
+    task: Task,
+    images: Sequence[str | Path | Image.Image],
+    top: int,
+    device: torch.device,
+    weights: str,
+    size: Size | None,
+) -> list[Prediction]:
+    """The same by the windows of a classifier that is slid over the images, one after another."""
+    if isinstance(task, Localise):
+        hint = f"archspec detect {trained.directory} IMAGES --dense places and merges what its windows tell"
+        raise fail("E614", f"'{trained.graph.name}' tells where things are, and predict --dense which class", hint=hint)
+    graph = slid(trained.graph, task, trained.directory / SPEC, (), size)
+    model, _ = replace(trained, graph=graph).model(weights, device)
+    sliding = Sliding(graph, task, model, trained.preprocessing, device)
+    found = []
+    for image in images:
+        name = "image" if isinstance(image, Image.Image) else str(image)
+        try:
+            with large_images_allowed():
+                whole = upright(image) if isinstance(image, Image.Image) else open_image(Path(image))
+            frame = sliding.frame(*whole.size)
+            classes, windows = score_map(sliding, frame.place(whole), frame.placement(*whole.size), top)
+        except ImageProblem as problem:
+            found.append(Prediction(name, problem=Diagnostic("E624", f"{name} {problem}")))
+            continue
+        found.append(Prediction(name, classes, windows=windows))
     return found
 
 

@@ -13,9 +13,11 @@ from torchvision.models.detection import _utils as theirs
 from torchvision.models.detection.ssd import SSD
 from torchvision.ops import box_iou, clip_boxes_to_image
 
+from archspec.ops import detect as ops
 from archspec_torch.detection import coding, losses
 from archspec_torch.detection.matching import IGNORED, NEGATIVE, assign_cells, match_defaults
 from archspec_torch.detection.truth import Truth, overlaps, rows_of
+from archspec_torch.lowering.detect import SsdBoxes
 
 
 def some(images: int, classes: int, side: int, seed: int) -> tuple[list[Tensor], list[Tensor]]:
@@ -179,3 +181,33 @@ def test_targets_hold_the_same_objects() -> None:
     assert torch.equal(found.labels, wanted.labels)
     assert torch.equal(found.ignored, wanted.ignored)
     assert Truth.of_rows(rows[:0]).labels.shape == (0, 0)
+
+
+def test_default_boxes_are_those_of_the_image_however_it_was_asked_before() -> None:
+    """Nothing told of places leaves the default boxes: half the image around the middles of 2×2 cells."""
+    decoder = SsdBoxes(ops.SsdBoxes(anchors=[(0.5, 0.5)], unit="image", classes=1, clip=False))
+    scores = torch.zeros(1, 2, 2, 2)
+
+    def boxes(height: int, width: int, places: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = decoder(scores.to(places), places, torch.zeros(1, 3, height, width))[0]
+        return found
+
+    def quarters(height: float, width: float) -> list[list[list[float]]]:
+        y, x = height / 2, width / 2
+        return [[[i * x, j * y, i * x + x, j * y + y] for j in (0, 1) for i in (0, 1)]]
+
+    places = torch.zeros(1, 4, 2, 2)
+    with torch.inference_mode():
+        assert boxes(100, 60, places).tolist() == quarters(100, 60)
+    assert boxes(100, 60, places).tolist() == quarters(100, 60)
+    assert boxes(40, 80, places).tolist() == quarters(40, 80)
+    assert boxes(40, 80, places.double()).dtype == torch.float64
+    wanted = places.clone().requires_grad_()
+    boxes(40, 80, wanted)[..., 2].sum().backward()
+    assert wanted.grad is not None and wanted.grad[:, 0].eq(4).all()  # right edges move by 0.1 of 40 pixels
+
+
+def test_an_empty_batch_has_no_boxes() -> None:
+    decoder = SsdBoxes(ops.SsdBoxes(anchors=[(0.5, 0.5), (0.2, 0.4)], unit="image", classes=3))
+    boxes, scores = decoder(torch.zeros(0, 8, 2, 5), torch.zeros(0, 8, 2, 5), torch.zeros(0, 3, 8, 20))
+    assert (boxes.shape, scores.shape) == ((0, 20, 4), (0, 20, 3))

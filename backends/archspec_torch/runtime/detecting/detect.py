@@ -17,8 +17,9 @@ from archspec.errors import Diagnostic, fail
 from archspec_torch.boxes.formats import read as read_annotations
 from archspec_torch.boxes.names import Names
 from archspec_torch.runtime.detecting import formats
+from archspec_torch.runtime.detecting.dense import open_dense
 from archspec_torch.runtime.detecting.found import Box, Detected, Detections, Thing
-from archspec_torch.runtime.detecting.network import Detector, Limits, Plain, open_detector
+from archspec_torch.runtime.detecting.network import Detector, Finder, Limits, Plain, open_detector
 from archspec_torch.runtime.detecting.output import Output
 from archspec_torch.runtime.detecting.pictures import Picture, Source, Unread, pictures, sources
 from archspec_torch.runtime.detecting.tiles import cut, suppressed, tiles
@@ -59,6 +60,7 @@ def detect(
     keep: int | None = None,
     tile: int | None = None,
     overlap: float = 0.2,
+    dense: bool = False,
     batch: int = BATCH,
     format: str | None = None,
     truth: str | Path | None = None,
@@ -73,11 +75,13 @@ def detect(
     `pictures` is false), and for detections in a `format`; `truth`: annotations whose numbers of images and classes
     COCO's results are to have. `score`, `iou`, `keep`: other values for the network's own
     suppression (None: as they are). `tile`: larger images are looked at in squares of that many pixels. `plain`: for a
-    spec `map`, `mean`, `std`, `fit`, `classes`, `overrides`, `input`. `told` hears of each picture when it is done.
+    spec `map`, `mean`, `std`, `fit`, `classes`, `overrides`, `input`. `dense`: a classifier or a localiser is slid over
+    the images, each in its own size or, with `input`, all in that; what its windows say is merged. `told` hears of each
+    picture when it is done.
 
     A file that cannot be read does not stop the others: it has a `problem` (E624). Whatever ends the work, what was
     found until then is written. Raises SpecError of `open_detector`; E736, E737 of the images; E738 for an output that
-    cannot be; E739 for values out of their range.
+    cannot be; E739 for values out of their range; with `dense` those of `open_dense`.
     """
     if batch < 1:
         raise fail("E739", f"--batch is 1 or more, not {batch}")
@@ -85,12 +89,19 @@ def detect(
     if format in formats.FOLDERS and out is None:
         raise fail("E738", f"--format {format} is a folder of files", hint="-o DIR says where")
     listed = sources(images)
-    detector, warnings = open_detector(target, weights, device, Plain(**plain), Limits(score, iou, keep))
+    limits = Limits(score, iou, keep)
+    detector: Finder
+    if dense:
+        if tile is not None:
+            raise fail("E739", "--tile cuts images, and --dense slides over them whole", hint="leave one of them out")
+        detector, warnings = open_dense(target, weights, device, Plain(**plain), limits)
+    else:
+        detector, warnings = open_detector(target, weights, device, Plain(**plain), limits)
     if warned is not None and warnings:
         warned(warnings)
     if format is not None:
         formats.check(format, [source.file for source in listed], detector.preprocessing.classes)
-    found = Detections(detector.preprocessing.classes, device_label(detector.device))
+    found = Detections(detector.preprocessing.classes, device_label(detector.device), notes=detector.notes)
     if truth is not None:
         found.truth = Names(read_annotations(truth))
         formats.check_truth(format, listed, found.truth, found.classes)
@@ -116,7 +127,7 @@ def _tiling(size: int | None, overlap: float) -> Tiling | None:
 
 
 def _looked_at(
-    detector: Detector,
+    detector: Finder,
     listed: Sequence[Source],
     tiling: Tiling | None,
     batch: int,
@@ -124,16 +135,20 @@ def _looked_at(
     output: Output,
 ) -> Iterator[list[Detected]]:
     """The pictures in their order, as many at once as the network takes; of tiled ones each by itself."""
-    frame = detector.preprocessing.frame
-    edge = None if tiling else max(frame.height, frame.width)
-    reader = pictures(listed, edge)
+    whole = tiling is None and detector.one_size
+    frame = detector.frame(1, 1)
+    reader = pictures(listed, max(frame.height, frame.width) if whole else None)
     while True:
         seconds, begun = _Seconds(), time.perf_counter()
-        group = list(islice(reader, batch if tiling is None else 1))
+        group = list(islice(reader, batch if whole else 1))
         seconds.reading += time.perf_counter() - begun
         if not group:
             return
-        rows = _whole(detector, group, seconds) if tiling is None else _tiled(detector, group, tiling, batch, seconds)
+        if tiling is None:
+            rows = _whole(detector, group, seconds)
+        else:
+            assert isinstance(detector, Detector)
+            rows = _tiled(detector, group, tiling, batch, seconds)
         each = (seconds.reading + seconds.network + seconds.decoding) / len(group)
         told = []
         for picture, one in zip(group, rows, strict=True):
@@ -148,16 +163,19 @@ def _looked_at(
         yield told
 
 
-def _whole(detector: Detector, group: Sequence[Picture | Unread], seconds: _Seconds) -> list[Tensor | Detected]:
+def _whole(detector: Finder, group: Sequence[Picture | Unread], seconds: _Seconds) -> list[Tensor | Detected]:
     """Detections (m, 6) of each picture, in pixels of it; or what is wrong with it."""
-    frame = detector.preprocessing.frame
     begun = time.perf_counter()
-    placed = [_placed(frame.place, one) for one in group]
+    placed = [_placed(detector, one) for one in group]
     seconds.reading += time.perf_counter() - begun
     good = [one for one in placed if isinstance(one, Tensor)]
     answers: Iterator[Tensor] = iter(())
     if good:
-        answer = detector(torch.stack(good))
+        try:
+            answer = detector(torch.stack(good))
+        except ImageProblem as problem:
+            lost = (_unread(_problem(one, problem)) if isinstance(one, Picture) else _unread(one) for one in group)
+            return [one if isinstance(one, Detected) else other for one, other in zip(placed, lost, strict=True)]
         seconds.network += answer.network
         seconds.decoding += answer.decoding
         answers = iter(answer.rows)
@@ -167,7 +185,7 @@ def _whole(detector: Detector, group: Sequence[Picture | Unread], seconds: _Seco
             found.append(tensor)
             continue
         assert isinstance(one, Picture)
-        placement = frame.placement(one.width, one.height)
+        placement = detector.frame(one.width, one.height).placement(one.width, one.height)
         found.append(_in_image(next(answers), placement.to_image, (0, 0), one.width, one.height))
     return found
 
@@ -187,7 +205,7 @@ def _tiled(
         try:
             placed = torch.stack([frame.place(one.image.crop(box)) for box in part])
         except ImageProblem as problem:
-            return [_unread(Unread(one.source, one.frame, str(problem)))]
+            return [_unread(_problem(one, problem))]
         seconds.reading += time.perf_counter() - begun
         answer = detector(placed)
         seconds.network += answer.network
@@ -207,13 +225,17 @@ def _tiled(
     return [kept]
 
 
-def _placed(place: Callable[[Image.Image], Tensor], one: Picture | Unread) -> Tensor | Detected:
+def _placed(detector: Finder, one: Picture | Unread) -> Tensor | Detected:
     if isinstance(one, Unread):
         return _unread(one)
     try:
-        return place(one.image)
+        return detector.frame(one.width, one.height).place(one.image)
     except ImageProblem as problem:
-        return _unread(Unread(one.source, one.frame, str(problem)))
+        return _unread(_problem(one, problem))
+
+
+def _problem(one: Picture, problem: ImageProblem) -> Unread:
+    return Unread(one.source, one.frame, str(problem))
 
 
 def _in_image(
@@ -229,13 +251,14 @@ def _in_image(
 
 
 def _drawn(
-    detector: Detector, picture: Picture, rows: Tensor, each: float, output: Output, seconds: _Seconds
+    detector: Finder, picture: Picture, rows: Tensor, each: float, output: Output, seconds: _Seconds
 ) -> Detected:
     """What was found in a picture; which is written with its boxes."""
-    things = []
-    for x1, y1, x2, y2, score, label in rows.tolist():
+    things, names = [], detector.preprocessing.classes
+    for x1, y1, x2, y2, score, number in rows.tolist():
         box: Box = (x1, y1, x2, y2)
-        things.append(Thing(detector.label(int(label)), int(label), score, box))
+        label = names[int(number)] if number < len(names) else str(int(number))
+        things.append(Thing(label, int(number), score, box))
     name = picture.source.name
     one = Detected(name, picture.frame, picture.width, picture.height, tuple(things), each)
     if output.draws:
@@ -243,7 +266,7 @@ def _drawn(
         try:
             output.draw(picture, picture.whole(), one, detector.preprocessing.frame.background)
         except ImageProblem as problem:
-            return _unread(Unread(picture.source, picture.frame, str(problem)))
+            return _unread(_problem(picture, problem))
         seconds.drawing += time.perf_counter() - begun
     return one
 

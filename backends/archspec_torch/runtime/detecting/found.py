@@ -157,6 +157,8 @@ class Detections:
     """Files of detections; pictures with boxes lie beside them."""
     truth: Names | None = None
     """Annotations whose numbers of images and classes COCO's results have."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how the network answers."""
 
     def to_json(self) -> dict[str, Any]:
         """classes, device, images (see `Detected.to_json`), times (see `Times.to_json`)."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from archspec_torch.compiler import compile
 from archspec_torch.keymap import key_map
 from archspec_torch.runtime.detecting import names
 from archspec_torch.runtime.device import choose_device, wait
-from archspec_torch.runtime.images import frame_of
+from archspec_torch.runtime.images import Frame, frame_of
 from archspec_torch.runtime.inspecting.network import GREY, IMAGENET
 from archspec_torch.runtime.network import image_input
 from archspec_torch.runtime.preprocess import Normalize, Preprocessing
@@ -47,6 +47,12 @@ class Plain:
         words = {"overrides": "set"}
         return [f"--{words.get(name, name)}" for name, value in vars(self).items() if value not in (None, ())]
 
+    def check_unsaid(self, said: Sequence[str]) -> None:
+        """Raises SpecError E739 for options that are not for a run directory."""
+        if said:
+            message = f"{' and '.join(said)}: a run directory holds its own network and preprocessing"
+            raise fail("E739", message, hint="leave it out, or name the spec and `--weights RUNDIR/best.safetensors`")
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -69,16 +75,36 @@ class Limits:
 
 @dataclass(frozen=True)
 class Answer:
-    """Detections (n, keep, 6) in pixels of the frame, on the CPU; seconds of the network, and of what is behind its
-    heads."""
+    """Detections (keep, 6) of each image in pixels of its frame, on the CPU; seconds of the network, and of what is
+    behind its heads."""
 
-    rows: Tensor
+    rows: Sequence[Tensor]
     network: float
     decoding: float
 
 
+class Finder(Protocol):
+    """What finds objects in images."""
+
+    preprocessing: Preprocessing
+    device: torch.device
+    one_size: bool
+    """Whether all images come in one size, so that several are looked at at once."""
+    notes: tuple[str, ...]
+    """What a person should know of its answers."""
+
+    def frame(self, width: int, height: int) -> Frame:
+        """How an image of that size comes to it."""
+
+    def __call__(self, images: Tensor) -> Answer:
+        """Of uint8 images (n, c, h, w). Raises ImageProblem where they take more memory than there is."""
+
+
 class Detector:
     """A network that answers with boxes, in evaluation mode on its device."""
+
+    one_size = True
+    notes: tuple[str, ...] = ()
 
     def __init__(self, graph: TypedGraph, model: nn.Module, preprocessing: Preprocessing, device: torch.device):
         import torchvision.ops  # noqa: F401 - now, not inside the first answer, which is timed
@@ -104,11 +130,10 @@ class Detector:
             told = self.model(self.normalize(images.to(self.device)))
             rows = (told if isinstance(told, Tensor) else told[self.output]).float().cpu()
         whole = time.perf_counter() - begun
-        return Answer(rows, whole - self._behind, self._behind)
+        return Answer(list(rows), whole - self._behind, self._behind)
 
-    def label(self, number: int) -> str:
-        names = self.preprocessing.classes
-        return names[number] if number < len(names) else str(number)
+    def frame(self, width: int, height: int) -> Frame:
+        return self.preprocessing.frame
 
     def _begun(self, *_: object) -> None:
         wait(self.device)
@@ -134,6 +159,8 @@ def detections_of(graph: TypedGraph, where: str | Path = "") -> tuple[str, Node]
     if found is None:
         message = f"the network '{graph.name}' finds no boxes: it is for the task '{graph.task}'"
         hint = "`archspec predict RUNDIR IMAGE` says what images show; a detector has the section `detect`"
+        if graph.task in ("classify", "localise"):
+            hint += "; --dense asks every window of an image"
         raise fail("E735", message, hint=hint)
     return found
 
@@ -149,22 +176,29 @@ def open_detector(
     """
     chosen = choose_device(device)
     changes = limits.checked()
-    if (Path(target) / RUN).is_file() or Path(target).is_dir():
-        if plain.said:
-            message = f"{' and '.join(plain.said)}: a run directory holds its own network and preprocessing"
-            raise fail("E739", message, hint="leave it out, or name the spec and `--weights RUNDIR/best.safetensors`")
+    if is_run(target):
+        plain.check_unsaid(plain.said)
         trained = open_run(target)
         graph = _limited(trained.graph, changes)
         model, _ = replace(trained, graph=graph).model(weights, chosen)
         return Detector(graph, model, trained.preprocessing, chosen), trained.warnings
     graph = _limited(load(target, overrides=plain.overrides, input=plain.input), changes)
+    check_file(target, weights)
+    count = max((node.op.classes for node in graph.layers() if isinstance(node.op, Decoder)), default=1)
+    preprocessing = preprocessing_of(graph, plain, count)
+    return Detector(graph, loaded(graph, Path(weights), plain.map, chosen), preprocessing, chosen), ()
+
+
+def is_run(target: str | Path) -> bool:
+    """Whether a run directory is meant, and no spec."""
+    return (Path(target) / RUN).is_file() or Path(target).is_dir()
+
+
+def check_file(target: str | Path, weights: str) -> None:
+    """Raises SpecError E721 where no file of weights is named for a spec."""
     if weights in WEIGHTS:
         hint = "--weights FILE.safetensors, or another program's file with --map; or name a run directory"
         raise fail("E721", f"{target} is a spec, which has no weights to detect with", hint=hint)
-    preprocessing = _preprocessing(graph, plain)
-    model = compile(graph)
-    _load(model, graph, Path(weights), plain.map)
-    return Detector(graph, model.to(chosen).eval(), preprocessing, chosen), ()
 
 
 def _limited(graph: TypedGraph, changes: dict[str, Any]) -> TypedGraph:
@@ -176,16 +210,19 @@ def _limited(graph: TypedGraph, changes: dict[str, Any]) -> TypedGraph:
     return infer(replace(graph, nodes={**graph.nodes, node.name: replace(node, op=op)}))
 
 
-def _load(model: nn.Module, graph: TypedGraph, file: Path, map: str | Path | None) -> None:
+def loaded(graph: TypedGraph, file: Path, map: str | Path | None, device: torch.device) -> nn.Module:
+    """The network with the weights of a file, in evaluation mode. Raises SpecError E701 to E709."""
+    model = compile(graph)
     if map is None and file.suffix == ".safetensors":
         load_weights(model, file)
-        return
-    tensors, _ = imported(graph, file, key_map(map or "identity", graph.name))
-    model.load_state_dict(tensors)
+    else:
+        tensors, _ = imported(graph, file, key_map(map or "identity", graph.name))
+        model.load_state_dict(tensors)
+    return model.to(device).eval()
 
 
-def _preprocessing(graph: TypedGraph, plain: Plain) -> Preprocessing:
-    """How images come to a spec's network. Raises SpecError E739, E611, E315."""
+def preprocessing_of(graph: TypedGraph, plain: Plain, classes: int) -> Preprocessing:
+    """How images come to a spec's network, which tells so many classes. Raises SpecError E739, E611, E315."""
     frame = frame_of(image_input(graph), plain.fit or "stretch", graph.name)
     usual = IMAGENET if frame.channels == 3 else GREY
     numbers = []
@@ -197,8 +234,7 @@ def _preprocessing(graph: TypedGraph, plain: Plain) -> Preprocessing:
         numbers.append(values)
     if min(numbers[1]) <= 0:
         raise fail("E739", "--std is above 0 for every channel", hint="of values 0 … 1, as 0.229,0.224,0.225")
-    count = max((node.op.classes for node in graph.layers() if isinstance(node.op, Decoder)), default=1)
-    return Preprocessing(frame, numbers[0], numbers[1], class_names(plain.classes, count))
+    return Preprocessing(frame, numbers[0], numbers[1], class_names(plain.classes, classes))
 
 
 def class_names(said: str | Path | Sequence[str] | None, count: int) -> tuple[str, ...]:

@@ -136,6 +136,7 @@ def test_training_says_what_changes_places(folder: Path, capsys: pytest.CaptureF
     assert main(["train", "run.yaml", "--out", "a"]) == 0
     told = capsys.readouterr()
     assert "warning W659: no two of the points p1 and p2" in told.out + told.err
+    assert "points: 8 train, 2 val, 2 test; 2 points" in told.out + told.err
     assert "in mirrored images no points change places" in told.out + told.err
     main(["doctor", "run.yaml"])
     assert "doubt  sides" in capsys.readouterr().out

@@ -91,3 +91,19 @@ def test_objects_off_their_place_are_told_by_their_files() -> None:
     assert worst == "surest mistakes\n  7.png: a off its place at 90.00 %, overlap 0.00"
     assert found.to_json()["mistakes"][0]["file"] == "7.png"
     assert listed_boxes(said, examples, ("a",), (16, 24))[1][:2] == [0, "photos/7.png"]
+
+
+def test_of_many_points_those_are_shown_that_are_told_worst() -> None:
+    """Each point is told further off than the one before it, in a frame that is the image."""
+    names = tuple(f"p{i}" for i in range(68))
+    labels = torch.zeros(1, 68, 3)
+    labels[0, :, 0] = torch.arange(68)
+    labels[..., 2] = 1
+    said = labels.clone()
+    said[0, :, 1] = torch.arange(68) / 5  # a tenth of the length between p33 and p34
+    placement = Frame(1, 100, 100).placement(100, 100)
+    images = InMemory(torch.zeros(1, 1, 100, 100, dtype=torch.uint8), labels)
+    lines = point_figures(said, Pointed(images, (placement,)), names).tables(80)[0].splitlines()
+    assert len(lines) == 1 + 30 + 1
+    assert lines[-1] == "  … the lowest PCK@0.1 of 68 points; --format csv has all"
+    assert [line.split()[0] for line in lines[1:-1]] == [f"p{i}" for i in range(34, 64)]

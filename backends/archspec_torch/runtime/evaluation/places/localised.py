@@ -128,6 +128,8 @@ class LocalisedFigures(Figures):
             cells = ("–" if share is None else percent(share) for share in one.shares)
             shares = "".join(f"  {cell:>{w}}" for cell, w in zip(cells, (9, 8, 8), strict=True))
             lines.append(f"  {short(one.name, NAME):{wide}}{shares}  {one.n:>6,}")
+        if len(listed) < len(self.classes):
+            lines.append(f"  … the least localised of {len(self.classes):,} classes; --format csv has all")
         worst = [f"  {one.image}: {one.words} at {percent(one.score)}, overlap {one.overlap:.2f}"
                  for one in self.mistakes[:WORST]]  # fmt: skip
         return ["\n".join(lines), "\n".join(["surest mistakes", *worst]) if worst else ""]

@@ -150,6 +150,8 @@ class PointFigures(Figures):
         for one in listed:
             cells = "".join(f"  {'–' if share is None else percent(share):>8}" for share in one.shares)
             lines.append(f"  {short(one.name, NAME):{wide}}{cells}  {one.error:>7.4f}  {one.n:>6,}")
+        if len(listed) < len(self.points):
+            lines.append(f"  … the lowest PCK@0.1 of {len(self.points):,} points; --format csv has all")
         worst = [f"  {one.image}: {one.point} off by {one.off:.2f}" for one in self.mistakes[:WORST]]
         return ["\n".join(lines), "\n".join(["furthest off", *worst]) if worst else ""]
 

@@ -262,12 +262,13 @@ def _plain(field: FieldInfo, value: Value, folder: Path) -> Any:
 
 
 def _hint_for_key(word: str, cls: type[Section]) -> str:
-    """The nearest key there; or the place in a run file where a key of that very name belongs."""
+    """The nearest key there; or the place in a run file where a key of that very name belongs, another kind of the
+    same section first."""
     keys = list(cls.model_fields)
     if word.lower() in ("metric", "metrics"):
         return MEASURED
     if word not in keys:
-        for path, sections in _places(Run, ()):
+        for path, sections in sorted(_places(Run, ()), key=lambda place: cls not in place[1].values()):
             having = [kind for kind, section in sections.items() if word in section.model_fields]
             if having:
                 kind = f" of kind {' or '.join(having)}" if len(having) < len(sections) else ""

@@ -176,7 +176,7 @@ def _duplicates(source: Source, splits: Mapping[str, Examples], span: Span) -> I
         for key, name in _hashes(source, split, examples):
             other, known = first.setdefault(key, (split, name))
             if other != split:
-                pairs.setdefault((other, split), []).append(f"{known} = {name}")
+                pairs.setdefault((other, split), []).append(name if name == known else f"{known} = {name}")
     for (one, two), found in pairs.items():
         more = f", … and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         what = f"{len(found):,} images of '{two}' are" if len(found) > 1 else f"one image of '{two}' is"

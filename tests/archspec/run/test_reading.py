@@ -231,6 +231,8 @@ def test_loss_of_a_run_that_names_none_is_set_key_by_key(write: Write) -> None:
         load_run(path, ["train.loss.box=4"])
     kinds = "ssd or yolo or yolo_v1 or localisation"
     assert caught.value.diagnostics[0].hint == f"'box' belongs in 'train.loss' of kind {kinds}"
+    (here,) = errors(path, "train.loss.overlap=giou")  # a key of scattered_digits too, which is elsewhere
+    assert here.hint == "'overlap' belongs in 'train.loss' of kind yolo"
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import chain
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from archspec.run.sections.base import PATH, Count, Section, Seed, Share
+from archspec.run.sections.base import PATH, Count, Section, Seed, Share, names_of
 
 
 class HoldOut(Section):
@@ -228,14 +230,29 @@ class ScatteredDigits(Data):
         return self
 
 
+def _pairs(value: Any) -> Any:
+    pairs = [names_of(pair) for pair in value] if isinstance(value, list) else [None]
+    found = [pair for pair in pairs if pair is not None and len(pair) == 2]
+    if len(found) < len(pairs):
+        raise ValueError("pairs must be a list of pairs of names, as in [[p1, p17], [p2, p16]]")
+    if twice := [name for name, count in Counter(chain(*found)).items() if count > 1]:
+        raise ValueError(f"'{twice[0]}' stands twice in pairs: a point has one other side")
+    return found
+
+
 class Points(Data):
     """Images with points: `file` is a table whose first line names its columns: `path`, and of each point `NAME x` and
     `NAME y` in pixels of the image, from its left upper corner. A point without numbers, or with 0 under `NAME seen`,
-    is not learned. A column `split` says which split an image is in; else `split` does. Paths are relative to
-    `root`, or to the table's folder."""
+    is not learned, nor is one outside the image. A column `split` says which split an image is in; else `split` does.
+    Paths are relative to `root`, or to the table's folder.
+
+    In a mirrored image left and right change places: `left_eye` and `right_eye`, `Ear (L)` and `Ear (R)`, by the words
+    of their names. `pairs` names them where names do not say it, and then all of them: [[p1, p17], [p2, p16]]; none of
+    what has no sides: []."""
 
     kind: Literal["points"] = "points"
     file: Annotated[str, PATH]
     root: Annotated[str | None, PATH] = None
+    pairs: Annotated[list[list[str]], BeforeValidator(_pairs)] | None = None
     split: Split = Split()
     in_memory: bool | Literal["auto"] = "auto"

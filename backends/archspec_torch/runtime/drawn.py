@@ -1,4 +1,4 @@
-"""Boxes drawn on pictures: one colour a class, told apart by colour-blind eyes too, and labels that can be read."""
+"""Boxes and points drawn on pictures: one colour a class, told apart by colour-blind eyes too, and readable labels."""
 
 from __future__ import annotations
 
@@ -69,6 +69,36 @@ def draw_boxes(
         if rates is not None:
             text += f" {100 * rates[i]:.0f} %" if rates[i] <= 1 else f" {rates[i]:.1f}"
         _label(draw, page.size, rows[i], text, color_of(numbers[i]), font_of(letters), taken)
+    return page
+
+
+def draw_points(
+    image: Image.Image, points: Tensor, names: Sequence[str], sides: Sequence[int], size: int | None = None
+) -> Image.Image:
+    """A copy of the picture, in RGB, with points (K, 2 or more), x and y in its pixels; those that are not finite are
+    left out.
+
+    `sides`: for each the number of the one that it changes places with in a mirrored image, its own where there is
+    none. Both have one colour, and the second is a ring. `size`: of the letters of `names`, as for boxes.
+    """
+    page = image.convert("RGB")
+    if page is image:
+        page = image.copy()
+    letters = max(LEAST, min(MOST, round(max(page.size) / 40))) if size is None else size
+    radius = max(3, round(max(page.size) / 80))
+    draw = ImageDraw.Draw(page)
+    there = [(i, x, y) for i, (x, y) in enumerate(_plain(points[:, :2])) if math.isfinite(x) and math.isfinite(y)]
+    for i, x, y in there:
+        color = color_of(min(i, sides[i]))
+        draw.ellipse((x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1), fill=OUTLINE)
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)
+        if sides[i] < i:
+            inner = radius / 2
+            draw.ellipse((x - inner, y - inner, x + inner, y + inner), fill=OUTLINE)
+    taken: list[Rectangle] = [(x - radius, y - radius, x + radius, y + radius) for _, x, y in there]
+    for i, x, y in there if letters else ():
+        about = (x - radius, y - radius, x + radius, y + radius)
+        _label(draw, page.size, about, names[i], color_of(min(i, sides[i])), font_of(letters), taken)
     return page
 
 

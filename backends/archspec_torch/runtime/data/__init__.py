@@ -45,9 +45,15 @@ __all__ = [
     "digest_of",
     "grouped",
     "open_source",
+    "pairs_of",
 ]
 
 
 def open_source(section: Data, where: Where) -> Source:
     """The data of a run's `data` section; `where` gives a key's place in it. Raises SpecError E62x, E63x."""
     return FORMATS[type(section)](section, where)
+
+
+def pairs_of(section: Data) -> list[list[str]] | None:
+    """The points that change places in a mirrored image, where the data is of points and names them."""
+    return section.pairs if isinstance(section, Points) else None

@@ -40,6 +40,10 @@ class Task(ABC):
         """The task of the same network made for images of another size, height and width."""
         return self
 
+    def paired(self, pairs: Sequence[Sequence[str]] | None) -> Self:
+        """The task with those pairs of points changing places in a mirror image, where it is of points."""
+        return self
+
     @abstractmethod
     def loss(self, outputs: Outputs, targets: Tensor) -> Tensor:
         """What training makes small, a mean over the examples: ()."""

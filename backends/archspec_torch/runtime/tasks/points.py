@@ -37,6 +37,10 @@ class Points(Task):
     criterion: Landmarks
     image: tuple[int, int]
     """Height and width of the network's input."""
+    tells_nothing: bool = False
+    """Whether it can say that there is nothing."""
+    pairs: tuple[tuple[str, str], ...] | None = None
+    """Points that change places in a mirror image, where the data names them."""
 
     of_parts = False
     by_heart = ("pck10", 0.9)
@@ -47,6 +51,9 @@ class Points(Task):
 
     def sized(self, image: tuple[int, int]) -> Self:
         return replace(self, image=image)
+
+    def paired(self, pairs: Sequence[Sequence[str]] | None) -> Self:
+        return replace(self, pairs=None if pairs is None else tuple((one, other) for one, other in pairs))
 
     def answer(self, outputs: Outputs) -> Placed:
         return Placed.of_vector(outputs if isinstance(outputs, Tensor) else outputs[self.output])
@@ -72,8 +79,8 @@ class Points(Task):
         return torch.cat((places, sure[:, None, None].expand(-1, places.shape[1], 1)), 2)
 
     def unflipped(self, kept: Tensor, width: int) -> Tensor:
-        """Mirrored back; what is left in the one image is right in the other, as the names of points have it."""
-        turned = kept[:, list(counterparts(self.classes))]
+        """Mirrored back; what is left in the one image is right in the other, as the data or the names have it."""
+        turned = kept[:, list(counterparts(self.classes, self.pairs))]
         turned[..., 0] = width - turned[..., 0]
         return turned
 
@@ -99,7 +106,8 @@ class Points(Task):
     def figures(self, kept: Tensor, examples: Examples) -> Figures:
         from archspec_torch.runtime.evaluation.places.points import point_figures
 
-        return point_figures(kept, cast("Pointed", examples), self.classes, self.between)
+        how = (self.between, self.tells_nothing)
+        return point_figures(kept, cast("Pointed", examples), self.classes, *how)
 
     def listed(self, kept: Tensor, examples: Examples) -> list[list[Any]]:
         from archspec_torch.runtime.evaluation.places.points import listed
@@ -108,7 +116,7 @@ class Points(Task):
 
 
 class PointTally(Tally):
-    """Points that are seen, and those of them told within each threshold."""
+    """Points that are seen in images with a length, and those of them told within each threshold."""
 
     def __init__(self, image: tuple[int, int], between: tuple[int, ...], device: torch.device):
         super().__init__(device)
@@ -120,7 +128,8 @@ class PointTally(Tally):
         length = regress.lengths(targets, max(self.image), self.between)
         off = regress.errors(scores.float(), targets, length)
         within = [(off <= threshold).sum() for threshold in THRESHOLDS]  # NaN is not
-        self.counts += torch.stack([(targets[..., 2] > 0).sum(), *within])
+        measured = (targets[..., 2] > 0) & length.isfinite()[:, None]
+        self.counts += torch.stack([measured.sum(), *within])
 
     def state(self) -> dict[str, Tensor | int]:
         return {**super().state(), "counts": self.counts}
@@ -149,6 +158,11 @@ def output_of(graph: TypedGraph) -> str:
     raise fail("E613", message, hint="end it with `linear: 2 * $points`")
 
 
+def tells_nothing(graph: TypedGraph) -> bool:
+    """Whether a network of points tells too if there is anything. Raises SpecError E613."""
+    return graph.type_of(graph.outputs[output_of(graph)]).channels % 2 == 1
+
+
 def point_count(graph: TypedGraph) -> int:
     """Points that a network tells. Raises SpecError E613."""
     return graph.type_of(graph.outputs[output_of(graph)]).channels // 2
@@ -168,4 +182,4 @@ def make(
         if name not in classes:
             raise fail("E669", f"between: the data has no point '{name}'", span, did_you_mean(name, classes, "points"))
     (image,) = (graph.types[name][0] for name in graph.inputs)
-    return Points(output_of(graph), classes, loss, (image.shape[1], image.shape[2]))
+    return Points(output_of(graph), classes, loss, (image.shape[1], image.shape[2]), tells_nothing(graph))

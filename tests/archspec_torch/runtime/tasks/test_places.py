@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 import archspec  # noqa: E402
 from archspec.run import load_run  # noqa: E402
 from archspec.run.sections import Landmarks, Localisation  # noqa: E402
-from archspec_torch.detection.sides import counterparts  # noqa: E402
 from archspec_torch.runtime.data import InMemory, Pointed, open_source  # noqa: E402
 from archspec_torch.runtime.evaluation.places.localised import localised_figures  # noqa: E402
 from archspec_torch.runtime.evaluation.places.points import point_figures  # noqa: E402
@@ -130,6 +130,15 @@ def test_points_are_counted_by_hand() -> None:
     assert tally.figures() == pytest.approx({"pck10": 1 / 3, "pck05": 1 / 3, "pck20": 1.0})
 
 
+def test_images_without_the_two_points_of_the_length_are_not_counted() -> None:
+    """20 apart: off by 1 and 2.5, 0.05 and 0.125 of it. The second image shows one of the two, and does not count."""
+    there = torch.tensor([[[2.0, 8, 1], [22, 8, 1]], [[10, 10, 1], [0, 0, 0]]])
+    said = torch.tensor([[[3.0, 8, 1], [22, 10.5, 1]], [[10, 10, 1], [9, 9, 1]]])
+    tally = PointTally((16, 24), (0, 1), CPU)
+    tally.add(torch.tensor(1.0), said, there)
+    assert tally.figures() == pytest.approx({"pck10": 0.5, "pck05": 0.5, "pck20": 1.0})
+
+
 def test_several_networks_say_one_thing(tmp_path: Path) -> None:
     """Two say class 1 with 0.6 and 0.3, one class 2 with 0.8: class 1, its box the mean by probability."""
     said = [[0.0, 0, 6, 6, 0.6, 1], [3, 3, 9, 9, 0.3, 1], [20, 10, 24, 16, 0.8, 2]]
@@ -150,10 +159,13 @@ def test_mirror_images_are_turned_back(tmp_path: Path) -> None:
     assert turned[1, 0, 5] == -1
 
 
-def test_sides_are_words_of_a_name() -> None:
-    """As augmentation has them: `bright` has no right side, `l_eye` and `eye (R)` have another."""
-    names = ("l_eye", "r_eye", "bright", "bleft", "eye (L)", "eye (R)", "left ear")
-    assert counterparts(names) == (1, 0, 2, 3, 5, 4, 6)
+def test_mirror_images_are_turned_back_by_the_pairs_of_the_data(tmp_path: Path) -> None:
+    said = torch.tensor([[[2.0, 5, 0.9], [20, 7, 0.9]]])
+    points = task(tmp_path, "points")
+    assert points.paired([]).unflipped(said, 24)[0, :, :2].tolist() == [[22, 5], [4, 7]]
+    named = replace(points, classes=("p1", "p2"))
+    assert named.unflipped(said, 24)[0, :, :2].tolist() == [[22, 5], [4, 7]]
+    assert named.paired([["p2", "p1"]]).unflipped(said, 24)[0, :, :2].tolist() == [[4, 7], [22, 5]]
 
 
 def shown(points: list[list[float]]) -> Pointed:
@@ -253,8 +265,12 @@ def test_points_train_and_come_back_in_pixels_of_the_image(tmp_path: Path) -> No
     assert str(told).startswith(f"{tmp_path / '7.png'}  left (")
     folder = tmp_path / "told"
     archspec.evaluate(tmp_path / "run", split="val").write(folder)
-    assert (folder / "predictions.csv").read_text().startswith("example,x left,y left,x right,y right\n")
+    assert (folder / "predictions.csv").read_text().startswith("example,image,x left,y left,x right,y right\n")
     assert (folder / "mistakes.png").exists() or not measured.metrics.worst
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.evaluate(tmp_path / "run", tta="multi_scale")
+    (d,) = caught.value.diagnostics
+    assert d.code == "E692" and str(d.hint).endswith("for others there is mirror")
 
 
 def test_points_of_the_table_lie_in_the_frame_by_the_placement(tmp_path: Path) -> None:

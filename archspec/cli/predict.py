@@ -13,6 +13,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", nargs="+", type=Path, metavar="IMAGE", help="images of any size and kind")
     parser.add_argument("--top", type=positive, default=5, metavar="N", help="how many classes to name (5)")
     parser.add_argument("--threshold", type=float, metavar="P", help="least probability of a tag (the run's, 0.5)")
+    out_help = "a new folder: pictures with the box or the points that the network tells"
+    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help=out_help)
     format_option(parser, "text", "json")
 
 
@@ -20,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     import archspec
 
     how = {"top": args.top, "weights": args.weights, "device": args.device, "threshold": args.threshold}
-    found = archspec.predict(args.run_dir, args.image, **how)
+    found = archspec.predict(args.run_dir, args.image, out=args.out, **how)
     problems = [one.problem for one in found if one.problem is not None]
     report(problems)
     if args.format == "json":

@@ -1,4 +1,5 @@
-"""Boxes drawn on pictures: one colour a class, told apart by colour-blind eyes too, and labels that can be read."""
+"""Boxes and points drawn on pictures: one colour a class, or a point, told apart by colour-blind eyes too, and labels
+that can be read."""
 
 from __future__ import annotations
 
@@ -16,6 +17,8 @@ black, which outlines all of them."""
 OUTLINE = (0, 0, 0)
 LEAST, MOST = 11, 40
 """Pixels of a label's letters, on small pictures and on large ones."""
+NAMED, SMALL = 16, 15
+"""Points that are named at most, and sides of a picture in letters from which on they are."""
 DASH = 4
 """Length of a dash and of a gap, in widths of the line."""
 Rectangle = tuple[float, float, float, float]
@@ -67,6 +70,37 @@ def draw_boxes(
     for i in reversed(order) if letters else ():
         text = names[numbers[i]] + (f" {100 * rates[i]:.0f} %" if rates is not None else "")
         _label(draw, page.size, rows[i], text, color_of(numbers[i]), font_of(letters), taken)
+    return page
+
+
+def draw_points(
+    image: Image.Image, points: Tensor | Sequence[Sequence[float]], names: Sequence[str], size: int | None = None
+) -> Image.Image:
+    """A copy of the picture, in RGB, with its points (K, 2), x y in its pixels: discs, the first on top.
+
+    `names` (K,) stand beside them in letters of `size` pixels: unsaid, as fits the picture, and none where there are
+    more than 16 or the picture is small; 0 for none. Points outside the picture, or nowhere, are not drawn.
+    """
+    page = image.convert("RGB")
+    if page is image:
+        page = image.copy()
+    radius = max(1.0, max(page.size) / 60)
+    there = [
+        (name, color_of(number), x, y)
+        for number, (name, (x, y)) in enumerate(zip(names, _plain(points), strict=True))
+        if 0 <= x <= page.width and 0 <= y <= page.height  # what is no number is not
+    ]
+    letters = size if size is not None else max(LEAST, min(MOST, round(max(page.size) / 40)))
+    if size is None and (len(there) > NAMED or max(page.size) < SMALL * LEAST):
+        letters = 0
+    draw = ImageDraw.Draw(page)
+    for _, color, x, y in reversed(there):
+        middle = (x - 0.5, y - 0.5)  # Pillow counts from the middle of the first pixel
+        ends = (middle[0] - radius, middle[1] - radius, middle[0] + radius, middle[1] + radius)
+        draw.ellipse(ends, fill=color, outline=OUTLINE)
+    taken: list[Rectangle] = [(x - radius, y - radius, x + radius, y + radius) for _, _, x, y in there]
+    for (name, color, _, _), around in zip(there, tuple(taken), strict=True) if letters else ():
+        _label(draw, page.size, around, name, color, font_of(letters), taken)
     return page
 
 

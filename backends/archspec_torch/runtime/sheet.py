@@ -15,16 +15,17 @@ from torch import Tensor
 from archspec.errors import fail
 from archspec.files import write_bytes
 from archspec.run import RunFile, load_run
-from archspec_torch.detection.truth import ROW
+from archspec_torch.detection.truth import POINT
 from archspec_torch.runtime.augment import augmented
 from archspec_torch.runtime.data import Draws, Source, classes_in, open_source
-from archspec_torch.runtime.drawn import draw_boxes, font_of
+from archspec_torch.runtime.drawn import draw_boxes, draw_points, font_of
 from archspec_torch.runtime.images import Frame, background_color, frame_of
 from archspec_torch.runtime.kept import no_split
 from archspec_torch.runtime.network import image_input, load_network, placed_at
 
 LARGE, BOXED, GAP, LINE, SIZE = 128, 320, 12, 18, 13
-"""Pixels: an image's longer side where it is smaller, with boxes in it, between two, a line of text, its letters."""
+"""Pixels: an image's longer side where it is smaller, and with places in it, between two, a line of text, its
+letters."""
 JOINED = " + "
 """Between the classes of an image; on the sheet each has a line of its own."""
 COUNTED = 4
@@ -55,13 +56,13 @@ def show_data(
     group = torch.randperm(len(examples.labels), generator=torch.Generator().manual_seed(plan.seed))[:n]
     draws = Draws(plan.seed, epoch - 1) if section else None
     ((images, labels),) = found.batches([group], torch.device("cpu"), 0, draws)
-    boxed = labels.ndim == 3 and labels.shape[2] == ROW
     names = [(counted if labels.ndim == 3 else caption)(label, source.classes) for label in labels]
     how = ", ".join(entry.kind for entry in section)
     title = f"{source.name}: {len(group)} of {len(examples.labels):,} in {split}"
     title += f", epoch {epoch}: {how}" if how else ""
     buffer, path = io.BytesIO(), Path(out)
-    page = sheet(images.round().clamp(0, 255).to(torch.uint8), names, title, labels if boxed else None, source.classes)
+    places = labels if labels.ndim == 3 else None
+    page = sheet(images.round().clamp(0, 255).to(torch.uint8), names, title, places, source.classes)
     page.save(buffer, _format(path))
     write_bytes(path, buffer.getvalue())
     return f"{len(group)} images of {split} in {path}"
@@ -88,7 +89,9 @@ def caption(label: Tensor, classes: Sequence[str]) -> str:
 
 def counted(rows: Tensor, classes: Sequence[str]) -> str:
     """How many objects of each class are among rows (M, 6), most first: `RBC: 12 + WBC: 1`; of many the first. Of
-    points (K, 3) those that are seen."""
+    points (K, 3) how many are seen: `3 of 4 points`."""
+    if rows.shape[1] == POINT:
+        return f"{int((rows[:, 2] > 0).sum())} of {len(rows)} point{'s' * (len(rows) > 1)}"
     counts = classes_in(rows[None], len(classes))[0].tolist()
     found = sorted(((-n, i) for i, n in enumerate(counts) if n))
     told = [f"{classes[i]}: {-n}" for n, i in found[:COUNTED]]
@@ -98,15 +101,15 @@ def counted(rows: Tensor, classes: Sequence[str]) -> str:
 
 
 def sheet(
-    images: Tensor, names: Sequence[str], title: str, boxes: Tensor | None = None, classes: Sequence[str] = ()
+    images: Tensor, names: Sequence[str], title: str, places: Tensor | None = None, classes: Sequence[str] = ()
 ) -> Image.Image:
     """Images uint8 (n, c, h, w) in rows, each over its classes; small ones enlarged by a whole number, pixels kept.
 
-    `boxes`: objects (n, M, 6) of `classes` that are drawn into them.
+    `places`: objects (n, M, 6) of `classes`, or points (n, K, 3) with these names, that are drawn into them.
     """
     n, _, height, width = images.shape
     below = LINE * max(1 + name.count(JOINED) for name in names)
-    factor = max(1, (LARGE if boxes is None else BOXED) // max(height, width))
+    factor = max(1, (LARGE if places is None else BOXED) // max(height, width))
     wide, high = factor * width, factor * height
     font = font_of(SIZE)
     cell = max(wide, 72)
@@ -122,13 +125,21 @@ def sheet(
         left, upper = GAP + i % columns * (cell + GAP), top + i // columns * (high + below + GAP)
         array = image.permute(1, 2, 0).expand(-1, -1, 3).contiguous().numpy()
         picture = Image.fromarray(array).resize((wide, high), Image.Resampling.NEAREST)
-        if boxes is not None:
-            there = boxes[i][boxes[i][:, 4] >= 0]
-            picture = draw_boxes(picture, factor * there[:, :4], there[:, 4], None, classes, there[:, 5])
+        if places is not None:
+            picture = _with_places(picture, places[i], factor, classes)
         page.paste(picture, (left + (cell - wide) // 2, upper))
         for k, part in enumerate(name.split(JOINED)):
             draw.text((left, upper + high + 2 + k * LINE), _shortened(part, font, cell), FAINT, font)
     return page
+
+
+def _with_places(picture: Image.Image, rows: Tensor, factor: int, classes: Sequence[str]) -> Image.Image:
+    """A picture that was enlarged so many times, with objects (M, 6) or points (K, 3) in pixels of before."""
+    if rows.shape[1] == POINT:
+        seen = rows[:, 2] > 0
+        return draw_points(picture, factor * rows[seen, :2], [classes[int(i)] for i in seen.nonzero()])
+    there = rows[rows[:, 4] >= 0]
+    return draw_boxes(picture, factor * there[:, :4], there[:, 4], None, classes, there[:, 5])
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:

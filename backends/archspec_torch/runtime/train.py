@@ -47,7 +47,7 @@ from archspec_torch.runtime.schedules import cycle_ends, rate_at
 from archspec_torch.runtime.seeding import part_ways, seeded
 from archspec_torch.runtime.snapshot import processes_of, restore
 from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
-from archspec_torch.runtime.tasks import Task, class_count, task_of, with_loss
+from archspec_torch.runtime.tasks import Points, Task, class_count, task_of, with_loss
 from archspec_torch.runtime.transfer import transfer
 from archspec_torch.runtime.trouble import Trouble
 from archspec_torch.runtime.unreached import unreached
@@ -432,6 +432,12 @@ def _best(job: Job, state: State, directory: Path, split: str) -> Evaluation:
     return found
 
 
+def _count(task: Task) -> str:
+    """How many things a task tells apart, in words."""
+    n, word = len(task.classes), "point" if isinstance(task, Points) else "class"
+    return f"{n} {word}" + ("" if n == 1 else "s" if word == "point" else "es")
+
+
 def introduction(job: Job, state: State, directory: Path) -> str:
     """What is about to be trained, on what, how and where."""
     plan = job.run.run.train
@@ -445,7 +451,7 @@ def introduction(job: Job, state: State, directory: Path) -> str:
     by = f"{plan.optimizer.kind} lr {plan.optimizer.lr:g}, {plan.schedule.kind}"
     rows = [
         ("network", f"{job.graph.name}: {counted}, input {job.preprocessing.frame}"),
-        ("data", f"{job.source.name}: {sizes}; {len(job.task.classes)} classes"),
+        ("data", f"{job.source.name}: {sizes}; {_count(job.task)}"),
         ("training", f"{how}, {by}, seed {plan.seed}, on {device_label(job.device)}"),
         *([("processes", f"{job.world.size}, which share each batch")] if job.world.size > 1 else []),
         ("directory", str(directory)),

@@ -84,3 +84,18 @@ def test_objects_are_counted_and_drawn_in_pixels_of_the_enlarged_image() -> None
         "e: 2 + a: 1 + b: 1 + … and 2 others"
     )
     assert counted(rows[0], names) == "d: 1" and counted(rows[1], names) == "no object"
+
+
+def test_points_are_drawn_in_pixels_of_the_enlarged_image_and_those_that_are_not_seen_are_not() -> None:
+    """Of a 64×48 image enlarged five times the point 8.1, 4.1 has its disc about 40.5, 20.5."""
+    rows = torch.tensor([[[8.1, 4.1, 1.0], [30.0, 30.0, 0.0]]])
+    images = torch.tensor([200, 10, 60], dtype=torch.uint8)[None, :, None, None].expand(1, 3, 48, 64)
+    pixels = numpy.asarray(sheet(images, ["1 of 2 points"], "one", rows, ("", "b")))
+    orange = (pixels == (0xE6, 0x9F, 0x00)).all(2)
+    down, across = orange.nonzero()
+    red = (pixels == (200, 10, 60)).all(2)
+    left, top = red.nonzero()[1].min(), red.nonzero()[0].min()
+    disc = (down - top > 14) & (abs(across - left - 40) < 6)
+    assert disc.any() and abs((across[disc] - left).mean() - 40) < 0.6
+    assert not (pixels == (0x56, 0xB4, 0xE9)).all(2).any()  # the second point's colour
+    assert counted(rows[0], ("a", "b")) == "1 of 2 points"

@@ -9,7 +9,16 @@ import torch
 from archspec.errors import Span, did_you_mean, fail
 from archspec.graph import TypedGraph
 from archspec.run import RunFile
-from archspec.run.sections import BCE, CrossEntropy, DetectorLoss, Landmarks, Localisation, Loss, PlaceLoss
+from archspec.run.sections import (
+    BCE,
+    CrossEntropy,
+    DetectorLoss,
+    Landmarks,
+    Localisation,
+    Loss,
+    MultiBox,
+    PlaceLoss,
+)
 from archspec_torch.detection.truth import POINT, ROW
 from archspec_torch.runtime.losses import make_criterion
 from archspec_torch.runtime.tasks import classify, detect, localise, points
@@ -104,7 +113,10 @@ def _detector(graph: TypedGraph, classes: tuple[str, ...], loss: DetectorLoss, l
     heads = detect.decoders_of(graph)
     if heads[0].decoder.classes != len(classes):
         told = f"the network '{graph.name}' tells {heads[0].decoder.classes} classes apart, and the data has"
-        raise fail("E610", f"{told} {len(classes)}", hint=classify.set_classes(graph, len(classes)))
+        hint = classify.set_classes(graph, len(classes))
+        if isinstance(loss, MultiBox):
+            hint = "data: {…, one_class: object} makes one of them all"
+        raise fail("E610", f"{told} {len(classes)}", hint=hint)
     (image,) = (graph.types[name][0] for name in graph.inputs)
     return Detect(heads, classes, loss, (image.shape[1], image.shape[2]))
 

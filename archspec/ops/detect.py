@@ -312,7 +312,7 @@ class MultiBoxBoxes(Decoder):
     )
 
     boxes: Annotated[Count, Field(description="Boxes of an image.")]
-    classes: Annotated[Literal[1], Field(description="Kinds of objects: one, whatever they are.")] = 1
+    classes: Annotated[Count, Field(le=1, description="Kinds of objects: one, whatever they are.")] = 1
 
     def per_cell(self) -> int:
         return self.boxes

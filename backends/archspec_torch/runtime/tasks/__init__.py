@@ -113,6 +113,8 @@ def _detector(graph: TypedGraph, classes: tuple[str, ...], loss: DetectorLoss, l
     heads = detect.decoders_of(graph)
     if heads[0].decoder.classes != len(classes):
         told = f"the network '{graph.name}' tells {heads[0].decoder.classes} classes apart, and the data has"
+        if isinstance(loss, MultiBox):
+            told = f"the network '{graph.name}' finds objects of one kind, and the data has classes:"
         hint = classify.set_classes(graph, len(classes))
         if isinstance(loss, MultiBox):
             hint = "data: {…, one_class: object} makes one of them all"

@@ -129,3 +129,12 @@ def test_commands_show_and_check_them(
     numbers = torch.bincount(every.labels[..., 4][every.labels[..., 4] >= 0].long(), minlength=10)
     assert [found["counts"][str(n)]["train"] for n in range(10)] == numbers.tolist()
     assert found["boxes"]["images"] == {"train": 24, "val": 8, "test": 8}
+
+
+def test_one_class_is_made_of_all_digits_on_the_same_canvases() -> None:
+    several, one = made(), made(one_class="digit")
+    assert opened(one_class="digit").classes == ("digit",)
+    assert torch.equal(several.examples.images, one.examples.images)
+    assert torch.equal(one.labels[..., :4], several.labels[..., :4])
+    assert torch.equal(one.labels[..., 4], several.labels[..., 4].clamp(max=0))
+    assert {thing.label for entry in one.entries for thing in entry.objects} == {"digit"}

@@ -141,6 +141,16 @@ class YOLOv1(Section):
     empty: Weight = 0.5
 
 
+class MultiBox(Section):
+    """MultiBox's: each object is given the box of its own with which the sum over the image is least (an assignment);
+    that box learns its place by half the squared error of x1, y1, x2, y2 in parts of the image, times `box`, and that
+    it is sure, all others that they are not, by binary cross-entropy (Erhan et al., 2014, α). Where objects are few
+    pixels, 0.3 hardly says where: 10 to 100 does."""
+
+    kind: Literal["multibox"] = "multibox"
+    box: Weight = 0.3
+
+
 Distance = Literal["smooth_l1", "l2", "l1"]
 
 
@@ -174,6 +184,6 @@ class Landmarks(Section):
 
 
 ClassLoss = CrossEntropy | Focal | Hinge | SquaredHinge | BCE | L1 | L2 | SmoothL1
-DetectorLoss = SSD | YOLO | YOLOv1
+DetectorLoss = SSD | YOLO | YOLOv1 | MultiBox
 PlaceLoss = Localisation | Landmarks
 Loss = ClassLoss | DetectorLoss | PlaceLoss

@@ -1,4 +1,5 @@
-"""Boxes and points drawn on pictures: one colour a class, told apart by colour-blind eyes too, and readable labels."""
+"""Boxes and points drawn on pictures: one colour a class, or a point, told apart by colour-blind eyes too, and labels
+that can be read."""
 
 from __future__ import annotations
 
@@ -16,6 +17,8 @@ black, which outlines all of them."""
 OUTLINE = (0, 0, 0)
 LEAST, MOST = 11, 40
 """Pixels of a label's letters, on small pictures and on large ones."""
+NAMED, SMALL = 12, 15
+"""Points that are named at most, and sides of a picture in letters from which on they are."""
 DASH = 4
 """Length of a dash and of a gap, in widths of the line."""
 Rectangle = tuple[float, float, float, float]
@@ -73,33 +76,46 @@ def draw_boxes(
 
 
 def draw_points(
-    image: Image.Image, points: Tensor, names: Sequence[str], sides: Sequence[int], size: int | None = None
+    image: Image.Image,
+    points: Tensor | Sequence[Sequence[float]],
+    names: Sequence[str],
+    sides: Sequence[int] | None = None,
+    size: int | None = None,
 ) -> Image.Image:
-    """A copy of the picture, in RGB, with points (K, 2 or more), x and y in its pixels; those that are not finite are
-    left out.
+    """A copy of the picture, in RGB, with its points (K, 2), x y in its pixels: discs, the first on top.
 
-    `sides`: for each the number of the one that it changes places with in a mirrored image, its own where there is
-    none. Both have one colour, and the second is a ring. `size`: of the letters of `names`, as for boxes.
+    `names` (K,) stand beside them in letters of `size` pixels: unsaid, as fits the picture, and none where there are
+    more than 12 or the picture is small; 0 for none. Points outside the picture, or nowhere, are not drawn.
+    `sides` (K,): the number of the point that each changes places with in a mirrored image, its own where there is
+    none. Both have one colour, and the second is a ring.
     """
     page = image.convert("RGB")
     if page is image:
         page = image.copy()
-    letters = max(LEAST, min(MOST, round(max(page.size) / 40))) if size is None else size
-    radius = max(3, round(max(page.size) / 80))
+    radius = max(1.0, max(page.size) / 60)
+    pairs = range(len(names)) if sides is None else sides
+    there = [
+        (i, x, y)
+        for i, (x, y) in enumerate(_plain(points))
+        if 0 <= x <= page.width and 0 <= y <= page.height  # what is no number is not
+    ]
+    letters = size if size is not None else max(LEAST, min(MOST, round(max(page.size) / 40)))
+    if size is None and (len(names) > NAMED or max(page.size) < SMALL * LEAST):
+        letters = 0
     draw = ImageDraw.Draw(page)
-    there = [(i, x, y) for i, (x, y) in enumerate(_plain(points[:, :2])) if math.isfinite(x) and math.isfinite(y)]
-    for i, x, y in there:
-        color = color_of(min(i, sides[i]))
-        draw.ellipse((x - radius - 1, y - radius - 1, x + radius + 1, y + radius + 1), fill=OUTLINE)
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)
-        if sides[i] < i:
-            inner = radius / 2
-            draw.ellipse((x - inner, y - inner, x + inner, y + inner), fill=OUTLINE)
-    taken: list[Rectangle] = [(x - radius, y - radius, x + radius, y + radius) for _, x, y in there]
-    for i, x, y in there if letters else ():
-        about = (x - radius, y - radius, x + radius, y + radius)
-        _label(draw, page.size, about, names[i], color_of(min(i, sides[i])), font_of(letters), taken)
+    for i, x, y in reversed(there):
+        middle = (x - 0.5, y - 0.5)  # Pillow counts from the middle of the first pixel
+        draw.ellipse(_around(*middle, radius), fill=color_of(min(i, pairs[i])), outline=OUTLINE)
+        if pairs[i] < i:
+            draw.ellipse(_around(*middle, radius / 2), fill=OUTLINE)
+    taken: list[Rectangle] = [_around(x, y, radius) for _, x, y in there]
+    for (i, _, _), around in zip(there, tuple(taken), strict=True) if letters else ():
+        _label(draw, page.size, around, names[i], color_of(min(i, pairs[i])), font_of(letters), taken)
     return page
+
+
+def _around(x: float, y: float, radius: float) -> Rectangle:
+    return (x - radius, y - radius, x + radius, y + radius)
 
 
 def _plain(values: Tensor | Sequence) -> list:  # type: ignore[type-arg]

@@ -24,11 +24,10 @@ from archspec_torch.runtime.kept import no_split
 from archspec_torch.runtime.network import image_input, load_network, placed_at
 
 LARGE, BOXED, GAP, LINE, SIZE = 128, 320, 12, 18, 13
-"""Pixels: an image's longer side where it is smaller, with boxes in it, between two, a line of text, its letters."""
+"""Pixels: an image's longer side where it is smaller, and with places in it, between two, a line of text, its
+letters."""
 JOINED = " + "
 """Between the classes of an image; on the sheet each has a line of its own."""
-NAMED = 12
-"""Points up to which each has its name beside it."""
 COUNTED = 4
 """Lines of classes whose objects are counted."""
 INK, FAINT, PAPER = (30, 30, 30), (110, 110, 110), (255, 255, 255)
@@ -153,7 +152,7 @@ def sheet(
         picture = Image.fromarray(array).resize((wide, high), Image.Resampling.NEAREST)
         if places is not None and sides is not None:
             there = places[i, :, :2].masked_fill(places[i, :, 2:] == 0, torch.nan)
-            picture = draw_points(picture, factor * there, classes, sides, None if len(classes) <= NAMED else 0)
+            picture = draw_points(picture, factor * there, classes, sides)
         elif places is not None:
             there = places[i][places[i][:, 4] >= 0]
             picture = draw_boxes(picture, factor * there[:, :4], there[:, 4], None, classes, there[:, 5])

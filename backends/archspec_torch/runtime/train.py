@@ -435,6 +435,10 @@ def _best(job: Job, state: State, directory: Path, split: str) -> Evaluation:
     return found
 
 
+def _count(number: int, things: str) -> str:
+    return f"{number} {things}" if number != 1 else f"1 {things.removesuffix('es' if things == 'classes' else 's')}"
+
+
 def introduction(job: Job, state: State, directory: Path) -> str:
     """What is about to be trained, on what, how and where."""
     plan = job.run.run.train
@@ -448,7 +452,7 @@ def introduction(job: Job, state: State, directory: Path) -> str:
     by = f"{plan.optimizer.kind} lr {plan.optimizer.lr:g}, {plan.schedule.kind}"
     rows = [
         ("network", f"{job.graph.name}: {counted}, input {job.preprocessing.frame}"),
-        ("data", f"{job.source.name}: {sizes}; {len(job.task.classes)} {counted_by(job.graph)}"),
+        ("data", f"{job.source.name}: {sizes}; {_count(len(job.task.classes), counted_by(job.graph))}"),
         ("training", f"{how}, {by}, seed {plan.seed}, on {device_label(job.device)}"),
         *([("processes", f"{job.world.size}, which share each batch")] if job.world.size > 1 else []),
         ("directory", str(directory)),

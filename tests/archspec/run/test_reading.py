@@ -130,7 +130,7 @@ def test_all_errors_come_at_once_with_place_and_suggestion(write: Write) -> None
         ("E602", 1, 1): ("'model' is missing", "write model: …"),
         ("E604", 2, 14): (
             "data has no kind 'digit': there are digits, idx, cifar, folder, csv, numpy, boxes, scattered_digits, "
-            "points",
+            "points, digit_cards",
             "did you mean 'digits'?",
         ),
         ("E603", 4, 11): ("'train.epochs' should be greater than or equal to 1, not 0", None),
@@ -229,7 +229,7 @@ def test_loss_of_a_run_that_names_none_is_set_key_by_key(write: Write) -> None:
     assert hinge == load_run(path, ["train.loss={kind: hinge, margin: 2}"]).run.train.loss
     with pytest.raises(SpecError, match="'loss' has no key 'box'") as caught:
         load_run(path, ["train.loss.box=4"])
-    kinds = "ssd or yolo or yolo_v1 or localisation"
+    kinds = "ssd or yolo or yolo_v1 or multibox or localisation"
     assert caught.value.diagnostics[0].hint == f"'box' belongs in 'train.loss' of kind {kinds}"
     (here,) = errors(path, "train.loss.overlap=giou")  # a key of scattered_digits too, which is elsewhere
     assert here.hint == "'overlap' belongs in 'train.loss' of kind yolo"

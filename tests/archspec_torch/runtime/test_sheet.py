@@ -102,7 +102,7 @@ def test_points_are_drawn_in_pixels_of_the_enlarged_image() -> None:
     assert tuple(one[100, 40]) == orange and tuple(one[150, 120]) == green
     assert tuple(one[100, 200]) == (0, 0, 0) and orange in {tuple(pixel) for pixel in one[100, 195:206].tolist()}
     found = (one == orange).all(2).nonzero()
-    assert abs(found[1][found[1] < 100].mean() - 40) < 0.5 and abs(found[0].mean() - 100) < 0.5
+    assert abs(found[1][found[1] < 100].mean() + 0.5 - 40) < 0.5 and abs(found[0].mean() + 0.5 - 100) < 0.5
     assert tuple(two[100, 200]) == (200, 10, 60) == tuple(two[150, 120])
 
 

@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archspec.run.sections import Boxes, Cifar, Csv, Data, Digits, Folder, Idx, Numpy, Points, ScatteredDigits
+from archspec.run.sections import (
+    Boxes,
+    Cifar,
+    Csv,
+    Data,
+    DigitCards,
+    Digits,
+    Folder,
+    Idx,
+    Numpy,
+    Points,
+    ScatteredDigits,
+)
 from archspec_torch.runtime.data.boxed import Boxed, open_boxes
+from archspec_torch.runtime.data.cards import open_cards
 from archspec_torch.runtime.data.cifar import open_cifar
 from archspec_torch.runtime.data.digits import open_digits
 from archspec_torch.runtime.data.draws import Draws
@@ -29,6 +42,7 @@ FORMATS: dict[type[Any], Callable[[Any, Where], Source]] = {
     Boxes: open_boxes,
     ScatteredDigits: open_scattered,
     Points: open_points,
+    DigitCards: open_cards,
 }
 
 __all__ = [

@@ -60,6 +60,11 @@ class Task(ABC):
         """What the loss is before training, about, where that is known beforehand."""
         return None
 
+    def unseeing(self, outputs: Outputs, targets: Tensor) -> Outputs | None:
+        """What a network of places that looks at no image would say best: in the form of its outputs for n images, the
+        mean of the n targets that are there, all classes alike. None of other tasks."""
+        return None
+
     @abstractmethod
     def tally(self, device: torch.device, most: int | None = None) -> Tally:
         """Nothing counted yet. `most`: scores kept for figures over all of them; those of more are left out."""

@@ -68,6 +68,14 @@ class Points(Task):
         """Numbers of the two points whose distance errors are parts of, where the run names them."""
         return tuple(self.classes.index(name) for name in self.criterion.between)
 
+    def unseeing(self, outputs: Outputs, targets: Tensor) -> Outputs:
+        height, width = self.image
+        places, seen = targets[..., :2], targets[..., 2:] > 0
+        mean = torch.where(seen, places, 0).sum(0) / seen.sum(0).clamp(min=1) / places.new_tensor([width, height])
+        said = torch.zeros_like(outputs if isinstance(outputs, Tensor) else outputs[self.output])
+        said[:, -mean.numel() :] = mean.flatten()
+        return said
+
     def tally(self, device: torch.device, most: int | None = None) -> PointTally:
         return PointTally(self.image, self.between, device)
 
@@ -93,8 +101,9 @@ class Points(Task):
         return torch.stack(list(kept)).mean(0)
 
     def votes(self, kept: Sequence[Tensor]) -> Tensor:
-        """The median of what several networks say of each coordinate."""
-        return torch.stack(list(kept)).median(0).values
+        """The median of what several networks say of each coordinate: of an even number the mean of the two in the
+        middle."""
+        return torch.stack(list(kept)).quantile(0.5, dim=0)
 
     def predictions(self, scores: Tensor, placements: Sequence[Placement], top: int) -> Iterator[Prediction]:
         """The place of each point, and how probable it is that there is anything to see."""

@@ -17,6 +17,7 @@ from PIL import Image  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 import archspec  # noqa: E402
+from archspec.cli import main  # noqa: E402
 from archspec.run import load_run  # noqa: E402
 from archspec.run.sections import Landmarks, Localisation  # noqa: E402
 from archspec_torch.runtime.data import InMemory, Pointed, open_source  # noqa: E402
@@ -149,6 +150,24 @@ def test_several_networks_say_one_thing(tmp_path: Path) -> None:
     assert task(tmp_path, "points").votes(points)[0, 0, 0] == 2
 
 
+def test_votes_of_localisers_are_counted(tmp_path: Path) -> None:
+    """Two of three say class 1, less probable together than the third: class 1, each side of its box their median. Of
+    two that differ the more probable; of two that agree sides halfway."""
+    said = [[0.0, 0, 6, 6, 0.3, 1], [3, 4, 9, 9, 0.2, 1], [20, 10, 24, 16, 0.9, 2]]
+    vote = task(tmp_path, "two").votes
+    (row,) = vote([torch.tensor([[one]]) for one in said])[0].tolist()
+    assert row == pytest.approx([1.5, 2, 7.5, 7.5, 0.5 / 3, 1])
+    (row,) = vote([torch.tensor([[one]]) for one in said[1:]])[0].tolist()
+    assert row == pytest.approx([20, 10, 24, 16, 0.45, 2])
+    nothing = [0.0, 0, 0, 0, 0, -1]
+    (row,) = task(tmp_path, "y").votes([torch.tensor([[one]]) for one in (said[2], nothing, nothing)])[0].tolist()
+    assert row == [0, 0, 0, 0, 0, -1]
+    three = [[*said[0]], [*said[1]], [9.0, 8, 12, 12, 0.4, 1]]
+    assert vote([torch.tensor([[one]]) for one in three])[0, 0, :4].tolist() == [3, 4, 9, 9]
+    points = [torch.full((1, 2, 3), float(v)) for v in (1, 2, 4, 9)]
+    assert task(tmp_path, "points").votes(points)[0, 0, 0] == 3
+
+
 def test_mirror_images_are_turned_back(tmp_path: Path) -> None:
     """24 pixels wide: x becomes 24 − x, and what is left in the one image is right in the other."""
     said = torch.tensor([[[2.0, 5, 0.9], [20, 7, 0.9]]])
@@ -263,6 +282,14 @@ def test_points_train_and_come_back_in_pixels_of_the_image(tmp_path: Path) -> No
         assert told.points[name] == pytest.approx((float(x), float(y)), abs=5)
     assert told.to_json()["points"].keys() == {"left", "right"}
     assert str(told).startswith(f"{tmp_path / '7.png'}  left (")
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "7.png"), "-o", str(tmp_path / "drawn")]) == 0
+    (drawn,) = (tmp_path / "drawn").iterdir()
+    pixels = np.asarray(Image.open(drawn).convert("RGB"))
+    assert drawn.name == "7.png" and pixels.shape == (20, 32, 3)
+    x, y = (min(int(v), most) for v, most in zip(told.points["left"], (31, 19), strict=True))
+    about = pixels[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3]
+    assert (about != about[..., :1]).any()  # the image is grey, the disc is not
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "7.png"), "-o", str(tmp_path / "drawn")]) == 1
     folder = tmp_path / "told"
     archspec.evaluate(tmp_path / "run", split="val").write(folder)
     assert (folder / "predictions.csv").read_text().startswith("example,image,x left,y left,x right,y right\n")
@@ -301,7 +328,9 @@ def test_a_localiser_trains_on_scattered_digits(end: str, tmp_path: Path) -> Non
     lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     assert {"val_localised", "val_accuracy", "val_iou"} <= set(lines[0].split(","))
     image = Image.fromarray(np.zeros((32, 48), np.uint8))
-    (said,) = archspec.predict(tmp_path / "run", [image])
+    (said,) = archspec.predict(tmp_path / "run", [image], out=tmp_path / "drawn")
+    page = np.asarray(Image.open(tmp_path / "drawn" / "image-0.png").convert("RGB"))
+    assert (said.box is None) == (not page.any())
     assert (said.box is None) == (not said.classes)
     if said.box is not None:  # what it says may lie anywhere, and is told as far as the image goes
         assert 0 <= said.box[0] <= said.box[2] <= 48 and 0 <= said.box[1] <= said.box[3] <= 32

@@ -92,7 +92,7 @@ def draw_points(
     page = image.convert("RGB")
     if page is image:
         page = image.copy()
-    radius = max(1.0, max(page.size) / 60)
+    radius = max(1, round(max(page.size) / 60))  # whole: Pillow cuts ends off, and one end alone would move the middle
     pairs = range(len(names)) if sides is None else sides
     there = [
         (i, x, y)

@@ -92,7 +92,7 @@ def draw_points(
     page = image.convert("RGB")
     if page is image:
         page = image.copy()
-    radius = max(1, round(max(page.size) / 60))  # whole: Pillow cuts ends off, and one end alone would move the middle
+    radius = max(1, round(max(page.size) / 60))  # whole, as the middle is: Pillow cuts fractions off
     pairs = range(len(names)) if sides is None else sides
     there = [
         (i, x, y)
@@ -104,7 +104,7 @@ def draw_points(
         letters = 0
     draw = ImageDraw.Draw(page)
     for i, x, y in reversed(there):
-        middle = (x - 0.5, y - 0.5)  # Pillow counts from the middle of the first pixel
+        middle = (round(x - 0.5), round(y - 0.5))  # Pillow counts from the middle of the first pixel
         draw.ellipse(_around(*middle, radius), fill=color_of(min(i, pairs[i])), outline=OUTLINE)
         if pairs[i] < i:
             draw.ellipse(_around(*middle, radius / 2), fill=OUTLINE)

@@ -87,8 +87,8 @@ def test_objects_are_counted_and_drawn_in_pixels_of_the_enlarged_image() -> None
 
 
 def test_points_are_drawn_in_pixels_of_the_enlarged_image() -> None:
-    """Of a 64×48 image enlarged five times a point at 8.1, 20.1 lies in pixel 40, 100. Two that change places have one colour,
-    and the second of them is a ring; one that is not seen is not drawn."""
+    """Of a 64×48 image enlarged five times a point at 8.1, 20.1 lies in pixel 40, 100. Two that change places
+    have one colour, and the second of them is a ring; one that is not seen is not drawn."""
     points = torch.tensor([[[8.1, 20.1, 1], [40, 20, 1], [24, 30, 1]], [[8.1, 20.1, 1], [40, 20, 0], [24, 30, 0]]])
     names = [f"p{i}" for i in range(20)]
     points = torch.cat([points, torch.zeros(2, 17, 3)], 1)  # more than have their names beside them

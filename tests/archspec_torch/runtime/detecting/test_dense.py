@@ -182,6 +182,27 @@ def test_what_does_not_fit_into_memory_is_told_of_its_image(
     assert "is 48×80 pixels where the network slides" in one.problem.message and "--input" in one.problem.message
 
 
+@pytest.mark.parametrize("most", [1, 3])
+def test_a_batch_that_does_not_fit_into_memory_is_looked_at_in_parts(
+    most: int, vector: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images that fit one by one are found as they are alone."""
+    images = [cells(3, 3, {(n // 3, n % 3): YELLOW if n % 2 else PINK}) for n in range(5)]
+    wanted = [archspec.detect(images=[image], **vector, input="3x48x48").images[0].objects for image in images]
+    whole = Network.__call__
+
+    def narrow(network: Network, images: Tensor) -> Any:
+        if len(images) > most:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        return whole(network, images)
+
+    monkeypatch.setattr(Network, "__call__", narrow)
+    found = archspec.detect(images=images, **vector, input="3x48x48").images
+    assert [one.problem for one in found] == [None] * 5 and all(wanted)
+    for one, alone in zip(found, wanted, strict=True):
+        assert [(t.label, t.box) for t in one.objects] == [(t.label, pytest.approx(t.box)) for t in alone]
+
+
 # ---- against the network on every window cut out
 
 RANDOM = """archspec: 1
@@ -363,12 +384,6 @@ def test_a_run_s_classes_are_found_in_a_larger_image(run: Path) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (12, 12), dtype=np.uint8)
     found = archspec.detect(run, [Image.fromarray(pixels)], device="cpu", dense=True, score=0.05, keep=7)
     assert 0 < len(found.images[0].objects) <= 7
-
-
-def test_evaluate_says_what_measures_what_is_found(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", str(run), "--dense"]) == 1
-    err = capsys.readouterr().err
-    assert "E673" in err and "--dense changes nothing here" in err and "evaluate-boxes" in err
 
 
 # ---- what does not go

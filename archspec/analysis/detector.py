@@ -16,7 +16,7 @@ from archspec.tensor import at
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A map that boxes are decoded of. Of an open size its sides and boxes are formulas."""
+    """A map that boxes are decoded of; a vector is one cell. Of an open size its sides and boxes are formulas."""
 
     name: str
     sides: tuple[int, ...]
@@ -69,7 +69,7 @@ def maps_of(graph: TypedGraph) -> tuple[Map, ...]:
     found = []
     for node in graph.nodes.values():
         if isinstance(node.op, Decoder):
-            sides = graph.input_types(node)[0].spatial
+            sides = graph.input_types(node)[0].spatial or (1,)
             boxes = graph.types[node.name][0].channels
             name = node.name.rpartition(".")[2]
             found.append(Map(name, sides, node.op.per_cell(), boxes, node.op.classes))

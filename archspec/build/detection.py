@@ -20,14 +20,19 @@ from archspec.expressions import plain
 from archspec.graph import Tap
 from archspec.ops import REGISTRY
 from archspec.ops.arguments import as_written
-from archspec.ops.detect import Decoder, SsdBoxes, YoloBoxes, YoloV1Boxes
+from archspec.ops.detect import Decoder, MultiBoxBoxes, SsdBoxes, YoloBoxes, YoloV1Boxes
 from archspec.source import Scalar, Value
 from archspec.spec import DetectSpec, Layer
 
 if TYPE_CHECKING:
     from archspec.build.expand import Expansion
 
-DECODERS: Mapping[str, type[Decoder]] = {"yolo": YoloBoxes, "yolo_v1": YoloV1Boxes, "ssd": SsdBoxes}
+DECODERS: Mapping[str, type[Decoder]] = {
+    "yolo": YoloBoxes,
+    "yolo_v1": YoloV1Boxes,
+    "ssd": SsdBoxes,
+    "multibox": MultiBoxBoxes,
+}
 KINDS = {"grid": ("boxes", "unit"), "scales": ("scales", "ratios", "strides", "clip")}
 """Kinds of anchors, and what is said of each."""
 SAID_BY_ANCHORS = ("anchors", "unit", "stride")

@@ -52,7 +52,8 @@ def _in_a_row(cls: type[Operator], argument: str, values: list[Any], data: Mappi
 def _percent(argument: str, value: object, item: Any) -> str | None:
     """A share in percent: `dropout: 50`."""
     context = item.get("ctx", {})
-    if 1 not in (context.get("lt"), context.get("le")) or not isinstance(value, int | float) or not 1 < value < 100:
+    share = any(isinstance(most, float) and most == 1 for most in (context.get("lt"), context.get("le")))
+    if not share or not isinstance(value, int | float) or not 1 < value < 100:
         return None
     return f"{value:g} % are written {value / 100:g}"
 

@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--human", type=float, metavar="ERROR", help="people's error for that, as 0.01 (0)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (the best there is)")
     parser.add_argument("--dense", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write all of it there: JSON, CSV, PNG and SVG")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="a new folder for all of it: JSON, CSV, PNG and SVG")
     settings(parser, "data.root=elsewhere")
     format_option(parser, "text", "json", "csv")
 
@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
             )
         found = archspec.diagnose(args.runs, human=args.human or 0.0, **options)
     else:
+        _check_out(args.out)
         found = archspec.evaluate(args.runs, split=args.split, **options)
     report(found.warnings)
     if args.out:
@@ -70,3 +71,13 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(found)
     return OK
+
+
+def _check_out(out: Path | None) -> None:
+    """Before anything is measured. Raises SpecError E676 for a folder that holds something, or a file."""
+    from archspec.errors import fail
+
+    if out is not None and out.is_dir() and any(out.iterdir()):
+        raise fail("E676", f"'{out}' is not empty", hint="nothing is written over: name a new folder")
+    if out is not None and out.exists() and not out.is_dir():
+        raise fail("E676", f"'{out}' is a file", hint="--out names a folder")

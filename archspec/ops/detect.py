@@ -288,6 +288,58 @@ class SsdBoxes(OnAnchors):
         return f"{len(self.anchors)} anchors, {self.classes} classes"
 
 
+@operator("multibox_boxes", main="boxes")
+class MultiBoxBoxes(Decoder):
+    """Boxes of MultiBox: some boxes of the whole image, each told outright, and how sure the network is of it.
+
+    Inputs: a vector of `boxes` confidences, and one of 4·boxes numbers, for each box x1, y1, x2, y2 in parts of the
+    image. Outputs: boxes (boxes, 4) and scores (boxes, 1), a bundle. There is one kind of object: what is found is not
+    named.
+
+    With σ the logistic function and W×H the image: x1 = tx1·W, y1 = ty1·H, x2 = tx2·W, y2 = ty2·H, score = σ(c).
+
+    `clip` cuts boxes to the image. Elementwise, a box: 4 products, 4 for clipping and a logistic function of 4.
+
+    Erhan et al., arXiv:1312.2249, section 3.
+
+        - multibox_boxes: {boxes: 100, image: input}
+    """
+
+    arity = (3, 3)
+    samples = (
+        Sample({"boxes": 100}, ((100,), (400,), (3, 220, 220)), ((100, 4), (100, 1))),
+        Sample({"boxes": 1, "clip": False}, ((1,), (4,), (1, 20, 30)), ((1, 4), (1, 1))),
+    )
+
+    boxes: Annotated[Count, Field(description="Boxes of an image.")]
+    classes: Annotated[Count, Field(le=1, description="Kinds of objects: one, whatever they are.")] = 1
+
+    def per_cell(self) -> int:
+        return self.boxes
+
+    @classmethod
+    def classes_in(cls, channels: int, per_cell: int) -> Fraction:
+        return Fraction(1)
+
+    def infer(self, inputs: Types) -> Types:
+        sure, places, image = inputs
+        for x, wanted, what in ((sure, self.boxes, "confidences"), (places, BOX * self.boxes, "numbers of places")):
+            if x.rank != 0 or x.channels != wanted:
+                count = f"{self.boxes} box{'es' if self.boxes > 1 else ''}"
+                hint = f"`linear: {wanted}` before it"
+                raise OperatorError(f"{count} have a vector of {wanted} {what}, and this is {x}", "boxes", hint)
+        if image.rank != 2:
+            message = f"takes an image of channels×height×width, and this is {image}"
+            raise OperatorError(message, "image", "image: the name of an input")
+        return TensorType((self.boxes, BOX)), TensorType((self.boxes, 1))
+
+    def elementwise_ops(self, inputs: Types, outputs: Types) -> int:
+        return self.boxes * (4 + 4 + 4)
+
+    def label(self) -> str:
+        return f"{self.boxes} boxes"
+
+
 @operator("nms")
 class Nms(Operator):
     """The best of many boxes: those that score enough, without the ones that a better one overlaps.

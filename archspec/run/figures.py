@@ -16,7 +16,7 @@ OF_TAGS = ("map", "accuracy", "f1", "macro_f1")
 OF_CLASSES = ("accuracy",)
 OF_OBJECTS = ("localised", "accuracy", "iou")
 OF_POINTS = ("pck10", "pck05", "pck20")
-DETECTORS = ("ssd", "yolo", "yolo_v1")
+DETECTORS = ("ssd", "yolo", "yolo_v1", "multibox")
 """Losses that train for objects in boxes."""
 OF_LOSSES = {"bce": OF_TAGS, "localisation": OF_OBJECTS, "landmarks": OF_POINTS} | dict.fromkeys(DETECTORS, OF_BOXES)
 """What is measured with losses that do not train for one class each."""

@@ -262,12 +262,13 @@ def _plain(field: FieldInfo, value: Value, folder: Path) -> Any:
 
 
 def _hint_for_key(word: str, cls: type[Section]) -> str:
-    """The nearest key there; or the place in a run file where a key of that very name belongs."""
+    """The nearest key there; or the place in a run file where a key of that very name belongs, another kind of the
+    same section first."""
     keys = list(cls.model_fields)
     if word.lower() in ("metric", "metrics"):
         return MEASURED
     if word not in keys:
-        for path, sections in _places(Run, ()):
+        for path, sections in sorted(_places(Run, ()), key=lambda place: cls not in place[1].values()):
             having = [kind for kind, section in sections.items() if word in section.model_fields]
             if having:
                 kind = f" of kind {' or '.join(having)}" if len(having) < len(sections) else ""
@@ -326,6 +327,7 @@ def _explain(cls: type[Section], error: ErrorDetails, value: Mapping, loc: tuple
         return Diagnostic("E602", f"'{name}' is missing", value.span, f"write {inner[-1]}: …")
     message = error["msg"].removeprefix("Value error, ").replace("Input should", f"'{name}' should")
     message = message.replace("String should", f"'{name}' should").replace("List should", f"'{name}' should")
+    message = message.partition(" after validation")[0]  # of how long a list is; what it is follows
     given = json.dumps(error["input"], default=str)
     shown = f"{message[0].lower()}{message[1:]}"
     if error["type"] != "value_error" or " must " in shown:  # other messages of ours have the numbers in them

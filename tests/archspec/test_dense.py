@@ -8,6 +8,7 @@ import pytest
 
 import archspec
 from archspec.analysis.windows import windows
+from archspec.cli import main
 from archspec.plugins import using
 
 HEAD = "archspec: 1\ninput: [1, 20, 20]\nlayers:\n"
@@ -188,3 +189,17 @@ def test_a_plugin_s_operators_slide_where_they_say_that_they_can(tmp_path: Path)
 def test_a_sum_of_maps_laid_flat_slides(tmp_path: Path) -> None:
     layers = CONV + "  - flatten\n  - branches: [[relu], [dropout: 0.5]]\n    join: add\n  - linear: 3\n"
     assert outputs(archspec.load(written(tmp_path, layers), input=[1, 22, 20], dense=True)) == {"linear1": (3, 2, 1)}
+
+
+def test_check_tells_what_cannot_be_slid_of_each_variant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layers = CONV + "  - flatten\n  - linear: 18\n  - reshape: [2, 3, 3]\n    when: $shaped\n"
+    head = HEAD.replace("layers:", "vars: {shaped: false}\nvariants:\n  grid: {shaped: true}\nlayers:")
+    path = written(tmp_path, layers, head)
+    assert [d.code for d in archspec.check(path)] == ["W301"]  # a stride that leaves the last cell unread
+    d, _ = archspec.check(path, dense=True)
+    assert d.code == "E176" and d.span is not None and d.span.line == 11
+    assert main(["check", f"{path}@grid", "--dense"]) == 1
+    assert "cannot be slid over a larger image" in capsys.readouterr().err
+    assert main(["check", "lenet5", "--dense", "--input", "1x40x40"]) == 0
+    assert main(["check", "lenet5", "--dense", "--input", "1x30x40"]) == 1
+    assert "E311" in capsys.readouterr().err

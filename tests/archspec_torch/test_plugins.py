@@ -95,6 +95,19 @@ def test_the_example_conforms_in_torch() -> None:
     }
 
 
+def test_what_acts_on_more_than_it_says_is_found_out(tmp_path: Path) -> None:
+    """The mean over all places is none of a place alone."""
+    text = DOUBLE.replace(
+        "return 2 * x", "return x - x.flatten(2).mean(2)[(...,) + (None,) * (x.dim() - 2)] if x.dim() > 2 else x"
+    )
+    text = text.replace(
+        "    def infer", '    acts_on = "place"\n    samples = (Sample({}, ((3, 4),), ((3, 4),)),)\n    def infer'
+    )
+    (tmp_path / "own.py").write_text(text)
+    told = [problem.message for problem in archspec.check_plugin(tmp_path / "own.py").problems]
+    assert any("gives something else for a map taken by places, and by `acts_on` it is place" in one for one in told)
+
+
 def test_its_network_compiles_and_its_exponent_learns() -> None:
     load_plugin(POOLING)
     model = archspec.compile(archspec.load(EXAMPLE / "shift.yaml"))

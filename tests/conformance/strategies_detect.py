@@ -131,6 +131,32 @@ def ssd(args: Args, x: Tensors, w: Weights) -> tuple[Tensor, Tensor]:
     return listed(boxes, scores, len(told))
 
 
+@st.composite
+def vectors(draw: st.DrawFn) -> Drawn:
+    """Mostly as many numbers as the boxes ask for, and an image; now and then others."""
+    boxes = draw(number)
+    off = draw(st.sampled_from([0] * 9 + [1]))
+    sure, places = draw(st.sampled_from([((boxes + off,), (4 * boxes,))] * 9 + [((boxes, 1, 1), (4 * boxes,))]))
+    image: Shape = (3, draw(st.integers(1, 9)), draw(st.integers(1, 9)))
+    args = {"boxes": boxes, **draw(some(clip=clip))}
+    return args, (sure, places, draw(st.sampled_from([image] * 9 + [(3,)])))
+
+
+def multibox(args: Args, x: Tensors, w: Weights) -> tuple[Tensor, Tensor]:
+    sure, places, image = x
+    count = args["boxes"]
+    refuse(image.ndim != 4 or sure.shape[1:] != (count,) or places.shape[1:] != (4 * count,))
+    boxes, scores = [], []
+    for one, told in zip(sure, places.tolist(), strict=True):
+        for k in range(count):
+            ends = [told[4 * k + i] * image.shape[-1 - i % 2] for i in range(4)]
+            if args.get("clip", True):
+                ends = [min(max(end, 0.0), float(image.shape[-1 - i % 2])) for i, end in enumerate(ends)]
+            boxes.append(ends)
+            scores.append(sigmoid(one[k : k + 1]))
+    return listed(boxes, scores, len(sure))
+
+
 def listed(boxes: list[list[float]], scores: list[Tensor], n: int) -> tuple[Tensor, Tensor]:
     """As the layers give them: (n, R, 4) and (n, R, classes)."""
     return torch.tensor(boxes, dtype=torch.float64).view(n, -1, 4), torch.stack(scores).view(n, -1, len(scores[0]))
@@ -140,6 +166,7 @@ unit = st.sampled_from(["pixel", "cell", "image"])
 cases("yolo_boxes", maps("yolo_boxes", unit=unit, scores=st.sampled_from(["sigmoid", "softmax"])), yolo)
 cases("yolo_v1_boxes", maps("yolo_v1_boxes"), yolo_v1)
 variances = st.tuples(side, side).map(list)
+cases("multibox_boxes", vectors(), multibox)
 cases("ssd_boxes", maps("ssd_boxes", unit=unit, stride=side, variances=variances), ssd)
 
 
@@ -221,9 +248,15 @@ def of_ssd(args: Args, x: Any, y: Any) -> int:
     return rows * (2 * 2 + 24 + 5 * (classes + 1))
 
 
+def of_multibox(args: Args, x: Any, y: Any) -> int:
+    """A box: 4 products, 4 for clipping, a logistic function of 4."""
+    return args["boxes"] * 12
+
+
 ELEMENTWISE: dict[str, Count] = {
     "yolo_boxes": of_yolo,
     "yolo_v1_boxes": of_yolo_v1,
     "ssd_boxes": of_ssd,
+    "multibox_boxes": of_multibox,
     "nms": each(0),
 }

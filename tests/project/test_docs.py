@@ -50,6 +50,14 @@ def test_documents_hold_whole_specs() -> None:
     assert len(whole_specs()) >= 3
 
 
+def test_detectors_that_the_language_names_are_specs() -> None:
+    text = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    (named,) = re.findall(r"whole detectors are in \[`specs/`\]\(../specs\): ([^.]*)\.", text)
+    names = re.findall(r"`(\w+)`", named)
+    assert len(names) >= 4
+    assert all(archspec.load(name).task == "detect" for name in names)
+
+
 def test_every_decision_is_listed_in_its_order() -> None:
     folder = ROOT / "docs" / "decisions"
     files = sorted(path.name for path in folder.glob("[0-9]*.md"))

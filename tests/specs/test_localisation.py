@@ -29,6 +29,17 @@ class Forked(nn.Module):
         return {name: head(features) for name, head in self.heads.items()}
 
 
+class Kept(nn.Module):
+    """What is kept of as many boxes: detections of 6 numbers, without weights or products."""
+
+    def __init__(self, boxes: int) -> None:
+        super().__init__()
+        self.boxes = boxes
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.new_empty(len(x), self.boxes, 6)
+
+
 def hidden(*widths: int) -> list[nn.Module]:
     """Fully connected layers, an activation behind each but the last."""
     layers: list[nn.Module] = []
@@ -90,7 +101,9 @@ BY_HAND: dict[str, Callable[[], nn.Module]] = {
     "vgg16_localiser": lambda: vgg(scores=nn.Linear(4096, 1000), boxes=nn.Linear(4096, 4)),
     "vgg16_localiser_per_class": lambda: vgg(scores=nn.Linear(4096, 1000), boxes=nn.Linear(4096, 4000)),
     "vgg16_localiser_y": lambda: vgg(y=nn.Linear(4096, 8)),
-    "multibox": lambda: toshev(lambda: Forked(nn.Identity(), boxes=nn.Linear(4096, 400), sure=nn.Linear(4096, 100))),
+    "multibox": lambda: toshev(
+        lambda: Forked(nn.Identity(), sure=nn.Linear(4096, 100), boxes=nn.Linear(4096, 400), kept=Kept(100))
+    ),
     "deeppose": lambda: toshev(lambda: nn.Linear(4096, 28)),
     "deeppose_flic": lambda: toshev(lambda: nn.Linear(4096, 20)),
     "face_points": face_points,

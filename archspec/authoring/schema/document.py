@@ -68,7 +68,8 @@ KEYS: dict[str, Text] = {
     ),
     "detect": (
         "What makes a detector of the network: heads, the anchors of each, how their numbers become boxes, and which "
-        "boxes are kept. The layers that follow are those of `yolo_boxes`, `yolo_v1_boxes`, `ssd_boxes` and `nms`.",
+        "boxes are kept. The layers that follow are those of `yolo_boxes`, `yolo_v1_boxes`, `ssd_boxes`, "
+        "`multibox_boxes` and `nms`.",
         "detect:\n  anchors: {kind: grid, boxes: [[116, 90], [156, 198]]}\n  heads:\n    - layers: [conv: 2 * 85]\n"
         "      name: p5\n  decode: yolo\n  nms: {score: 0.05, iou: 0.5, keep: 100}",
     ),
@@ -109,11 +110,11 @@ DETECT: dict[str, Text] = {
     ),
     "heads": (
         "Layers that end in the maps of numbers, a stretch a head, as in `branches`. One of SSD ends in two maps, "
-        "called `class` and `box`.",
+        "one of MultiBox in two vectors, called `class` and `box`.",
         "heads:\n  - layers: [conv: 255]\n    from: n$l\n    name: p$l\n    each: {l: [5, 4, 3]}",
     ),
     "decode": (
-        "How numbers become boxes: yolo, yolo_v1 or ssd; with arguments a mapping.",
+        "How numbers become boxes: yolo, yolo_v1, ssd or multibox; with arguments a mapping.",
         "decode: {yolo: {scores: softmax}}",
     ),
     "nms": ("Which boxes are kept: the arguments of the layer `nms`.", "nms: {score: 0.05, iou: 0.5, keep: 100}"),

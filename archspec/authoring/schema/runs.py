@@ -104,6 +104,7 @@ KEYS: dict[str, str] = {
     "distance": "How what is told is compared with what is: smooth_l1, l2 or l1.",
     "present": "How much counts whether there is anything.",
     "between": "The two points, by name, whose distance errors are parts of.",
+    "pairs": "Points that change places in a mirrored image, where their names do not say left and right.",
     "classes": "Names of the classes, in the order of their numbers; of a loss, how much an object's class counts.",
     "box": "How much counts where a box is.",
     "object": "How much counts that an object is told where one is.",

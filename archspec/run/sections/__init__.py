@@ -16,6 +16,7 @@ from archspec.run.sections.data import (
     Cifar,
     Csv,
     Data,
+    DigitCards,
     Digits,
     Fit,
     Folder,
@@ -41,6 +42,7 @@ from archspec.run.sections.losses import (
     Landmarks,
     Localisation,
     Loss,
+    MultiBox,
     PlaceLoss,
     SmoothL1,
     SquaredHinge,
@@ -88,6 +90,7 @@ __all__ = [
     "Csv",
     "Data",
     "DetectorLoss",
+    "DigitCards",
     "Digits",
     "Exponential",
     "Fit",
@@ -105,6 +108,7 @@ __all__ = [
     "Localisation",
     "Loss",
     "Model",
+    "MultiBox",
     "Normal",
     "Numpy",
     "OneCycle",
@@ -136,6 +140,6 @@ class Run(Section):
 
     name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")] = None
     model: Model
-    data: Digits | Idx | Cifar | Folder | Csv | Numpy | Boxes | ScatteredDigits | Points = Digits()
+    data: Digits | Idx | Cifar | Folder | Csv | Numpy | Boxes | ScatteredDigits | Points | DigitCards = Digits()
     augment: Annotated[list[Augmentation], Field(max_length=50)] = []
     train: Train = Train()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,3 +22,10 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
     short: ClassVar[str] = "kind"
+
+
+def names_of(value: Any) -> list[str] | None:
+    """A list of names, whole numbers among them as text, as a table has them; None for anything else."""
+    if not isinstance(value, list) or not all(isinstance(name, str) or type(name) is int for name in value):
+        return None
+    return [str(name) for name in value]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import chain
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from archspec.run.sections.base import PATH, Count, Section, Seed, Share
+from archspec.run.sections.base import PATH, Count, Section, Seed, Share, names_of
 
 
 class HoldOut(Section):
@@ -163,6 +165,11 @@ class Numpy(Data):
         return self
 
 
+OneClass = Annotated[
+    str, Field(min_length=1, description="What all objects are called, where their classes do not matter.")
+]
+
+
 class Boxes(Data):
     """Images with objects in boxes: `root` is a folder of VOC (Annotations/) or YOLO (labels/), a `data.yaml` of YOLO,
     a COCO .json or a .csv.
@@ -172,9 +179,10 @@ class Boxes(Data):
     its own. What lacks is drawn from `train` as `split` says: images with each class in every part. Without
     `train`, that is all of `root`; a `test` is drawn only where no key names a set. `images`: a folder there, where
     the images are neither where the annotations say nor where COCO has them (`train2017` beside `annotations`);
-    several are looked through in turn. `classes`: those that are kept, in the order of
-    their numbers; names for them where YOLO's files have numbers alone. Images without objects are learned from.
-    Difficult objects (VOC) and crowds (COCO) are neither right nor wrong."""
+    several are looked through in turn. `classes`: those that are kept, in the order of their numbers; names for them
+    where YOLO's files have numbers alone. `one_class: NAME` has one class alone, of that name, for all objects that
+    are kept: for detectors that do not name what they find. Images without objects are learned from. Difficult
+    objects (VOC) and crowds (COCO) are neither right nor wrong."""
 
     kind: Literal["boxes"] = "boxes"
     root: Annotated[str, PATH]
@@ -186,6 +194,7 @@ class Boxes(Data):
         Field(description="Folders of the images, where neither annotations say nor COCO has them."),
     ] = None
     classes: Annotated[list[str], Field(min_length=1)] | None = None
+    one_class: OneClass | None = None
     split: Split = Split()
     in_memory: bool | Literal["auto"] = "auto"
 
@@ -205,7 +214,8 @@ class ScatteredDigits(Data):
     made with `objects` digits each, at least and at most. Each epoch trains on other canvases, which follow from
     `seed` and the epoch; those of `val` and `test` stay. `scale`: sides of a digit, shares of the canvas's shorter
     side. `overlap`: what two boxes may have in common, as intersection over union, where there is room. `noise`: its
-    standard deviation, of 255. A box holds the pixels with at least a quarter of full ink, exactly."""
+    standard deviation, of 255. A box holds the pixels with at least a quarter of full ink, exactly. `one_class: digit`
+    makes one class of them all, of that name."""
 
     kind: Literal["scattered_digits"] = "scattered_digits"
     train: Annotated[Count, Field(description="Canvases to train on.")] = 1000
@@ -218,6 +228,7 @@ class ScatteredDigits(Data):
     ] = [0.15, 0.4]
     overlap: Share = 0.1
     noise: Annotated[float, Field(ge=0, le=64)] = 8.0
+    one_class: OneClass | None = None
     seed: Seed = 0
 
     @model_validator(mode="after")
@@ -230,14 +241,59 @@ class ScatteredDigits(Data):
         return self
 
 
+def _pairs(value: Any) -> Any:
+    pairs = [names_of(pair) for pair in value] if isinstance(value, list) else [None]
+    found = [pair for pair in pairs if pair is not None and len(pair) == 2]
+    if len(found) < len(pairs):
+        raise ValueError("pairs must be a list of pairs of names, as in [[p1, p17], [p2, p16]]")
+    if twice := [name for name, count in Counter(chain(*found)).items() if count > 1]:
+        raise ValueError(f"'{twice[0]}' stands twice in pairs: a point has one other side")
+    return found
+
+
 class Points(Data):
     """Images with points: `file` is a table whose first line names its columns: `path`, and of each point `NAME x` and
     `NAME y` in pixels of the image, from its left upper corner. A point without numbers, or with 0 under `NAME seen`,
-    is not learned. A column `split` says which split an image is in; else `split` does. Paths are relative to
-    `root`, or to the table's folder."""
+    is not learned, nor is one outside the image. A column `split` says which split an image is in; else `split` does.
+    Paths are relative to `root`, or to the table's folder.
+
+    In a mirrored image left and right change places: `left_eye` and `right_eye`, `Ear (L)` and `Ear (R)`, by the words
+    of their names. `pairs` names them where names do not say it, and then all of them: [[p1, p17], [p2, p16]]; none of
+    what has no sides: []."""
 
     kind: Literal["points"] = "points"
     file: Annotated[str, PATH]
     root: Annotated[str | None, PATH] = None
+    pairs: Annotated[list[list[str]], BeforeValidator(_pairs)] | None = None
     split: Split = Split()
     in_memory: bool | Literal["auto"] = "auto"
+
+
+class DigitCards(Data):
+    """Cards with a handwritten digit of scikit-learn, seen askew on canvases of the network's size: no download. The
+    points are the four corners of the card, as whoever reads the digit has them, exactly: `left top`, `right top`,
+    `right bottom`, `left bottom`.
+
+    The 1,797 digits are split first, so that no digit is in two splits; then `train`, `val` and `test` canvases are
+    made. `scale`: a card's longer extent, a share of the canvas's shorter side. `turn`: degrees that it is turned in
+    the picture, either way at most; `tilt`: the same out of the picture, about both of its axes. `noise`: its standard
+    deviation, of 255."""
+
+    kind: Literal["digit_cards"] = "digit_cards"
+    train: Annotated[Count, Field(description="Canvases to train on.")] = 2000
+    val: Annotated[Count, Field(description="Canvases to choose the best epoch by.")] = 300
+    test: Annotated[Count, Field(description="Canvases to measure the trained network on.")] = 300
+    scale: Annotated[
+        list[Annotated[float, Field(gt=0, le=1)]],
+        Field(min_length=2, max_length=2, description="The least and the greatest extent of a card, of the canvas's."),
+    ] = [0.5, 0.9]
+    turn: Annotated[float, Field(ge=0, le=180, description="Degrees that a card is turned at most.")] = 45.0
+    tilt: Annotated[float, Field(ge=0, le=60, description="Degrees that a card is tilted at most.")] = 40.0
+    noise: Annotated[float, Field(ge=0, le=64)] = 8.0
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale goes from the least to the most, not from {self.scale[0]:g} to {self.scale[1]:g}")
+        return self

@@ -117,7 +117,7 @@ def ssd_boxes(raw: Tensor, defaults: Tensor, variances: tuple[float, float], wit
     places, factors = raw.view(len(raw), *defaults.shape).split(2, 2)
     centers, sizes = defaults.split(2, 1)
     centers = (places * variances[0]).mul_(sizes).add_(centers)
-    halves = (factors * variances[1]).exp_().mul_(sizes).div_(2)
+    halves = ((factors * variances[1]).exp_() * sizes).div_(2)
     boxes = torch.cat([centers - halves, centers + halves], 2)
     if within:
         boxes[:, :, 0::2].clamp_(0, within[1])
@@ -136,3 +136,12 @@ def ssd_encode(boxes: Tensor, defaults: Tensor, variances: tuple[float, float]) 
     low, high = boxes[..., :2], boxes[..., 2:]
     moves = ((low + high) / 2 - places) / sizes / variances[0]
     return torch.cat([moves, ((high - low) / sizes).log() / variances[1]], dim=-1)
+
+
+def multibox_boxes(told: Tensor, image: Size) -> Tensor:
+    """Boxes (N, K, 4) of what is told of K boxes (N, 4·K): x1, y1, x2, y2 in parts of the image.
+
+    Erhan et al., arXiv:1312.2249, section 3.
+    """
+    height, width = image
+    return told.unflatten(1, (-1, 4)) * told.new_tensor([width, height, width, height])

@@ -174,24 +174,24 @@ def points_loss(
 def lengths(points: Tensor, whole: float | Tensor, between: Sequence[int] = ()) -> Tensor:
     """What errors of each image's points (n, K, 3) are parts of: (n,).
 
-    The distance of the two points `between`, of images that show both; else the longer side of the box around the
-    points that are seen, and of a single one, or several in one place, `whole`: the longer side of the image in the
-    same pixels, of all or of each (n,).
+    The distance of the two points `between`: NaN of images that do not show both, or in one place. Without them the
+    longer side of the box around the points that are seen, and of a single one, or several in one place, `whole`: the
+    longer side of the image in the same pixels, of all or of each (n,).
     """
     seen, places = points[..., 2] > 0, points[..., :2]
+    if between:
+        one, other = between
+        apart = (places[:, one] - places[:, other]).norm(dim=1)
+        return torch.where(seen[:, one] & seen[:, other] & (apart > 0), apart, torch.nan)
     far = torch.finfo(places.dtype).max
     low = places.masked_fill(~seen[..., None], far).amin(1)
     high = places.masked_fill(~seen[..., None], -far).amax(1)
     found = (high - low).amax(1)
-    if between:
-        one, other = between
-        both = seen[:, one] & seen[:, other]
-        found = torch.where(both, (places[:, one] - places[:, other]).norm(dim=1), found)
     return torch.where(found > 0, found, whole)
 
 
 def errors(told_points: Tensor, points: Tensor, length: Tensor) -> Tensor:
     """How far points (n, K, 2 or more) are from where they are (n, K, 3), as parts of the lengths (n,): (n, K), NaN
-    where there is no point to be seen."""
+    where there is no point to be seen, or no length."""
     off = (told_points[..., :2] - points[..., :2]).norm(dim=2) / length[:, None]
     return torch.where(points[..., 2] > 0, off, torch.nan)

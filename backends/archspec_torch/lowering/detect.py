@@ -76,6 +76,13 @@ class SsdBoxes(_Decoder):
         return coding.planes(coding.default_boxes(grid, anchors, size, self.op.stride, like), grid)
 
 
+class MultiBoxBoxes(_Decoder):
+    op: detect.MultiBoxBoxes
+
+    def forward(self, sure: Tensor, places: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+        return self.ended(coding.multibox_boxes(places, _size(image)), image), sure.sigmoid()[..., None]
+
+
 class Nms(nn.Module):
     def __init__(self, op: detect.Nms):
         super().__init__()
@@ -101,6 +108,11 @@ def yolo_v1_boxes(site: Site[detect.YoloV1Boxes]) -> nn.Module:
 @lowers(detect.SsdBoxes)
 def ssd_boxes(site: Site[detect.SsdBoxes]) -> nn.Module:
     return SsdBoxes(site.op)
+
+
+@lowers(detect.MultiBoxBoxes)
+def multibox_boxes(site: Site[detect.MultiBoxBoxes]) -> nn.Module:
+    return MultiBoxBoxes(site.op)
 
 
 @lowers(detect.Nms)

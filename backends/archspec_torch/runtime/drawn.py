@@ -1,4 +1,5 @@
-"""Boxes drawn on pictures: one colour a class, told apart by colour-blind eyes too, and labels that can be read."""
+"""Boxes and points drawn on pictures: one colour a class, or a point, told apart by colour-blind eyes too, and labels
+that can be read."""
 
 from __future__ import annotations
 
@@ -16,6 +17,8 @@ black, which outlines all of them."""
 OUTLINE = (0, 0, 0)
 LEAST, MOST = 11, 40
 """Pixels of a label's letters, on small pictures and on large ones."""
+NAMED, SMALL = 12, 15
+"""Points that are named at most, and sides of a picture in letters from which on they are."""
 DASH = 4
 """Length of a dash and of a gap, in widths of the line."""
 Rectangle = tuple[float, float, float, float]
@@ -45,10 +48,10 @@ def draw_boxes(
 ) -> Image.Image:
     """A copy of the picture, in RGB, with its boxes (n, 4), x1 y1 x2 y2 in its pixels.
 
-    `labels` (n,) are numbers of `names`; `scores` (n,) stand behind them in per cent. Boxes that are `ignored` are
-    dashed. `size`: of the letters in pixels; unsaid, as fits the picture, and 0 for no labels. What lies on top has the
-    best score, or is smallest; labels are moved apart where there is room, and never leave the picture.
-    Boxes of numbers that are none are not drawn.
+    `labels` (n,) are numbers of `names`; `scores` (n,) stand behind them in per cent, sums above 1 as they are. Boxes
+    that are `ignored` are dashed. `size`: of the letters in pixels; unsaid, as fits the picture, and 0 for no labels.
+    What lies on top has the best score, or is smallest; labels are moved apart where there is room, and never leave the
+    picture. Boxes of numbers that are none are not drawn.
     """
     page = image.convert("RGB")
     if page is image:
@@ -65,9 +68,54 @@ def draw_boxes(
         _rectangle(draw, page.size, rows[i], color_of(numbers[i]), width, faint[i])
     taken: list[Rectangle] = []
     for i in reversed(order) if letters else ():
-        text = names[numbers[i]] + (f" {100 * rates[i]:.0f} %" if rates is not None else "")
+        text = names[numbers[i]]
+        if rates is not None:
+            text += f" {100 * rates[i]:.0f} %" if rates[i] <= 1 else f" {rates[i]:.1f}"
         _label(draw, page.size, rows[i], text, color_of(numbers[i]), font_of(letters), taken)
     return page
+
+
+def draw_points(
+    image: Image.Image,
+    points: Tensor | Sequence[Sequence[float]],
+    names: Sequence[str],
+    sides: Sequence[int] | None = None,
+    size: int | None = None,
+) -> Image.Image:
+    """A copy of the picture, in RGB, with its points (K, 2), x y in its pixels: discs, the first on top.
+
+    `names` (K,) stand beside them in letters of `size` pixels: unsaid, as fits the picture, and none where there are
+    more than 12 or the picture is small; 0 for none. Points outside the picture, or nowhere, are not drawn.
+    `sides` (K,): the number of the point that each changes places with in a mirrored image, its own where there is
+    none. Both have one colour, and the second is a ring.
+    """
+    page = image.convert("RGB")
+    if page is image:
+        page = image.copy()
+    radius = max(1, round(max(page.size) / 60))  # whole, as the middle is: Pillow cuts fractions off
+    pairs = range(len(names)) if sides is None else sides
+    there = [
+        (i, x, y)
+        for i, (x, y) in enumerate(_plain(points))
+        if 0 <= x <= page.width and 0 <= y <= page.height  # what is no number is not
+    ]
+    letters = size if size is not None else max(LEAST, min(MOST, round(max(page.size) / 40)))
+    if size is None and (len(names) > NAMED or max(page.size) < SMALL * LEAST):
+        letters = 0
+    draw = ImageDraw.Draw(page)
+    for i, x, y in reversed(there):
+        middle = (round(x - 0.5), round(y - 0.5))  # Pillow counts from the middle of the first pixel
+        draw.ellipse(_around(*middle, radius), fill=color_of(min(i, pairs[i])), outline=OUTLINE)
+        if pairs[i] < i:
+            draw.ellipse(_around(*middle, radius / 2), fill=OUTLINE)
+    taken: list[Rectangle] = [_around(x, y, radius) for _, x, y in there]
+    for (i, _, _), around in zip(there, tuple(taken), strict=True) if letters else ():
+        _label(draw, page.size, around, names[i], color_of(min(i, pairs[i])), font_of(letters), taken)
+    return page
+
+
+def _around(x: float, y: float, radius: float) -> Rectangle:
+    return (x - radius, y - radius, x + radius, y + radius)
 
 
 def _plain(values: Tensor | Sequence) -> list:  # type: ignore[type-arg]

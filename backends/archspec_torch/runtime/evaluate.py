@@ -12,7 +12,7 @@ from torch import Tensor
 from archspec.errors import Diagnostic, did_you_mean, fail
 from archspec.run.figures import shown, title
 from archspec.run.sections import BCE
-from archspec_torch.runtime.data import Examples, Source, open_source
+from archspec_torch.runtime.data import Examples, Source, open_source, pairs_of
 from archspec_torch.runtime.device import choose_device
 from archspec_torch.runtime.evaluation.diagnosis import Diagnosis, diagnosis
 from archspec_torch.runtime.evaluation.figures import Figures
@@ -22,6 +22,7 @@ from archspec_torch.runtime.evaluation.scores import collect_scores
 from archspec_torch.runtime.evaluation.views import passes
 from archspec_torch.runtime.images import Frame
 from archspec_torch.runtime.kept import SPLIT, as_trained, no_split
+from archspec_torch.runtime.labels import unpaired
 from archspec_torch.runtime.preprocess import Normalize
 from archspec_torch.runtime.rundir import Trained, open_run, weights_of
 from archspec_torch.runtime.tasks import Task
@@ -117,7 +118,7 @@ class Subject:
         score: float | None,
     ) -> Subject:
         """All of it opened and checked; see `evaluate` for what is raised."""
-        passes(tta)
+        views = passes(tta)
         directories = [runs] if isinstance(runs, str | Path) else list(runs)
         words = [weights] if isinstance(weights, str) else list(weights)
         chosen = choose_device(device)
@@ -130,6 +131,9 @@ class Subject:
             _same_task(opened[0], trained)
         members = [open_member(trained, name, chosen, threshold, score) for trained, name in named]
         found = cls(members, source, tta, together, warnings=changed)
+        if any(flipped for one in views for flipped in one.flipped):
+            data = opened[0].run
+            found.warnings += unpaired(source, pairs_of(data.run.data), data.span("data"))
         for trained in opened:
             found.warnings += trained.warnings
         found.warnings += [

@@ -17,7 +17,7 @@ from archspec_torch.runtime.data import Boxed, Examples, Source, digest_of
 from archspec_torch.runtime.data.boxed import BoxedFiles
 from archspec_torch.runtime.data.files import Files
 from archspec_torch.runtime.images import ImageProblem, large_images_allowed, upright_size
-from archspec_torch.runtime.labels import lacking
+from archspec_torch.runtime.labels import lacking, mirrored
 from archspec_torch.runtime.sheet import opened
 
 SHOWN = 5
@@ -107,7 +107,8 @@ class BoxSizes:
 
 def check_data(run: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> Inventory:
     """Reads all data of a run and says what is in it. Warnings: W620 for damaged files, W621 for classes that a split
-    lacks, W630 for images in two splits. Raises SpecError of the run and its data."""
+    lacks, W630 for images in two splits, W626 for points outside their images, W659 for points that a mirrored image
+    should have on their other sides. Raises SpecError of the run and its data."""
     loaded = load_run(run, overrides)
     frame, source = opened(loaded)
     warnings: list[Diagnostic] = []
@@ -117,7 +118,7 @@ def check_data(run: str | Path | Mapping[str, Any], overrides: Sequence[str] = (
         numbers = source.target.totals(loaded_splits[split].labels, len(source.classes)).tolist()
         for name, number in zip(source.classes, numbers, strict=True):
             counts[name][split] = number
-    warnings += lacking(source, loaded.span("data"))
+    warnings += [*mirrored(loaded, source)[0], *lacking(source, loaded.span("data"))]
     warnings += _duplicates(source, loaded_splits, loaded.span("data"))
     boxed = {split: part for split, part in loaded_splits.items() if isinstance(part, Boxed)}
     boxes = _boxes(boxed, source.classes) if boxed else None
@@ -175,7 +176,7 @@ def _duplicates(source: Source, splits: Mapping[str, Examples], span: Span) -> I
         for key, name in _hashes(source, split, examples):
             other, known = first.setdefault(key, (split, name))
             if other != split:
-                pairs.setdefault((other, split), []).append(f"{known} = {name}")
+                pairs.setdefault((other, split), []).append(name if name == known else f"{known} = {name}")
     for (one, two), found in pairs.items():
         more = f", … and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         what = f"{len(found):,} images of '{two}' are" if len(found) > 1 else f"one image of '{two}' is"

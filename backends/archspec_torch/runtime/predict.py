@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from archspec.errors import Diagnostic, fail
+from archspec_torch.runtime.detecting.output import new_folder, save
+from archspec_torch.runtime.detecting.pictures import free_place, written_place
 from archspec_torch.runtime.device import choose_device
-from archspec_torch.runtime.images import Frame, ImageProblem, Placement, large_images_allowed, open_image, upright
+from archspec_torch.runtime.drawn import draw_boxes, draw_points
+from archspec_torch.runtime.images import (
+    Frame,
+    ImageProblem,
+    Placement,
+    eight_bit,
+    large_images_allowed,
+    open_image,
+    upright,
+)
 from archspec_torch.runtime.prediction import Prediction
-from archspec_torch.runtime.preprocess import Normalize
+from archspec_torch.runtime.preprocess import Normalize, Preprocessing
 from archspec_torch.runtime.rundir import SPEC, Trained, open_run
 from archspec_torch.runtime.score_map import score_map
 from archspec_torch.runtime.sliding import Size, Sliding, slid
-from archspec_torch.runtime.tasks import Localise, Task, task_of
+from archspec_torch.runtime.tasks import Localise, Points, Task, task_of
 
 AT_ONCE = 16
 
@@ -32,6 +43,7 @@ def predict(
     threshold: float | None = None,
     dense: bool = False,
     input: Size | None = None,
+    out: str | Path | None = None,
 ) -> list[Prediction]:
     """The `top` classes of each image, in their order; where images have any number of classes, those whose
     probability reaches the threshold (the run's, unless it is told). Colour, grey, palette, transparent, 16-bit, CMYK
@@ -41,9 +53,12 @@ def predict(
     ("3x257x257"): the classes are those that any window tells, each with the window that tells it best, and `windows`
     what all do.
 
+    `out`: a new folder for the pictures with the box or the points that a localiser, or a network of points, tells.
+
     An image that cannot be used does not stop the others: its prediction has a `problem` (E624) and no
     classes. Raises SpecError E606 to E608, E701, E708 for the run directory, E687 for a threshold where there is none,
-    E176 for a network that cannot be slid, E614 for one that finds objects, E739 for an `input` without `dense`.
+    E176 for a network that cannot be slid, E614 for one that finds objects, E739 for an `input` without `dense`, E693
+    for pictures of a network that tells no places, E738 and E505 for a folder that cannot be written to.
     """
     trained = open_run(rundir)
     chosen = choose_device(device)
@@ -51,10 +66,15 @@ def predict(
     if not task.predicts:
         hint = f"archspec detect {rundir} IMAGES finds them and draws their boxes"
         raise fail("E614", f"'{trained.graph.name}' finds objects in boxes, and predict tells classes", hint=hint)
+    if out is not None and not isinstance(task, Localise | Points):
+        message = f"'{trained.graph.name}' tells classes of whole images: there is nothing to draw"
+        raise fail("E693", message, hint="leave out -o; localisers and networks of points tell where things are")
     if dense:
         return _dense(trained, task, images, top, chosen, weights, input)
     if input is not None:
         raise fail("E739", "--input is for --dense: images come to the network in its own size")
+    if out is not None:
+        new_folder(Path(out))
     model, _ = trained.model(weights, chosen)
     normalize = Normalize(trained.preprocessing, chosen)
     found: list[Prediction] = []
@@ -73,7 +93,29 @@ def predict(
                 found.append(Prediction(name, problem=Diagnostic("E624", f"{name} {result}")))
             else:
                 found.append(replace(next(told), image=name))
+    if out is not None:
+        _draw(found, images, Path(out), trained.preprocessing)
     return found
+
+
+def _draw(
+    found: Sequence[Prediction], images: Sequence[str | Path | Image.Image], out: Path, how: Preprocessing
+) -> None:
+    """Pictures of the images with what is told to be where, in a folder, under the names of their files."""
+    taken: set[PurePath] = set()
+    for number, (one, image) in enumerate(zip(found, images, strict=True)):
+        if one.problem is not None:
+            continue
+        with large_images_allowed():
+            whole = upright(image) if isinstance(image, Image.Image) else open_image(Path(image))
+        name = PurePath(f"image-{number}.png" if isinstance(image, Image.Image) else Path(image).name)
+        page = eight_bit(whole, how.frame.background)
+        if one.points is not None:
+            page = draw_points(page, list(one.points.values()), list(one.points))
+        elif one.box is not None:
+            ((label, probability),) = one.classes
+            page = draw_boxes(page, [one.box], [how.classes.index(label)], [probability], how.classes)
+        save(page, out / written_place(free_place(name, taken)))
 
 
 def _dense(

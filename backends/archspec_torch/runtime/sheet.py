@@ -15,15 +15,17 @@ from torch import Tensor
 from archspec.errors import fail
 from archspec.files import write_bytes
 from archspec.run import RunFile, load_run
+from archspec_torch.detection.sides import counterparts
 from archspec_torch.runtime.augment import augmented, kind_of
-from archspec_torch.runtime.data import Draws, Source, Target, open_source
-from archspec_torch.runtime.drawn import draw_boxes, font_of
+from archspec_torch.runtime.data import Draws, Source, Target, open_source, pairs_of
+from archspec_torch.runtime.drawn import draw_boxes, draw_points, font_of
 from archspec_torch.runtime.images import Frame, background_color, frame_of
 from archspec_torch.runtime.kept import no_split
 from archspec_torch.runtime.network import image_input, load_network, placed_at
 
 LARGE, BOXED, GAP, LINE, SIZE = 128, 320, 12, 18, 13
-"""Pixels: an image's longer side where it is smaller, with boxes in it, between two, a line of text, its letters."""
+"""Pixels: an image's longer side where it is smaller, and with places in it, between two, a line of text, its
+letters."""
 JOINED = " + "
 """Between the classes of an image; on the sheet each has a line of its own."""
 COUNTED = 4
@@ -50,18 +52,20 @@ def show_data(
         raise no_split(split, list(source.sizes), loaded)
     plan, section = loaded.run.train, loaded.run.augment if split == "train" else []
     examples = source.load(split, frame, lambda _: None)
-    kind = kind_of(source.target, source.classes)
+    pairs = pairs_of(loaded.run.data)
+    kind = kind_of(source.target, source.classes, pairs)
     found = augmented(examples, section, frame, source.classes, kind, loaded.spans("augment"))
     group = torch.randperm(len(examples.labels), generator=torch.Generator().manual_seed(plan.seed))[:n]
     draws = Draws(plan.seed, epoch - 1) if split == "train" else None
     ((images, labels),) = found.batches([group], torch.device("cpu"), 0, draws)
-    boxes = labels if source.target is Target.BOXES else None
+    places = labels if source.target in (Target.BOXES, Target.POINTS) else None
+    sides = counterparts(source.classes, pairs) if source.target is Target.POINTS else None
     names = _captions(labels, source)
     how = ", ".join(entry.kind for entry in section)
     title = f"{source.name}: {len(group)} of {len(examples.labels):,} in {split}"
     title += f", epoch {epoch}: {how}" if how else ""
     buffer, path = io.BytesIO(), Path(out)
-    page = sheet(images.round().clamp(0, 255).to(torch.uint8), names, title, boxes, source.classes)
+    page = sheet(images.round().clamp(0, 255).to(torch.uint8), names, title, places, source.classes, sides)
     page.save(buffer, _format(path))
     write_bytes(path, buffer.getvalue())
     return f"{len(group)} images of {split} in {path}"
@@ -81,7 +85,9 @@ def _captions(labels: Tensor, source: Source) -> list[str]:
     match source.target:
         case Target.CLASS | Target.TAGS:
             return [caption(label, source.classes) for label in labels]
-        case Target.BOXES | Target.POINTS:
+        case Target.POINTS:
+            return [seen(label, source.classes) for label in labels]
+        case Target.BOXES:
             counts = source.target.counts(labels, len(source.classes))
             return [counted(row, source.classes) for row in counts.tolist()]
 
@@ -105,16 +111,30 @@ def counted(counts: Sequence[int], classes: Sequence[str]) -> str:
     return JOINED.join(told) or "no object"
 
 
+def seen(points: Tensor, names: Sequence[str]) -> str:
+    """How many points (K, 3) are seen, and which are not: `2 of 3 points + without nose`; of many only how many."""
+    there = (points[:, 2] > 0).tolist()
+    lacking = [name for name, one in zip(names, there, strict=True) if not one]
+    told = f"{sum(there)} of {len(there)} points"
+    return told if not lacking or not any(there) else f"{told}{JOINED}without {', '.join(lacking)}"
+
+
 def sheet(
-    images: Tensor, names: Sequence[str], title: str, boxes: Tensor | None = None, classes: Sequence[str] = ()
+    images: Tensor,
+    names: Sequence[str],
+    title: str,
+    places: Tensor | None = None,
+    classes: Sequence[str] = (),
+    sides: Sequence[int] | None = None,
 ) -> Image.Image:
     """Images uint8 (n, c, h, w) in rows, each over its classes; small ones enlarged by a whole number, pixels kept.
 
-    `boxes`: objects (n, M, 6) of `classes` that are drawn into them.
+    `places`: what is drawn into them: objects (n, M, 6) of `classes`; with `sides` points (n, K, 3) of these names, and
+    the numbers of those that they change places with in mirrored images.
     """
     n, _, height, width = images.shape
     below = LINE * max(1 + name.count(JOINED) for name in names)
-    factor = max(1, (LARGE if boxes is None else BOXED) // max(height, width))
+    factor = max(1, (LARGE if places is None else BOXED) // max(height, width))
     wide, high = factor * width, factor * height
     font = font_of(SIZE)
     cell = max(wide, 72)
@@ -130,8 +150,11 @@ def sheet(
         left, upper = GAP + i % columns * (cell + GAP), top + i // columns * (high + below + GAP)
         array = image.permute(1, 2, 0).expand(-1, -1, 3).contiguous().numpy()
         picture = Image.fromarray(array).resize((wide, high), Image.Resampling.NEAREST)
-        if boxes is not None:
-            there = boxes[i][boxes[i][:, 4] >= 0]
+        if places is not None and sides is not None:
+            there = places[i, :, :2].masked_fill(places[i, :, 2:] == 0, torch.nan)
+            picture = draw_points(picture, factor * there, classes, sides)
+        elif places is not None:
+            there = places[i][places[i][:, 4] >= 0]
             picture = draw_boxes(picture, factor * there[:, :4], there[:, 4], None, classes, there[:, 5])
         page.paste(picture, (left + (cell - wide) // 2, upper))
         for k, part in enumerate(name.split(JOINED)):

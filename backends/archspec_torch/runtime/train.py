@@ -23,14 +23,14 @@ from archspec_torch.compiler import compile
 from archspec_torch.runtime import checkpoints, rundir
 from archspec_torch.runtime import resume as resuming
 from archspec_torch.runtime.augment import augmented, colors_of, kind_of
-from archspec_torch.runtime.data import Draws, Examples, Source, open_source
-from archspec_torch.runtime.data.files import refuse_damaged
+from archspec_torch.runtime.data import Draws, Examples, Source, open_source, pairs_of
+from archspec_torch.runtime.data.files import LEFT_OUT, refuse_damaged
 from archspec_torch.runtime.device import device_label
 from archspec_torch.runtime.evaluate import assess
 from archspec_torch.runtime.evaluation.result import Evaluation
 from archspec_torch.runtime.images import background_color, frame_of
 from archspec_torch.runtime.kept import keep_split
-from archspec_torch.runtime.labels import check_labels, lacking
+from archspec_torch.runtime.labels import check_labels, lacking, mirrored, unmeasured
 from archspec_torch.runtime.layers import check_patterns, freezing_notes, learned, learning_layers, matching, with_init
 from archspec_torch.runtime.loop import State, fresh_state, measure, steps_per_epoch, train_epoch, training_tally
 from archspec_torch.runtime.network import image_input, load_network, network_for, placed_at
@@ -47,7 +47,7 @@ from archspec_torch.runtime.schedules import cycle_ends, rate_at
 from archspec_torch.runtime.seeding import part_ways, seeded
 from archspec_torch.runtime.snapshot import processes_of, restore
 from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
-from archspec_torch.runtime.tasks import Task, class_count, task_of, with_loss
+from archspec_torch.runtime.tasks import Task, class_count, counted_by, task_of, with_loss
 from archspec_torch.runtime.transfer import transfer
 from archspec_torch.runtime.trouble import Trouble
 from archspec_torch.runtime.unreached import unreached
@@ -201,7 +201,7 @@ def _describe(job: Job, directory: Path) -> None:
     write_record(directory, (node.op.word for node in job.graph.nodes.values()))
     if colors := colors_of(job.train, job.run.run.augment):
         write_text(directory / rundir.COLORS, json.dumps({"pca_color": colors.to_json()}, indent=2) + "\n")
-    if left_out := [w.message for w in job.warnings if w.code == "W620"]:
+    if left_out := [w.message + (f" ({w.span})" if w.span else "") for w in job.warnings if w.code in LEFT_OUT]:
         write_text(directory / rundir.LEFT_OUT, "".join(f"{message}\n" for message in left_out))
 
 
@@ -264,16 +264,19 @@ def prepare(run: RunFile, world: World = ALONE, test: bool = True) -> Job:
         check_patterns(run, graph)
         graph = with_init(graph, plan.init)
         task = task_of(graph, source.classes, plan.loss, source, run.span("train", "loss")).to(device)
+    lengths = unmeasured(source, plan.loss, run.span("train", "loss"))
     wanted = [split for split in source.sizes if test or split != "test"]
     parts = {split: source.load(split, frame, warnings.append) for split in wanted}
     examples = parts["train"]
     if data.strict:
         refuse_damaged(warnings, run.span("data", "strict"))
-    warnings += lacking(source, run.span("data"))
+    turned, sides = mirrored(run, source)
+    warnings = [*turned, *warnings, *lacking(source, run.span("data"))]  # those of single images may be many
     warnings += unreached(run, len(examples.labels), steps_per_epoch(examples, plan))
     preprocessing = Preprocessing(frame, *statistics(examples.histogram()), source.classes)
-    kind = kind_of(source.target, source.classes)
+    kind = kind_of(source.target, source.classes, pairs_of(data))
     notes = [note, WITHOUT_EFFECT if plan.sync_batchnorm and world.size == 1 else None, *freezing_notes(run, graph)]
+    notes += [*sides, *lengths]
     return Job(
         run=run,
         graph=graph,
@@ -432,6 +435,10 @@ def _best(job: Job, state: State, directory: Path, split: str) -> Evaluation:
     return found
 
 
+def _count(number: int, things: str) -> str:
+    return f"{number} {things}" if number != 1 else f"1 {things.removesuffix('es' if things == 'classes' else 's')}"
+
+
 def introduction(job: Job, state: State, directory: Path) -> str:
     """What is about to be trained, on what, how and where."""
     plan = job.run.run.train
@@ -445,7 +452,7 @@ def introduction(job: Job, state: State, directory: Path) -> str:
     by = f"{plan.optimizer.kind} lr {plan.optimizer.lr:g}, {plan.schedule.kind}"
     rows = [
         ("network", f"{job.graph.name}: {counted}, input {job.preprocessing.frame}"),
-        ("data", f"{job.source.name}: {sizes}; {len(job.task.classes)} classes"),
+        ("data", f"{job.source.name}: {sizes}; {_count(len(job.task.classes), counted_by(job.graph))}"),
         ("training", f"{how}, {by}, seed {plan.seed}, on {device_label(job.device)}"),
         *([("processes", f"{job.world.size}, which share each batch")] if job.world.size > 1 else []),
         ("directory", str(directory)),

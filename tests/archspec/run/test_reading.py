@@ -130,7 +130,7 @@ def test_all_errors_come_at_once_with_place_and_suggestion(write: Write) -> None
         ("E602", 1, 1): ("'model' is missing", "write model: …"),
         ("E604", 2, 14): (
             "data has no kind 'digit': there are digits, idx, cifar, folder, csv, numpy, boxes, scattered_digits, "
-            "points",
+            "points, digit_cards",
             "did you mean 'digits'?",
         ),
         ("E603", 4, 11): ("'train.epochs' should be greater than or equal to 1, not 0", None),
@@ -159,6 +159,10 @@ def test_all_errors_come_at_once_with_place_and_suggestion(write: Write) -> None
         ("model: x\ndata: {kind: digits, split: {val: 0.5, test: 0.5}}", "leaves nothing to train on"),
         ("model: x\ndata: {kind: digits, split: {val: 0}}", "'data.split.val' should be greater than 0"),
         ("model: x\ndata: folder", "'data.root' is missing"),
+        (
+            "model: x\ndata: {kind: scattered_digits, objects: [1, 2, 3]}",
+            "'data.objects' should have at most 2 items, not [1, 2, 3]",
+        ),
         ("model: x\ndata: {kind: idx, fit: squeeze}", "'data.fit' should be 'stretch', 'crop'"),
         ("model: x\nname: a/b", "'name' should match pattern"),
         ("model: x\ntrain: 3", "train is a mapping, not 3"),
@@ -225,8 +229,10 @@ def test_loss_of_a_run_that_names_none_is_set_key_by_key(write: Write) -> None:
     assert hinge == load_run(path, ["train.loss={kind: hinge, margin: 2}"]).run.train.loss
     with pytest.raises(SpecError, match="'loss' has no key 'box'") as caught:
         load_run(path, ["train.loss.box=4"])
-    kinds = "ssd or yolo or yolo_v1 or localisation"
+    kinds = "ssd or yolo or yolo_v1 or multibox or localisation"
     assert caught.value.diagnostics[0].hint == f"'box' belongs in 'train.loss' of kind {kinds}"
+    (here,) = errors(path, "train.loss.overlap=giou")  # a key of scattered_digits too, which is elsewhere
+    assert here.hint == "'overlap' belongs in 'train.loss' of kind yolo"
 
 
 @pytest.mark.parametrize(

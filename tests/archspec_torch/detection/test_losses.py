@@ -13,9 +13,11 @@ from torchvision.models.detection import _utils as theirs
 from torchvision.models.detection.ssd import SSD
 from torchvision.ops import box_iou, clip_boxes_to_image
 
+from archspec.ops import detect as ops
 from archspec_torch.detection import coding, losses
 from archspec_torch.detection.matching import IGNORED, NEGATIVE, assign_cells, match_defaults
 from archspec_torch.detection.truth import Truth, overlaps, rows_of
+from archspec_torch.lowering.detect import SsdBoxes
 
 
 def some(images: int, classes: int, side: int, seed: int) -> tuple[list[Tensor], list[Tensor]]:
@@ -162,6 +164,42 @@ def test_the_loss_of_the_first_yolo_by_hand() -> None:
     assert told["class"].item() == pytest.approx(float((raw[0, 10, 0, 1] - 1) ** 2), rel=1e-6)
 
 
+def test_the_loss_of_multibox_by_hand() -> None:
+    """Three boxes in an image of 10×20 pixels, α = 0.3. Objects [0, 0, 0.5, 0.6] and [0, 0, 0.5, 0.5], in parts of it,
+    would both have box 0; one gets box 1, whichever for the same: both corners of that are 0.5 off."""
+    places = torch.tensor([[0, 0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 1, 1]]).view(1, 12)
+    sure = torch.tensor([[2.0, 1.0, -1.0]])
+    boxes = torch.tensor([[0.0, 0, 10, 6], [0.0, 0, 10, 5]])  # x of 20, y of 10
+    truth = Truth.of([boxes], [torch.tensor([0, 0])])
+    told = losses.multibox_loss(sure, places, (10, 20), truth)
+    assert told["box"].item() == pytest.approx(0.15 * (0.1**2 + 2 * 0.5**2))
+    confidence = math.log1p(math.exp(-2)) + math.log1p(math.exp(-1)) + math.log1p(math.exp(-1))
+    assert told["confidence"].item() == pytest.approx(confidence, rel=1e-6)
+    far = torch.tensor([[0.0, 0, 10, 5], [10.0, 5, 20, 10]])  # box 2 is exactly object 1; sureness alone says box 1
+    for weight, box, sums in (
+        (0.3, 0.15 * 4 * 0.25 * 0.5, [2, 1, 1]),  # box 1: 0.3/2·(2·0.25) = 0.075 − 1 < 0 + 1
+        (30.0, 0.0, [2, -1, -1]),  # 30/2·(2·0.25) = 7.5 − 1 > 1: now box 2, and box 1 is to be unsure
+    ):
+        told = losses.multibox_loss(sure, places, (10, 20), Truth.of([far], [torch.tensor([0, 0])]), weight)
+        assert told["box"].item() == pytest.approx(box, abs=1e-6)
+        assert told["confidence"].item() == pytest.approx(sum(math.log1p(math.exp(-x)) for x in sums), rel=1e-6)
+
+
+def test_multibox_learns_nothing_of_boxes_on_ignored_objects_nor_of_more_objects_than_boxes() -> None:
+    """Box 0 lies on an ignored object: its confidence counts neither way. Of three objects two have a box."""
+    places, sure = torch.tensor([[0, 0, 0.5, 0.5, 0.5, 0.5, 1, 1]]).view(1, 8), torch.tensor([[3.0, -2.0]])
+    box = torch.tensor([[0.0, 0, 8, 8]])
+    hidden = Truth.of([box], [torch.tensor([0])], [torch.tensor([True])])
+    told = losses.multibox_loss(sure, places, (16, 16), hidden)
+    assert [round(float(part), 6) for part in told.values()] == [0.0, round(math.log1p(math.exp(-2)), 6)]
+    seen = losses.multibox_loss(sure, places, (16, 16), Truth.of([box], [torch.tensor([0])]))
+    assert float(seen["confidence"]) == pytest.approx(math.log1p(math.exp(-3)) + math.log1p(math.exp(-2)), rel=1e-6)
+    three = Truth.of([torch.tensor([[0.0, 0, 8, 8], [8, 8, 16, 16], [0, 8, 8, 16]])], [torch.tensor([0, 0, 0])])
+    full = losses.multibox_loss(sure, places, (16, 16), three, 100.0)
+    assert float(full["box"]) == 0.0
+    assert float(full["confidence"]) == pytest.approx(math.log1p(math.exp(-3)) + math.log1p(math.exp(2)), rel=1e-6)
+
+
 def test_a_batch_without_objects_has_a_loss() -> None:
     nothing = Truth.of([torch.zeros(0, 4)] * 2, [torch.zeros(0, dtype=torch.int64)] * 2)
     ssd = losses.ssd_loss(torch.randn(2, len(DEFAULTS), 3), torch.randn(2, len(DEFAULTS), 4), DEFAULTS, nothing)
@@ -169,6 +207,8 @@ def test_a_batch_without_objects_has_a_loss() -> None:
     yolo = losses.yolo_loss([torch.zeros(2, 6, 2, 2)], [[(8.0, 8.0)]], (16, 16), nothing)
     assert float(yolo["empty"]) == pytest.approx(4 * math.log(2))
     assert float(losses.yolo_v1_loss(torch.zeros(2, 6, 2, 2), 1, (16, 16), nothing)["box"]) == 0.0
+    multibox = losses.multibox_loss(torch.zeros(2, 5), torch.zeros(2, 20), (16, 16), nothing)
+    assert [float(part) for part in multibox.values()] == [0.0, pytest.approx(5 * math.log(2))]
 
 
 def test_targets_hold_the_same_objects() -> None:
@@ -179,3 +219,33 @@ def test_targets_hold_the_same_objects() -> None:
     assert torch.equal(found.labels, wanted.labels)
     assert torch.equal(found.ignored, wanted.ignored)
     assert Truth.of_rows(rows[:0]).labels.shape == (0, 0)
+
+
+def test_default_boxes_are_those_of_the_image_however_it_was_asked_before() -> None:
+    """Nothing told of places leaves the default boxes: half the image around the middles of 2×2 cells."""
+    decoder = SsdBoxes(ops.SsdBoxes(anchors=[(0.5, 0.5)], unit="image", classes=1, clip=False))
+    scores = torch.zeros(1, 2, 2, 2)
+
+    def boxes(height: int, width: int, places: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = decoder(scores.to(places), places, torch.zeros(1, 3, height, width))[0]
+        return found
+
+    def quarters(height: float, width: float) -> list[list[list[float]]]:
+        y, x = height / 2, width / 2
+        return [[[i * x, j * y, i * x + x, j * y + y] for j in (0, 1) for i in (0, 1)]]
+
+    places = torch.zeros(1, 4, 2, 2)
+    with torch.inference_mode():
+        assert boxes(100, 60, places).tolist() == quarters(100, 60)
+    assert boxes(100, 60, places).tolist() == quarters(100, 60)
+    assert boxes(40, 80, places).tolist() == quarters(40, 80)
+    assert boxes(40, 80, places.double()).dtype == torch.float64
+    wanted = places.clone().requires_grad_()
+    boxes(40, 80, wanted)[..., 2].sum().backward()
+    assert wanted.grad is not None and wanted.grad[:, 0].eq(4).all()  # right edges move by 0.1 of 40 pixels
+
+
+def test_an_empty_batch_has_no_boxes() -> None:
+    decoder = SsdBoxes(ops.SsdBoxes(anchors=[(0.5, 0.5), (0.2, 0.4)], unit="image", classes=3))
+    boxes, scores = decoder(torch.zeros(0, 8, 2, 5), torch.zeros(0, 8, 2, 5), torch.zeros(0, 3, 8, 20))
+    assert (boxes.shape, scores.shape) == ((0, 20, 4), (0, 20, 3))

@@ -142,16 +142,19 @@ def test_pck_is_that_of_numpy() -> None:
 
 
 def test_errors_may_be_parts_of_the_distance_of_two_points() -> None:
-    """Shoulder and hip 30 and 40 apart: 50; of one that does not show both, its box; of one point, the frame."""
+    """Shoulder and hip 30 and 40 apart: 50; images that do not show both, or in one place, have no length. Without the
+    two, the box, and of one point the frame."""
     points = torch.tensor(
         [
             [[0.0, 0, 1], [30, 40, 1], [10, 10, 1]],
             [[0, 0, 1], [0, 0, 0], [10, 60, 1]],
             [[5, 5, 1], [0, 0, 0], [0, 0, 0]],
+            [[5, 5, 1], [5, 5, 1], [9, 9, 1]],
         ]
     )
-    assert lengths(points, max(SIZE), (0, 1)).tolist() == [50, 60, 200]
-    assert lengths(points, torch.tensor([1, 1, 200])).tolist() == [40, 60, 200]
+    by_two = lengths(points, max(SIZE), (0, 1))
+    assert by_two[0] == 50 and by_two.isnan().tolist() == [False, True, True, True]
+    assert lengths(points, torch.tensor([1, 1, 200, 1])).tolist() == [40, 60, 200, 4]
     off = errors(points[..., :2] + torch.tensor([3.0, 4.0]), points, lengths(points, max(SIZE), (0, 1)))
     assert off[0].tolist() == pytest.approx([0.1, 0.1, 0.1])
-    assert off.isnan().tolist() == [[False] * 3, [False, True, False], [False, True, True]]
+    assert off.isnan().tolist() == [[False] * 3, [True] * 3, [True] * 3, [True] * 3]

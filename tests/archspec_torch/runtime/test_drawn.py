@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from archspec_torch.runtime.drawn import COLORS, color_of, draw_boxes
+from archspec_torch.runtime.drawn import COLORS, color_of, draw_boxes, draw_points
 
 GREY = (128, 128, 128)
 NAMES = tuple("abcdefghij")
@@ -84,3 +84,24 @@ def test_colours_are_those_of_okabe_and_ito_and_begin_again():
     wong = {(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167)}
     assert {rgb(color) for color in COLORS} == {*wong, (255, 255, 255)}
     assert color_of(8) == color_of(0) and len(set(COLORS)) == 8
+
+
+def test_points_are_discs_about_their_places_and_the_first_lies_on_top():
+    given = page(240, 200)
+    drawn = draw_points(given, torch.tensor([[60.5, 50.5], [62.5, 50.5], [180.5, 150.5]]), NAMES[:3], size=0)
+    assert drawn.getpixel((60, 50)) == rgb(color_of(0)) and drawn.getpixel((180, 150)) == rgb(color_of(2))
+    assert drawn.getpixel((65, 50)) == rgb(color_of(1))
+    pixels = np.asarray(drawn)[130:, 160:]
+    rows, columns = np.nonzero((pixels != GREY).any(2))
+    assert (columns.min() + columns.max(), rows.min() + rows.max()) == (2 * 20, 2 * 20)  # about pixel 180, 150
+    assert given.getcolors() == [(48000, GREY)]
+
+
+def test_points_outside_or_nowhere_are_not_drawn_and_names_are_where_there_is_room_for_them():
+    away = [[-5.0, 20.0], [50.0, 900.0], [float("nan"), 3.0]]
+    assert draw_points(page(), away, NAMES[:3]).getcolors() == [(8000, GREY)]
+    spots = [[100.0, 80.0], [140.0, 120.0]]
+    plain, named = (draw_points(page(240, 200), spots, ("left", "right"), size=size) for size in (0, None))
+    assert (np.asarray(named) != GREY).any(2).sum() > 3 * (np.asarray(plain) != GREY).any(2).sum()
+    small = [draw_points(page(), [[50.0, 40.0]], ("left",), size=size) for size in (0, None)]
+    assert np.array_equal(*map(np.asarray, small))

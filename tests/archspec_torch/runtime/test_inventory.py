@@ -76,3 +76,17 @@ def test_equal_arrays_are_found_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     run = {"model": "mlp", "data": {"kind": "numpy", "file": str(tmp_path / "d.npz")}}
     warnings = [w for w in check_data(run).warnings if w.code == "W630"]
     assert len(warnings) == 1 and "one image of 'test' is in" in warnings[0].message
+
+
+def test_an_image_that_two_splits_name_is_named_once(tmp_path: Path) -> None:
+    from archspec_torch.runtime.inventory import check_data
+
+    for i in range(6):
+        Image.new("L", (16, 16), 40 * i).save(tmp_path / f"{i}.png")
+    for name, numbers in (("train", range(4)), ("held", (4, 5))):
+        lines = [f"{i}.png,cat,1,1,{8 + i},9" for i in numbers]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["image,label,x1,y1,x2,y2", *lines]))
+    sets = {"train": "train.csv", "val": "held.csv", "test": "held.csv"}
+    run = {"model": "small_yolo", "data": {"kind": "boxes", "root": str(tmp_path), **sets}}
+    (told,) = [w.message for w in check_data(run).warnings if w.code == "W630"]
+    assert told == f"2 images of 'test' are in 'val' too: {tmp_path / '4.png'}, {tmp_path / '5.png'}"

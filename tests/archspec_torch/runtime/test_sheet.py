@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 from archspec.cli import main
 from archspec_torch.runtime.data import Target
-from archspec_torch.runtime.sheet import GAP, LARGE, caption, counted, sheet
+from archspec_torch.runtime.sheet import GAP, LARGE, caption, counted, seen, sheet
 
 RUN = {"model": {"spec": "mlp"}, "data": "digits"}
 
@@ -84,3 +84,30 @@ def test_objects_are_counted_and_drawn_in_pixels_of_the_enlarged_image() -> None
     many = torch.stack([rows[1, 0]] * 7).index_copy(1, torch.tensor([4]), numbers[:, None].float())
     counts = Target.BOXES.counts(torch.stack([many, *rows]), len(names)).tolist()
     assert [counted(one, names) for one in counts] == ["e: 2 + a: 1 + b: 1 + … and 2 others", "d: 1", "no object"]
+
+
+def test_points_are_drawn_in_pixels_of_the_enlarged_image() -> None:
+    """Of a 64×48 image enlarged five times a point at 8.1, 20.1 lies in pixel 40, 100. Two that change places
+    have one colour, and the second of them is a ring; one that is not seen is not drawn."""
+    points = torch.tensor([[[8.1, 20.1, 1], [40, 20, 1], [24, 30, 1]], [[8.1, 20.1, 1], [40, 20, 0], [24, 30, 0]]])
+    names = [f"p{i}" for i in range(20)]
+    points = torch.cat([points, torch.zeros(2, 17, 3)], 1)  # more than have their names beside them
+    images = torch.tensor([200, 10, 60], dtype=torch.uint8)[None, :, None, None].expand(2, 3, 48, 64)
+    sides = [1, 0, *range(2, 20)]
+    page = numpy.asarray(sheet(images, ["a", "b"], "two", points, names, sides))
+    orange, green = (0xE6, 0x9F, 0x00), (0x00, 0x9E, 0x73)
+    ground = (page == (200, 10, 60)).all(2)
+    left, top = ground.nonzero()[1].min(), ground.nonzero()[0].min()
+    one, two = page[top : top + 240, left : left + 320], page[top : top + 240, left + 332 : left + 652]
+    assert tuple(one[100, 40]) == orange and tuple(one[150, 120]) == green
+    assert tuple(one[100, 200]) == (0, 0, 0) and orange in {tuple(pixel) for pixel in one[100, 195:206].tolist()}
+    found = (one == orange).all(2).nonzero()
+    assert abs(found[1][found[1] < 100].mean() - 40) < 0.5 and abs(found[0].mean() - 100) < 0.5
+    assert tuple(two[100, 200]) == (200, 10, 60) == tuple(two[150, 120])
+
+
+def test_points_that_are_not_seen_are_told() -> None:
+    names = ("l", "r", "nose")
+    assert seen(torch.tensor([[1.0, 2, 1], [3, 4, 1], [5, 6, 1]]), names) == "3 of 3 points"
+    assert seen(torch.tensor([[1.0, 2, 1], [3, 4, 0], [5, 6, 1]]), names) == "2 of 3 points + without r"
+    assert seen(torch.zeros(3, 3), names) == "0 of 3 points"

@@ -68,9 +68,11 @@ def costs(truth: Truths, found: Detections, classes: int) -> dict[str, float]:
     """By how much VOC's mean average precision at 0.5 (the area) would be higher without the mistakes of a kind: of
     each kind alone, over all detections. Bolya et al. 2020, section 2.3.
 
-    Of the detections whose class or place alone is wrong, the surest of each truth that was not found gets it right,
-    and the others go; those of other kinds go. Truths that were missed are left out. A class without truths then
-    counts 0 where it still has detections, and not at all where it has none.
+    Of the detections whose class (whose place) alone is wrong, the surest of each truth that was not found gets it
+    right, and the others go; those of other kinds go. The authors' program lets one detection of a truth get its class
+    or its place right, and has smaller figures where several could; here, as in the paper, each kind stands alone.
+    Truths that were missed are left out. A class without truths then counts 0 where it still has detections, and not at
+    all where it has none.
     """
     apart = _apart(truth, found)
     matched, mends = apart.matched, [KINDS.index("class"), KINDS.index("place")]

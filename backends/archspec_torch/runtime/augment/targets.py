@@ -164,15 +164,16 @@ class Masks:
         return state.as_subclass(Tensor)[0]
 
 
-def kind_of(target: Target, names: Sequence[str]) -> Kind:
-    """How targets of data go with their images. `names`: of the classes, or of the points."""
+def kind_of(target: Target, names: Sequence[str], pairs: Sequence[Sequence[str]] | None = None) -> Kind:
+    """How targets of data go with their images. `names`: of the classes, or of the points; `pairs`: of points that
+    change places in a mirrored image, where the data names them."""
     match target:
         case Target.CLASS | Target.TAGS:
             return Still()
         case Target.BOXES:
             return Boxes()
         case Target.POINTS:
-            return Points(counterparts(names))
+            return Points(counterparts(names, pairs))
 
 
 def as_boxes(boxes: Tensor, image: Tensor) -> BoundingBoxes:

@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archspec.run.sections import Boxes, Cifar, Csv, Data, Digits, Folder, Idx, Numpy, Points, ScatteredDigits
+from archspec.run.sections import (
+    Boxes,
+    Cifar,
+    Csv,
+    Data,
+    DigitCards,
+    Digits,
+    Folder,
+    Idx,
+    Numpy,
+    Points,
+    ScatteredDigits,
+)
 from archspec_torch.runtime.data.boxed import Boxed, open_boxes
+from archspec_torch.runtime.data.cards import open_cards
 from archspec_torch.runtime.data.cifar import open_cifar
 from archspec_torch.runtime.data.digits import open_digits
 from archspec_torch.runtime.data.draws import Draws
@@ -29,6 +42,7 @@ FORMATS: dict[type[Any], Callable[[Any, Where], Source]] = {
     Boxes: open_boxes,
     ScatteredDigits: open_scattered,
     Points: open_points,
+    DigitCards: open_cards,
 }
 
 __all__ = [
@@ -45,9 +59,15 @@ __all__ = [
     "digest_of",
     "grouped",
     "open_source",
+    "pairs_of",
 ]
 
 
 def open_source(section: Data, where: Where) -> Source:
     """The data of a run's `data` section; `where` gives a key's place in it. Raises SpecError E62x, E63x."""
     return FORMATS[type(section)](section, where)
+
+
+def pairs_of(section: Data) -> list[list[str]] | None:
+    """The points that change places in a mirrored image, where the data is of points and names them."""
+    return section.pairs if isinstance(section, Points) else None

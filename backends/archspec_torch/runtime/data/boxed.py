@@ -140,6 +140,8 @@ def open_boxes(section: Boxes, where: Where) -> BoxedFiles:
     if not entries["train"]:
         raise fail("E647", "all images of 'train' are in 'val' or 'test' too", where("train"))
     classes, names = _classes(sets, section, where)
+    if section.one_class is not None:
+        classes, names = (section.one_class,), dict.fromkeys(names, section.one_class)
     wrong: dict[Key, tuple[Diagnostic, ...]] = {}
     parts = {}
     for split, data in sets.items():

@@ -29,8 +29,8 @@ MEMORY = 1 << 30
 """Bytes of decoded images up to which `in_memory: auto` keeps a split in memory."""
 SHOWN = 10
 """Damaged files that an error names."""
-LEFT_OUT = ("W620", "W650", "W651", "W652", "W653", "W655")
-"""Warnings that `strict` lets no run begin with: files that cannot be read, and what is wrong with boxes."""
+LEFT_OUT = ("W620", "W626", "W650", "W651", "W652", "W653", "W655")
+"""Warnings that `strict` lets no run begin with: files that cannot be read, and what is wrong with boxes and points."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,8 @@ def decode(paths: Sequence[Path], frame: Frame, in_memory: bool | str, report: R
 def refuse_damaged(warnings: Sequence[Diagnostic], span: Span) -> None:
     """Raises SpecError E633 for the files and boxes that would be left out, the first of them named."""
     found = [w for w in warnings if w.code in LEFT_OUT]
-    damaged = [w.message.removesuffix(": left out") + (f" ({w.span})" if w.span else "") for w in found]
+    told = [w.message.removesuffix(": left out").removesuffix(": not seen") for w in found]
+    damaged = [text + (f" ({w.span})" if w.span else "") for text, w in zip(told, found, strict=True)]
     if damaged:
         more = [f"… and {len(damaged) - SHOWN} more"] if len(damaged) > SHOWN else []
         what = "; ".join([*damaged[:SHOWN], *more])

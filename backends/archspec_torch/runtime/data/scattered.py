@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,15 +13,23 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from archspec.errors import Span, fail
 from archspec.run.sections import ScatteredDigits
 from archspec_torch.boxes import ImageEntry
 from archspec_torch.boxes.annotated import Box, Object
 from archspec_torch.detection.truth import rows_of
 from archspec_torch.runtime.data.boxed import Boxed
+from archspec_torch.runtime.data.canvases import (
+    LEAST,
+    Canvas,
+    Canvases,
+    Pixels,
+    digits_and_parts,
+    slope,
+    two_shades,
+    with_noise,
+)
 from archspec_torch.runtime.data.draws import Draws
-from archspec_torch.runtime.data.examples import InMemory, Place, Report, Where, loaded
-from archspec_torch.runtime.data.splits import SPLITS, stratified
+from archspec_torch.runtime.data.examples import InMemory, Report, Where, loaded
 from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.images import Frame, Placement
 
@@ -29,36 +37,15 @@ INK = 64
 """Of 255: what a pixel of a digit has at least that its box holds."""
 TRIES = 50
 """Places tried for a digit; of those the one that overlaps least, where none keeps to `overlap`."""
-CONTRAST, DARKEST, BRIGHTEST, SLOPE = 70, 40, 215, 20
-"""Of 255: the least difference between ink and ground, the range of both, and what the ground gains at most from the
-middle to an edge, across and down."""
-LEAST = 6
-"""Pixels of a digit's side, at least."""
-MOST = 8 << 30
-"""Bytes of canvases that a split may take."""
-HELD = {"val": 0.15, "test": 0.15}
-"""Shares of the digits."""
-Pixels = NDArray[numpy.float32]
-Canvas = tuple[str, int]
-"""A canvas by its split and its number there."""
 
 
 @dataclass(frozen=True)
-class Scattered:
-    """The canvases of each split, each a function of the seed, its split, its number and, in training, the epoch."""
+class Scattered(Canvases):
+    """Canvases with digits in boxes, in training others in each epoch."""
 
     section: ScatteredDigits
-    digits: Mapping[str, tuple[NDArray[numpy.uint8], NDArray[numpy.int64]]]
-    """The digits of each split: ink (n, 8, 8) and class (n,)."""
-    parts: Mapping[str, tuple[Canvas, ...]]
-    span: Span
     name: str = "scattered digits"
-    classes: tuple[str, ...] = tuple("0123456789")
     target: Target = Target.BOXES
-
-    @property
-    def sizes(self) -> Mapping[str, int]:
-        return {name: len(self.parts[name]) for name in SPLITS if name in self.parts}
 
     @cached_property
     def _labels(self) -> dict[str, Tensor]:
@@ -74,25 +61,10 @@ class Scattered:
         canvas of 1×1."""
         return self._labels[split]
 
-    def names_of(self, split: str) -> list[str]:
-        return [f"{made}-{number}" for made, number in self.parts[split]]
-
-    def regrouped(self, parts: Mapping[str, Sequence[Place]]) -> Scattered:
-        return replace(self, parts={s: tuple(self.parts[now][i] for now, i in places) for s, places in parts.items()})
-
     def load(self, split: str, frame: Frame, report: Report) -> Boxed:
         """The split's canvases, of the frame's size; those of `train` are others in each epoch. Raises SpecError E649
         where they take more than 8 GiB, or digits would have sides of less than 6 pixels."""
-        canvases = self.parts[split]
-        size = frame.channels * frame.height * frame.width
-        if len(canvases) * size > MOST:
-            message = f"{len(canvases):,} canvases of {frame} take {len(canvases) * size / (1 << 30):.1f} GiB"
-            raise fail("E649", message, self.span, f"{MOST // size:,} are possible, or a smaller `model.input`")
-        side = min(frame.height, frame.width) * self.section.scale[0]
-        if round(side) < LEAST:
-            message = f"digits of {side:.1f} pixels on a canvas of {frame}: they have {LEAST} at least"
-            raise fail("E649", message, self.span, "a larger `scale`, or a larger `model.input`")
-        images = torch.empty(len(canvases), frame.channels, frame.height, frame.width, dtype=torch.uint8)
+        canvases, images = self.parts[split], self._room(split, frame, self.section.scale[0])
         found = []
         for i, canvas in enumerate(canvases):
             pixels, boxes, labels = self._made(canvas, frame)
@@ -106,7 +78,7 @@ class Scattered:
                 frame.width,
                 frame.height,
                 tuple(
-                    Object(str(label), (x1, y1, x2, y2), False, False, f"{name}:1")
+                    Object(self.classes[label], (x1, y1, x2, y2), False, False, f"{name}:1")
                     for (x1, y1, x2, y2), label in zip(boxes, labels, strict=True)
                 ),
                 number,
@@ -130,9 +102,8 @@ class Scattered:
 
     def _chosen(self, canvas: Canvas, epoch: int) -> tuple[NDArray[numpy.uint8], list[int], numpy.random.Generator]:
         """The digits of a canvas (k, 8, 8), their classes, and what draws the rest."""
-        split, number = canvas
-        draws = numpy.random.default_rng([self.section.seed, SPLITS.index(split), number, *[epoch] * (epoch > 0)])
-        ink, labels = self.digits[split]
+        draws = self._draws(canvas, epoch)
+        ink, labels = self.digits[canvas[0]]
         least, most = self.section.objects
         picked = draws.integers(len(ink), size=draws.integers(least, most + 1))
         return ink[picked], labels[picked].tolist(), draws
@@ -173,20 +144,13 @@ class Scattered:
 
     def _painted(self, cover: Pixels, draws: numpy.random.Generator, frame: Frame) -> NDArray[numpy.uint8]:
         """The canvas (c, h, w) under that much ink (h, w) of 0 to 1."""
-        across = numpy.linspace(-1, 1, frame.width, dtype=numpy.float32)
-        down = numpy.linspace(-1, 1, frame.height, dtype=numpy.float32)[:, None]
-        slope = draws.uniform(-SLOPE, SLOPE, 2).astype(numpy.float32)
-        gradient = slope[0] * across + slope[1] * down
+        gradient = slope(draws, frame)
         planes = []
         dark = bool(draws.integers(2))
         for _ in range(frame.channels):
-            near = draws.uniform(DARKEST, BRIGHTEST - CONTRAST)
-            far = draws.uniform(near + CONTRAST, BRIGHTEST)
-            ground, ink = (far, near) if dark else (near, far)
+            ground, ink = two_shades(draws, dark)
             planes.append((ground + gradient) * (1 - cover) + ink * cover)
-        canvas = numpy.stack(planes)
-        canvas += self.section.noise * draws.standard_normal(canvas.shape, numpy.float32)
-        return numpy.rint(canvas).clip(0, 255).astype(numpy.uint8)
+        return with_noise(numpy.stack(planes), self.section.noise, draws)
 
 
 @dataclass(frozen=True)
@@ -214,17 +178,13 @@ class Anew(InMemory):
 
 
 def open_scattered(section: ScatteredDigits, where: Where) -> Scattered:
-    """The digits, split class by class before any is scattered: 70 % for training, 15 % each to validate and test."""
-    from sklearn.datasets import load_digits  # slow to import, and needed for these data alone
-
-    found = load_digits()
-    ink = numpy.rint(found.images * (255 / 16)).astype(numpy.uint8)
-    labels = found.target.astype(numpy.int64)
-    split = stratified(torch.from_numpy(labels), HELD, section.seed)
-    digits = {name: (ink[part.numpy()], labels[part.numpy()]) for name, part in split.items()}
-    counts = {"train": section.train, "val": section.val, "test": section.test}
-    parts = {name: tuple((name, i) for i in range(count)) for name, count in counts.items()}
-    return Scattered(section, digits, parts, where("kind"))
+    """The digits, split class by class before any is scattered."""
+    digits, parts = digits_and_parts(section)
+    classes = tuple("0123456789")
+    if section.one_class is not None:
+        classes = (section.one_class,)
+        digits = {name: (ink, numpy.zeros_like(labels)) for name, (ink, labels) in digits.items()}
+    return Scattered(section, digits, parts, where("kind"), classes)
 
 
 def _inked(digit: NDArray[numpy.uint8], size: int) -> Pixels:

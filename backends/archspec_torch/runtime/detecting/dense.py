@@ -39,8 +39,8 @@ class Slider:
     Of a localiser a window tells its best class, the box of that, and the scores of all classes; boxes are merged
     whatever their class, and what was merged is of the class whose scores are most in all (Sermanet et al. 2014,
     arXiv:1312.6229, section 4.3). Of a classifier, which places nothing, windows are merged that tell one class: what
-    is found there is the mean of the windows. The score is the probability that not all windows are wrong, 1 − Π(1 −
-    p): the paper's sum of scores grows without bound.
+    is found there is the mean of the windows. The score is the sum of the probabilities of all windows that were
+    merged, as in the paper: above 1 where several agree.
     """
 
     def __init__(self, sliding: Sliding, limits: Limits):
@@ -65,8 +65,7 @@ class Slider:
         return Answer(rows, between - begun, time.perf_counter() - between)
 
     def _kept(self, rows: Tensor) -> Tensor:
-        """Those that score enough, best first, as many as are wanted: (m, 6)."""
-        rows = rows[rows[:, 4] >= self.score]
+        """The best first, as many as are wanted: (m, 6)."""
         return rows[rows[:, 4].argsort(descending=True, stable=True)][: self.keep].float()
 
     def _localised(self, outputs: dict[str, Tensor], windows: Windows, images: int) -> list[Tensor]:
@@ -86,10 +85,8 @@ class Slider:
         here = self._enough(best.where(real, 0))
         merged, group = merged_groups(boxes[here])
         sums = every.new_zeros(len(merged), every.shape[1]).index_add(0, group, every[here])
-        label = sums.argmax(1, keepdim=True)
-        score = _together(every[here], group, len(merged)).gather(1, label)
-        order = sums.amax(1).argsort(descending=True, stable=True)
-        return torch.cat((merged, score, label), 1)[order]
+        score, label = sums.max(1, keepdim=True)
+        return torch.cat((merged, score, label), 1)
 
     def _classified(self, outputs: dict[str, Tensor], windows: Windows, images: int) -> list[Tensor]:
         (scores,) = outputs.values()
@@ -103,7 +100,7 @@ class Slider:
         for label in (every >= self.score).any(0).nonzero()[:, 0].tolist():
             here = self._enough(every[:, label])
             merged, group = merged_groups(places[here])
-            score = _together(every[here, label, None], group, len(merged))
+            score = every.new_zeros(len(merged), 1).index_add(0, group, every[here, label, None])
             found.append(torch.cat((merged, score, torch.full_like(score, label)), 1))
         return torch.cat(found)
 
@@ -111,12 +108,6 @@ class Slider:
         """Numbers of the windows that score enough, and not nothing, in their order, of too many the best."""
         best = scores.argsort(descending=True, stable=True)[:MOST]
         return best[(scores[best] >= self.score) & (scores[best] > 0)].sort().values
-
-
-def _together(probabilities: Tensor, group: Tensor, groups: int) -> Tensor:
-    """1 − Π(1 − p) over the windows of each group: (K, C) of (P, C), with the group of each, (P,)."""
-    wrong = torch.log1p(-probabilities.clamp(max=1 - 1e-15))
-    return -torch.expm1(wrong.new_zeros(groups, wrong.shape[1]).index_add(0, group, wrong))
 
 
 def open_dense(

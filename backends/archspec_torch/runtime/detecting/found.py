@@ -17,8 +17,8 @@ NOTHING = "nothing"
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One object: its class, by name and number, how sure that is (0 … 1), and x1, y1, x2, y2 in pixels of the picture
-    as it stands upright, from 0."""
+    """One object: its class, by name and number, how sure that is (0 … 1; where windows were merged, the sum of what
+    each is), and x1, y1, x2, y2 in pixels of the picture as it stands upright, from 0."""
 
     label: str
     number: int

@@ -28,11 +28,7 @@ class Output:
         self.draws = draws and out is not None
         if out is None:
             return
-        if out.is_dir() and any(out.iterdir()):
-            raise fail("E738", f"'{out}' is not empty", hint="nothing is written over: name a new folder")
-        if out.exists() and not out.is_dir():
-            raise fail("E738", f"'{out}' is a file", hint="-o names a folder")
-        make_folder(out)
+        new_folder(out)
 
     def __enter__(self) -> Output:
         return self
@@ -55,8 +51,21 @@ class Output:
             [thing.score for thing in things],
             self.found.classes,
         )
-        path = self.out / picture.place
-        make_folder(path.parent)
-        with replacing(path) as written:
-            kind = "PNG" if path.suffix.lower() == ".png" else "JPEG"
-            drawn.save(written, format=kind, **({} if kind == "PNG" else {"quality": QUALITY}))
+        save(drawn, self.out / picture.place)
+
+
+def new_folder(out: Path) -> None:
+    """Makes a folder that is not there, or takes one that is empty. Raises SpecError E738, E505."""
+    if out.is_dir() and any(out.iterdir()):
+        raise fail("E738", f"'{out}' is not empty", hint="nothing is written over: name a new folder")
+    if out.exists() and not out.is_dir():
+        raise fail("E738", f"'{out}' is a file", hint="-o names a folder")
+    make_folder(out)
+
+
+def save(picture: Image.Image, path: Path) -> None:
+    """The picture as a file, PNG or JPEG by its end. Raises SpecError E505."""
+    make_folder(path.parent)
+    with replacing(path) as written:
+        kind = "PNG" if path.suffix.lower() == ".png" else "JPEG"
+        picture.save(written, format=kind, **({} if kind == "PNG" else {"quality": QUALITY}))

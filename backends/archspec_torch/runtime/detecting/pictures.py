@@ -51,8 +51,7 @@ class Picture:
         """Where it goes in a folder with its boxes drawn: frames into one of their own."""
         if self.frame is not None:
             return self.source.place.with_suffix("") / f"{self.frame:06}.jpg"
-        end = self.source.place.suffix.lower()
-        return self.source.place if end in WRITTEN else self.source.place.with_name(f"{self.source.place.name}.png")
+        return written_place(self.source.place)
 
     def whole(self) -> Image.Image:
         """The image in the size of its file. Raises ImageProblem."""
@@ -79,7 +78,7 @@ def sources(given: Sequence[str | Path | Image.Image]) -> list[Source]:
     seen: set[Path] = set()
     for number, one in enumerate(given):
         if isinstance(one, Image.Image):
-            found.append(Source(Path(f"image-{number}"), _free(PurePath(f"image-{number}.png"), taken), one))
+            found.append(Source(Path(f"image-{number}"), free_place(PurePath(f"image-{number}.png"), taken), one))
             continue
         for file, place in _files(Path(one)):
             if file in seen:
@@ -87,7 +86,7 @@ def sources(given: Sequence[str | Path | Image.Image]) -> list[Source]:
             seen.add(file)
             if file.suffix.lower() in videos.SUFFIXES:
                 videos.check_decoder(file)
-            found.append(Source(file, _free(place, taken)))
+            found.append(Source(file, free_place(place, taken)))
     if not found:
         raise fail("E737", "there are no images to look at", hint="name files, folders, or patterns as 'photos/*.jpg'")
     return found
@@ -119,7 +118,12 @@ def _walked(folder: Path) -> Iterator[Path]:
                 yield Path(at, name)
 
 
-def _free(place: PurePath, taken: set[PurePath]) -> PurePath:
+def written_place(place: PurePath) -> PurePath:
+    """The place as a picture that is written has it: one of another kind becomes a .png."""
+    return place if place.suffix.lower() in WRITTEN else place.with_name(f"{place.name}.png")
+
+
+def free_place(place: PurePath, taken: set[PurePath]) -> PurePath:
     """The place, numbered where another file has it."""
     found, number = place, 1
     while found.with_suffix("") in taken:

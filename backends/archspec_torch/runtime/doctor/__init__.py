@@ -13,7 +13,7 @@ from typing import Any
 
 from archspec.files import make_folder
 from archspec.run import load_run
-from archspec_torch.runtime.doctor import boxes, data, fits, rates, start
+from archspec_torch.runtime.doctor import boxes, data, fits, places, rates, start
 from archspec_torch.runtime.doctor.finding import Examination, Finding, Verdict
 from archspec_torch.runtime.doctor.subject import Subject, subject_of
 from archspec_torch.runtime.seeding import seeded
@@ -28,6 +28,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     data.leak,
     data.neighbours,
     boxes.sizes,
+    places.ranges,
     start.plan,
     start.scores,
     start.first_loss,

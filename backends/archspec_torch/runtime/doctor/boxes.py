@@ -14,7 +14,7 @@ from archspec_torch.detection.coding import in_pixels
 from archspec_torch.runtime.data import Target
 from archspec_torch.runtime.doctor.finding import Finding
 from archspec_torch.runtime.doctor.subject import Subject, listed
-from archspec_torch.runtime.tasks import Detect
+from archspec_torch.runtime.tasks import Detect, Localise
 
 TINY = 4
 """Pixels of the network's input: what has a shorter side is hardly there."""
@@ -42,7 +42,7 @@ def objects(labels: Tensor, classes: tuple[str, ...]) -> Iterator[Finding]:
 def sizes(subject: Subject) -> Iterator[Finding]:
     """Whether objects are large enough in the network's input, and like the boxes that its heads begin with."""
     task = subject.job.task
-    if not isinstance(task, Detect):
+    if not isinstance(task, Detect | Localise):
         return
     labels = subject.job.train.labels
     there = labels[(labels[..., 4] >= 0) & (labels[..., 5] == 0)]
@@ -60,7 +60,7 @@ def sizes(subject: Subject) -> Iterator[Finding]:
         yield Finding("object sizes", "doubt", text, advice, figures)
     else:
         yield Finding("object sizes", "ok", text, "", figures)
-    anchors = _anchors(subject, task)
+    anchors = _anchors(subject, task) if isinstance(task, Detect) else []
     if not anchors:
         return
     best = overlaps(sides.numpy(), np.array(anchors, np.float64)).max(1)

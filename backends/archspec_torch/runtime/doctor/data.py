@@ -30,6 +30,11 @@ def labels(subject: Subject) -> Iterator[Finding]:
             yield from boxes.objects(found, classes)
         case Target.POINTS:
             yield _points(found, classes)
+            yield from (
+                Finding("sides", "doubt", told.message, told.hint or "")
+                for told in subject.job.warnings
+                if told.code == "W659"
+            )
         case other:
             assert_never(other)
 

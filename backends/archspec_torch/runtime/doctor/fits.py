@@ -10,12 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from archspec_torch.runtime.data import Target
+from archspec_torch.runtime.doctor import places
 from archspec_torch.runtime.doctor.data import beyond
 from archspec_torch.runtime.doctor.finding import Finding
 from archspec_torch.runtime.doctor.subject import Subject, learning
 from archspec_torch.runtime.loop import steps_per_epoch
 from archspec_torch.runtime.optimize import make_optimizer, set_rate
 from archspec_torch.runtime.schedules import rate_at
+from archspec_torch.runtime.tasks import Localise, Points
 
 FEW, STEPS, RATES = 20, 200, (3e-3, 3e-4, 3e-2)
 FEW_BOXED = 4
@@ -56,11 +58,15 @@ def overfit(subject: Subject) -> Iterator[Finding]:
 
 
 def generalises(subject: Subject) -> Iterator[Finding]:
-    """Whether a short fit of the network beats always answering with the largest class, on validation images.
+    """Whether a short fit of the network beats always answering with the largest class, on validation images; of places
+    see `places`.
 
     It has a rate that suits most networks, not the run's own. Where it fails though it learns its training images, the
     labels have nothing to do with the images, as when they were shuffled.
     """
+    if isinstance(subject.job.task, Localise | Points):
+        yield from places.short_fit(subject)
+        return
     images, labels = subject.val
     if subject.target is not Target.CLASS or len(labels) < 30:
         return

@@ -9,7 +9,7 @@ import torch
 
 from archspec.rules import lint
 from archspec_torch.runtime.dead import dead_units
-from archspec_torch.runtime.doctor import boxes
+from archspec_torch.runtime.doctor import boxes, places
 from archspec_torch.runtime.doctor.finding import Finding, Verdict
 from archspec_torch.runtime.doctor.subject import Subject, learning, listed
 from archspec_torch.runtime.loop import steps_per_epoch
@@ -74,8 +74,11 @@ def _classes(subject: Subject) -> Finding:
 
 
 def first_loss(subject: Subject) -> Iterator[Finding]:
-    """The first loss against what it is while all scores are 0: ln C for softmax."""
+    """The first loss against what it is while all scores are 0: ln C for softmax; of places see `places`."""
     found = _loss(subject)
+    if isinstance(subject.job.task, Localise | Points):
+        yield places.first_loss(subject, found)
+        return
     wanted = subject.job.task.at_start()
     if wanted is None:
         yield Finding("first loss", "ok" if math.isfinite(found) else "fault", f"{found:.3f}", "", {"loss": found})

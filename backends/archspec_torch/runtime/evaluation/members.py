@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from archspec.errors import SpecError, fail
 from archspec.loading import load
 from archspec_torch.compiler import compile
-from archspec_torch.runtime.data import Examples, grouped
+from archspec_torch.runtime.data import Examples, grouped, pairs_of
 from archspec_torch.runtime.evaluation.scores import collect_scores
 from archspec_torch.runtime.evaluation.views import Pass
 from archspec_torch.runtime.images import Frame
@@ -73,7 +73,8 @@ class Member:
         """
         image, size = [frame.channels, frame.height, frame.width], f"{frame.height}×{frame.width}"
         refused = f"{self.trained.graph.name} does not take images of {size}, and multi_scale shows it such"
-        hint = "networks that end in a global pooling take any size; for others there are mirror and ten_crop"
+        others = "for others there are mirror and ten_crop" if self.task.of_parts else "for others there is mirror"
+        hint = f"networks that end in a global pooling take any size; {others}"
         try:
             model = compile(load(self.trained.directory / SPEC, input=image))
         except SpecError as error:
@@ -102,6 +103,7 @@ def open_member(
     """
     loss = trained.run.run.train.loss
     task = task_of(trained.graph, trained.preprocessing.classes, loss, threshold=threshold, score=score)
+    task = task.paired(pairs_of(trained.run.run.data))
     model, epoch = trained.model(weights, device)
     name = weights if weights in WEIGHTS else Path(weights).stem
     return Member(trained, name, epoch, model, task, device)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from archspec.errors import Span, SpecError, fail
 from archspec.graph import TypedGraph
 from archspec.run import RunFile
-from archspec.run.sections import BCE, DetectorLoss, Landmarks, Localisation, Loss, PlaceLoss
+from archspec.run.sections import BCE, DetectorLoss, Landmarks, Localisation, Loss, MultiBox, PlaceLoss
 from archspec.run.sections.losses import ClassLoss
 from archspec_torch.runtime.data.targets import Target
 from archspec_torch.runtime.tasks import classify, detect, localise, points, tags
@@ -126,8 +126,11 @@ def task_of(
         raise learned.refused(graph, loss, source.target, span)
     count = learned.count(graph)
     if count != len(classes):
-        told = f"{learned.told.format(count)}, and the data has {len(classes)} {learned.things}"
-        raise fail("E610", f"the network '{graph.name}' {told}", hint=_set_count(graph, len(classes), learned.things))
+        told, hint = learned.told.format(count), _set_count(graph, len(classes), learned.things)
+        if isinstance(loss, MultiBox):
+            told, hint = "finds objects of one kind", "data: {…, one_class: object} makes one of them all"
+        message = f"the network '{graph.name}' {told}, and the data has {len(classes)} {learned.things}"
+        raise fail("E610", message, hint=hint)
     task = learned.make(graph, classes, loss, source, span)
     return task if score is None else _scoring(score, task, loss)
 

@@ -40,6 +40,10 @@ class Task(ABC):
         """The task of the same network made for images of another size, height and width."""
         return self
 
+    def paired(self, pairs: Sequence[Sequence[str]] | None) -> Self:
+        """The task with those pairs of points changing places in a mirror image, where it is of points."""
+        return self
+
     @abstractmethod
     def loss(self, outputs: Outputs, targets: Tensor) -> Tensor:
         """What training makes small, a mean over the examples: ()."""
@@ -54,6 +58,11 @@ class Task(ABC):
 
     def at_start(self) -> float | None:
         """What the loss is before training, about, where that is known beforehand."""
+        return None
+
+    def unseeing(self, outputs: Outputs, targets: Tensor) -> Outputs | None:
+        """What a network of places that looks at no image would say best: in the form of its outputs for n images, the
+        mean of the n targets that are there, all classes alike. None of other tasks."""
         return None
 
     @abstractmethod

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from archspec.errors import Span, SpecError, fail
 from archspec.graph import Tap, TypedGraph
-from archspec.ops.detect import DETECTION, Decoder, SsdBoxes, YoloBoxes, YoloV1Boxes
-from archspec.run.sections import SSD, YOLO, DetectorLoss, Loss, YOLOv1
+from archspec.ops.detect import DETECTION, Decoder, MultiBoxBoxes, SsdBoxes, YoloBoxes, YoloV1Boxes
+from archspec.run.sections import SSD, YOLO, DetectorLoss, Loss, MultiBox, YOLOv1
 from archspec_torch.boxes.evaluating import SCORE
 from archspec_torch.detection import coding, losses
 from archspec_torch.detection.matching import match_defaults
@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from archspec_torch.runtime.data import Examples, Source
     from archspec_torch.runtime.evaluation.figures import Figures
 
-FAMILIES: dict[type[Decoder], type[DetectorLoss]] = {SsdBoxes: SSD, YoloBoxes: YOLO, YoloV1Boxes: YOLOv1}
+FAMILIES: dict[type[Decoder], type[DetectorLoss]] = {
+    SsdBoxes: SSD,
+    YoloBoxes: YOLO,
+    YoloV1Boxes: YOLOv1,
+    MultiBoxBoxes: MultiBox,
+}
 """Of each decoder the loss that its numbers are trained with."""
 DETECTIONS = "detections"
 LEAST_MASS = 1e-6
@@ -39,7 +44,8 @@ LEAST_MASS = 1e-6
 
 @dataclass(frozen=True)
 class Head:
-    """A decoder, and the outputs that it reads: maps of the network by name, of so many rows and columns."""
+    """A decoder, and the outputs that it reads: maps of the network by name, of so many rows and columns; vectors are
+    maps of one cell."""
 
     decoder: Decoder
     maps: tuple[str, ...]
@@ -84,6 +90,9 @@ class Detect(Task):
         truth, how = Truth.of_rows(targets), self.criterion
         if isinstance(how, SSD):
             return self._ssd(maps, truth, how)
+        if isinstance(how, MultiBox):
+            sure, places = (torch.cat(parts, 1) for parts in zip(*maps, strict=True))
+            return losses.multibox_loss(sure, places, self.image, truth, how.box)
         if isinstance(how, YOLOv1):
             ((raw,),) = maps
             return losses.yolo_v1_loss(raw, self._boxes_a_cell(), self.image, truth, how.box, how.empty)
@@ -226,8 +235,8 @@ def decoders_of(graph: TypedGraph) -> tuple[Head, ...]:
         if len(maps) != len(node.inputs) - 1:
             message = f"'{node.name}' reads maps that are no outputs of '{graph.name}'"
             raise fail("E613", message, node.span, "the section `detect` makes them outputs")
-        rows, columns = graph.type_of(node.inputs[0]).spatial
-        heads.append(Head(node.op, maps, (rows, columns)))
+        first = graph.type_of(node.inputs[0])
+        heads.append(Head(node.op, maps, (first.spatial[0], first.spatial[1]) if first.rank else (1, 1)))
     if not heads or DETECTIONS not in graph.outputs:
         hint = "the section `detect` adds decoders and suppression behind the maps of heads"
         raise fail("E613", f"the network '{graph.name}' is for the task 'detect', and gives no detections", hint=hint)

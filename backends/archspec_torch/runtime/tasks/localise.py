@@ -40,6 +40,7 @@ class Localise(Task):
     """Height and width of the network's input."""
 
     of_parts = False
+    by_heart = ("localised", 1.0)
 
     @property
     def learned_from(self) -> tuple[str, ...]:
@@ -66,6 +67,19 @@ class Localise(Task):
         parts = regress.localisation_loss(self.answer(outputs), wanted, how.distance, how.beta)
         return (parts * parts.new_tensor([1.0, how.box, how.present])).sum()
 
+    def unseeing(self, outputs: Outputs, targets: Tensor) -> Outputs:
+        wanted = OneObject.of_rows(targets, self.image)
+        there = wanted.there
+        box = wanted.box[there].mean(0) if bool(there.any()) else wanted.box.new_full((BOX,), 0.5)
+        if isinstance(outputs, Tensor):
+            outputs = {self.outputs[0]: outputs}
+        if self.tells_nothing:
+            (y,) = (torch.zeros_like(outputs[name]) for name in self.outputs)
+            y[:, 1 : 1 + BOX] = box
+            return {self.outputs[0]: y}
+        scores, boxes = (torch.zeros_like(outputs[name]) for name in self.outputs)
+        return dict(zip(self.outputs, (scores, boxes + box.repeat(boxes.shape[1] // BOX)), strict=True))
+
     def tally(self, device: torch.device, most: int | None = None) -> LocaliseTally:
         return LocaliseTally(self.image, self.tells_nothing, device)
 
@@ -84,23 +98,27 @@ class Localise(Task):
         if len(kept) == 1:
             return kept[0]
         every = torch.cat(list(kept), 1)  # (n, views, 6)
-        weight = every.new_zeros(len(every), len(self.classes) + 1)
-        weight.scatter_add_(1, every[..., 5].long() + 1, torch.where(every[..., 5] >= 0, every[..., 4], 0.5))
-        best = weight.argmax(1)
-        agreeing = (every[..., 5].long() + 1 == best[:, None]) * every[..., 4]
+        best, agree = self._class_of_all(every, _sure(every))
+        agreeing = agree * every[..., 4]
         share = agreeing / agreeing.sum(1, keepdim=True).clamp(min=1e-9)
-        rows = torch.cat(
-            (
-                (every[..., :4] * share[..., None]).sum(1),
-                agreeing.sum(1, keepdim=True) / len(kept),
-                best[:, None] - 1.0,
-            ),
-            1,
-        )
-        return rows[:, None]
+        return _one_row((every[..., :4] * share[..., None]).sum(1), agreeing, best)
 
     def votes(self, kept: Sequence[Tensor]) -> Tensor:
-        return self.mean(kept)
+        """The class that most networks say, the more probable where votes are even; each side of its box the median of
+        those that say it, of an even number the mean of the two in the middle."""
+        if len(kept) == 1:
+            return kept[0]
+        every = torch.cat(list(kept), 1)
+        best, agree = self._class_of_all(every, 1 + _sure(every) / (len(kept) + 1))
+        sides = every[..., :4].masked_fill(~agree[..., None], torch.nan).nanquantile(0.5, dim=1)
+        return _one_row(sides, agree * every[..., 4], best)
+
+    def _class_of_all(self, every: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """The class (n,) that answers (n, views, 6) of such weights (n, views) come to, −1 for nothing; and which of
+        them say it (n, views)."""
+        total = every.new_zeros(len(every), len(self.classes) + 1)
+        best = total.scatter_add_(1, every[..., 5].long() + 1, weights).argmax(1) - 1
+        return best, every[..., 5].long() == best[:, None]
 
     def predictions(self, scores: Tensor, placements: Sequence[Placement], top: int) -> Iterator[Prediction]:
         """The one class that is told, if any, with its box."""
@@ -120,6 +138,17 @@ class Localise(Task):
         from archspec_torch.runtime.evaluation.places.localised import listed
 
         return listed(kept, examples, self.classes, self.image)
+
+
+def _sure(every: Tensor) -> Tensor:
+    """How probable answers (n, views, 6) are: half, where they say that nothing is there."""
+    return torch.where(every[..., 5] >= 0, every[..., 4], 0.5)
+
+
+def _one_row(sides: Tensor, agreeing: Tensor, best: Tensor) -> Tensor:
+    """Detections (n, 1, 6) of boxes (n, 4) and classes (n,), with the mean over all views of probabilities (n, views)
+    that are 0 where a view says otherwise."""
+    return torch.cat((sides, agreeing.mean(1, keepdim=True), best[:, None].to(sides.dtype)), 1)[:, None]
 
 
 class LocaliseTally(Tally):

@@ -37,6 +37,10 @@ class Points(Task):
     criterion: Landmarks
     image: tuple[int, int]
     """Height and width of the network's input."""
+    tells_nothing: bool = False
+    """Whether it can say that there is nothing."""
+    pairs: tuple[tuple[str, str], ...] | None = None
+    """Points that change places in a mirror image, where the data names them."""
 
     of_parts = False
     by_heart = ("pck10", 0.9)
@@ -47,6 +51,9 @@ class Points(Task):
 
     def sized(self, image: tuple[int, int]) -> Self:
         return replace(self, image=image)
+
+    def paired(self, pairs: Sequence[Sequence[str]] | None) -> Self:
+        return replace(self, pairs=None if pairs is None else tuple((one, other) for one, other in pairs))
 
     def answer(self, outputs: Outputs) -> Placed:
         return Placed.of_vector(outputs if isinstance(outputs, Tensor) else outputs[self.output])
@@ -61,6 +68,14 @@ class Points(Task):
         """Numbers of the two points whose distance errors are parts of, where the run names them."""
         return tuple(self.classes.index(name) for name in self.criterion.between)
 
+    def unseeing(self, outputs: Outputs, targets: Tensor) -> Outputs:
+        height, width = self.image
+        places, seen = targets[..., :2], targets[..., 2:] > 0
+        mean = torch.where(seen, places, 0).sum(0) / seen.sum(0).clamp(min=1) / places.new_tensor([width, height])
+        said = torch.zeros_like(outputs if isinstance(outputs, Tensor) else outputs[self.output])
+        said[:, -mean.numel() :] = mean.flatten()
+        return said
+
     def tally(self, device: torch.device, most: int | None = None) -> PointTally:
         return PointTally(self.image, self.between, device)
 
@@ -72,8 +87,8 @@ class Points(Task):
         return torch.cat((places, sure[:, None, None].expand(-1, places.shape[1], 1)), 2)
 
     def unflipped(self, kept: Tensor, width: int) -> Tensor:
-        """Mirrored back; what is left in the one image is right in the other, as the names of points have it."""
-        turned = kept[:, list(counterparts(self.classes))]
+        """Mirrored back; what is left in the one image is right in the other, as the data or the names have it."""
+        turned = kept[:, list(counterparts(self.classes, self.pairs))]
         turned[..., 0] = width - turned[..., 0]
         return turned
 
@@ -86,8 +101,9 @@ class Points(Task):
         return torch.stack(list(kept)).mean(0)
 
     def votes(self, kept: Sequence[Tensor]) -> Tensor:
-        """The median of what several networks say of each coordinate."""
-        return torch.stack(list(kept)).median(0).values
+        """The median of what several networks say of each coordinate: of an even number the mean of the two in the
+        middle."""
+        return torch.stack(list(kept)).quantile(0.5, dim=0)
 
     def predictions(self, scores: Tensor, placements: Sequence[Placement], top: int) -> Iterator[Prediction]:
         """The place of each point, and how probable it is that there is anything to see."""
@@ -99,7 +115,8 @@ class Points(Task):
     def figures(self, kept: Tensor, examples: Examples) -> Figures:
         from archspec_torch.runtime.evaluation.places.points import point_figures
 
-        return point_figures(kept, cast("Pointed", examples), self.classes, self.between)
+        how = (self.between, self.tells_nothing)
+        return point_figures(kept, cast("Pointed", examples), self.classes, *how)
 
     def listed(self, kept: Tensor, examples: Examples) -> list[list[Any]]:
         from archspec_torch.runtime.evaluation.places.points import listed
@@ -108,7 +125,7 @@ class Points(Task):
 
 
 class PointTally(Tally):
-    """Points that are seen, and those of them told within each threshold."""
+    """Points that are seen in images with a length, and those of them told within each threshold."""
 
     def __init__(self, image: tuple[int, int], between: tuple[int, ...], device: torch.device):
         super().__init__(device)
@@ -120,7 +137,8 @@ class PointTally(Tally):
         length = regress.lengths(targets, max(self.image), self.between)
         off = regress.errors(scores.float(), targets, length)
         within = [(off <= threshold).sum() for threshold in THRESHOLDS]  # NaN is not
-        self.counts += torch.stack([(targets[..., 2] > 0).sum(), *within])
+        measured = (targets[..., 2] > 0) & length.isfinite()[:, None]
+        self.counts += torch.stack([measured.sum(), *within])
 
     def state(self) -> dict[str, Tensor | int]:
         return {**super().state(), "counts": self.counts}
@@ -149,6 +167,11 @@ def output_of(graph: TypedGraph) -> str:
     raise fail("E613", message, hint="end it with `linear: 2 * $points`")
 
 
+def tells_nothing(graph: TypedGraph) -> bool:
+    """Whether a network of points tells too if there is anything. Raises SpecError E613."""
+    return graph.type_of(graph.outputs[output_of(graph)]).channels % 2 == 1
+
+
 def point_count(graph: TypedGraph) -> int:
     """Points that a network tells. Raises SpecError E613."""
     return graph.type_of(graph.outputs[output_of(graph)]).channels // 2
@@ -168,4 +191,4 @@ def make(
         if name not in classes:
             raise fail("E669", f"between: the data has no point '{name}'", span, did_you_mean(name, classes, "points"))
     (image,) = (graph.types[name][0] for name in graph.inputs)
-    return Points(output_of(graph), classes, loss, (image.shape[1], image.shape[2]))
+    return Points(output_of(graph), classes, loss, (image.shape[1], image.shape[2]), tells_nothing(graph))

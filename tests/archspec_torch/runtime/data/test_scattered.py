@@ -163,3 +163,12 @@ def test_boxes_of_later_epochs_are_exact_too() -> None:
         inked = np.abs(pixels - plane) > 10
         assert not inked[outside].any()
         assert inked[y1].any() and inked[y2 - 1].any() and inked[:, x1].any() and inked[:, x2 - 1].any()
+
+
+def test_one_class_is_made_of_all_digits_on_the_same_canvases() -> None:
+    several, one = made(), made(one_class="digit")
+    assert opened(one_class="digit").classes == ("digit",)
+    assert torch.equal(several.examples.images, one.examples.images)
+    assert torch.equal(one.labels[..., :4], several.labels[..., :4])
+    assert torch.equal(one.labels[..., 4], several.labels[..., 4].clamp(max=0))
+    assert {thing.label for entry in one.entries for thing in entry.objects} == {"digit"}

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 import torch
 from torch import Tensor
 
+from archspec.run.sections import YOLO
 from archspec_torch.runtime.evaluation.boxes.together import fused, moved, unflipped, voted
-from archspec_torch.runtime.evaluation.views import passes
+from archspec_torch.runtime.evaluation.scores import collect_scores
+from archspec_torch.runtime.evaluation.views import WHOLE, passes
 from archspec_torch.runtime.images import Frame
+from archspec_torch.runtime.tasks.detect import Detect
 
 NONE = [0.0, 0, 0, 0, 0, -1]
 
@@ -52,6 +58,42 @@ def test_box_voting() -> None:
     their scores: x1 = (0.6 · 0 + 0.2 · 4) / 0.8. What it overlaps less stands alone."""
     found = voted([told([0, 0, 20, 20, 0.6, 0], [50, 0, 70, 20, 0.3, 0]), told([4, 0, 20, 20, 0.2, 0], NONE)])
     torch.testing.assert_close(found, told([1.0, 0, 20, 20, 0.6, 0], [50, 0, 70, 20, 0.3, 0]))
+
+
+def test_only_boxes_of_its_class_have_a_vote() -> None:
+    """The second box of class 0 overlaps the first by 18/22 and goes, but moves it: x1 = 0.3 · 2 / 0.9 and
+    x2 = (0.6 · 20 + 0.3 · 22) / 0.9. What is told of class 1 at the same place stays, and moves nothing."""
+    first = told([0, 0, 20, 20, 0.6, 0], [0, 0, 20, 24, 0.5, 1])
+    found = voted([first, told([2, 0, 22, 20, 0.3, 0], NONE)])
+    torch.testing.assert_close(found, told([2 / 3, 0, 62 / 3, 20, 0.6, 0], [0, 0, 20, 24, 0.5, 1]))
+
+
+class Lit(torch.nn.Module):
+    """Finds what is lit in an image, and always takes it to be two pixels wider to the right."""
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        found = []
+        for image in images:
+            rows, columns = (image[0] > 0.5).nonzero(as_tuple=True)
+            box = [columns.min(), rows.min(), columns.max() + 3, rows.max() + 1]
+            found.append([[*map(float, box), 0.8, 0.0]])
+        return {"detections": torch.tensor(found)}
+
+
+def test_an_image_and_its_mirror_image_are_two_views() -> None:
+    """Lit from 10 to 20 of 40 columns: told as 10 to 22, and mirrored as 20 to 32, which are 8 to 20. The two overlap
+    by 10/14, score the same, and make 9 to 21."""
+    images = torch.zeros(1, 1, 20, 40)
+    images[:, :, 5:15, 10:20] = 1
+    task = Detect((), ("lit",), YOLO(), (20, 40))
+    examples: Any = SimpleNamespace(labels=torch.zeros(1), batches=lambda *_: [(images, None)])
+    (mirror,) = passes("mirror")
+    alone, both = (
+        collect_scores(Lit(), task, examples, cast(Any, lambda x: x), 1, 0, torch.device("cpu"), (20, 40), views)
+        for views in (WHOLE, mirror)
+    )
+    torch.testing.assert_close(alone, told([10.0, 5, 22, 15, 0.8, 0]))
+    torch.testing.assert_close(both, told([9.0, 5, 21, 15, 0.8, 0]))
 
 
 def test_boxes_of_a_mirror_image_come_back() -> None:

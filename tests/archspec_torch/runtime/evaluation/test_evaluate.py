@@ -187,6 +187,19 @@ def test_the_diagnosis_counts_every_split(runs: dict[str, Path]) -> None:
     assert [(split, one.n) for split, one in found.errors.items()] == [("train", 1257), ("val", 270), ("test", 270)]
 
 
+def test_nothing_is_written_over(
+    runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "confusion.csv").write_text("mine")
+    monkeypatch.setattr("archspec.evaluate", lambda *_, **__: pytest.fail("measured first"))
+    for out, told in (("data", "is not empty"), ("data/confusion.csv", "is a file")):
+        assert main(["evaluate", str(runs["a"]), "--out", str(tmp_path / out)]) == 1
+        assert f"error E676: '{tmp_path / out}' {told}" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["confusion.csv"]
+    assert (tmp_path / "data" / "confusion.csv").read_text() == "mine"
+
+
 def test_files_hold_all_of_it(runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(runs["a"]), "--out", str(tmp_path / "out"), "--format", "json"]) == 0
     printed = json.loads(capsys.readouterr().out)

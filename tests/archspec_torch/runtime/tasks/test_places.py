@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from PIL import Image  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 import archspec  # noqa: E402
+from archspec.cli import main  # noqa: E402
 from archspec.run import load_run  # noqa: E402
 from archspec.run.sections import Landmarks, Localisation  # noqa: E402
-from archspec_torch.detection.sides import counterparts  # noqa: E402
 from archspec_torch.runtime.data import InMemory, Pointed, open_source  # noqa: E402
 from archspec_torch.runtime.evaluation.places.localised import localised_figures  # noqa: E402
 from archspec_torch.runtime.evaluation.places.points import point_figures  # noqa: E402
@@ -130,6 +131,15 @@ def test_points_are_counted_by_hand() -> None:
     assert tally.figures() == pytest.approx({"pck10": 1 / 3, "pck05": 1 / 3, "pck20": 1.0})
 
 
+def test_images_without_the_two_points_of_the_length_are_not_counted() -> None:
+    """20 apart: off by 1 and 2.5, 0.05 and 0.125 of it. The second image shows one of the two, and does not count."""
+    there = torch.tensor([[[2.0, 8, 1], [22, 8, 1]], [[10, 10, 1], [0, 0, 0]]])
+    said = torch.tensor([[[3.0, 8, 1], [22, 10.5, 1]], [[10, 10, 1], [9, 9, 1]]])
+    tally = PointTally((16, 24), (0, 1), CPU)
+    tally.add(torch.tensor(1.0), said, there)
+    assert tally.figures() == pytest.approx({"pck10": 0.5, "pck05": 0.5, "pck20": 1.0})
+
+
 def test_several_networks_say_one_thing(tmp_path: Path) -> None:
     """Two say class 1 with 0.6 and 0.3, one class 2 with 0.8: class 1, its box the mean by probability."""
     said = [[0.0, 0, 6, 6, 0.6, 1], [3, 3, 9, 9, 0.3, 1], [20, 10, 24, 16, 0.8, 2]]
@@ -138,6 +148,24 @@ def test_several_networks_say_one_thing(tmp_path: Path) -> None:
     points = [torch.full((1, 2, 3), float(v)) for v in (1, 2, 9)]
     assert task(tmp_path, "points").mean(points)[0, 0, 0] == 4
     assert task(tmp_path, "points").votes(points)[0, 0, 0] == 2
+
+
+def test_votes_of_localisers_are_counted(tmp_path: Path) -> None:
+    """Two of three say class 1, less probable together than the third: class 1, each side of its box their median. Of
+    two that differ the more probable; of two that agree sides halfway."""
+    said = [[0.0, 0, 6, 6, 0.3, 1], [3, 4, 9, 9, 0.2, 1], [20, 10, 24, 16, 0.9, 2]]
+    vote = task(tmp_path, "two").votes
+    (row,) = vote([torch.tensor([[one]]) for one in said])[0].tolist()
+    assert row == pytest.approx([1.5, 2, 7.5, 7.5, 0.5 / 3, 1])
+    (row,) = vote([torch.tensor([[one]]) for one in said[1:]])[0].tolist()
+    assert row == pytest.approx([20, 10, 24, 16, 0.45, 2])
+    nothing = [0.0, 0, 0, 0, 0, -1]
+    (row,) = task(tmp_path, "y").votes([torch.tensor([[one]]) for one in (said[2], nothing, nothing)])[0].tolist()
+    assert row == [0, 0, 0, 0, 0, -1]
+    three = [[*said[0]], [*said[1]], [9.0, 8, 12, 12, 0.4, 1]]
+    assert vote([torch.tensor([[one]]) for one in three])[0, 0, :4].tolist() == [3, 4, 9, 9]
+    points = [torch.full((1, 2, 3), float(v)) for v in (1, 2, 4, 9)]
+    assert task(tmp_path, "points").votes(points)[0, 0, 0] == 3
 
 
 def test_mirror_images_are_turned_back(tmp_path: Path) -> None:
@@ -150,10 +178,13 @@ def test_mirror_images_are_turned_back(tmp_path: Path) -> None:
     assert turned[1, 0, 5] == -1
 
 
-def test_sides_are_words_of_a_name() -> None:
-    """As augmentation has them: `bright` has no right side, `l_eye` and `eye (R)` have another."""
-    names = ("l_eye", "r_eye", "bright", "bleft", "eye (L)", "eye (R)", "left ear")
-    assert counterparts(names) == (1, 0, 2, 3, 5, 4, 6)
+def test_mirror_images_are_turned_back_by_the_pairs_of_the_data(tmp_path: Path) -> None:
+    said = torch.tensor([[[2.0, 5, 0.9], [20, 7, 0.9]]])
+    points = task(tmp_path, "points")
+    assert points.paired([]).unflipped(said, 24)[0, :, :2].tolist() == [[22, 5], [4, 7]]
+    named = replace(points, classes=("p1", "p2"))
+    assert named.unflipped(said, 24)[0, :, :2].tolist() == [[22, 5], [4, 7]]
+    assert named.paired([["p2", "p1"]]).unflipped(said, 24)[0, :, :2].tolist() == [[4, 7], [22, 5]]
 
 
 def shown(points: list[list[float]]) -> Pointed:
@@ -251,10 +282,22 @@ def test_points_train_and_come_back_in_pixels_of_the_image(tmp_path: Path) -> No
         assert told.points[name] == pytest.approx((float(x), float(y)), abs=5)
     assert told.to_json()["points"].keys() == {"left", "right"}
     assert str(told).startswith(f"{tmp_path / '7.png'}  left (")
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "7.png"), "-o", str(tmp_path / "drawn")]) == 0
+    (drawn,) = (tmp_path / "drawn").iterdir()
+    pixels = np.asarray(Image.open(drawn).convert("RGB"))
+    assert drawn.name == "7.png" and pixels.shape == (20, 32, 3)
+    x, y = (min(int(v), most) for v, most in zip(told.points["left"], (31, 19), strict=True))
+    about = pixels[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3]
+    assert (about != about[..., :1]).any()  # the image is grey, the disc is not
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "7.png"), "-o", str(tmp_path / "drawn")]) == 1
     folder = tmp_path / "told"
     archspec.evaluate(tmp_path / "run", split="val").write(folder)
-    assert (folder / "predictions.csv").read_text().startswith("example,x left,y left,x right,y right\n")
+    assert (folder / "predictions.csv").read_text().startswith("example,image,x left,y left,x right,y right\n")
     assert (folder / "mistakes.png").exists() or not measured.metrics.worst
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.evaluate(tmp_path / "run", tta="multi_scale")
+    (d,) = caught.value.diagnostics
+    assert d.code == "E692" and str(d.hint).endswith("for others there is mirror")
 
 
 def test_points_of_the_table_lie_in_the_frame_by_the_placement(tmp_path: Path) -> None:
@@ -285,7 +328,9 @@ def test_a_localiser_trains_on_scattered_digits(end: str, tmp_path: Path) -> Non
     lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     assert {"val_localised", "val_accuracy", "val_iou"} <= set(lines[0].split(","))
     image = Image.fromarray(np.zeros((32, 48), np.uint8))
-    (said,) = archspec.predict(tmp_path / "run", [image])
+    (said,) = archspec.predict(tmp_path / "run", [image], out=tmp_path / "drawn")
+    page = np.asarray(Image.open(tmp_path / "drawn" / "image-0.png").convert("RGB"))
+    assert (said.box is None) == (not page.any())
     assert (said.box is None) == (not said.classes)
     if said.box is not None:  # what it says may lie anywhere, and is told as far as the image goes
         assert 0 <= said.box[0] <= said.box[2] <= 48 and 0 <= said.box[1] <= said.box[3] <= 32

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from PIL import Image
@@ -19,7 +19,7 @@ from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Figures,
 from archspec_torch.runtime.evaluation.text import LINES, NAME, WORST
 
 if TYPE_CHECKING:
-    from archspec_torch.runtime.data import Examples
+    from archspec_torch.runtime.data import Boxed, Examples
 
 NOTHING = "nothing"
 SHOWN = 320
@@ -31,6 +31,8 @@ class Misplaced:
     """An image whose class or box is wrong. Boxes are x1, y1, x2, y2 in pixels of the network's input."""
 
     example: int
+    image: str
+    """What the image is called."""
     true: str
     predicted: str
     score: float
@@ -49,7 +51,9 @@ class Misplaced:
         return f"{self.words}\n{100 * self.score:.1f} %, overlap {self.overlap:.2f}"
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "object": list(self.object), "box": list(self.box), "words": self.words}
+        """example, file, true, predicted, score, overlap, object, box, words."""
+        named = {"file" if key == "image" else key: value for key, value in asdict(self).items()}
+        return {**named, "object": list(self.object), "box": list(self.box), "words": self.words}
 
 
 @dataclass(frozen=True)
@@ -118,13 +122,15 @@ class LocalisedFigures(Figures):
         listed = self.classes
         if len(listed) > LINES:
             listed = tuple(sorted(listed, key=lambda one: one.localised / one.n if one.n else 2.0)[:LINES])
-        wide = max(len(short(one.name, NAME)) for one in listed)
+        wide = max(len("by class") - 2, *(len(short(one.name, NAME)) for one in listed))
         lines = [f"{'by class':{wide + 2}}  localised  accuracy       IoU  images"]
         for one in listed:
             cells = ("–" if share is None else percent(share) for share in one.shares)
             shares = "".join(f"  {cell:>{w}}" for cell, w in zip(cells, (9, 8, 8), strict=True))
             lines.append(f"  {short(one.name, NAME):{wide}}{shares}  {one.n:>6,}")
-        worst = [f"  example {one.example:,}: {one.words} at {percent(one.score)}, overlap {one.overlap:.2f}"
+        if len(listed) < len(self.classes):
+            lines.append(f"  … the least localised of {len(self.classes):,} classes; --format csv has all")
+        worst = [f"  {one.image}: {one.words} at {percent(one.score)}, overlap {one.overlap:.2f}"
                  for one in self.mistakes[:WORST]]  # fmt: skip
         return ["\n".join(lines), "\n".join(["surest mistakes", *worst]) if worst else ""]
 
@@ -178,7 +184,7 @@ def localised_figures(
         iou=float(overlap[objects].mean()) if bool(objects.any()) else 0.0,
         classes=tuple(classes),
         confusion=tuple(tuple(row) for row in matrix.tolist()),
-        mistakes=_worst(told, wanted, overlap, counts & ~both, names, size),
+        mistakes=_worst(told, wanted, overlap, counts & ~both, names, size, examples),
     )
 
 
@@ -186,18 +192,27 @@ def listed(told: Tensor, examples: Examples, names: Sequence[str], size: tuple[i
     """A row an image below the names of the columns; boxes in pixels of the network's input."""
     told, wanted = told.cpu(), OneObject.of_rows(examples.labels.cpu(), size)
     _, overlap, both = regress.localised(told, wanted, size)
+    entries = cast("Boxed", examples).entries
     rows: list[list[Any]] = [
-        ["example", "true", "predicted", "probability", "x1", "y1", "x2", "y2", "iou", "localised"]
+        ["example", "image", "true", "predicted", "probability", "x1", "y1", "x2", "y2", "iou", "localised"]
     ]
     for i, row in enumerate(told[:, 0].tolist()):
         words = [_named(int(wanted.label[i]), names), _named(int(row[5]), names)]
         box = [round(v, 3) for v in row[:4]]
-        rows.append([i, *words, f"{row[4]:.6f}", *box, f"{float(overlap[i]):.6f}", int(both[i])])
+        rows.append(
+            [i, entries[i].path.as_posix(), *words, f"{row[4]:.6f}", *box, f"{float(overlap[i]):.6f}", int(both[i])]
+        )
     return rows
 
 
 def _worst(
-    told: Tensor, wanted: OneObject, overlap: Tensor, wrong: Tensor, names: Sequence[str], size: tuple[int, int]
+    told: Tensor,
+    wanted: OneObject,
+    overlap: Tensor,
+    wrong: Tensor,
+    names: Sequence[str],
+    size: tuple[int, int],
+    examples: Examples,
 ) -> tuple[Misplaced, ...]:
     """Those that the network was surest of."""
     height, width = size
@@ -207,6 +222,7 @@ def _worst(
     return tuple(
         Misplaced(
             i,
+            cast("Boxed", examples).entries[i].path.name,
             _named(int(wanted.label[i]), names),
             _named(int(told[i, 0, 5]), names),
             float(told[i, 0, 4]),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from archspec.errors import SpecError, did_you_mean, fail
 from archspec.files import write_text
-from archspec_torch.boxes.annotated import Annotated, ImageEntry, Object, Told, left_out, wrong
+from archspec_torch.boxes.annotated import Annotated, Box, ImageEntry, Object, Told, left_out, wrong
 from archspec_torch.boxes.reading import from_text, shown, text_of
 from archspec_torch.boxes.turned import stands, upright_size
 from archspec_torch.boxes.yolo_sets import SETS, Description, Place, description, images_of, label_of
@@ -117,7 +117,8 @@ def image_size(path: Path) -> tuple[int, int]:
 
 def write(data: Annotated, folder: Path) -> None:
     """`labels/`, `data.yaml` with the names of the classes and the sets, each a list of images, which Ultralytics
-    reads; and `classes.txt`, which programs that annotate do.
+    reads; and `classes.txt`, which programs that annotate do. Boxes are cut to their images, those wholly outside left
+    out.
 
     Raises SpecError E640 where the size of an image is not known and cannot be read.
     """
@@ -128,12 +129,15 @@ def write(data: Annotated, folder: Path) -> None:
         width, height = (entry.width, entry.height) if entry.width and entry.height else image_size(entry.path)
         lines = []
         for one in entry.objects:
+            if not _reaches(one.box, width, height):
+                continue
             x1, x2 = (min(max(v / width, 0.0), 1.0) for v in one.box[::2])
             y1, y2 = (min(max(v / height, 0.0), 1.0) for v in one.box[1::2])
             shares = ((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1)
             lines.append(" ".join([str(number[one.label]), *(f"{v:.10g}" for v in shares)]) + "\n")
         write_text(folder / "labels" / f"{entry.path.stem}.txt", "".join(lines))
-    sets = {name: data.sets[name] for name in SETS if data.sets.get(name)}
+    named = {name: data.sets[name] for name in SETS if data.sets.get(name)}
+    sets = _with_train(named, len(data.images))
     for name, places in sets.items():
         images = (data.images[n].path.name for n in places)
         write_text(folder / f"{name}.txt", "".join(f"./images/{image}\n" for image in images))
@@ -141,7 +145,25 @@ def write(data: Annotated, folder: Path) -> None:
     rest = [f"{name}: {name}.txt\n" for name in SETS[1:] if name in sets]
     if "val" not in sets:
         rest.insert(0, f"val: {train}  # there is no other set, and Ultralytics needs one\n")
+    if named and not sets:
+        rest.insert(0, f"# no image is left for `train`: all are in {' or '.join(named)}, which is not written\n")
     if data.classes:
         names = "".join(f"  {n}: {json.dumps(name, ensure_ascii=False)}\n" for n, name in enumerate(data.classes))
         write_text(folder / "data.yaml", f"train: {train}\n{''.join(rest)}names:\n{names}")
     write_text(folder / "classes.txt", "".join(f"{name}\n" for name in data.classes))
+
+
+def _reaches(box: Box, width: int, height: int) -> bool:
+    """Whether a box is not wholly outside its image."""
+    x1, y1, x2, y2 = box
+    return x1 < width and y1 < height and x2 > 0 and y2 > 0
+
+
+def _with_train(sets: dict[str, tuple[int, ...]], count: int) -> dict[str, tuple[int, ...]]:
+    """The sets of so many images with a `train`, which Ultralytics needs: unwritten, that is what is in no other; with
+    nothing left for it there are no sets, since what is measured on is not to be trained on."""
+    if not sets or "train" in sets:
+        return sets
+    held = set().union(*sets.values())
+    left = tuple(n for n in range(count) if n not in held)
+    return {"train": left, **sets} if left else {}

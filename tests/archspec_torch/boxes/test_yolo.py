@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 from archspec.cli import main
-from archspec.errors import SpecError
+from archspec.errors import Diagnostic, SpecError
 from archspec_torch.boxes import formats
 from archspec_torch.boxes.checking import check_boxes
 from archspec_torch.boxes.clusters import anchors
@@ -247,7 +247,12 @@ def boxed(folder: Path, rows: str) -> Path:
 def test_boxes_wholly_outside_their_image_are_not_written(tmp_path: Path) -> None:
     outside = ("-10,2,-1,8", "-4,2,0,8", "40,2,50,8", "2,-9,8,-1", "2,20,8,22", "50,50,60,60")
     rows = "".join(f"a.png,40,20,cat,{box}\n" for box in (*outside, "-4,5,4,15", "10,4,10,8"))
-    formats.convert(boxed(tmp_path / "source", rows), tmp_path / "made", "yolo")
+    told: list[Diagnostic] = []
+    formats.convert(boxed(tmp_path / "source", rows), tmp_path / "made", "yolo", told=told.append)
+    assert [one.message for one in told] == [
+        "YOLO keeps no boxes outside their images: 6 are left out",
+        "YOLO keeps no boxes beyond their images: 1 is cut to them",
+    ]
     written = [row.split() for row in (tmp_path / "made/labels/a.txt").read_text().splitlines()]
     # what is cut is 0 … 4 of 40 and 5 … 15 of 20; a box without area in its image is kept, and told by check
     shares = [pytest.approx([0, 0.05, 0.5, 0.1, 0.5]), pytest.approx([0, 0.25, 0.3, 0, 0.2])]
@@ -273,8 +278,8 @@ def test_no_image_of_val_or_test_is_trained_on(sets: dict[str, str], told: dict[
         file.unlink()
     for name, stems in sets.items():
         (voc / f"ImageSets/Main/{name}.txt").write_text("".join(f"{stem}\n" for stem in stems))
-    made = tmp_path / "made"
-    formats.convert(voc, made, "yolo")
+    made, lost = tmp_path / "made", list[Diagnostic]()
+    formats.convert(voc, made, "yolo", told=lost.append)
     text = (made / "data.yaml").read_text()
     found = {}
     for name, at in yaml.safe_load(text).items():
@@ -283,6 +288,8 @@ def test_no_image_of_val_or_test_is_trained_on(sets: dict[str, str], told: dict[
             found[name] = "".join(sorted(place.stem for place in places))
     assert found == told
     assert ("no image is left for `train`" in text) == (sorted("".join(sets.values())) == sorted(ROW))
+    said = ["YOLO keeps no sets that leave nothing for `train`: 2 are left out: val (2), test (3)"]
+    assert [one.message for one in lost] == (said if sets == {"val": "ab", "test": "cde"} else [])
 
 
 HOSTILE = ["names: [a, a", "names: *x", "\t", "- 1\n- 2", "a: &a [*a]\n? [b]\n: c", "[" * 5000, "\0", "nc: a\nnc: b"]

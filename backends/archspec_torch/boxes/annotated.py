@@ -63,6 +63,11 @@ class ImageEntry:
     def span(self) -> Span:
         return _span(self.source, self.column)
 
+    def misses(self, box: Box) -> bool:
+        """Whether a box is wholly outside the image, whose size is known."""
+        x1, y1, x2, y2 = box
+        return x1 >= self.width or y1 >= self.height or x2 <= 0 or y2 <= 0
+
 
 def _span(source: str, column: int) -> Span:
     file, _, line = source.rpartition(":")
@@ -75,7 +80,8 @@ class Annotated:
     2, …
 
     `least` is the width of a box that has no area: 1 in VOC's files, where a box from a pixel to the same pixel holds
-    it, else 0. `sets`: which images are in each set, by their positions, where the data says so.
+    it, else 0. `sets`: which images are in each set, by their positions, where the data says so. `unread`: what of
+    annotations is not kept here, and of how many.
     """
 
     images: tuple[ImageEntry, ...]
@@ -83,6 +89,7 @@ class Annotated:
     ids: tuple[int, ...]
     least: int = 0
     sets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    unread: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert len(self.ids) == len(self.classes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,39 @@ def test_what_does_not_fit_into_memory_at_once(
     for path, one in zip(paths, archspec.detect(images=paths, **squares, **options).images, strict=True):
         assert one.problem is not None and one.problem.code == "E624"
         assert one.problem.message == f"{path} is 64×64 pixels to the network, and its maps do not fit into memory"
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted"),
+    [
+        (0, "0 images done; nothing is written\n"),
+        (2, "2 images done; what was found is in {out}\n"),
+    ],
+)
+def test_ctrl_c_is_told_as_it_was(
+    squares: dict[str, Any],
+    picture: Picture,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    before: int,
+    wanted: str,
+) -> None:
+    paths = [str(picture(f"{n}.png", (64, 64), {(0, 0, 16, 16): YELLOW})) for n in range(3)]
+    module = sys.modules["archspec_torch.runtime.detecting.detect"]
+    called = module._whole
+
+    def stopped(detector: Any, group: Any, seconds: Any) -> Any:
+        if group[0].source.name == paths[before]:
+            raise KeyboardInterrupt
+        return called(detector, group, seconds)
+
+    monkeypatch.setattr(module, "_whole", stopped)
+    out = tmp_path / "out"
+    said = ["--weights", squares["weights"], "--device", "cpu", "--batch", "1", "--format", "coco"]
+    assert main(["detect", str(squares["target"]), *paths, "-o", str(out), *said]) != 0
+    assert wanted.format(out=out) in capsys.readouterr().err
+    assert (out / "coco.json").exists() == bool(before)
 
 
 @pytest.mark.parametrize(

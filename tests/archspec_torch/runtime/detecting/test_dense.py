@@ -405,6 +405,28 @@ def test_a_run_s_classes_are_found_in_a_larger_image(run: Path) -> None:
     assert 0 < len(found.images[0].objects) <= 7
 
 
+def test_tags_of_windows_are_those_of_crops(run: Path, tmp_path: Path) -> None:
+    """With `loss: bce` a window tells any number of classes, each by a logistic function of its own."""
+    train = {"epochs": 1, "device": "cpu", "loss": {"kind": "bce", "threshold": 0.3}}
+    archspec.train({"model": str(tmp_path / "small.yaml"), "train": train}, tmp_path / "tags", quiet=True)
+    pixels = np.random.default_rng(1).integers(0, 256, (10, 9), dtype=np.uint8)
+    crops = [Image.fromarray(pixels[y : y + 8, x : x + 8]) for y in range(3) for x in range(2)]
+    wanted = [one.classes for one in archspec.predict(tmp_path / "tags", crops, top=10, device="cpu")]
+    assert len({len(one) for one in wanted}) > 1  # not always one, nor all
+    (found,) = archspec.predict(tmp_path / "tags", [Image.fromarray(pixels)], top=10, device="cpu", dense=True)
+    assert found.windows is not None
+    for (_, classes), one in zip(found.windows.places, wanted, strict=True):
+        assert dict(classes) == pytest.approx(dict(one), abs=1e-5)
+    best = {name: max(dict(one).get(name, 0.0) for one in wanted) for one in wanted for name, _ in one}
+    assert dict(found.classes) == pytest.approx(best, abs=1e-5)
+    (told,) = archspec.detect(tmp_path / "tags", [Image.fromarray(pixels)], device="cpu", dense=True, score=0.3).images
+    sums = {name: sum(dict(one).get(name, 0.0) for one in wanted) for name in best}
+    held = dict.fromkeys(sums, 0.0)
+    for thing in told.objects:
+        held[thing.label] += thing.score
+    assert held == pytest.approx(sums, abs=1e-4)
+
+
 # ---- what does not go
 
 

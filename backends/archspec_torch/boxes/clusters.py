@@ -19,6 +19,7 @@ import numpy as np
 from archspec.errors import fail
 from archspec_torch.boxes import formats
 from archspec_torch.boxes.scoring.arrays import Floats
+from archspec_torch.boxes.turned import stands
 
 STEPS, BEGINNINGS = 300, 10
 
@@ -90,8 +91,8 @@ def _moved(sizes: Floats, centres: Floats, of: np.ndarray[Any, np.dtype[np.int64
 def anchors(
     data: str | Path, k: int, size: tuple[int, int] | None = None, seed: int = 0, split: str | None = None
 ) -> Anchors:
-    """Anchors of a data set's boxes: those with area, crowds left out; scaled as their images are to `size` (width,
-    height).
+    """Anchors of a data set's boxes: those with area, crowds left out, on their images upright; scaled as these are to
+    `size` (width, height).
 
     Raises SpecError of reading, and E646 where there are fewer boxes of different sizes than anchors asked for, or an
     image whose size is
@@ -99,7 +100,8 @@ def anchors(
     """
     read = formats.read(data, split=split)
     found = []
-    for entry in read.images:
+    for given in read.images:
+        entry = stands(given) if given.objects else given
         if size and not (entry.width and entry.height) and entry.objects:
             raise fail("E646", f"the size of {entry.path} is not annotated: its boxes cannot be scaled")
         scale = (size[0] / entry.width, size[1] / entry.height) if size and entry.objects else (1.0, 1.0)

@@ -16,6 +16,7 @@ from archspec_torch.boxes.annotated import Annotated, Box, wrong
 from archspec_torch.boxes.names import Names, line_of
 from archspec_torch.boxes.reading import Document, Fields, from_text, shown, text_of, uncollected
 from archspec_torch.boxes.scoring.arrays import Detections
+from archspec_torch.boxes.turned import lying, turn_of
 
 VOC_FILE = re.compile(r"comp\d_det_[^_]+_(.+)\.txt|.*_det_(.+)\.txt")
 LAYOUT = (
@@ -216,11 +217,17 @@ def _voc_rows(path: Path, label: str, names: Names) -> Iterator[Row]:
 
 
 def _yolo_rows(path: Path, names: Names) -> Iterator[Row]:
+    """Rows of shares of the image upright, as boxes in pixels of the image as the truth's are."""
     n = names.image(path.stem, line_of(path, 1))
-    entry = names.truth.images[n]
+    entry, classes = names.truth.images[n], list(names.truth.classes)
     width, height = (entry.width, entry.height) if entry.width and entry.height else yolo.image_size(entry.path)
+    if (turn := turn_of(entry)) != 1:
+        width, height = height, width
     for line, text in enumerate(text_of(path).splitlines(), 1):
         if text.strip():
-            label, (cx, cy, w, h), score = yolo.row(path, line, text, list(names.truth.classes), scored=True)
-            box = ((cx - w / 2) * width, (cy - h / 2) * height, w * width, h * height)
-            yield n, names.label(label), box, score
+            label, (cx, cy, w, h), score = yolo.row(path, line, text, classes, scored=True)
+            x, y, w, h = (cx - w / 2) * width, (cy - h / 2) * height, w * width, h * height
+            if turn != 1:
+                x, y, x2, y2 = lying((x, y, x + w, y + h), width, height, turn)
+                w, h = x2 - x, y2 - y
+            yield n, names.label(label), (x, y, w, h), score

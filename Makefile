@@ -12,10 +12,10 @@ check: ## linters, types, the direction of imports, and every spec under --stric
 	archspec check --strict specs/*.yaml
 
 test: ## the tests of the README: some minutes
-	pytest
+	pytest -n auto
 
 slow: ## the tests that train, build a wheel or sweep the operators widely
-	pytest -m slow
+	pytest -n auto -m slow
 
 golden: ## refresh the golden files under tests/golden; then read `git diff tests/golden`
 	ARCHSPEC_GOLDEN=refresh pytest -q -k golden

@@ -130,24 +130,24 @@ class TrainingStep:
     ):
         whole = training(graph)
         over = overwriting(whole)
-        self._copies = weight_copies(whole, precision)
-        self._graph = autocast(in_parts(whole, over), precision)
-        self._optimizer, self._at_once = optimizer, workspace != "cpu"
-        self._place = storages(self._graph, over, training=True)
-        self._learned, self._buffers, self._tensors, self._largest = _weights(self._graph)
-        self._learns = learning(self._graph)
-        order = list(execution_order(self._graph))
-        self._layers = [self._layer(node, node.name in over) for node in order]
-        self._done: dict[int, list[Tap]] = defaultdict(list)
+        self.copies = weight_copies(whole, precision)
+        self.graph = autocast(in_parts(whole, over), precision)
+        self.optimizer, self.at_once = optimizer, workspace != "cpu"
+        self.place = storages(self.graph, over, training=True)
+        self.learned, self.buffers, self.tensors, self.largest = _weights(self.graph)
+        self.learns = learning(self.graph)
+        order = list(execution_order(self.graph))
+        self.layers = [self._layer(node, node.name in over) for node in order]
+        self.done: dict[int, list[Tap]] = defaultdict(list)
         """Storages by the place in the order of the layer that reads them last."""
-        for tap, index in _last_reads(self._graph, order, self._place, whole).items():
-            self._done[index].append(tap)
+        for tap, index in _last_reads(self.graph, order, self.place, whole).items():
+            self.done[index].append(tap)
         self._memories: dict[int, Memory] = {}
 
     def memory(self, batch: int = 1) -> Memory:
         """Memory of the step with so many examples."""
         if batch not in self._memories:
-            self._memories[batch] = self._run(batch)
+            self._memories[batch] = _Walk(self, batch).memory()
         return self._memories[batch]
 
     def largest_batch(self, budget: int) -> int:
@@ -162,19 +162,19 @@ class TrainingStep:
         return min(1 + (budget - first.bytes) // each for first, each in growth if each)
 
     def _layer(self, node: Node, in_place: bool) -> _Layer:
-        graph, name = self._graph, node.name
+        graph, name = self.graph, node.name
         inputs, outputs = graph.input_types(node), graph.types[name]
         taps = tuple(Tap(name, port) for port in range(len(outputs)))
-        learns = name in self._learns
+        learns = name in self.learns
         kept, own, fixed = frozenset[Tap](), 0, 0
         backward_scratch, copied, wants = 0, 0, None
         passed: tuple[_Passed, ...] = ()
         if learns:
-            saved = needed(graph, node, in_place, self._learns)
-            places = [self._place[node.inputs[position]] for position in saved.inputs]
-            kept = frozenset([*places, self._place[taps[0]]] if saved.output else places)
+            saved = needed(graph, node, in_place, self.learns)
+            places = [self.place[node.inputs[position]] for position in saved.inputs]
+            kept = frozenset([*places, self.place[taps[0]]] if saved.output else places)
             own, fixed = saved.own_bytes, saved.fixed_bytes
-            flowing = wanted(node, self._learns)
+            flowing = wanted(node, self.learns)
             backward_scratch = backward_scratch_of(node.op, inputs, outputs, flowing)
             copied = node.op.copied_gradients(inputs)
             wants = inputs[0].nbytes if any(flowing) else None
@@ -186,21 +186,25 @@ class TrainingStep:
         return _Layer(
             name,
             taps,
-            tuple((tap, made.nbytes) for tap, made in zip(taps, outputs, strict=True) if self._place[tap] == tap),
+            tuple((tap, made.nbytes) for tap, made in zip(taps, outputs, strict=True) if self.place[tap] == tap),
             kept,
             own,
             fixed,
             training_scratch_of(node.op, inputs, outputs, learns),
             backward_scratch,
-            self._learned.get(name, 0),
-            self._copies.get(name, ()),
+            self.learned.get(name, 0),
+            self.copies.get(name, ()),
             copied,
             wants,
             passed,
         )
 
-    def _run(self, batch: int) -> Memory:
-        self._batch = batch
+
+class _Walk:
+    """One step with so many examples, from layer to layer; `_used` are the bytes in use."""
+
+    def __init__(self, step: TrainingStep, batch: int):
+        self._step, self._batch, self._used = step, batch, 0
         self._held: dict[Tap, int] = {}
         """Storages in use and their bytes."""
         self._keepers: dict[Tap, int] = defaultdict(int)
@@ -208,34 +212,38 @@ class TrainingStep:
         self._pending: dict[Tap, _Gradient] = {}
         """Gradients made and not yet taken, by the tensor they are of."""
         self._moments: list[Moment] = []
-        learned = sum(self._learned.values())
-        keeps = OPTIMIZERS[self._optimizer]
+
+    def memory(self) -> Memory:
+        """Walked once."""
+        step = self._step
+        learned = sum(step.learned.values())
+        keeps = OPTIMIZERS[step.optimizer]
         states = keeps.states * learned
-        if keeps.adapts and not self._at_once:
-            states += _FLOAT * self._tensors
-        weights = learned + self._buffers
-        given = batch * sum(self._graph.types[name][0].nbytes for name in self._graph.inputs) + self._targets()
+        if keeps.adapts and not step.at_once:
+            states += _FLOAT * step.tensors
+        weights = learned + step.buffers
+        given = self._batch * sum(step.graph.types[name][0].nbytes for name in step.graph.inputs) + self._targets()
         self._used = weights + states + given
         self._forward()
         self._loss()
         self._backward()
-        roots = learned if self._at_once else 2 * self._largest
-        self._note("step", self._optimizer, roots if keeps.adapts else 0)
+        roots = learned if step.at_once else 2 * step.largest
+        self._note("step", step.optimizer, roots if keeps.adapts else 0)
         return Memory(weights, states, given, tuple(self._moments))
 
     # the three passes
 
     def _forward(self) -> None:
-        for layer in self._layers:
+        for layer in self._step.layers:
             for tap in layer.kept:
                 self._keepers[tap] += 1
-        for index, layer in enumerate(self._layers):
+        for index, layer in enumerate(self._step.layers):
             for tap, size in layer.held:
                 self._held[tap] = self._batch * size
                 self._used += self._batch * size
             self._used += self._own(layer) + sum(layer.copies)
             self._note("forward", layer.name, self._batch * layer.scratch)
-            for tap in self._done.get(index, ()):
+            for tap in self._step.done.get(index, ()):
                 if not self._keepers.get(tap):
                     self._release(tap)
 
@@ -244,29 +252,29 @@ class TrainingStep:
 
         Of an output that depends on nothing that learns, nothing is kept and no gradient made.
         """
-        scored = self._graph.task in ("classify", "segment")
+        scored = self._step.graph.task in ("classify", "segment")
         self._used += _SCALARS
         learning: list[tuple[Tap, int, int]] = []
         """Outputs with a gradient, the bytes of their scores in float32 and as they are."""
-        for tap in self._graph.outputs.values():
-            made = self._graph.type_of(tap)
+        for tap in self._step.graph.outputs.values():
+            made = self._step.graph.type_of(tap)
             given = self._batch * made.nbytes
             size = given * _FLOAT // BYTES[made.dtype]
             self._note("loss", "", size if scored else 0)
-            if tap.node in self._learns:
+            if tap.node in self._step.learns:
                 learning.append((tap, size, given))
                 self._used += size if scored else 0
-        for tap in {self._place[tap] for tap in self._graph.outputs.values()}:
+        for tap in {self._step.place[tap] for tap in self._step.graph.outputs.values()}:
             if not self._keepers.get(tap):
                 self._release(tap)
-        self._used -= sum(others for _, others in self._copies.values())
+        self._used -= sum(others for _, others in self._step.copies.values())
         for tap, size, given in reversed(learning):
             self._note("loss", "", 2 * size if scored else size)
             self._pass(tap, self._made(given))
             self._used -= size if scored else 0
 
     def _backward(self) -> None:
-        for layer in reversed(self._layers):
+        for layer in reversed(self._step.layers):
             given = [self._pending.pop(tap) for tap in layer.outputs if tap in self._pending]
             if not given:
                 continue
@@ -339,7 +347,7 @@ class TrainingStep:
 
     def _targets(self) -> int:
         """Bytes of the targets: class numbers, one an example, region or pixel; else as many numbers as the outputs."""
-        graph = self._graph
+        graph = self._step.graph
         if graph.task in ("classify", "segment"):
             output = graph.type_of(next(iter(graph.outputs.values())))
             cells = output.regions * output.numel // output.channels

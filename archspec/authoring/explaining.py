@@ -47,6 +47,8 @@ GROUPS = {
     "E69": "examining, watching and searching",
     "E7": "weights",
     "E72": "looking inside networks",
+    "E73": "objects in images",
+    "E74": "annotated boxes rewritten",
     "W3": "what is legal and probably not meant",
     "W55": "plugins",
     "W6": "data",

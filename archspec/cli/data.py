@@ -6,6 +6,9 @@ import argparse
 from pathlib import Path
 
 from archspec.cli.common import OK, format_option, positive, print_json, report, settings
+from archspec.errors import Diagnostic
+
+IMAGES = "folder of the images, where the annotations do not say; may be repeated (beside the annotations)"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--strict", action="store_true", help="anything doubtful is an error")
     check.add_argument("--classes", default="", metavar="A,B", help="of boxes: the classes there should be")
     check.add_argument("--split", metavar="NAME", help="of boxes: only that set (VOC's ImageSets/Main, YOLO's)")
+    check.add_argument("--images", action="append", type=Path, default=[], metavar="DIR", help=IMAGES)
     format_option(check, "text", "json")
     check.set_defaults(action=_check)
     does = "annotated boxes written in another format"
@@ -34,6 +38,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     convert.add_argument("target", type=Path, metavar="DST", help="a new folder (VOC, YOLO; with the images) or file")
     convert.add_argument("--to", choices=("voc", "coco", "yolo", "csv"), required=True, help="the format")
     convert.add_argument("--split", metavar="NAME", help="only the images of that set (VOC's ImageSets/Main, YOLO's)")
+    convert.add_argument("--images", action="append", type=Path, default=[], metavar="DIR", help=IMAGES)
+    convert.add_argument("--annotations-only", action="store_true", help="copy no images")
     convert.set_defaults(action=_convert)
 
 
@@ -61,12 +67,13 @@ def _check(args: argparse.Namespace) -> int:
 
     if backend("torch").holds_boxes(args.run_file):
         classes = [name.strip() for name in args.classes.split(",") if name.strip()]
-        found = backend("torch").check_boxes(args.run_file, classes, args.split)
+        found = backend("torch").check_boxes(args.run_file, classes, split=args.split, images=args.images)
         for warning in found.warnings if args.format == "text" else ():  # each of them, however many
             report([warning])
     else:
-        if args.classes or args.split:
-            raise fail("E641", f"'{args.run_file}' is no annotated boxes: --classes and --split are for those")
+        if args.classes or args.split or args.images:
+            message = f"'{args.run_file}' is no annotated boxes: --classes, --split and --images are for those"
+            raise fail("E641", message)
         found = backend("torch").check_data(args.run_file, args.set)
         report(found.warnings)
     if args.format == "json":
@@ -83,8 +90,13 @@ def _check(args: argparse.Namespace) -> int:
 def _convert(args: argparse.Namespace) -> int:
     from archspec.backend import backend
 
-    made = backend("torch").convert_boxes(args.source, args.target, args.to, args.split)
+    options = {"split": args.split, "images": args.images, "annotations_only": args.annotations_only}
+    lost: list[Diagnostic] = []
+    made = backend("torch").convert_boxes(args.source, args.target, args.to, told=lost.append, **options)
+    report(lost)
     boxes = sum(len(entry.objects) for entry in made.images)
     sets = "".join(f"; {name} {len(places):,}" for name, places in made.sets.items() if args.to in ("voc", "yolo"))
-    print(f"{args.target}: {len(made.images):,} images, {boxes:,} boxes, {len(made.classes):,} classes{sets}")
+    folder = {"voc": "JPEGImages", "yolo": "images"}.get(args.to)
+    alone = f"; no images, which belong in {args.target / folder}" if folder and args.annotations_only else ""
+    print(f"{args.target}: {len(made.images):,} images, {boxes:,} boxes, {len(made.classes):,} classes{sets}{alone}")
     return OK

@@ -80,7 +80,9 @@ def run(args: argparse.Namespace) -> int:
         found = archspec.detect(args.target, args.images, args.out, format=kind, told=told, warned=report, **how)
     except (KeyboardInterrupt, SystemExit):
         if args.out is not None:
-            print(f"{done:,} image{'s' * (done != 1)} done; what was found in them is in {args.out}", file=sys.stderr)
+            written = args.out.is_dir() and any(args.out.iterdir())
+            where = f"what was found is in {args.out}" if written else "nothing is written"
+            print(f"{done:,} image{'s' * (done != 1)} done; {where}", file=sys.stderr)
         raise
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)

@@ -163,18 +163,18 @@ def holds_boxes(path: str | Path) -> bool:
     return formats.is_annotations(path)
 
 
-def check_boxes(path: str | Path, classes: Sequence[str] = (), split: str | None = None) -> BoxInventory:
+def check_boxes(path: str | Path, classes: Sequence[str] = (), **options: Any) -> BoxInventory:
     """What annotated boxes hold and what is wrong with them: see `archspec_torch.boxes.checking.check_boxes`."""
     from archspec_torch.boxes import checking
 
-    return checking.check_boxes(path, classes, split)
+    return checking.check_boxes(path, classes, **options)
 
 
-def convert_boxes(source: str | Path, to: str | Path, kind: Format, split: str | None = None) -> Annotated:
+def convert_boxes(source: str | Path, to: str | Path, kind: Format, **options: Any) -> Annotated:
     """Annotated boxes in another format: see `archspec_torch.boxes.formats.convert`."""
     from archspec_torch.boxes import formats
 
-    return formats.convert(source, to, kind, split)
+    return formats.convert(source, to, kind, **options)
 
 
 def evaluate_boxes(truth: str | Path, detections: str | Path, **options: Any) -> BoxScores:

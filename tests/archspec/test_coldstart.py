@@ -73,15 +73,18 @@ def test_summarize_stays_small() -> None:
     assert int(kilobytes[1]) < 90_000
 
 
-def test_work_grows_as_layers_do(write_spec: Callable[..., Path], calls: Callable[..., int]) -> None:
+def test_work_grows_as_layers_do(
+    write_spec: Callable[..., Path], calls: Callable[..., float], seconds: Callable[..., float]
+) -> None:
     block = "- residual: [{conv: {out: 8, kernel: 3, padding: same}}, batch_norm, relu]\n  repeat: %d"
 
-    def work(layers: int) -> int:
+    def work(layers: int, measured: Callable[..., float]) -> float:
         path = write_spec(block % (layers // 4), "[8, 16, 16]", name=f"chain{layers}")
         found: list[dict[str, Any]] = []
-        made = calls(lambda: found.append(archspec.summarize(archspec.load(path)).to_json()))
+        made = measured(lambda: found.append(archspec.summarize(archspec.load(path)).to_json()))
         assert len(found[0]["layers"]) == layers
         return made
 
-    work(100)  # what is imported and cached
-    assert work(10_000) < 11 * work(1_000)  # quadratic would be 100
+    work(100, calls)  # what is imported and cached
+    assert work(10_000, calls) < 11 * work(1_000, calls)  # quadratic would be 100
+    assert work(10_000, seconds) < 20 * work(1_000, seconds)

@@ -267,12 +267,13 @@ def test_bombs_are_refused_quickly(name: str) -> None:
     assert int(calls) < (4_000_000 if name == "halves" else 20_000)
 
 
-def test_work_grows_linearly(calls: Callable[..., int]) -> None:
-    def work(layers: int) -> int:
+def test_work_grows_linearly(calls: Callable[..., float], seconds: Callable[..., float]) -> None:
+    def work(layers: int, measured: Callable[..., float]) -> float:
         text = "layers:\n" + "  - conv: {out: 64, kernel: 3}\n    name: c\n" * layers
-        return calls(lambda: parse(text, "f"))
+        return measured(lambda: parse(text, "f"))
 
-    assert work(5000) < 11 * work(500)
+    assert work(5000, calls) < 11 * work(500, calls)
+    assert work(5000, seconds) < 30 * work(500, seconds)
 
 
 def test_read_files(tmp_path: Path) -> None:

@@ -184,11 +184,11 @@ def many(draw: st.DrawFn) -> Drawn:
 
 
 def overlap(a: list[float], b: list[float]) -> float:
-    """Intersection over union, of boxes as they are: their ends may be in any order."""
+    """Intersection over union, of boxes as they are: their ends may be in any order. Of two without an area 0."""
     wide, high = (min(a[2 + i], b[2 + i]) - max(a[i], b[i]) for i in (0, 1))
     shared = max(wide, 0.0) * max(high, 0.0)
     union = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)) - shared
-    return shared / union if union else math.nan
+    return shared / union if union else 0.0
 
 
 def ordered(box: list[float]) -> list[float]:

@@ -178,10 +178,11 @@ class Boxes(Data):
     folders below `root`, or beside it where it is a file; unwritten, they are the sets that a YOLO data set has of
     its own. What lacks is drawn from `train` as `split` says: images with each class in every part. Without
     `train`, that is all of `root`; a `test` is drawn only where no key names a set. `images`: a folder there, where
-    the annotations do not say; several are looked through in turn. `classes`: those that are kept, in the order of
-    their numbers; names for them where YOLO's files have numbers alone. `one_class: NAME` has one class alone, of
-    that name, for all objects that are kept: for detectors that do not name what they find. Images without objects
-    are learned from. Difficult objects (VOC) and crowds (COCO) are neither right nor wrong."""
+    the images are neither where the annotations say nor where COCO has them (`train2017` beside `annotations`);
+    several are looked through in turn. `classes`: those that are kept, in the order of their numbers; names for them
+    where YOLO's files have numbers alone. `one_class: NAME` has one class alone, of that name, for all objects that
+    are kept: for detectors that do not name what they find. Images without objects are learned from. Difficult
+    objects (VOC) and crowds (COCO) are neither right nor wrong."""
 
     kind: Literal["boxes"] = "boxes"
     root: Annotated[str, PATH]
@@ -189,7 +190,8 @@ class Boxes(Data):
     val: Annotated[str | None, Field(description="The same of what the best epoch is chosen by.")] = None
     test: Annotated[str | None, Field(description="The same of what the trained network is measured on.")] = None
     images: Annotated[
-        str | list[str] | None, Field(description="Folders of the images, where the annotations do not say.")
+        str | list[str] | None,
+        Field(description="Folders of the images, where neither annotations say nor COCO has them."),
     ] = None
     classes: Annotated[list[str], Field(min_length=1)] | None = None
     one_class: OneClass | None = None

@@ -75,7 +75,8 @@ class Annotated:
     2, …
 
     `least` is the width of a box that has no area: 1 in VOC's files, where a box from a pixel to the same pixel holds
-    it, else 0. `sets`: which images are in each set, by their positions, where the data says so.
+    it, else 0. `sets`: which images are in each set, by their positions, where the data says so. `unread`: what of
+    annotations is not kept here, and of how many.
     """
 
     images: tuple[ImageEntry, ...]
@@ -83,6 +84,7 @@ class Annotated:
     ids: tuple[int, ...]
     least: int = 0
     sets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    unread: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert len(self.ids) == len(self.classes)

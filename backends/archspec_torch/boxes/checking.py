@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from archspec.errors import Diagnostic, Span, did_you_mean
 from archspec_torch.boxes import formats
 from archspec_torch.boxes.annotated import ImageEntry, Object
 from archspec_torch.boxes.coco import plain
+from archspec_torch.boxes.images import Places, is_there
 from archspec_torch.boxes.turned import as_stored, sizes_of
 
 SIZES = 5
@@ -53,8 +54,13 @@ class BoxInventory:
         return "\n".join(lines)
 
 
-def check_boxes(path: str | Path, classes: Collection[str] = (), split: str | None = None) -> BoxInventory:
-    """Looks at every annotation and opens every image.
+def check_boxes(
+    path: str | Path,
+    classes: Collection[str] = (),
+    split: str | None = None,
+    images: Sequence[str | Path] = (),
+) -> BoxInventory:
+    """Looks at every annotation and opens every image, in the folders `images` where there are some.
 
     Warnings: W650 for annotations that cannot be used, W651 for boxes outside their image, W652 for boxes without
     area, W653 for
@@ -63,8 +69,11 @@ def check_boxes(path: str | Path, classes: Collection[str] = (), split: str | No
     Raises SpecError E640 where nothing can be read, E641 where there are no annotations.
     """
     told: list[Diagnostic] = []
-    data = formats.read(path, told.append, split)
+    data, places = formats.read_with_images(path, images, told.append, split)
     sizes: Counter[tuple[int, int]] = Counter()
+    gone = [entry for entry in data.images if not is_there(entry.path)]
+    if gone:
+        told += _absent(gone, len(data.images), places)
     for entry in data.images:
         size, trouble = _image(entry)
         told += trouble
@@ -81,14 +90,24 @@ def check_boxes(path: str | Path, classes: Collection[str] = (), split: str | No
     return BoxInventory(str(path), kind, len(data.images), empty, counts, dict(sizes), tuple(told))
 
 
+def _absent(gone: Sequence[ImageEntry], of: int, places: Places) -> list[Diagnostic]:
+    """Images that are not there: each (W655), or, where none is there, all at once with where was looked."""
+    if 1 < len(gone) == of:
+        message = f"none of the {of:,} images is there: the first is {gone[0].path}"
+        return [_warning("W655", message, gone[0].span, places.hint())]
+    hints = [places.hint(), *[None] * (len(gone) - 1)]
+    told = zip(gone, hints, strict=True)
+    return [_warning("W655", f"the image {one.path} is not there", one.span, hint) for one, hint in told]
+
+
 def _image(entry: ImageEntry) -> tuple[tuple[int, int], list[Diagnostic]]:
     """The size of the image that an entry's boxes are of, decoded whole to see that it can be; as annotated where it
     cannot."""
     from PIL import Image
 
     annotated = (entry.width, entry.height)
-    if not entry.path.is_file():
-        return annotated, [_warning("W655", f"the image {entry.path} is not there", entry.span)]
+    if not is_there(entry.path):
+        return annotated, []  # told by `_absent`
     try:
         with Image.open(entry.path) as image:
             image.load()

@@ -10,6 +10,7 @@ a step that loses overlap is not taken, so that the mean overlap never falls.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,21 +90,29 @@ def _moved(sizes: Floats, centres: Floats, of: np.ndarray[Any, np.dtype[np.int64
 
 
 def anchors(
-    data: str | Path, k: int, size: tuple[int, int] | None = None, seed: int = 0, split: str | None = None
+    data: str | Path,
+    k: int,
+    size: tuple[int, int] | None = None,
+    seed: int = 0,
+    split: str | None = None,
+    images: Sequence[str | Path] = (),
 ) -> Anchors:
     """Anchors of a data set's boxes: those with area, crowds left out, on their images upright; scaled as these are to
-    `size` (width, height).
+    `size` (width, height). Images are looked for in the folders `images`, or, with none named, where data sets have
+    them: boxes of one that is not there stand as annotated.
 
     Raises SpecError of reading, and E646 where there are fewer boxes of different sizes than anchors asked for, or an
-    image whose size is
-    not known is to be scaled.
+    image whose size is not known is to be scaled.
     """
-    read = formats.read(data, split=split)
+    read, places = formats.read_with_images(data, images, split=split)
     found = []
     for given in read.images:
         entry = stands(given) if given.objects else given
-        if size and not (entry.width and entry.height) and entry.objects:
-            raise fail("E646", f"the size of {entry.path} is not annotated: its boxes cannot be scaled")
+        if size and entry.objects:
+            entry = formats.with_size(entry)
+            if not formats.has_size(entry):
+                message = f"the size of {entry.path} is not annotated, and it is not there: its boxes cannot be scaled"
+                raise fail("E646", message, entry.span, places.hint())
         scale = (size[0] / entry.width, size[1] / entry.height) if size and entry.objects else (1.0, 1.0)
         for one in entry.objects:
             w, h = one.extent

@@ -14,6 +14,8 @@ from archspec_torch.boxes.annotated import Annotated, ImageEntry, Object, Told, 
 from archspec_torch.boxes.reading import Document, Fields, folded, uncollected
 
 PARTS = ("images", "categories", "annotations")
+UNREAD = {"segmentation": "outlines (`segmentation`)", "keypoints": "points (`keypoints`)"}
+"""Keys of annotations that hold more than a box."""
 
 
 def read(path: Path, told: Told | None = None) -> Annotated:
@@ -50,7 +52,11 @@ def read(path: Path, told: Told | None = None) -> Annotated:
             line, column = document.place(image.at)
             file = path.parent / folded(image.text("file_name"))
             images.append(ImageEntry(file, w, h, tuple(objects[n]), n, f"{path}:{line}", column))
-    return Annotated(tuple(images), tuple(classes.values()), tuple(classes))
+    records = [record for record, _ in members["annotations"] if isinstance(record, dict)]
+    unread = {name: sum(bool(record.get(key)) for record in records) for key, name in UNREAD.items()}
+    return Annotated(
+        tuple(images), tuple(classes.values()), tuple(classes), unread={name: n for name, n in unread.items() if n}
+    )
 
 
 def _categories(document: Document, items: Sequence[tuple[Any, int]], told: Told | None) -> dict[int, str]:
@@ -103,7 +109,8 @@ def write(data: Annotated, path: Path) -> None:
     annotations: list[dict[str, Any]] = []
     for entry in data.images:
         name = Path(os.path.relpath(entry.path, path.parent)).as_posix()
-        images.append({"id": entry.id, "file_name": name, "width": entry.width, "height": entry.height})
+        size = {"width": entry.width, "height": entry.height} if entry.width and entry.height else {}
+        images.append({"id": entry.id, "file_name": name, **size})
         for one in entry.objects:
             w, h = one.extent
             annotations.append(

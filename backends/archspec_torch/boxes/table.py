@@ -106,7 +106,7 @@ def write(data: Annotated, path: Path) -> None:
     writer.writerow(COLUMNS)
     for entry in data.images:
         name = Path(os.path.relpath(entry.path, path.parent)).as_posix()
-        head = (name, entry.width, entry.height)
+        head = (name, entry.width or "", entry.height or "")
         for one in entry.objects:
             area = "" if one.area is None else plain(one.area)
             box = [plain(v) for v in one.box]

@@ -8,6 +8,7 @@ same pixels, counted from 0 and half open. Its width is xmax − xmin + 1, as in
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +23,10 @@ from archspec_torch.boxes.yolo_sets import SETS
 
 DEEPEST = 50
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
+UNREAD = ("truncated", "occluded", "pose", "part", "actions")
+"""What else an object may have."""
+NOTHING = ("", "0", "Unspecified")
+"""What stands there where nothing is meant."""
 
 
 @dataclass(slots=True)
@@ -45,11 +50,12 @@ def read(folder: Path, told: Told | None = None, split: str | None = None) -> An
     if split is not None:
         files = [annotations / f"{name}.xml" for name in _names(folder, split)]
     images: list[ImageEntry] = []
+    unread: Counter[str] = Counter()
     for path in files:
         with left_out(told):
-            images.append(_entry(path, folder, len(images) + 1, told))
+            images.append(_entry(path, folder, len(images) + 1, told, unread))
     classes = tuple(sorted({one.label for image in images for one in image.objects}))
-    return Annotated(tuple(images), classes, tuple(range(1, len(classes) + 1)), least=1)
+    return Annotated(tuple(images), classes, tuple(range(1, len(classes) + 1)), least=1, unread=unread)
 
 
 def with_sets(data: Annotated, folder: Path) -> Annotated:
@@ -76,7 +82,7 @@ def _names(folder: Path, split: str) -> list[str]:
     return names
 
 
-def _entry(path: Path, folder: Path, number: int, told: Told | None) -> ImageEntry:
+def _entry(path: Path, folder: Path, number: int, told: Told | None, unread: Counter[str]) -> ImageEntry:
     root = parse(path)
     if root.tag != "annotation":
         raise wrong(path, root.line, f"the document is <{root.tag[:40]}>, not <annotation>")
@@ -92,6 +98,8 @@ def _entry(path: Path, folder: Path, number: int, told: Told | None) -> ImageEnt
         if element.tag == "object":
             with left_out(told):
                 objects.append(_object(path, element))
+                said = {one.tag for one in element.inside if one.inside or one.text.strip() not in NOTHING}
+                unread.update(f"marks (<{tag}>)" for tag in UNREAD if tag in said)
     at = (images if images.is_dir() else path.parent) / file
     return ImageEntry(at, width, height, tuple(objects), number, f"{path}:{root.line}")
 
@@ -166,7 +174,8 @@ def write(data: Annotated, folder: Path) -> None:
 
 def _xml(entry: ImageEntry) -> str:
     size = f"<size><width>{entry.width}</width><height>{entry.height}</height><depth>3</depth></size>"
-    lines = ["<annotation>", f"  <filename>{escape(entry.path.name)}</filename>", f"  {size}"]
+    sized = [f"  {size}"] if entry.width and entry.height else []
+    lines = ["<annotation>", f"  <filename>{escape(entry.path.name)}</filename>", *sized]
     for one in entry.objects:
         x1, y1, x2, y2 = one.box
         corners = zip(CORNERS, (x1 + 1, y1 + 1, max(x1 + 1, x2), max(y1 + 1, y2)), strict=True)

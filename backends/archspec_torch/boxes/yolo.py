@@ -9,13 +9,14 @@ its image. The sizes of the images are read off their headers.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 from archspec.errors import SpecError, did_you_mean, fail
 from archspec.files import write_text
 from archspec_torch.boxes.annotated import Annotated, ImageEntry, Object, Told, left_out, wrong
 from archspec_torch.boxes.reading import from_text, shown, text_of
-from archspec_torch.boxes.turned import stands, upright_size
+from archspec_torch.boxes.turned import upright_size
 from archspec_torch.boxes.yolo_sets import SETS, Description, Place, description, images_of, label_of
 
 
@@ -36,13 +37,14 @@ def read(path: Path, told: Told | None = None, split: str | None = None) -> Anno
     places: dict[Path, int] = {}
     found: list[ImageEntry] = []
     sets: dict[str, tuple[int, ...]] = {}
+    unread: Counter[str] = Counter()
     for name in parts if split is None else [split]:
         mine: list[int] = []
         for part in parts[name]:
             for image, file, line in images_of(of, part, told):
                 if image not in places:
                     with left_out(told):
-                        found.append(_entry(image, f"{file}:{line}", len(found) + 1, of, names, told))
+                        found.append(_entry(image, f"{file}:{line}", len(found) + 1, of, names, told, unread))
                         places[image] = len(found) - 1
                 if image in places:
                     mine.append(places[image])
@@ -52,7 +54,7 @@ def read(path: Path, told: Told | None = None, split: str | None = None) -> Anno
         sets = {name: tuple(places[p] for p in places if _below(p, at)) for name, at in of.sets.items()}
     most = max((int(one.label) for image in found for one in image.objects), default=-1) if names is None else 0
     classes = tuple(names) if names is not None else tuple(map(str, range(most + 1)))
-    return Annotated(tuple(found), classes, tuple(range(1, len(classes) + 1)), sets=sets)
+    return Annotated(tuple(found), classes, tuple(range(1, len(classes) + 1)), sets=sets, unread=unread)
 
 
 def _below(path: Path, places: tuple[Place, ...]) -> bool:
@@ -60,7 +62,13 @@ def _below(path: Path, places: tuple[Place, ...]) -> bool:
 
 
 def _entry(
-    image: Path, source: str, number: int, of: Description, names: list[str] | None, told: Told | None
+    image: Path,
+    source: str,
+    number: int,
+    of: Description,
+    names: list[str] | None,
+    told: Told | None,
+    unread: Counter[str],
 ) -> ImageEntry:
     label = label_of(image)
     width, height = image_size(image)
@@ -73,6 +81,8 @@ def _entry(
                     x, y = (cx - w / 2) * width, (cy - h / 2) * height
                     box = (x, y, x + w * width, y + h * height)
                     objects.append(Object(name, box, False, False, f"{label}:{line}"))
+                    if len(text.split()) > 5:
+                        unread["points" if of.points else "outlines"] += 1
     return ImageEntry(image, width, height, tuple(objects), number, source)
 
 
@@ -117,15 +127,11 @@ def image_size(path: Path) -> tuple[int, int]:
 
 def write(data: Annotated, folder: Path) -> None:
     """`labels/`, `data.yaml` with the names of the classes and the sets, each a list of images, which Ultralytics
-    reads; and `classes.txt`, which programs that annotate do.
-
-    Raises SpecError E640 where the size of an image is not known and cannot be read.
-    """
+    reads; and `classes.txt`, which programs that annotate do. Boxes are of images upright, whose sizes are known."""
     (folder / "labels").mkdir(parents=True, exist_ok=True)
     number = {name: n for n, name in enumerate(data.classes)}
-    for given in data.images:
-        entry = stands(given)
-        width, height = (entry.width, entry.height) if entry.width and entry.height else image_size(entry.path)
+    for entry in data.images:
+        width, height = entry.width, entry.height
         lines = []
         for one in entry.objects:
             x1, x2 = (min(max(v / width, 0.0), 1.0) for v in one.box[::2])

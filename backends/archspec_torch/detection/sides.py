@@ -8,6 +8,11 @@ from collections.abc import Sequence
 
 SIDES = {"left": "left", "l": "left", "lt": "left", "right": "right", "r": "right", "rt": "right"}
 OTHER = {"left": "right", "right": "left"}
+EXACT = {
+    one: other
+    for a, b in (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("l", "r"), ("L", "R"))
+    for one, other in ((a, b), (b, a))
+}
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 """`LeftEye1`, `left-eye 1` and `LEFT_EYE_1` have three each."""
 
@@ -16,8 +21,9 @@ def counterparts(names: Sequence[str], pairs: Sequence[Sequence[str]] | None = N
     """Of each name the number of the one on the other side: its own where it has no side, or the other is missing.
 
     `pairs`: of names, which alone have another side then. Else sides are words of the names: `left` and `right`, `l`
-    and `r`, `lt` and `rt`, in capitals or not, apart or as in `leftEye`. Words stand in the same places of both names,
-    if such names are there; else the side may stand elsewhere (`Left-Eye`, `eye_r`), or begin a word (`lefteye`).
+    and `r`, `lt` and `rt`, in capitals or not, apart or as in `leftEye`. The other name is spelled the same but for its
+    side, if such a one is there; else words stand in the same places of both, or the side stands elsewhere
+    (`Left-Eye`, `eye_r`), or begins a word (`lefteye`).
     """
     found = list(range(len(names)))
     if pairs is not None:
@@ -25,6 +31,9 @@ def counterparts(names: Sequence[str], pairs: Sequence[Sequence[str]] | None = N
             i, k = names.index(first), names.index(second)
             found[i], found[k] = k, i
         return tuple(found)
+    numbered = {name: i for i, name in enumerate(names)}
+    for i, name in enumerate(names):
+        found[i] = numbered.get(re.sub(r"[^\W_]+", lambda word: EXACT.get(word[0], word[0]), name), i)
     for spelling in (_in_order, _side_first, _side_apart):
         numbers = defaultdict(list)
         for i, name in enumerate(names):

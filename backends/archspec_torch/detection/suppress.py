@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from archspec.ops.detect import DETECTION
+from archspec_torch.detection.soften import softened
 
 ENOUGH = 4
 """So many times the boxes that are kept compete first; as many times more where too few of them are left."""
 TOGETHER = 512
 """Boxes compared at once on a CPU: more are more pairs, fewer more calls."""
-SOFT_LEAST = 1e-3
-"""Below that score nothing is left of a box whose score was lowered."""
 
 
 def detections(
@@ -32,26 +31,31 @@ def detections(
     """The detections of each image: (N, keep, 6), from the best on, as x1, y1, x2, y2, score, class.
 
     boxes: (N, R, 4), scores: (N, R, C). Behind the last one of an image rows of zeros, their class −1. The
-    arguments are those of the layer `nms`; equal scores keep the order of classes, then of boxes.
+    arguments are those of the layer `nms`; equal scores keep the order of classes, then of boxes,
+    and lowered ones that which `softened` tells.
     """
     n, classes = scores.shape[0], scores.shape[2]
     if boxes.is_meta:  # no data: a shape is all there is
         return boxes.new_empty(n, keep, DETECTION)
-    boxes = boxes.reshape(-1, 4)
-
-    def rivals(found: _Candidates) -> Tensor:
-        return found.group if per_class else found.group // classes
-
     if soft != "none":
-        found = _of_each_class(scores, score, before)
-        values = softened(boxes[found.row], found.score, rivals(found), iou, soft, sigma)
-        found = found._replace(score=values).at((values > max(score, SOFT_LEAST)).nonzero().flatten())
-        return _listed(boxes, found.at(found.score.argsort(descending=True, stable=True)), n, classes, keep)
+        return softened(
+            boxes,
+            scores,
+            score=score,
+            iou=iou,
+            per_class=per_class,
+            before=before,
+            keep=keep,
+            how=soft,
+            sigma=sigma,
+        )
+    boxes = boxes.reshape(-1, 4)
     most = keep
     while True:
         most *= ENOUGH
         found, seen = _best(scores, score, before, most)
-        found = found.at(_unrivalled(boxes[found.row], found.score, rivals(found), iou))
+        rivals = found.group if per_class else found.group // classes
+        found = found.at(_unrivalled(boxes[found.row], found.score, rivals, iou))
         # what scores less takes nothing away from what is kept: where that fills the list, it need not be seen
         if seen is None or bool((seen | ((found.group // classes).bincount(minlength=n) >= keep)).all()):
             return _listed(boxes, found, n, classes, keep)
@@ -71,17 +75,9 @@ class _Candidates(NamedTuple):
         return _Candidates(*(one[places] for one in self))
 
 
-def _of_each_class(scores: Tensor, score: float, before: int) -> _Candidates:
-    """Of each class of each image the `before` best above `score`."""
-    rows, classes = scores.shape[1:]
-    best, which = scores.transpose(1, 2).topk(min(before, rows), dim=2)  # (N, C, before)
-    image, label, rank = (best > score).nonzero(as_tuple=True)
-    return _Candidates(image * classes + label, which[image, label, rank] + image * rows, best[image, label, rank])
-
-
 def _best(scores: Tensor, score: float, before: int, most: int) -> tuple[_Candidates, Tensor | None]:
-    """The same, but where they are many only those among the `most` best of each image; besides, of which images that
-    is all: (N,), None where it is of each."""
+    """Of each class of each image the `before` best above `score`, but where they are many only those among the `most`
+    best of each image; besides, of which images that is all: (N,), None where it is of each."""
     n, classes = scores.shape[0], scores.shape[2]
     peaks, seen = scores.amax(2), None
     found = _above(scores, peaks, score, n * most)
@@ -169,25 +165,3 @@ def _listed(boxes: Tensor, found: _Candidates, n: int, classes: int, keep: int) 
     listed[:, 5] = -1
     listed[line] = torch.cat([boxes[found.row], told], 1)
     return listed.view(n, keep, DETECTION)
-
-
-def softened(boxes: Tensor, scores: Tensor, rivals: Tensor, iou: float, how: str, sigma: float) -> Tensor:
-    """Scores (T,) lowered by better rivals that overlap, from the best on: linear or gaussian.
-
-    boxes: (T, 4); rivals: (T,), those of equal number compete. Bodla et al., arXiv:1704.04503, equations 2 and 3.
-    """
-    from torchvision.ops import box_iou
-
-    scores = scores.clone()
-    for number in rivals.unique():
-        members = (rivals == number).nonzero().flatten()
-        overlaps = box_iou(boxes[members], boxes[members])
-        here, open_ = scores[members], torch.ones(len(members), dtype=torch.bool, device=boxes.device)
-        for _ in range(len(members)):
-            first = here.masked_fill(~open_, -1).argmax()
-            open_[first] = False
-            o = overlaps[first]
-            factor = torch.where(o > iou, 1 - o, 1.0) if how == "linear" else (-(o * o) / sigma).exp()
-            here = torch.where(open_, here * factor, here)
-        scores[members] = here
-    return scores

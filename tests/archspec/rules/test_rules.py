@@ -165,15 +165,18 @@ def test_commands_that_load_a_network_warn_of_it(
     assert re.findall(r"warning (W\d+)", done.stderr) == ["W301", "W318"]  # type: ignore[attr-defined]
 
 
-def test_work_grows_as_layers_do(write_spec: Callable[..., Path], calls: Callable[..., int]) -> None:
+def test_work_grows_as_layers_do(
+    write_spec: Callable[..., Path], calls: Callable[..., float], seconds: Callable[..., float]
+) -> None:
     block = "- residual: [{conv: {out: 8, kernel: 3, padding: same}}, relu]\n- relu\n"
 
-    def work(layers: int) -> int:
+    def work(layers: int, measured: Callable[..., float]) -> float:
         graph = archspec.load(write_spec(block * (layers // 4), "[8, 16, 16]", name=f"chain{layers}"))
         found: list[Diagnostic] = []
-        made = calls(lambda: found.extend(rules.lint(graph)))
+        made = measured(lambda: found.extend(rules.lint(graph)))
         assert {d.code for d in found} == {"W318"}
         return made
 
-    work(100)  # what is imported and cached
-    assert work(10_000) < 11 * work(1_000)  # quadratic would be 100
+    work(100, calls)  # what is imported and cached
+    assert work(10_000, calls) < 11 * work(1_000, calls)  # quadratic would be 100
+    assert work(10_000, seconds) < 30 * work(1_000, seconds)

@@ -169,3 +169,19 @@ def test_anchors_are_of_images_upright(turn: int, tmp_path: Path) -> None:
     assert anchors(truth, 1).sizes.tolist() == [[16, 32]]
     assert anchors(truth, 1, size=(96, 128)).sizes.tolist() == [[32, 64]]
     assert anchors(coco(tmp_path, STORED[::-1], BOX), 1).sizes.tolist() == [[32, 16]]
+
+
+def test_turned_images_are_found_where_data_sets_have_them(tmp_path: Path) -> None:
+    """In COCO's own layout, and in a folder that is named."""
+    (tmp_path / "annotations").mkdir()
+    _, shows = shown(photo(tmp_path / "val2017" / "a.png", 6))
+    truth = coco(tmp_path / "annotations", STORED, BOX).rename(tmp_path / "annotations" / "instances_val2017.json")
+    (tmp_path / "found").mkdir()
+    x1, y1, x2, y2 = shows
+    row = f"0 {(x1 + x2) / 96} {(y1 + y2) / 128} {(x2 - x1) / 48} {(y2 - y1) / 64} 0.9"
+    (tmp_path / "found" / "a.txt").write_text(row)
+    assert evaluate_boxes(truth, tmp_path / "found").figures["AP"] == pytest.approx(1)
+    assert anchors(truth, 1).sizes.tolist() == [[16, 32]]
+    (tmp_path / "val2017").rename(tmp_path / "elsewhere")
+    assert anchors(truth, 1).sizes.tolist() == [[32, 16]]
+    assert anchors(truth, 1, images=[tmp_path / "elsewhere"]).sizes.tolist() == [[16, 32]]

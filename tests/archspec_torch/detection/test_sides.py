@@ -34,6 +34,20 @@ def test_usual_spellings_are_known(names: tuple[str, str]) -> None:
     assert lonely((*names, "nose")) == []
 
 
+@pytest.mark.parametrize(
+    ("names", "turned"),
+    [
+        (("T12_left", "T12_right", "L1_left", "L1_right"), (1, 0, 3, 2)),  # vertebrae: L is lumbar
+        (("left", "right", "l", "r"), (1, 0, 3, 2)),
+        (("left_eye", "left eye", "right_eye", "right eye"), (2, 3, 0, 1)),
+        (("l_1", "r_1", "l1", "r1"), (1, 0, 3, 2)),
+    ],
+)
+def test_names_that_differ_in_their_side_alone_come_first(names: tuple[str, ...], turned: tuple[int, ...]) -> None:
+    assert counterparts(names) == turned
+    assert lonely(names) == []
+
+
 def test_several_sides_turn_together() -> None:
     """The outer corner of the left brow is that of the right one."""
     names = ("LeftBrowLeftCorner", "LeftBrowRightCorner", "RightBrowLeftCorner", "RightBrowRightCorner")
@@ -42,7 +56,7 @@ def test_several_sides_turn_together() -> None:
 
 def test_what_could_be_two_is_none() -> None:
     """Which of the two is the other side of the third is not said."""
-    assert counterparts(("left_eye", "Left Eye", "right_eye")) == (0, 1, 2)
+    assert counterparts(("left_eye", "Left Eye", "right-eye")) == (0, 1, 2)
 
 
 def test_sides_without_their_other_are_told() -> None:

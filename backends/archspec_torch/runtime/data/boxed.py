@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from archspec.errors import Diagnostic, Span, SpecError, did_you_mean, fail
+from archspec.files import straight
 from archspec.nearest import nearest
 from archspec.run.sections import Boxes
 from archspec_torch.boxes import Annotated, ImageEntry, formats
 from archspec_torch.boxes.annotated import Object
 from archspec_torch.boxes.checking import told_as_stored, wrong_objects
+from archspec_torch.boxes.images import Places, located, usual_places
 from archspec_torch.boxes.turned import stands
 from archspec_torch.boxes.yolo_sets import SETS
 from archspec_torch.detection.truth import rows_of
@@ -131,8 +133,8 @@ def open_boxes(section: Boxes, where: Where) -> BoxedFiles:
     for split in SETS:
         written = getattr(section, split)
         if written is not None or split == "train" or split in own:
-            sets[split], told[split] = _read(root, folder, split, written, where, own)
-    entries = {split: _found(data.images, folder, section.images) for split, data in sets.items()}
+            sets[split], told[split] = _read(root, folder, split, written, where, own, section.images)
+    entries = {split: data.images for split, data in sets.items()}
     if repeated := _apart(entries, where("root")):
         told["train"] = (*told["train"], repeated)
     if not entries["train"]:
@@ -164,9 +166,15 @@ def _own_sets(root: Path, where: Where) -> tuple[str, ...]:
 
 
 def _read(
-    root: Path, folder: Path, split: str, written: str | None, where: Where, own: Sequence[str]
+    root: Path,
+    folder: Path,
+    split: str,
+    written: str | None,
+    where: Where,
+    own: Sequence[str],
+    images: str | list[str] | None,
 ) -> tuple[Annotated, tuple[Diagnostic, ...]]:
-    """The annotations of a set, and what is left out of them."""
+    """The annotations of a set with their images where they lie, and what is left out of them."""
     at, name, span = root, None, where("root") if written is None else where(split)
     if written in own or (written is None and split in own):
         name = written or split
@@ -189,20 +197,15 @@ def _read(
     if not data.images:
         hint = f"{told[0].message} ({told[0].span})" if told else None
         raise fail("E647", f"the annotations of '{split}' in {at} hold no image", span, hint)
-    return data, tuple(told)
-
-
-def _found(entries: Sequence[ImageEntry], folder: Path, images: str | list[str] | None) -> tuple[ImageEntry, ...]:
-    """The entries with the paths of their images in the folders that `images` names: the first that has the file."""
-    if images is None:
-        return tuple(entries)
-    places = [folder / one for one in ([images] if isinstance(images, str) else images)]
-    found = []
-    for entry in entries:
-        below = entry.path.relative_to(folder) if entry.path.is_relative_to(folder) else Path(entry.path.name)
-        tried = [place / name for place in places for name in dict.fromkeys((below, Path(entry.path.name)))]
-        found.append(replace(entry, path=next((path for path in tried if path.is_file()), tried[-1])))
-    return tuple(found)
+    if images is None:  # names of files in `folder` are below it, in lists of splits too
+        below, places = (at if at.is_dir() else at.parent), usual_places(at)
+        shorter = ((one, straight(one)) for one in places.folders)
+        found = tuple(short if short.is_relative_to(folder) else one for one, short in shorter)
+        places = replace(places, folders=found)
+    else:
+        named = [images] if isinstance(images, str) else images
+        below, places = folder, Places(tuple(folder / one for one in named), True, ", ".join(named))
+    return replace(data, images=located(data.images, below, places)), tuple(told)
 
 
 def _apart(entries: dict[str, tuple[ImageEntry, ...]], span: Span) -> Diagnostic | None:

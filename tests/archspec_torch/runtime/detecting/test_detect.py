@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,39 @@ def test_after_ctrl_c_what_was_found_is_written(squares: dict[str, Any], picture
     assert [Path(one["image"]).name for one in written["images"]] == ["0.png", "1.png", "2.png"]
     assert written["images"][0]["objects"][0]["box"] == [0, 0, 16, 16]
     assert sorted(p.name for p in (tmp_path / "out").glob("*.png")) == ["0.png", "1.png", "2.png"]
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted"),
+    [
+        (0, "0 images done; nothing is written\n"),
+        (2, "2 images done; what was found is in {out}\n"),
+    ],
+)
+def test_ctrl_c_is_told_as_it_was(
+    squares: dict[str, Any],
+    picture: Picture,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    before: int,
+    wanted: str,
+) -> None:
+    paths = [str(picture(f"{n}.png", (64, 64), {(0, 0, 16, 16): YELLOW})) for n in range(3)]
+    module = sys.modules["archspec_torch.runtime.detecting.detect"]
+    called = module._whole
+
+    def stopped(detector: Any, group: Any, seconds: Any) -> Any:
+        if group[0].source.name == paths[before]:
+            raise KeyboardInterrupt
+        return called(detector, group, seconds)
+
+    monkeypatch.setattr(module, "_whole", stopped)
+    out = tmp_path / "out"
+    said = ["--weights", squares["weights"], "--device", "cpu", "--batch", "1", "--format", "coco"]
+    assert main(["detect", str(squares["target"]), *paths, "-o", str(out), *said]) != 0
+    assert wanted.format(out=out) in capsys.readouterr().err
+    assert (out / "coco.json").exists() == bool(before)
 
 
 @pytest.mark.parametrize(

@@ -165,9 +165,7 @@ class Numpy(Data):
         return self
 
 
-OneClass = Annotated[
-    str, Field(min_length=1, description="What all objects are called, where their classes do not matter.")
-]
+OneClass = Annotated[str, Field(min_length=1)]
 
 
 class Boxes(Data):
@@ -287,8 +285,8 @@ class DigitCards(Data):
         list[Annotated[float, Field(gt=0, le=1)]],
         Field(min_length=2, max_length=2, description="The least and the greatest extent of a card, of the canvas's."),
     ] = [0.5, 0.9]
-    turn: Annotated[float, Field(ge=0, le=180, description="Degrees that a card is turned at most.")] = 45.0
-    tilt: Annotated[float, Field(ge=0, le=60, description="Degrees that a card is tilted at most.")] = 40.0
+    turn: Annotated[float, Field(ge=0, le=180)] = 45.0
+    tilt: Annotated[float, Field(ge=0, le=60)] = 40.0
     noise: Annotated[float, Field(ge=0, le=64)] = 8.0
     seed: Seed = 0
 

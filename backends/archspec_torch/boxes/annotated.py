@@ -63,6 +63,11 @@ class ImageEntry:
     def span(self) -> Span:
         return _span(self.source, self.column)
 
+    def misses(self, box: Box) -> bool:
+        """Whether a box is wholly outside the image, whose size is known."""
+        x1, y1, x2, y2 = box
+        return x1 >= self.width or y1 >= self.height or x2 <= 0 or y2 <= 0
+
 
 def _span(source: str, column: int) -> Span:
     file, _, line = source.rpartition(":")

@@ -26,7 +26,7 @@ LAYOUT = "a folder with Annotations/ (VOC), labels/ or data.yaml (YOLO), a .json
 def format_of(path: Path) -> Format:
     """The format of what lies there. Raises SpecError E641: nothing, or no annotations."""
     if path.is_dir():
-        if (path / "Annotations").is_dir() or next(path.glob("*.xml"), None):
+        if _is_voc(path):
             return "voc"
         if (path / "labels").is_dir() or described(path):
             return "yolo"
@@ -42,6 +42,10 @@ def format_of(path: Path) -> Format:
     raise fail("E641", f"'{path}' is no file of annotations", hint=f"annotations are {LAYOUT}")
 
 
+def _is_voc(folder: Path) -> bool:
+    return folder.is_dir() and ((folder / "Annotations").is_dir() or next(folder.glob("*.xml"), None) is not None)
+
+
 def is_annotations(path: str | Path) -> bool:
     """Whether a path is a folder or a file of annotations, rather than a run file."""
     path = Path(path)
@@ -49,9 +53,10 @@ def is_annotations(path: str | Path) -> bool:
 
 
 def sets_of(path: Path) -> tuple[str, ...]:
-    """The sets that a YOLO data set has of its own. Raises SpecError E640."""
-    there = path.is_dir() and (path / "labels").is_dir() and format_of(path) == "yolo"
-    return tuple(description(path).sets) if there or described(path) else ()
+    """The sets that a YOLO data set has of its own; none of what is no such. Raises SpecError E640."""
+    if _is_voc(path):  # whatever else lies there: Ultralytics has a VOC.yaml
+        return ()
+    return tuple(description(path).sets) if (path / "labels").is_dir() or described(path) else ()
 
 
 def read(path: str | Path, told: Told | None = None, split: str | None = None) -> Annotated:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from archspec.errors import Diagnostic
 from archspec_torch.boxes.annotated import Annotated, ImageEntry, Object
+from archspec_torch.boxes.yolo import written_sets
 
 Format = Literal["voc", "coco", "yolo", "csv"]
 NAMES: dict[Format, str] = {"voc": "VOC", "coco": "COCO", "yolo": "YOLO", "csv": "CSV"}
@@ -27,7 +28,9 @@ def lost(data: Annotated, kind: Format, numbered: bool) -> Iterator[Diagnostic]:
     if kind == "yolo":
         difficult = sum(one.difficult for _, one in objects)
         yield from _told(difficult, f"{to} keeps no difficult objects", "written as any object")
-        beyond = sum(_leaves(entry, one) for entry, one in objects)
+        outside = sum(entry.misses(one.box) for entry, one in objects)
+        yield from _told(outside, f"{to} keeps no boxes outside their images", "left out")
+        beyond = sum(_leaves(entry, one) and not entry.misses(one.box) for entry, one in objects)
         yield from _told(beyond, f"{to} keeps no boxes beyond their images", "cut to them")
     if kind == "voc":
         thin = sum(min(one.box[2] - one.box[0], one.box[3] - one.box[1]) < 1 - 1e-6 for _, one in objects)
@@ -43,11 +46,12 @@ def lost(data: Annotated, kind: Format, numbered: bool) -> Iterator[Diagnostic]:
         empty = [name for name in data.classes if name not in with_objects]
         names = ", ".join(empty[:SHOWN]) + (", …" if len(empty) > SHOWN else "")
         yield from _told(len(empty), f"{to} keeps no classes without objects", f"left out: {names}")
-    if kind in ("coco", "csv"):
+    if kind in ("coco", "csv") or (kind == "yolo" and not written_sets(data)):
         sets = ", ".join(f"{name} ({len(places):,})" for name, places in data.sets.items())
         hint = "--split NAME writes the images of one set"
         parts = any(len(places) < len(data.images) for places in data.sets.values())
-        yield from _told(len(data.sets) if parts else 0, f"{to} keeps no sets", f"left out: {sets}", hint)
+        which = "no sets that leave nothing for `train`" if kind == "yolo" else "no sets"
+        yield from _told(len(data.sets) if parts else 0, f"{to} keeps {which}", f"left out: {sets}", hint)
     for what, count in data.unread.items():
         yield from _told(count, f"{what} are not read", "left out")
 

@@ -19,6 +19,8 @@ LARGEST = 1e7
 """No coordinate of a pixel is beyond it."""
 BYTES = 4 << 30
 """No annotation file is longer."""
+DEEPEST = 50
+"""Elements of XML, lists and keys of YAML that may be in one another."""
 TOLD = 20
 """Mistakes that an error lists."""
 _SPACE = re.compile(r"[ \t\r\n]*")

@@ -18,10 +18,9 @@ from xml.sax.saxutils import escape
 from archspec.files import write_text
 from archspec_torch.boxes.annotated import Annotated, ImageEntry, Object, Told, left_out, wrong
 from archspec_torch.boxes.coco import plain
-from archspec_torch.boxes.reading import folded, from_text, shown, text_of
+from archspec_torch.boxes.reading import DEEPEST, folded, from_text, shown, text_of
 from archspec_torch.boxes.yolo_sets import SETS
 
-DEEPEST = 50
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 UNREAD = ("truncated", "occluded", "pose", "part", "actions")
 """What else an object may have."""

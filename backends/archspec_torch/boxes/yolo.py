@@ -127,19 +127,22 @@ def image_size(path: Path) -> tuple[int, int]:
 
 def write(data: Annotated, folder: Path) -> None:
     """`labels/`, `data.yaml` with the names of the classes and the sets, each a list of images, which Ultralytics
-    reads; and `classes.txt`, which programs that annotate do. Boxes are of images upright, whose sizes are known."""
+    reads; and `classes.txt`, which programs that annotate do. Boxes are of images upright, whose sizes are known, and
+    cut to them; those wholly outside are left out."""
     (folder / "labels").mkdir(parents=True, exist_ok=True)
     number = {name: n for n, name in enumerate(data.classes)}
     for entry in data.images:
         width, height = entry.width, entry.height
         lines = []
         for one in entry.objects:
+            if entry.misses(one.box):
+                continue
             x1, x2 = (min(max(v / width, 0.0), 1.0) for v in one.box[::2])
             y1, y2 = (min(max(v / height, 0.0), 1.0) for v in one.box[1::2])
             shares = ((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1)
             lines.append(" ".join([str(number[one.label]), *(f"{v:.10g}" for v in shares)]) + "\n")
         write_text(folder / "labels" / f"{entry.path.stem}.txt", "".join(lines))
-    sets = {name: data.sets[name] for name in SETS if data.sets.get(name)}
+    sets = written_sets(data)
     for name, places in sets.items():
         images = (data.images[n].path.name for n in places)
         write_text(folder / f"{name}.txt", "".join(f"./images/{image}\n" for image in images))
@@ -147,7 +150,20 @@ def write(data: Annotated, folder: Path) -> None:
     rest = [f"{name}: {name}.txt\n" for name in SETS[1:] if name in sets]
     if "val" not in sets:
         rest.insert(0, f"val: {train}  # there is no other set, and Ultralytics needs one\n")
+    if not sets and (held := [name for name, places in data.sets.items() if places]):
+        rest.insert(0, f"# no image is left for `train`: all are in {' or '.join(held)}, which is not written\n")
     if data.classes:
         names = "".join(f"  {n}: {json.dumps(name, ensure_ascii=False)}\n" for n, name in enumerate(data.classes))
         write_text(folder / "data.yaml", f"train: {train}\n{''.join(rest)}names:\n{names}")
     write_text(folder / "classes.txt", "".join(f"{name}\n" for name in data.classes))
+
+
+def written_sets(data: Annotated) -> dict[str, tuple[int, ...]]:
+    """The sets with a `train`, which Ultralytics needs: unwritten, that is what is in no other; with nothing left for
+    it there are no sets, since what is measured on is not to be trained on."""
+    sets = {name: data.sets[name] for name in SETS if data.sets.get(name)}
+    if not sets or "train" in sets:
+        return sets
+    held = set().union(*sets.values())
+    left = tuple(n for n in range(len(data.images)) if n not in held)
+    return {"train": left, **sets} if left else {}

@@ -7,16 +7,18 @@ each a folder, a .txt of paths or a list of those, and `names`. Without one it i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from archspec.errors import SpecError
 from archspec_torch.boxes.annotated import Told, left_out, wrong
-from archspec_torch.boxes.reading import folded, text_of
+from archspec_torch.boxes.reading import DEEPEST, folded, text_of
 
 SUFFIXES = (".yaml", ".yml")
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".mpo", ".avif")
@@ -109,7 +111,7 @@ def _entries(file: Path) -> dict[str, Any]:
     if len(text) > LONGEST:
         raise wrong(file, 1, f"the file is longer than {LONGEST:,} characters")
     try:
-        node = yaml.compose(text, Loader=_LOADER)
+        node = _document(file, text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -126,6 +128,20 @@ def _entries(file: Path) -> dict[str, Any]:
             raise _wrong(file, key, f"the key '{key.value:.40}' stands twice")
         found[key.value] = value
     return found
+
+
+def _document(file: Path, text: str) -> Any:
+    """The document's node. libyaml makes nodes by a recursion whose end is that of the process, not an exception: how
+    deep they are is looked at before, by its events."""
+    deep = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, CollectionStartEvent):
+            deep += 1
+            if deep > DEEPEST:
+                raise _wrong(file, event, f"lists and keys are nested more than {DEEPEST} deep")
+        elif isinstance(event, CollectionEndEvent):
+            deep -= 1
+    return yaml.compose(text, Loader=_LOADER)
 
 
 def _wrong(file: Path, node: Any, message: str, hint: str | None = None) -> SpecError:
@@ -202,7 +218,8 @@ def images_of(of: Description, part: Place, told: Told | None) -> Iterator[tuple
     Raises SpecError E640, or tells it (W650): what is not there, labels of no image.
     """
     if part.path.is_dir():
-        found = sorted(p for p in part.path.rglob("*") if p.suffix.lower() in IMAGES and not p.name.startswith("."))
+        inside = (p for p in _files(part.path) if p.suffix.lower() in IMAGES)
+        found = sorted(path for path in inside if not path.name.startswith("."))
         yield from ((path, str(label_of(path)), 1) for path in found)
         yield from _without_image(part.path, {label_of(path) for path in found}, told)
     elif part.path.suffix.lower() == ".txt" and part.path.is_file():
@@ -222,13 +239,33 @@ def images_of(of: Description, part: Place, told: Told | None) -> Iterator[tuple
             raise wrong(of.file, part.line, message, column=part.column)
 
 
+def _files(folder: Path) -> Iterator[Path]:
+    """All files below a folder, those of folders that are linked there too: sets often share their images so. What is
+    there under a name of its own goes by that; what is there by links alone, by the first."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        linked: list[Path] = []
+        for start in waiting:
+            for at, folders, files in os.walk(start):
+                told = os.stat(at)
+                if (told.st_dev, told.st_ino) in seen:
+                    folders.clear()
+                    continue
+                seen.add((told.st_dev, told.st_ino))
+                yield from (Path(at, name) for name in files)
+                linked += [Path(at, name) for name in sorted(folders) if os.path.islink(os.path.join(at, name))]
+        around = folder.resolve()
+        waiting = [path for path in linked if not around.is_relative_to(path.resolve())]
+
+
 def _without_image(folder: Path, known: set[Path], told: Told | None) -> Iterator[tuple[Path, str, int]]:
     """Tells of labels below a folder's that no image has; yields nothing."""
     labels = label_of(folder / "image.jpg").parent
     if labels == folder or not labels.is_dir():
         return
-    for file in sorted(labels.rglob("*.txt")):
-        if file not in known and file.stem != "classes":
+    for file in sorted(_files(labels)):
+        if file.suffix == ".txt" and file not in known and file.stem != "classes":
             with left_out(told):
                 raise wrong(file, 1, f"there is no image '{file.stem}' in {folder}", "its size is needed")
     yield from ()

@@ -19,7 +19,7 @@ from archspec.errors import fail
 from archspec.graph import TypedGraph
 from archspec.loading import load
 from archspec_torch.compiler import out_of_memory
-from archspec_torch.runtime.images import Frame, ImageProblem
+from archspec_torch.runtime.images import MAX_PIXELS, Frame, ImageProblem
 from archspec_torch.runtime.network import image_input
 from archspec_torch.runtime.preprocess import Normalize, Preprocessing
 from archspec_torch.runtime.tasks import Classify, Localise, Task
@@ -50,13 +50,17 @@ class Sliding:
             raise fail("E176", message, hint="--input CxHxW brings all images to one")
 
     def frame(self, width: int, height: int) -> Frame:
-        """How an image of that size comes to the network: as it is, enlarged only as far as a window needs."""
+        """How an image of that size comes to the network: as it is, enlarged only as far as a window needs. Raises
+        ImageProblem for one so thin that it would have more pixels than any image may."""
         if self.fixed is not None:
             return self.fixed
         rows, columns = self.windows.size
         times = max(1.0, rows / height, columns / width)
         least = {"H": max(rows, math.ceil(height * times)), "W": max(columns, math.ceil(width * times))}
         down, across = (self.graph.sizes[name].following(least[name]) for name in OPEN)
+        if times > 1 and down * across > MAX_PIXELS:
+            needed = f"where a window of {columns}×{rows} needs {across}×{down} of it: the limit is {MAX_PIXELS:,}"
+            raise ImageProblem(f"is {width}×{height} pixels, {needed}; --input CxHxW brings images to one size")
         return replace(self.preprocessing.frame, height=down, width=across, fit="stretch")
 
     def __call__(self, images: Tensor) -> tuple[dict[str, Tensor], Windows]:

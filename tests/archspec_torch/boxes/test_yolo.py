@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ import yaml
 from PIL import Image
 
 from archspec.cli import main
-from archspec.errors import SpecError
+from archspec.errors import Diagnostic, SpecError
 from archspec_torch.boxes import formats
 from archspec_torch.boxes.checking import check_boxes
 from archspec_torch.boxes.clusters import anchors
@@ -233,6 +236,62 @@ def test_without_sets_the_images_are_both_and_read_as_one(tmp_path: Path) -> Non
     assert [float(word) for word in row[1:]] == pytest.approx([0.25, 0.6, 0.5, 0.8])
 
 
+def boxed(folder: Path, rows: str) -> Path:
+    """A table of an image of 40×20 pixels."""
+    folder.mkdir(exist_ok=True)
+    Image.new("RGB", (40, 20)).save(folder / "a.png")
+    (folder / "all.csv").write_text("image,width,height,label,x1,y1,x2,y2\n" + rows)
+    return folder / "all.csv"
+
+
+def test_boxes_wholly_outside_their_image_are_not_written(tmp_path: Path) -> None:
+    outside = ("-10,2,-1,8", "-4,2,0,8", "40,2,50,8", "2,-9,8,-1", "2,20,8,22", "50,50,60,60")
+    rows = "".join(f"a.png,40,20,cat,{box}\n" for box in (*outside, "-4,5,4,15", "10,4,10,8"))
+    told: list[Diagnostic] = []
+    formats.convert(boxed(tmp_path / "source", rows), tmp_path / "made", "yolo", told=told.append)
+    assert [one.message for one in told] == [
+        "YOLO keeps no boxes outside their images: 6 are left out",
+        "YOLO keeps no boxes beyond their images: 1 is cut to them",
+    ]
+    written = [row.split() for row in (tmp_path / "made/labels/a.txt").read_text().splitlines()]
+    # what is cut is 0 … 4 of 40 and 5 … 15 of 20; a box without area in its image is kept, and told by check
+    shares = [pytest.approx([0, 0.05, 0.5, 0.1, 0.5]), pytest.approx([0, 0.25, 0.3, 0, 0.2])]
+    assert [[float(word) for word in row] for row in written] == shares
+
+
+@pytest.mark.parametrize(
+    ("sets", "told"),
+    [
+        ({"val": "ab", "test": "c"}, {"train": "de", "val": "ab", "test": "c"}),
+        ({"test": "bcd"}, {"train": "ae", "val": "ae", "test": "bcd"}),
+        ({"val": "e"}, {"train": "abcd", "val": "e"}),
+        ({"train": "ab", "test": "c"}, {"train": "ab", "val": "ab", "test": "c"}),
+        ({"test": "abcde"}, {"train": "abcde", "val": "abcde"}),
+        ({"val": "ab", "test": "cde"}, {"train": "abcde", "val": "abcde"}),
+    ],
+)
+def test_no_image_of_val_or_test_is_trained_on(sets: dict[str, str], told: dict[str, str], tmp_path: Path) -> None:
+    """By Ultralytics' rules: a folder is all images in it, a .txt those that it names."""
+    voc = tmp_path / "voc"
+    formats.convert(nested(tmp_path / "source"), voc, "voc")
+    for file in (voc / "ImageSets/Main").iterdir():
+        file.unlink()
+    for name, stems in sets.items():
+        (voc / f"ImageSets/Main/{name}.txt").write_text("".join(f"{stem}\n" for stem in stems))
+    made, lost = tmp_path / "made", list[Diagnostic]()
+    formats.convert(voc, made, "yolo", told=lost.append)
+    text = (made / "data.yaml").read_text()
+    found = {}
+    for name, at in yaml.safe_load(text).items():
+        if name != "names":
+            places = (made / at).iterdir() if (made / at).is_dir() else map(Path, (made / at).read_text().split())
+            found[name] = "".join(sorted(place.stem for place in places))
+    assert found == told
+    assert ("no image is left for `train`" in text) == (sorted("".join(sets.values())) == sorted(ROW))
+    said = ["YOLO keeps no sets that leave nothing for `train`: 2 are left out: val (2), test (3)"]
+    assert [one.message for one in lost] == (said if sets == {"val": "ab", "test": "cde"} else [])
+
+
 HOSTILE = ["names: [a, a", "names: *x", "\t", "- 1\n- 2", "a: &a [*a]\n? [b]\n: c", "[" * 5000, "\0", "nc: a\nnc: b"]
 
 
@@ -247,6 +306,72 @@ def test_a_hostile_data_yaml_gets_one_clear_message(
     assert one.code == "E640" and one.span is not None and one.span.file == str(root / "data.yaml")
     assert main(["data", "check", str(root)]) == 1 == main(["data", "check", str(root / "data.yaml")])
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("opened", ["[", "- ", "{a: "])
+def test_a_data_yaml_nested_without_end_ends_no_process(opened: str, tmp_path: Path) -> None:
+    # In a process of its own: the failure this guards against is a crash of the interpreter.
+    nested(tmp_path, opened * 300_000)
+    script = (
+        "import sys\nfrom archspec.cli import main\nfrom archspec_torch.boxes import formats\n"
+        "at = sys.argv[1]\nprint(formats.is_annotations(f'{at}/data.yaml'))\n"
+        "print(main(['data', 'check', at]), main(['data', 'check', f'{at}/data.yaml']))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr[-500:]
+    assert run.stdout.split() == ["False", "1", "1"] and "Traceback" not in run.stderr
+    column = 50 * len(opened) + 1
+    assert f"data.yaml:1:{column}: error E640: lists and keys are nested more than 50 deep" in run.stderr
+
+
+def test_fifty_levels_are_read(tmp_path: Path) -> None:
+    root = nested(tmp_path, "train: images/train\n" + NAMES + "more: " + "[" * 49 + "]" * 49 + "\n")
+    assert formats.read(root).classes == ("cat", "big dog")
+    root = nested(tmp_path, "train: images/train\n" + NAMES + "more: " + "[" * 50 + "]" * 50 + "\n")
+    with pytest.raises(SpecError, match=r"data\.yaml:5:56: .*more than 50 deep"):
+        formats.read(root)
+
+
+def linked(root: Path) -> Path:
+    """`nested` without a data.yaml, whose images lie elsewhere, each set of them behind a link."""
+    nested(root)
+    (root / "data.yaml").unlink()
+    (root / "classes.txt").write_text("cat\nbig dog\n")
+    for split in ("train", "val", "test"):
+        (root / f"images/{split}").rename(root / f"far-{split}")
+        os.symlink(f"../far-{split}", root / f"images/{split}")
+    return root
+
+
+def test_images_behind_links_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = linked(tmp_path)
+    data = formats.read(root)
+    found = {
+        e.path.stem: [(o.label, tuple(pytest.approx(v, abs=1e-9) for v in o.box)) for o in e.objects]
+        for e in data.images
+    }
+    assert found == BOXES
+    sets = {name: {data.images[n].path.stem for n in places} for name, places in data.sets.items()}
+    assert sets == {"train": {"a", "b", "c"}, "val": {"d"}, "test": {"e"}}
+    assert main(["data", "check", str(root)]) == 0
+    assert "5 images" in capsys.readouterr().out
+    (root / "labels/train").rename(root / "labels-train")
+    os.symlink("../labels-train", root / "labels/train")
+    (root / "labels-train/z.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (told,) = check_boxes(root).warnings
+    assert told.code == "W650" and "'z'" in told.message
+
+
+def test_links_in_circles_and_to_what_is_there_add_nothing(tmp_path: Path) -> None:
+    root = nested(tmp_path / "set")
+    (root / "data.yaml").unlink()
+    stems = [entry.path for entry in formats.read(root).images]
+    os.symlink("train", root / "images/again")  # before the folder itself by its name
+    os.symlink("..", root / "images/train/up")
+    os.symlink("../..", root / "images/val/root")
+    os.symlink("nowhere", root / "images/lost")
+    assert [entry.path for entry in formats.read(root).images] == stems
+    assert not check_boxes(root).warnings
 
 
 def test_a_tag_makes_no_object_and_names_alone_name_the_classes(tmp_path: Path) -> None:

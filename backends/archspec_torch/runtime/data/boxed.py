@@ -138,7 +138,7 @@ def open_boxes(section: Boxes, where: Where) -> BoxedFiles:
     if repeated := _apart(entries, where("root")):
         told["train"] = (*told["train"], repeated)
     if not entries["train"]:
-        raise fail("E647", "all images of 'train' are in 'val' or 'test' too", where("train"))
+        raise _none_to_train(section, own, where)
     classes, names = _classes(sets, section, where)
     if section.one_class is not None:
         classes, names = (section.one_class,), dict.fromkeys(names, section.one_class)
@@ -220,6 +220,14 @@ def _apart(entries: dict[str, tuple[ImageEntry, ...]], span: Span) -> Diagnostic
     what = f"{len(twice):,} images of 'train' are" if len(twice) > 1 else "one image of 'train' is"
     message = f"{what} in 'val' or 'test' too, and left out of it: {names}{more}"
     return Diagnostic("W630", message, span, severity="warning")
+
+
+def _none_to_train(section: Boxes, own: Sequence[str], where: Where) -> SpecError:
+    """All images are of `val` or `test` (E647): because of what is written, or since the data set has no other."""
+    if section.train is not None or "train" in own or not own:
+        return fail("E647", "all images of 'train' are in 'val' or 'test' too", where("train"))
+    message = f"'{section.root}' names no set `train`, and all its images are in {' or '.join(map(repr, own))}"
+    return fail("E647", message, where("root"), "`train: …` in a data.yaml names its folder or list of images")
 
 
 def _classes(sets: Mapping[str, Annotated], section: Boxes, where: Where) -> tuple[tuple[str, ...], Mapping[str, str]]:

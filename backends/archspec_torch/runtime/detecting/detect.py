@@ -138,8 +138,11 @@ def _looked_at(
 ) -> Iterator[list[Detected]]:
     """The pictures in their order, as many at once as the network takes; of tiled ones each by itself."""
     whole = tiling is None and detector.one_size
-    frame = detector.frame(1, 1)
-    reader = pictures(listed, max(frame.height, frame.width) if whole else None)
+    edge = None
+    if whole:
+        frame = detector.frame(1, 1)
+        edge = max(frame.height, frame.width)
+    reader = pictures(listed, edge)
     while True:
         seconds, begun = _Seconds(), time.perf_counter()
         group = list(islice(reader, batch if whole else 1))

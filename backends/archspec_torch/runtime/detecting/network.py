@@ -94,7 +94,7 @@ class Finder(Protocol):
     """What a person should know of its answers."""
 
     def frame(self, width: int, height: int) -> Frame:
-        """How an image of that size comes to it."""
+        """How an image of that size comes to it. Raises ImageProblem for one that cannot."""
 
     def __call__(self, images: Tensor) -> Answer:
         """Of uint8 images (n, c, h, w). Raises ImageProblem where they take more memory than there is."""

@@ -302,6 +302,38 @@ def test_the_sets_of_a_yolo_data_set_are_taken(at: str, tmp_path: Path) -> None:
     assert opened(root / at, train="val", val="test", test="train").sizes == {"train": 1, "val": 1, "test": 4}
 
 
+@pytest.mark.parametrize("name", ["VOC.yaml", "data.yaml"])
+@pytest.mark.parametrize("text", ["train: train\nval: val\nnames: [cat, dog]\n", "- 1\n- 2\n"])
+def test_the_sets_of_a_yaml_among_voc_s_files_are_not_voc_s(name: str, text: str, tmp_path: Path) -> None:
+    formats.convert(table(tmp_path, ROWS), tmp_path / "voc", "voc")
+    (tmp_path / "voc" / name).write_text(text)
+    (tmp_path / "voc/labels").mkdir()
+    assert opened(tmp_path / "voc", split={"val": 0.2, "test": 0.2}).sizes == {"train": 4, "val": 1, "test": 1}
+    (tmp_path / "voc/ImageSets/Main/mine.txt").write_text("a\nb\n")
+    assert opened(tmp_path / "voc", test="mine", split={"val": 0.25}).sizes == {"train": 3, "val": 1, "test": 2}
+
+
+def test_what_is_converted_without_a_set_to_train_on_is_trained_on(tmp_path: Path) -> None:
+    """VOC's archives of test images have no other list."""
+    formats.convert(table(tmp_path, ROWS), tmp_path / "voc", "voc")
+    (tmp_path / "voc/ImageSets/Main/test.txt").write_text("".join(f"{stem}\n" for stem in "abcdef"))
+    formats.convert(tmp_path / "voc", tmp_path / "all", "yolo")
+    assert opened(tmp_path / "all", split={"val": 0.2, "test": 0.2}).sizes == {"train": 4, "val": 1, "test": 1}
+    (tmp_path / "voc/ImageSets/Main/test.txt").write_text("b\nd\n")
+    formats.convert(tmp_path / "voc", tmp_path / "some", "yolo")
+    source = opened(tmp_path / "some", split={"val": 0.3})
+    stems = {split: {path.stem for path in source.files_of(split)} for split in source.sizes}
+    assert stems["test"] == {"b", "d"} and stems["train"] | stems["val"] == set("acef")
+
+
+@pytest.mark.parametrize("text", ["val: images/val\n", "val: images/val\ntest: images/val\n"])
+def test_a_data_yaml_that_names_no_train_is_told(text: str, tmp_path: Path) -> None:
+    root = ultralytics(tmp_path, dict.fromkeys("abcd", "val"), text)
+    with pytest.raises(SpecError, match=r"E647: .* names no set `train`, and all its images are in 'val'") as caught:
+        opened(root)
+    assert caught.value.diagnostics[0].span is not None
+
+
 def test_sets_that_a_yolo_data_set_lacks_are_drawn(tmp_path: Path) -> None:
     sets = dict.fromkeys("abcdefgh", "train")
     root = ultralytics(tmp_path / "one", sets, "train: images/train\nval: images/train\n")

@@ -182,6 +182,18 @@ def test_what_does_not_fit_into_memory_is_told_of_its_image(
     assert "is 48×80 pixels where the network slides" in one.problem.message and "--input" in one.problem.message
 
 
+def test_an_image_too_thin_to_be_enlarged_does_not_stop_the_others(vector: dict[str, Any]) -> None:
+    """100,000×1 pixels would be 3,200,000×32: 102,400,000."""
+    thin, good = Image.new("RGB", (100_000, 1)), cells(3, 5, {(2, 3): PINK})
+    first, second = archspec.detect(images=[thin, good], **vector).images
+    assert first.problem is not None and first.problem.code == "E624"
+    for said in ("is 100000×1 pixels", "a window of 32×32 needs 3200000×32", "100,000,000", "--input CxHxW"):
+        assert said in first.problem.message
+    assert [thing.label for thing in second.objects] == ["pink"]
+    (one,) = archspec.detect(images=[thin], **vector, input="3x48x48").images
+    assert one.problem is None
+
+
 # ---- against the network on every window cut out
 
 RANDOM = """archspec: 1
@@ -357,6 +369,13 @@ def test_predict_tells_what_every_window_shows(run: Path, tmp_path: Path, capsys
     assert main(["predict", str(run), str(tmp_path / "larger.png"), str(run), "--dense", "--input", "1x20x18"]) == 1
     out, err = capsys.readouterr()
     assert f"{tmp_path / 'larger.png'}  13×11 windows" in out and "E624" in err
+
+
+def test_predict_goes_on_behind_an_image_too_thin_to_be_enlarged(run: Path) -> None:
+    images = [Image.new("L", (1, 2_000_000)), Image.new("L", (9, 9))]  # the first would be 8×16,000,000
+    first, second = archspec.predict(run, images, device="cpu", dense=True)
+    assert first.problem is not None and "a window of 8×8 needs 8×16000000" in first.problem.message
+    assert second.problem is None and second.windows is not None
 
 
 def test_a_run_s_classes_are_found_in_a_larger_image(run: Path) -> None:

@@ -35,6 +35,14 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def check_new_folder(path: Path, code: str, option: str) -> None:
+    """Whether an `option` names a folder that is empty or not there. Raises SpecError of that code."""
+    if path.is_dir() and any(path.iterdir()):
+        raise fail(code, f"'{path}' is not empty", hint="nothing is written over: name a new folder")
+    if path.exists() and not path.is_dir():
+        raise fail(code, f"'{path}' is a file", hint=f"{option} names a folder")
+
+
 @contextmanager
 def building(path: Path, code: str = "E505") -> Iterator[Path]:
     """A new folder beside `path`, to fill under the name given; it becomes `path` when the block ends.

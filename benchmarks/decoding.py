@@ -2,8 +2,8 @@
 
 Once with outputs as a trained network gives them, a few sure boxes around each object and background elsewhere, and
 once with random ones, where every box passes the threshold; a single image, and eight at once. torchvision is given
-its default boxes ready-made; archspec makes them anew each time. Prints milliseconds an image and the median of the
-rounds' ratios, the two in turns, and exits with status 1 where detections differ or archspec is slower.
+its default boxes ready-made; archspec keeps those of the pass before. Prints milliseconds an image and the median of
+the rounds' ratios, the two in turns, and exits with status 1 where detections differ or archspec is slower.
 
 Soft suppression, which torchvision has not, is timed beside a loop of numpy written here from its paper, image after
 image: random boxes, 3000 of 20 classes, of which 400 a class compete and 100 are kept; in a tenth of the rounds. For a

@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import gcd, lcm
 
 from archspec.graph import Node, Tap, TypedGraph
-from archspec.ops.reach import Reach, same
+from archspec.ops.reach import Reach
 
 Interval = tuple[int, int]
 """The first cell and the last."""
@@ -56,7 +56,7 @@ class _Cells:
 
     def through(self, reach: Reach, cells: int) -> _Cells:
         """What the cells see that read these; where they repeat after too many, that of so many cells."""
-        if reach is same():
+        if reach.unmoved:
             return self
         period = len(self.spans)
         times = period // gcd(period, reach.step)

@@ -26,7 +26,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bias-variance", action="store_true", help="errors on all splits, and what to do next")
     parser.add_argument("--human", type=float, metavar="ERROR", help="people's error for that, as 0.01 (0)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (the best there is)")
-    parser.add_argument("--dense", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, metavar="DIR", help="a new folder for all of it: JSON, CSV, PNG and SVG")
     settings(parser, "data.root=elsewhere")
     format_option(parser, "text", "json", "csv")
@@ -35,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import archspec
     from archspec.errors import fail
+    from archspec.files import check_new_folder
 
     options: dict[str, Any] = {
         "weights": args.weights or "best",
@@ -44,12 +44,7 @@ def run(args: argparse.Namespace) -> int:
         "ensemble": args.ensemble,
         "average_weights": args.average_weights,
         "threshold": args.threshold,
-        "score": args.score,
     }
-    if args.dense:
-        message = "--dense changes nothing here: images come to a network in its own size, which is one window"
-        hint = f"archspec detect {args.runs[0]} IMAGES --dense --format coco -o DIR slides it over whole images, and "
-        raise fail("E673", message, hint=hint + "`archspec evaluate-boxes` measures what it finds")
     if args.human is not None and not args.bias_variance:
         raise fail("E673", "--human is for --bias-variance", hint="add --bias-variance")
     if args.bias_variance:
@@ -57,10 +52,14 @@ def run(args: argparse.Namespace) -> int:
             raise fail(
                 "E673", "--bias-variance measures all splits, and writes no files", hint="leave out --split, --out"
             )
+        if args.score is not None:
+            message = "--score is for the mistakes of a detector by kind, which --bias-variance does not tell"
+            raise fail("E673", message, hint="leave one of them out")
         found = archspec.diagnose(args.runs, human=args.human or 0.0, **options)
     else:
-        _check_out(args.out)
-        found = archspec.evaluate(args.runs, split=args.split, **options)
+        if args.out:
+            check_new_folder(args.out, "E676", "--out")
+        found = archspec.evaluate(args.runs, split=args.split, score=args.score, **options)
     report(found.warnings)
     if args.out:
         found.write(args.out)
@@ -71,13 +70,3 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(found)
     return OK
-
-
-def _check_out(out: Path | None) -> None:
-    """Before anything is measured. Raises SpecError E676 for a folder that holds something, or a file."""
-    from archspec.errors import fail
-
-    if out is not None and out.is_dir() and any(out.iterdir()):
-        raise fail("E676", f"'{out}' is not empty", hint="nothing is written over: name a new folder")
-    if out is not None and out.exists() and not out.is_dir():
-        raise fail("E676", f"'{out}' is a file", hint="--out names a folder")

@@ -290,7 +290,7 @@ class SsdBoxes(OnAnchors):
 
 @operator("multibox_boxes", main="boxes")
 class MultiBoxBoxes(Decoder):
-    """Boxes of MultiBox: some boxes of the whole image, each told outright, and how sure the network is of it.
+    """Boxes of MultiBox: some boxes of the whole image, each told outright with its confidence.
 
     Inputs: a vector of `boxes` confidences, and one of 4·boxes numbers, for each box x1, y1, x2, y2 in parts of the
     image. Outputs: boxes (boxes, 4) and scores (boxes, 1), a bundle. There is one kind of object: what is found is not
@@ -322,8 +322,11 @@ class MultiBoxBoxes(Decoder):
         return Fraction(1)
 
     def infer(self, inputs: Types) -> Types:
-        sure, places, image = inputs
-        for x, wanted, what in ((sure, self.boxes, "confidences"), (places, BOX * self.boxes, "numbers of places")):
+        confidence, places, image = inputs
+        for x, wanted, what in (
+            (confidence, self.boxes, "confidences"),
+            (places, BOX * self.boxes, "numbers of places"),
+        ):
             if x.rank != 0 or x.channels != wanted:
                 count = f"{self.boxes} box{'es' if self.boxes > 1 else ''}"
                 hint = f"`linear: {wanted}` before it"

@@ -34,6 +34,11 @@ class Reach:
         """How many cells of the input lie between two neighbours of the output."""
         return self.step if self.every == 1 else Fraction(self.step, self.every)
 
+    @property
+    def unmoved(self) -> bool:
+        """Whether every cell reads the one at its own place, and no other."""
+        return self.every == self.step == 1 and self.low(0) == self.high(0) == 0
+
 
 @cache
 def same(shift: int = 0) -> Reach:

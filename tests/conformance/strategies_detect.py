@@ -136,25 +136,25 @@ def vectors(draw: st.DrawFn) -> Drawn:
     """Mostly as many numbers as the boxes ask for, and an image; now and then others."""
     boxes = draw(number)
     off = draw(st.sampled_from([0] * 9 + [1]))
-    sure, places = draw(st.sampled_from([((boxes + off,), (4 * boxes,))] * 9 + [((boxes, 1, 1), (4 * boxes,))]))
+    confidence, places = draw(st.sampled_from([((boxes + off,), (4 * boxes,))] * 9 + [((boxes, 1, 1), (4 * boxes,))]))
     image: Shape = (3, draw(st.integers(1, 9)), draw(st.integers(1, 9)))
     args = {"boxes": boxes, **draw(some(clip=clip))}
-    return args, (sure, places, draw(st.sampled_from([image] * 9 + [(3,)])))
+    return args, (confidence, places, draw(st.sampled_from([image] * 9 + [(3,)])))
 
 
 def multibox(args: Args, x: Tensors, w: Weights) -> tuple[Tensor, Tensor]:
-    sure, places, image = x
+    confidence, places, image = x
     count = args["boxes"]
-    refuse(image.ndim != 4 or sure.shape[1:] != (count,) or places.shape[1:] != (4 * count,))
+    refuse(image.ndim != 4 or confidence.shape[1:] != (count,) or places.shape[1:] != (4 * count,))
     boxes, scores = [], []
-    for one, told in zip(sure, places.tolist(), strict=True):
+    for one, told in zip(confidence, places.tolist(), strict=True):
         for k in range(count):
             ends = [told[4 * k + i] * image.shape[-1 - i % 2] for i in range(4)]
             if args.get("clip", True):
                 ends = [min(max(end, 0.0), float(image.shape[-1 - i % 2])) for i, end in enumerate(ends)]
             boxes.append(ends)
             scores.append(sigmoid(one[k : k + 1]))
-    return listed(boxes, scores, len(sure))
+    return listed(boxes, scores, len(confidence))
 
 
 def listed(boxes: list[list[float]], scores: list[Tensor], n: int) -> tuple[Tensor, Tensor]:

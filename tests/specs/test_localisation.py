@@ -102,7 +102,7 @@ BY_HAND: dict[str, Callable[[], nn.Module]] = {
     "vgg16_localiser_per_class": lambda: vgg(scores=nn.Linear(4096, 1000), boxes=nn.Linear(4096, 4000)),
     "vgg16_localiser_y": lambda: vgg(y=nn.Linear(4096, 8)),
     "multibox": lambda: toshev(
-        lambda: Forked(nn.Identity(), sure=nn.Linear(4096, 100), boxes=nn.Linear(4096, 400), kept=Kept(100))
+        lambda: Forked(nn.Identity(), confidence=nn.Linear(4096, 100), boxes=nn.Linear(4096, 400), kept=Kept(100))
     ),
     "deeppose": lambda: toshev(lambda: nn.Linear(4096, 28)),
     "deeppose_flic": lambda: toshev(lambda: nn.Linear(4096, 20)),

@@ -143,9 +143,9 @@ class YOLOv1(Section):
 
 class MultiBox(Section):
     """MultiBox's: each object is given the box of its own with which the sum over the image is least (an assignment);
-    that box learns its place by half the squared error of x1, y1, x2, y2 in parts of the image, times `box`, and that
-    it is sure, all others that they are not, by binary cross-entropy (Erhan et al., 2014, α). Where objects are few
-    pixels, 0.3 hardly says where: 10 to 100 does."""
+    that box learns its place by half the squared error of x1, y1, x2, y2 in parts of the image, times `box`, and a
+    confidence of 1, all others a confidence of 0, by binary cross-entropy (Erhan et al., 2014, α). Where objects are
+    few pixels, 0.3 hardly says where: 10 to 100 does."""
 
     kind: Literal["multibox"] = "multibox"
     box: Weight = 0.3

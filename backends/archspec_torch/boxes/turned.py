@@ -17,18 +17,22 @@ ASIDE = (5, 6, 7, 8)
 """EXIF's orientations that exchange width and height."""
 
 
-def sizes_of(path: Path) -> tuple[tuple[int, int], tuple[int, int], int]:
-    """Width and height as stored and upright, and EXIF's orientation, by the header. Raises what Pillow does."""
+Sizes = tuple[tuple[int, int], tuple[int, int], int]
+"""Width and height as stored and upright, and EXIF's number of how the image is turned, from 1, not at all, to 8."""
+
+
+def sizes_of(path: Path) -> Sizes:
+    """Those of a file, by its header. Raises what Pillow does."""
     with Image.open(path) as image:
-        turn = orientation(image)
-        upright = image.size[::-1] if turn in ASIDE and image.format != "TIFF" else image.size
-        return upright[::-1] if turn in ASIDE else upright, upright, turn  # a TIFF tells its size upright
+        return sizes(image)
 
 
-def orientation(image: Image.Image) -> int:
-    """EXIF's number of how the image is turned, from 1, not at all, to 8."""
+def sizes(image: Image.Image) -> Sizes:
+    """Those of an image that is not decoded yet. Raises what Pillow does."""
     found = image.getexif().get(ExifTags.Base.Orientation, 1)
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+    turn = found if isinstance(found, int) and 1 <= found <= 8 else 1
+    upright = image.size[::-1] if turn in ASIDE and image.format != "TIFF" else image.size
+    return upright[::-1] if turn in ASIDE else upright, upright, turn  # a TIFF tells its size upright
 
 
 def upright_size(path: Path) -> tuple[int, int]:

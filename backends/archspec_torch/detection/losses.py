@@ -182,27 +182,27 @@ def yolo_v1_loss(raw: Tensor, per_cell: int, image: Size, truth: Truth, box: flo
     return {name: part / n for name, part in parts.items()}
 
 
-def multibox_loss(sure: Tensor, places: Tensor, image: Size, truth: Truth, box: float = 0.3) -> Parts:
+def multibox_loss(confidence: Tensor, places: Tensor, image: Size, truth: Truth, box: float = 0.3) -> Parts:
     """`box` and `confidence`, each the sum over a batch divided by its images.
 
-    sure: (N, K); places: (N, 4·K), x1, y1, x2, y2 of each box in parts of the image. Each object is given a box of its
-    own, so that the sum of both parts over the image is least; of more than K objects, the K of which it is least. A
-    box learns half the squared error of its place, times `box`, and that it is sure; one without an object that it is
-    not, save where it overlaps an ignored object by half or more. Erhan et al., arXiv:1312.2249, equations 1 to 4, with
-    α = `box`.
+    confidence: (N, K), before the logistic function; places: (N, 4·K), x1, y1, x2, y2 of each box in parts of the
+    image. Each object is given a box of its own, so that the sum of both parts over the image is least; of more than K
+    objects, the K of which it is least. A box learns half the squared error of its place, times `box`, and a confidence
+    of 1; one without an object a confidence of 0, save where it overlaps an ignored object by half or more. Erhan et
+    al., arXiv:1312.2249, equations 1 to 4, with α = `box`.
     """
-    whole = sure.new_tensor([image[1], image[0]] * 2)
-    told, wanted = places.unflatten(1, (-1, 4)), truth.boxes.to(sure.dtype) / whole
+    whole = confidence.new_tensor([image[1], image[0]] * 2)
+    told, wanted = places.unflatten(1, (-1, 4)), truth.boxes.to(confidence.dtype) / whole
     with torch.no_grad():
         off = (wanted[:, :, None] - told[:, None]).square().sum(-1) / 2  # (N, M, K)
-        chosen = assign(box * off - sure[:, None], truth.there)  # −ln c + ln(1 − c) is −sure
+        chosen = assign(box * off - confidence[:, None], truth.there)  # −ln c + ln(1 − c) is −x for c = σ(x)
     which, objects = (chosen >= 0).nonzero(as_tuple=True)
     mine = chosen[which, objects]
-    full = torch.zeros_like(sure, dtype=torch.bool)
+    full = torch.zeros_like(confidence, dtype=torch.bool)
     full[which, mine] = True
-    each = functional.binary_cross_entropy_with_logits(sure, full.to(sure.dtype), reduction="none")
-    hidden = overlaps(truth.boxes.to(sure.dtype), (told.detach() * whole)) >= 0.5  # (N, M, K)
+    each = functional.binary_cross_entropy_with_logits(confidence, full.to(confidence.dtype), reduction="none")
+    hidden = overlaps(truth.boxes.to(confidence.dtype), (told.detach() * whole)) >= 0.5  # (N, M, K)
     counts = full | ~(hidden & truth.ignored[..., None]).any(1)
-    n = max(len(sure), 1)
+    n = max(len(confidence), 1)
     place = (told[which, mine] - wanted[which, objects]).square().sum() / 2
     return {"box": box * place / n, "confidence": each[counts].sum() / n}

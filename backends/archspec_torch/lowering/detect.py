@@ -79,8 +79,8 @@ class SsdBoxes(_Decoder):
 class MultiBoxBoxes(_Decoder):
     op: detect.MultiBoxBoxes
 
-    def forward(self, sure: Tensor, places: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
-        return self.ended(coding.multibox_boxes(places, _size(image)), image), sure.sigmoid()[..., None]
+    def forward(self, confidence: Tensor, places: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+        return self.ended(coding.multibox_boxes(places, _size(image)), image), confidence.sigmoid()[..., None]
 
 
 class Nms(nn.Module):

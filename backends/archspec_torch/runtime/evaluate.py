@@ -76,15 +76,15 @@ def diagnose(
     ensemble: str | None = None,
     average_weights: bool = False,
     threshold: float | None = None,
-    score: float | None = None,
 ) -> Diagnosis:
     """Errors on all splits that the data has, the gaps between them (bias, variance, mismatch), and what to do next.
 
-    human: the error of people, a share of 0 … 1. The others, and what is raised, as for `evaluate`.
+    human: the error of people, a share of 0 … 1. The others, and what is raised, as for `evaluate`, whose `score` no
+    error depends on.
     """
     if not 0 <= human < 1:
         raise fail("E673", f"the error of people is a share of 0 to 1, not {human:g}", hint="--human 0.01 is 1 %")
-    subject = Subject.open(runs, weights, device, overrides, tta, ensemble, average_weights, threshold, score)
+    subject = Subject.open(runs, weights, device, overrides, tta, ensemble, average_weights, threshold, None)
     found = {split: subject.measured(split) for split in subject.source.sizes}
     errors = {split: one.metrics.errors for split, one in found.items()}
     one = found["val"]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from archspec.errors import fail
 from archspec.tensor import TensorType
-from archspec_torch.boxes.turned import ASIDE, orientation
+from archspec_torch.boxes.turned import sizes
 
 WHITE = (255, 255, 255)
 
@@ -174,8 +174,7 @@ def upright_size(path: Path) -> tuple[int, int]:
     """Width and height of a file's first picture as its EXIF orientation turns it, by the header. Raises ImageProblem
     for what is none."""
     with _opened(path) as image:
-        aside = orientation(image) in ASIDE and image.format != "TIFF"  # a TIFF tells its size upright
-        return image.size[::-1] if aside else image.size
+        return sizes(image)[1]
 
 
 def frame_count(path: Path) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor
 from archspec_torch.detection.coding import clipped
 from archspec_torch.runtime.images import Placement
 from archspec_torch.runtime.sliding import Sliding
-from archspec_torch.runtime.tasks import Classify, Tags
+from archspec_torch.runtime.tasks import Classify
 
 Box = tuple[float, float, float, float]
 Classes = tuple[tuple[str, float], ...]
@@ -47,10 +47,9 @@ def score_map(sliding: Sliding, image: Tensor, placement: Placement, top: int) -
     corners = torch.tensor([[float(edge) for edge in box] for box in windows.boxes()])
     inside = clipped(placement.to_image(corners), (placement.height, placement.width))
     boxes: list[Box] = [(x1, y1, x2, y2) for x1, y1, x2, y2 in inside.tolist()]
-    best, where = (scores.double().sigmoid() if isinstance(task, Tags) else scores.double().softmax(1)).max(0)
+    best, where = task.probabilities(scores).max(0)
     values, numbers = best.topk(min(top, len(task.classes)))
-    least = task.threshold if isinstance(task, Tags) else 0.0
-    told = [(n, p) for n, p in zip(numbers.tolist(), values.tolist(), strict=True) if p >= least]
+    told = [(n, p) for n, p in zip(numbers.tolist(), values.tolist(), strict=True) if p >= task.least]
     rows, columns = windows.count
     found = ScoreMap(
         rows,

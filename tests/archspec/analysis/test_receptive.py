@@ -7,6 +7,10 @@ import pytest
 import archspec
 from archspec.analysis.receptive import Field, fields, stride
 from archspec.analysis.where import where
+from archspec.ops.act import Relu
+from archspec.ops.merge import Add
+from archspec.ops.reach import interpolated, same, slid, spread, whole
+from archspec.tensor import TensorType
 
 
 def field_of(path, layer):
@@ -18,6 +22,16 @@ def field_of(path, layer):
 def test_three_stacked_3x3_convolutions_see_7x7(write_spec):
     path = write_spec("- conv: {out: 4, kernel: 3}\n  repeat: 3\n  name: c", input="[4, 32, 32]")
     assert field_of(path, "c.2") == (7, 1, 0)
+
+
+def test_what_reads_its_own_place_is_known_however_it_was_made():
+    """A sum of maps of one size moves nothing, by its rule for maps of several."""
+    tensor = TensorType((4, 7, 7))
+    reaches = (*Add().reach((tensor, tensor), (tensor,), 1), *Relu().reach((tensor,), (tensor,)))
+    assert len(reaches) == 4 and all(reach.unmoved for reach in reaches)
+    assert slid(1).unmoved and interpolated(5, 5, align_corners=False).unmoved
+    assert not any(reach.unmoved for reach in (same(1), slid(1, 2), slid(3, before=1), whole(1), spread(1, 2, 1, 0)))
+    assert [(same(1).low(y), same(1).high(y)) for y in (0, 5)] == [(1, 1), (6, 6)]
 
 
 @pytest.mark.parametrize(

@@ -168,34 +168,34 @@ def test_the_loss_of_multibox_by_hand() -> None:
     """Three boxes in an image of 10×20 pixels, α = 0.3. Objects [0, 0, 0.5, 0.6] and [0, 0, 0.5, 0.5], in parts of it,
     would both have box 0; one gets box 1, whichever for the same: both corners of that are 0.5 off."""
     places = torch.tensor([[0, 0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 1, 1]]).view(1, 12)
-    sure = torch.tensor([[2.0, 1.0, -1.0]])
+    confidence = torch.tensor([[2.0, 1.0, -1.0]])
     boxes = torch.tensor([[0.0, 0, 10, 6], [0.0, 0, 10, 5]])  # x of 20, y of 10
     truth = Truth.of([boxes], [torch.tensor([0, 0])])
-    told = losses.multibox_loss(sure, places, (10, 20), truth)
+    told = losses.multibox_loss(confidence, places, (10, 20), truth)
     assert told["box"].item() == pytest.approx(0.15 * (0.1**2 + 2 * 0.5**2))
-    confidence = math.log1p(math.exp(-2)) + math.log1p(math.exp(-1)) + math.log1p(math.exp(-1))
-    assert told["confidence"].item() == pytest.approx(confidence, rel=1e-6)
+    wanted = math.log1p(math.exp(-2)) + math.log1p(math.exp(-1)) + math.log1p(math.exp(-1))
+    assert told["confidence"].item() == pytest.approx(wanted, rel=1e-6)
     far = torch.tensor([[0.0, 0, 10, 5], [10.0, 5, 20, 10]])  # box 2 is exactly object 1; sureness alone says box 1
     for weight, box, sums in (
         (0.3, 0.15 * 4 * 0.25 * 0.5, [2, 1, 1]),  # box 1: 0.3/2·(2·0.25) = 0.075 − 1 < 0 + 1
         (30.0, 0.0, [2, -1, -1]),  # 30/2·(2·0.25) = 7.5 − 1 > 1: now box 2, and box 1 is to be unsure
     ):
-        told = losses.multibox_loss(sure, places, (10, 20), Truth.of([far], [torch.tensor([0, 0])]), weight)
+        told = losses.multibox_loss(confidence, places, (10, 20), Truth.of([far], [torch.tensor([0, 0])]), weight)
         assert told["box"].item() == pytest.approx(box, abs=1e-6)
         assert told["confidence"].item() == pytest.approx(sum(math.log1p(math.exp(-x)) for x in sums), rel=1e-6)
 
 
 def test_multibox_learns_nothing_of_boxes_on_ignored_objects_nor_of_more_objects_than_boxes() -> None:
     """Box 0 lies on an ignored object: its confidence counts neither way. Of three objects two have a box."""
-    places, sure = torch.tensor([[0, 0, 0.5, 0.5, 0.5, 0.5, 1, 1]]).view(1, 8), torch.tensor([[3.0, -2.0]])
+    places, confidence = torch.tensor([[0, 0, 0.5, 0.5, 0.5, 0.5, 1, 1]]).view(1, 8), torch.tensor([[3.0, -2.0]])
     box = torch.tensor([[0.0, 0, 8, 8]])
     hidden = Truth.of([box], [torch.tensor([0])], [torch.tensor([True])])
-    told = losses.multibox_loss(sure, places, (16, 16), hidden)
+    told = losses.multibox_loss(confidence, places, (16, 16), hidden)
     assert [round(float(part), 6) for part in told.values()] == [0.0, round(math.log1p(math.exp(-2)), 6)]
-    seen = losses.multibox_loss(sure, places, (16, 16), Truth.of([box], [torch.tensor([0])]))
+    seen = losses.multibox_loss(confidence, places, (16, 16), Truth.of([box], [torch.tensor([0])]))
     assert float(seen["confidence"]) == pytest.approx(math.log1p(math.exp(-3)) + math.log1p(math.exp(-2)), rel=1e-6)
     three = Truth.of([torch.tensor([[0.0, 0, 8, 8], [8, 8, 16, 16], [0, 8, 8, 16]])], [torch.tensor([0, 0, 0])])
-    full = losses.multibox_loss(sure, places, (16, 16), three, 100.0)
+    full = losses.multibox_loss(confidence, places, (16, 16), three, 100.0)
     assert float(full["box"]) == 0.0
     assert float(full["confidence"]) == pytest.approx(math.log1p(math.exp(-3)) + math.log1p(math.exp(2)), rel=1e-6)
 

@@ -20,7 +20,7 @@ from archspec_torch.boxes.annotated import Object
 from archspec_torch.boxes.checking import told_as_stored, wrong_objects
 from archspec_torch.boxes.images import Places, located, usual_places
 from archspec_torch.boxes.turned import stands
-from archspec_torch.boxes.yolo_sets import SETS
+from archspec_torch.boxes.yolo_sets import SETS, SUFFIXES
 from archspec_torch.detection.truth import rows_of
 from archspec_torch.runtime.data.examples import Place, Report, Where
 from archspec_torch.runtime.data.files import decode
@@ -153,7 +153,8 @@ def open_boxes(section: Boxes, where: Where) -> BoxedFiles:
     held = Target.BOXES.counts(_rows(pool, classes), len(classes)).clamp(max=1)
     shares = split_up(held, drawn, where, listed, given)
     parts |= {split: tuple(pool[i] for i in part.tolist()) for split, part in shares.items()}
-    name = root.parent.name if root.stem == "data" and root.parent.name else root.stem
+    described = root.stem == "data" and root.suffix.lower() in SUFFIXES
+    name = root.parent.name if described and root.parent.name else root.stem
     return BoxedFiles(parts, classes, name, section.in_memory, where("root"), folder, told, wrong)
 
 

@@ -24,7 +24,13 @@ class Target(Enum):
     @property
     def words(self) -> str:
         """What data has that is labelled so."""
-        return {Target.BOXES: "objects in boxes", Target.POINTS: "points"}.get(self, "classes of whole images")
+        match self:
+            case Target.CLASS | Target.TAGS:
+                return "classes of whole images"
+            case Target.BOXES:
+                return "objects in boxes"
+            case Target.POINTS:
+                return "points"
 
     def totals(self, labels: Tensor, classes: int) -> Tensor:
         """int64 (classes,): how often each class is in all of them."""

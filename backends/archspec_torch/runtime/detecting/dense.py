@@ -27,7 +27,7 @@ from archspec_torch.runtime.device import choose_device, wait
 from archspec_torch.runtime.images import Frame
 from archspec_torch.runtime.rundir import SPEC, open_run
 from archspec_torch.runtime.sliding import Sliding, slid
-from archspec_torch.runtime.tasks import Localise, Tags, class_count, task_of
+from archspec_torch.runtime.tasks import Classify, Localise, class_count, task_of
 
 MOST = 1000
 """Windows of an image that are merged, those that score best: merging takes the square of their number."""
@@ -89,8 +89,10 @@ class Slider:
         return torch.cat((merged, score, label), 1)
 
     def _classified(self, outputs: dict[str, Tensor], windows: Windows, images: int) -> list[Tensor]:
+        task = self.sliding.task
+        assert isinstance(task, Classify)
         (scores,) = outputs.values()
-        every = scores.double().sigmoid() if isinstance(self.sliding.task, Tags) else scores.double().softmax(1)
+        every = task.probabilities(scores)
         places = every.new_tensor([[float(edge) for edge in box] for box in windows.boxes()])
         return [self._of_classes(places, one) for one in every.unflatten(0, (images, -1))]
 

@@ -173,26 +173,42 @@ def _whole(detector: Finder, group: Sequence[Picture | Unread], seconds: _Second
     begun = time.perf_counter()
     placed = [_placed(detector, one) for one in group]
     seconds.reading += time.perf_counter() - begun
-    good = [one for one in placed if isinstance(one, Tensor)]
-    answers: Iterator[Tensor] = iter(())
-    if good:
-        try:
-            answer = detector(torch.stack(good))
-        except ImageProblem as problem:
-            lost = (_unread(_problem(one, problem)) if isinstance(one, Picture) else _unread(one) for one in group)
-            return [one if isinstance(one, Detected) else other for one, other in zip(placed, lost, strict=True)]
-        seconds.network += answer.network
-        seconds.decoding += answer.decoding
-        answers = iter(answer.rows)
+    answers = _answers(detector, [one for one in placed if isinstance(one, Tensor)], seconds)
     found: list[Tensor | Detected] = []
     for one, tensor in zip(group, placed, strict=True):
         if not isinstance(tensor, Tensor):
             found.append(tensor)
             continue
         assert isinstance(one, Picture)
+        rows = next(answers)
+        if isinstance(rows, str):
+            found.append(_unread(Unread(one.source, one.frame, rows)))
+            continue
         placement = detector.frame(one.width, one.height).placement(one.width, one.height)
-        found.append(_in_image(next(answers), placement.to_image, (0, 0), one.width, one.height))
+        found.append(_in_image(rows, placement.to_image, (0, 0), one.width, one.height))
     return found
+
+
+def _answers(detector: Finder, placed: Sequence[Tensor], seconds: _Seconds) -> Iterator[Tensor | str]:
+    """Detections (keep, 6) of each image in pixels of its frame, or why there are none: images that do not fit into
+    memory all at once are looked at in halves."""
+    if not placed:
+        return
+    try:
+        answer = detector(torch.stack(list(placed)))
+    except ImageProblem as problem:
+        why = str(problem)  # the problem itself holds what the network had made until then
+    else:
+        seconds.network += answer.network
+        seconds.decoding += answer.decoding
+        yield from answer.rows
+        return
+    if len(placed) == 1:
+        yield why
+        return
+    half = len(placed) // 2
+    yield from _answers(detector, placed[:half], seconds)
+    yield from _answers(detector, placed[half:], seconds)
 
 
 def _tiled(
@@ -208,15 +224,15 @@ def _tiled(
     while part := list(islice(boxes, batch)):
         begun = time.perf_counter()
         try:
-            placed = torch.stack([frame.place(one.image.crop(box)) for box in part])
+            placed = [frame.place(one.image.crop(box)) for box in part]
         except ImageProblem as problem:
             return [_unread(_problem(one, problem))]
         seconds.reading += time.perf_counter() - begun
-        answer = detector(placed)
-        seconds.network += answer.network
-        seconds.decoding += answer.decoding
+        answers = list(_answers(detector, placed, seconds))
         begun = time.perf_counter()
-        for box, rows in zip(part, answer.rows, strict=True):
+        for box, rows in zip(part, answers, strict=True):
+            if isinstance(rows, str):
+                return [_unread(Unread(one.source, one.frame, rows))]
             x1, y1, x2, y2 = box
             placement = frame.placement(x2 - x1, y2 - y1)
             mine = _in_image(rows, placement.to_image, (x1, y1), width, height)

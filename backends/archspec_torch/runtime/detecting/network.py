@@ -16,11 +16,11 @@ from archspec.graph import Node, TypedGraph
 from archspec.infer import infer
 from archspec.loading import load
 from archspec.ops.detect import Decoder, Nms
-from archspec_torch.compiler import compile
+from archspec_torch.compiler import compile, out_of_memory
 from archspec_torch.keymap import key_map
 from archspec_torch.runtime.detecting import names
 from archspec_torch.runtime.device import choose_device, wait
-from archspec_torch.runtime.images import Frame, frame_of
+from archspec_torch.runtime.images import Frame, ImageProblem, frame_of
 from archspec_torch.runtime.inspecting.network import GREY, IMAGENET
 from archspec_torch.runtime.network import image_input
 from archspec_torch.runtime.preprocess import Normalize, Preprocessing
@@ -123,12 +123,18 @@ class Detector:
                 module.register_forward_hook(self._ended)
 
     def __call__(self, images: Tensor) -> Answer:
-        """Of uint8 images (n, c, h, w)."""
+        """Of uint8 images (n, c, h, w). Raises ImageProblem where they take more memory than there is."""
         self._behind = 0.0
         begun = time.perf_counter()
-        with torch.inference_mode():
-            told = self.model(self.normalize(images.to(self.device)))
-            rows = (told if isinstance(told, Tensor) else told[self.output]).float().cpu()
+        try:
+            with torch.inference_mode():
+                told = self.model(self.normalize(images.to(self.device)))
+                rows = (told if isinstance(told, Tensor) else told[self.output]).float().cpu()
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            size = "×".join(map(str, images.shape[2:]))
+            raise ImageProblem(f"is {size} pixels to the network, and its maps do not fit into memory") from error
         whole = time.perf_counter() - begun
         return Answer(list(rows), whole - self._behind, self._behind)
 

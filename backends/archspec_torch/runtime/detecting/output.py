@@ -8,8 +8,7 @@ from types import TracebackType
 
 from PIL import Image
 
-from archspec.errors import fail
-from archspec.files import make_folder, replacing
+from archspec.files import check_new_folder, make_folder, replacing
 from archspec_torch.runtime.detecting import formats
 from archspec_torch.runtime.detecting.found import Detected, Detections
 from archspec_torch.runtime.detecting.pictures import Picture
@@ -56,10 +55,7 @@ class Output:
 
 def new_folder(out: Path) -> None:
     """Makes a folder that is not there, or takes one that is empty. Raises SpecError E738, E505."""
-    if out.is_dir() and any(out.iterdir()):
-        raise fail("E738", f"'{out}' is not empty", hint="nothing is written over: name a new folder")
-    if out.exists() and not out.is_dir():
-        raise fail("E738", f"'{out}' is a file", hint="-o names a folder")
+    check_new_folder(out, "E738", "-o")
     make_folder(out)
 
 

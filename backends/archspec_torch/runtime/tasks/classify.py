@@ -80,6 +80,15 @@ class Classify(Task):
         """The main output (n, classes): the network's only one, or the one of that name."""
         return outputs if isinstance(outputs, Tensor) else outputs[self.main]
 
+    def probabilities(self, scores: Tensor) -> Tensor:
+        """Of each class, float64 (n, classes), of scores (n, classes)."""
+        return scores.double().softmax(1)
+
+    @property
+    def least(self) -> float:
+        """The probability from which a class is told."""
+        return 0.0
+
     def kept(self, scores: Tensor) -> Tensor:
         """What is kept of scores (n, classes) to be measured, float32: log-probabilities."""
         return scores.float().log_softmax(1)
@@ -107,7 +116,7 @@ class Classify(Task):
 
         scores: (n, classes).
         """
-        probabilities, numbers = scores.double().softmax(1).topk(min(top, len(self.classes)), dim=1)
+        probabilities, numbers = self.probabilities(scores).topk(min(top, len(self.classes)), dim=1)
         return [
             tuple((self.classes[c], p) for c, p in zip(row, values, strict=True))
             for row, values in zip(numbers.tolist(), probabilities.tolist(), strict=True)

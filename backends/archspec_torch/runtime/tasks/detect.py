@@ -91,8 +91,8 @@ class Detect(Task):
         if isinstance(how, SSD):
             return self._ssd(maps, truth, how)
         if isinstance(how, MultiBox):
-            sure, places = (torch.cat(parts, 1) for parts in zip(*maps, strict=True))
-            return losses.multibox_loss(sure, places, self.image, truth, how.box)
+            confidence, places = (torch.cat(parts, 1) for parts in zip(*maps, strict=True))
+            return losses.multibox_loss(confidence, places, self.image, truth, how.box)
         if isinstance(how, YOLOv1):
             ((raw,),) = maps
             return losses.yolo_v1_loss(raw, self._boxes_a_cell(), self.image, truth, how.box, how.empty)

@@ -37,6 +37,13 @@ class Tags(Classify):
     threshold: float = 0.5
     """The least probability that counts as yes."""
 
+    def probabilities(self, scores: Tensor) -> Tensor:
+        return scores.double().sigmoid()
+
+    @property
+    def least(self) -> float:
+        return self.threshold
+
     def kept(self, scores: Tensor) -> Tensor:
         """The scores, which are log-odds."""
         return scores.float()
@@ -55,9 +62,9 @@ class Tags(Classify):
 
     def decode(self, scores: Tensor, top: int) -> list[tuple[tuple[str, float], ...]]:
         """For each image the classes whose probability reaches the threshold, best first, `top` at most; often none."""
-        values, numbers = scores.double().sigmoid().topk(min(top, len(self.classes)), dim=1)
+        values, numbers = self.probabilities(scores).topk(min(top, len(self.classes)), dim=1)
         return [
-            tuple((self.classes[c], p) for c, p in zip(row, found, strict=True) if p >= self.threshold)
+            tuple((self.classes[c], p) for c, p in zip(row, found, strict=True) if p >= self.least)
             for row, found in zip(numbers.tolist(), values.tolist(), strict=True)
         ]
 

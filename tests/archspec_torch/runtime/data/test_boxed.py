@@ -290,6 +290,14 @@ def ultralytics(root: Path, sets: dict[str, str], text: str) -> Path:
     return root
 
 
+@pytest.mark.parametrize(("at", "name"), [(".", "data"), ("data.yaml", "data"), ("../data", "data")])
+def test_a_folder_called_data_keeps_its_name(at: str, name: str, tmp_path: Path) -> None:
+    """Of a `data.yaml` the folder that it lies in is the name."""
+    sets = dict.fromkeys("abcdefgh", "train")
+    root = ultralytics(tmp_path / "photos" / "data", sets, "train: images/train\n")
+    assert opened(root / at).name == name
+
+
 @pytest.mark.parametrize("at", [".", "data.yaml"])
 def test_the_sets_of_a_yolo_data_set_are_taken(at: str, tmp_path: Path) -> None:
     sets = {"a": "train", "b": "train", "c": "train", "d": "train", "e": "val", "f": "test"}

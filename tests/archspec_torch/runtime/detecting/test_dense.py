@@ -182,6 +182,27 @@ def test_what_does_not_fit_into_memory_is_told_of_its_image(
     assert "is 48×80 pixels where the network slides" in one.problem.message and "--input" in one.problem.message
 
 
+@pytest.mark.parametrize("most", [1, 3])
+def test_a_batch_that_does_not_fit_into_memory_is_looked_at_in_parts(
+    most: int, vector: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images that fit one by one are found as they are alone."""
+    images = [cells(3, 3, {(n // 3, n % 3): YELLOW if n % 2 else PINK}) for n in range(5)]
+    wanted = [archspec.detect(images=[image], **vector, input="3x48x48").images[0].objects for image in images]
+    whole = Network.__call__
+
+    def narrow(network: Network, images: Tensor) -> Any:
+        if len(images) > most:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        return whole(network, images)
+
+    monkeypatch.setattr(Network, "__call__", narrow)
+    found = archspec.detect(images=images, **vector, input="3x48x48").images
+    assert [one.problem for one in found] == [None] * 5 and all(wanted)
+    for one, alone in zip(found, wanted, strict=True):
+        assert [(t.label, t.box) for t in one.objects] == [(t.label, pytest.approx(t.box)) for t in alone]
+
+
 def test_an_image_too_thin_to_be_enlarged_does_not_stop_the_others(vector: dict[str, Any]) -> None:
     """100,000×1 pixels would be 3,200,000×32: 102,400,000."""
     thin, good = Image.new("RGB", (100_000, 1)), cells(3, 5, {(2, 3): PINK})
@@ -384,10 +405,26 @@ def test_a_run_s_classes_are_found_in_a_larger_image(run: Path) -> None:
     assert 0 < len(found.images[0].objects) <= 7
 
 
-def test_evaluate_says_what_measures_what_is_found(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", str(run), "--dense"]) == 1
-    err = capsys.readouterr().err
-    assert "E673" in err and "--dense changes nothing here" in err and "evaluate-boxes" in err
+def test_tags_of_windows_are_those_of_crops(run: Path, tmp_path: Path) -> None:
+    """With `loss: bce` a window tells any number of classes, each by a logistic function of its own."""
+    train = {"epochs": 1, "device": "cpu", "loss": {"kind": "bce", "threshold": 0.3}}
+    archspec.train({"model": str(tmp_path / "small.yaml"), "train": train}, tmp_path / "tags", quiet=True)
+    pixels = np.random.default_rng(1).integers(0, 256, (10, 9), dtype=np.uint8)
+    crops = [Image.fromarray(pixels[y : y + 8, x : x + 8]) for y in range(3) for x in range(2)]
+    wanted = [one.classes for one in archspec.predict(tmp_path / "tags", crops, top=10, device="cpu")]
+    assert len({len(one) for one in wanted}) > 1  # not always one, nor all
+    (found,) = archspec.predict(tmp_path / "tags", [Image.fromarray(pixels)], top=10, device="cpu", dense=True)
+    assert found.windows is not None
+    for (_, classes), one in zip(found.windows.places, wanted, strict=True):
+        assert dict(classes) == pytest.approx(dict(one), abs=1e-5)
+    best = {name: max(dict(one).get(name, 0.0) for one in wanted) for one in wanted for name, _ in one}
+    assert dict(found.classes) == pytest.approx(best, abs=1e-5)
+    (told,) = archspec.detect(tmp_path / "tags", [Image.fromarray(pixels)], device="cpu", dense=True, score=0.3).images
+    sums = {name: sum(dict(one).get(name, 0.0) for one in wanted) for name in best}
+    held = dict.fromkeys(sums, 0.0)
+    for thing in told.objects:
+        held[thing.label] += thing.score
+    assert held == pytest.approx(sums, abs=1e-4)
 
 
 # ---- what does not go

@@ -19,6 +19,7 @@ from PIL import Image  # noqa: E402
 import archspec  # noqa: E402
 from archspec import SpecError  # noqa: E402
 from archspec.cli import main  # noqa: E402
+from archspec_torch.compiler import Network  # noqa: E402
 from archspec_torch.runtime.detecting import Times  # noqa: E402
 from archspec_torch.runtime.detecting.names import COCO, UNUSED, known  # noqa: E402
 
@@ -176,6 +177,29 @@ def test_after_ctrl_c_what_was_found_is_written(squares: dict[str, Any], picture
     assert [Path(one["image"]).name for one in written["images"]] == ["0.png", "1.png", "2.png"]
     assert written["images"][0]["objects"][0]["box"] == [0, 0, 16, 16]
     assert sorted(p.name for p in (tmp_path / "out").glob("*.png")) == ["0.png", "1.png", "2.png"]
+
+
+@pytest.mark.parametrize("options", [{}, {"tile": 64}], ids=["whole", "in tiles"])
+def test_what_does_not_fit_into_memory_at_once(
+    squares: dict[str, Any], picture: Picture, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One image fits, two do not; then none does, which is told of each."""
+    paths = [picture(f"{n}.png", (128, 64), {(0, 0, 32, 16): YELLOW}) for n in range(3)]
+    wanted = [rounded(one) for one in archspec.detect(images=paths, **squares, **options).images]
+    whole, most = Network.__call__, 1
+
+    def narrow(network: Network, images: torch.Tensor) -> Any:
+        if len(images) > most:
+            raise MemoryError
+        return whole(network, images)
+
+    monkeypatch.setattr(Network, "__call__", narrow)
+    found = archspec.detect(images=paths, **squares, **options)
+    assert [rounded(one) for one in found.images] == wanted and all(wanted)
+    most = 0
+    for path, one in zip(paths, archspec.detect(images=paths, **squares, **options).images, strict=True):
+        assert one.problem is not None and one.problem.code == "E624"
+        assert one.problem.message == f"{path} is 64×64 pixels to the network, and its maps do not fit into memory"
 
 
 @pytest.mark.parametrize(

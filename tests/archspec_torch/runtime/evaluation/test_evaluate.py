@@ -187,6 +187,14 @@ def test_the_diagnosis_counts_every_split(runs: dict[str, Path]) -> None:
     assert [(split, one.n) for split, one in found.errors.items()] == [("train", 1257), ("val", 270), ("test", 270)]
 
 
+def test_the_diagnosis_takes_no_least_score(runs: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """No error depends on it, of whatever network."""
+    assert main(["evaluate", str(runs["a"]), "--bias-variance", "--score", "0.5", "--device", "cpu"]) == 1
+    assert "error E673: --score is for the mistakes of a detector" in capsys.readouterr().err
+    with pytest.raises(TypeError, match="unexpected keyword argument 'score'"):
+        diagnose(runs["a"], score=0.5)  # type: ignore[call-arg]
+
+
 def test_nothing_is_written_over(
     runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,16 @@ def run_archspec(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[st
     return run
 
 
+@pytest.fixture(scope="session", autouse=True)
+def forks() -> None:
+    """Lets tests fork whatever ran before: torch refuses to compute gradients in a child of a process that first did so
+    when a device but the processor was known, as fake tensors of GPUs make one known."""
+    if "torch" in sys.modules:
+        import torch
+
+        torch.ones((), requires_grad=True).backward()
+
+
 @pytest.fixture(scope="session")
 def calls() -> Callable[[Callable[[], object]], int]:
     """How many calls a piece of work makes, Python's and C's: what it costs on any machine, however busy."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from archspec.cli.common import OK, format_option, positive, print_json
 
-IMAGES = "folder of images whose sizes are not annotated; may be repeated (beside the annotations)"
+IMAGES = "folder of their images; may be repeated (beside the annotations)"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

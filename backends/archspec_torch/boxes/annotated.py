@@ -94,6 +94,16 @@ class Annotated:
     def __post_init__(self) -> None:
         assert len(self.ids) == len(self.classes)
 
+    def sets_with_train(self) -> dict[str, tuple[int, ...]]:
+        """The sets with a `train`, which Ultralytics needs: unwritten, that is what is in no other; with nothing left
+        for it there are no sets, since what is measured on is not to be trained on."""
+        sets = {name: places for name, places in self.sets.items() if places}
+        if not sets or "train" in sets:
+            return sets
+        held = set[int]().union(*sets.values())
+        left = tuple(n for n in range(len(self.images)) if n not in held)
+        return {"train": left, **sets} if left else {}
+
 
 def wrong(file: Path, line: int, message: str, hint: str | None = None, column: int = 1) -> SpecError:
     """A mistake in an annotation file (E640), to be raised."""

@@ -20,6 +20,7 @@ import numpy as np
 from archspec.errors import fail
 from archspec_torch.boxes import formats
 from archspec_torch.boxes.scoring.arrays import Floats
+from archspec_torch.boxes.turned import stands
 
 STEPS, BEGINNINGS = 300, 10
 
@@ -96,20 +97,18 @@ def anchors(
     split: str | None = None,
     images: Sequence[str | Path] = (),
 ) -> Anchors:
-    """Anchors of a data set's boxes: those with area, crowds left out; scaled as their images are to `size` (width,
-    height). An image whose size is not annotated is looked for, in the folders `images` where there are some.
+    """Anchors of a data set's boxes: those with area, crowds left out, on their images upright; scaled as these are to
+    `size` (width, height). Images are looked for in the folders `images`, or, with none named, where data sets have
+    them: boxes of one that is not there stand as annotated.
 
     Raises SpecError of reading, and E646 where there are fewer boxes of different sizes than anchors asked for, or an
     image whose size is not known is to be scaled.
     """
-    if images and size is None:
-        raise fail("E646", "the sizes of images are not needed: --images is for --size", hint="leave it out")
-    read, places = (
-        formats.read_with_images(data, images, split=split) if size else (formats.read(data, None, split), None)
-    )
+    read, places = formats.read_with_images(data, images, split=split)
     found = []
-    for entry in read.images:
-        if places is not None and entry.objects:
+    for given in read.images:
+        entry = stands(given) if given.objects else given
+        if size and entry.objects:
             entry = formats.with_size(entry)
             if not formats.has_size(entry):
                 message = f"the size of {entry.path} is not annotated, and it is not there: its boxes cannot be scaled"

@@ -4,7 +4,7 @@ scores, CSV."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from archspec_torch.boxes.annotated import Annotated, Box, wrong
 from archspec_torch.boxes.names import Names, line_of
 from archspec_torch.boxes.reading import Document, Fields, from_text, shown, text_of, uncollected
 from archspec_torch.boxes.scoring.arrays import Detections
+from archspec_torch.boxes.turned import lying, turn_of
 
 VOC_FILE = re.compile(r"comp\d_det_[^_]+_(.+)\.txt|.*_det_(.+)\.txt")
 LAYOUT = (
@@ -39,11 +40,11 @@ def read(path: str | Path, truth: Annotated) -> tuple[Detections, tuple[str, ...
     is wrong in a file, E641 where there is none, E642 for an image that the truth does not have.
     """
     path = Path(path)
-    names = Names(truth)
+    names, notes = Names(truth), list[str]()
     if path.is_dir():
         rows = _folder(path, names)
     elif path.suffix.lower() == ".json":
-        rows = _json(path, names)
+        rows = _json(path, names, notes)
     elif path.suffix.lower() == ".csv":
         rows = _csv(path, names)
     else:
@@ -55,15 +56,17 @@ def read(path: str | Path, truth: Annotated) -> tuple[Detections, tuple[str, ...
     xywh = np.array([row[2] for row in known], np.float64).reshape(-1, 4)
     image, label = (np.array([row[i] for row in known], np.int64) for i in (0, 1))
     left = len(found) - len(known)
-    note = f"{left:,} of {len(found):,} detections are of classes that the truth does not have: left out"
+    if left:
+        notes.append(f"{left:,} of {len(found):,} detections are of classes that the truth does not have: left out")
     scores = np.array([row[3] for row in known], np.float64)
-    return Detections(xywh, scores, label, image), (note,) if left else ()
+    return Detections(xywh, scores, label, image), tuple(notes)
 
 
-def _json(path: Path, names: Names) -> Iterator[Row]:
+def _json(path: Path, names: Names, notes: list[str]) -> Iterator[Row]:
     """COCO's results, a list of {image_id, category_id, bbox, score}, or what `archspec detect --format json` writes.
 
-    COCO's numbers may be names too; a `file_name` or `category_name` beside a number goes before it.
+    COCO's numbers may be names too; a `file_name` or `category_name` beside a number goes before it, unless none of
+    the document's is the truth's: then the numbers count, and that is noted.
     """
     document = Document(path)
     with uncollected():
@@ -78,49 +81,71 @@ def _json(path: Path, names: Names) -> Iterator[Row]:
         places = [at for _, at in members.get("annotations", [])]  # a whole data set with scores
     if not isinstance(value, list):
         raise wrong(path, 1, "the document is no list of detections", JSON)
+    files = _any_known(value, "file_name", "image_id", lambda name: bool(names.named(name)), notes)
+    kinds = _any_known(value, "category_name", "category_id", names.class_names.__contains__, notes)
     images, classes = names.image_ids, names.class_ids
     for n, record in enumerate(value):
         # the common case in few steps: there are often a million of them
         if type(record) is dict:
-            image = record["file_name"] if "file_name" in record else record.get("image_id")
-            category = record["category_name"] if "category_name" in record else record.get("category_id")
-            if type(image) is int:
+            image, category = record.get("image_id"), record.get("category_id")
+            file = record.get("file_name") if files or image is None else None
+            kind = record.get("category_name") if kinds or category is None else None
+            if file is None and type(image) is int:
                 place = images.get(image, -1)
             else:
-                found = names.find(image)
+                found = names.find(image) if file is None else names.of_both(file, image)
                 place = found[0] if len(found) == 1 else -1
+            label: int | None
+            if kind is not None:
+                label = names.label(kind) if type(kind) is str else None
+            elif type(category) is int:
+                label = classes.get(category, -1)
+            else:
+                label = names.category(category) if type(category) is str else None
             score, box = record.get("score"), record.get("bbox")
-            if (
-                place >= 0
-                and (type(category) is int or type(category) is str)
-                and type(score) is float
-                and type(box) is list
-                and len(box) == 4
-            ):
+            if place >= 0 and label is not None and type(score) is float and type(box) is list and len(box) == 4:
                 x, y, w, h = box
                 if (
                     type(x) is float and type(y) is float and type(w) is float and type(h) is float
                     and -1e7 <= x <= 1e7 and -1e7 <= y <= 1e7 and 0 <= w <= 1e7 and 0 <= h <= 1e7
                     and -1e7 <= score <= 1e7
                 ):  # fmt: skip
-                    label = names.label(category) if isinstance(category, str) else classes.get(category, -1)
                     yield place, label, (x, y, w, h), score
                     continue
         if places is None:
             places = [at for _, at in document.items()]
-        yield _result(Fields(record, document, places[n], f"detection {n + 1}"), names)
+        yield _result(Fields(record, document, places[n], f"detection {n + 1}"), names, files, kinds)
 
 
-def _result(one: Fields, names: Names) -> Row:
-    key = "file_name" if "file_name" in one.record else "image_id"
-    images = names.find(one.get(key))
-    if len(images) > 1 and key == "file_name":
-        images = [n for n in names.find(one.record.get("image_id")) if n in images]
-    if len(images) != 1:
+def _any_known(value: Sequence[Any], key: str, number: str, known: Callable[[str], bool], notes: list[str]) -> bool:
+    """Whether a key of names names something of the truth in some detection; where in none, that is noted.
+
+    One strange name among known ones is of something else, and its number may be any: numbers go for names only where
+    no name is known.
+    """
+    named = [one for one in value if isinstance(one, dict) and one.get(key) is not None]
+    if any(isinstance(one[key], str) and known(one[key]) for one in named):
+        return True
+    if count := sum(one.get(number) is not None for one in named):
+        which = f"{count:,} of {len(value):,} detections have a '{key}' that is none of the truth's"
+        notes.append(f"{which}: taken by their '{number}'")
+    return False
+
+
+def _result(one: Fields, names: Names, files: bool, kinds: bool) -> Row:
+    image, category = one.record.get("image_id"), one.record.get("category_id")
+    key = "image_id"
+    if one.record.get("file_name") is not None and (files or image is None):
+        key, found = "file_name", names.of_both(one.text("file_name"), image)
+    else:
+        found = names.find(one.get(key))
+    if len(found) != 1:
         raise names.none(one.get(key), one.span(key))
-    category = one.text("category_name") if "category_name" in one.record else one.get("category_id")
-    label = names.label(category) if isinstance(category, str) else names.class_ids.get(one.whole("category_id"), -1)
-    return images[0], label, one.xywh("bbox"), one.number("score")
+    if one.record.get("category_name") is not None and (kinds or category is None):
+        label = names.label(one.text("category_name"))
+    else:
+        label = names.category(category if isinstance(category, str) else one.whole("category_id"))
+    return found[0], label, one.xywh("bbox"), one.number("score")
 
 
 def _detected(document: Document, images: Sequence[tuple[Any, int]], names: Names) -> Iterator[Row]:
@@ -192,11 +217,17 @@ def _voc_rows(path: Path, label: str, names: Names) -> Iterator[Row]:
 
 
 def _yolo_rows(path: Path, names: Names) -> Iterator[Row]:
+    """Rows of shares of the image upright, as boxes in pixels of the image as the truth's are."""
     n = names.image(path.stem, line_of(path, 1))
-    entry = names.truth.images[n]
+    entry, classes = names.truth.images[n], list(names.truth.classes)
     width, height = (entry.width, entry.height) if entry.width and entry.height else yolo.image_size(entry.path)
+    if (turn := turn_of(entry)) != 1:
+        width, height = height, width
     for line, text in enumerate(text_of(path).splitlines(), 1):
         if text.strip():
-            label, (cx, cy, w, h), score = yolo.row(path, line, text, list(names.truth.classes), scored=True)
-            box = ((cx - w / 2) * width, (cy - h / 2) * height, w * width, h * height)
-            yield n, names.label(label), box, score
+            label, (cx, cy, w, h), score = yolo.row(path, line, text, classes, scored=True)
+            x, y, w, h = (cx - w / 2) * width, (cy - h / 2) * height, w * width, h * height
+            if turn != 1:
+                x, y, x2, y2 = lying((x, y, x + w, y + h), width, height, turn)
+                w, h = x2 - x, y2 - y
+            yield n, names.label(label), (x, y, w, h), score

@@ -10,6 +10,7 @@ from shutil import get_terminal_size
 from typing import Any
 
 from archspec_torch.boxes import detections, formats, printed
+from archspec_torch.boxes.images import with_images
 from archspec_torch.boxes.scoring import coco, voc
 from archspec_torch.boxes.scoring.arrays import Detections, Floats, Truths, truths
 from archspec_torch.boxes.scoring.mistakes import Mistakes, costs, mistakes
@@ -71,6 +72,8 @@ def evaluate_boxes(
     E640 to E642.
     """
     data = formats.read(truth, split=split)
+    if Path(detected).is_dir():  # shares of images, whose headers may be needed
+        data, _ = with_images(data, Path(truth))
     found, notes = detections.read(detected, data)
     return scored(truths(data), found, [entry.id for entry in data.images], data.classes, score, notes)
 

@@ -7,7 +7,6 @@ from typing import Literal
 
 from archspec.errors import Diagnostic
 from archspec_torch.boxes.annotated import Annotated, ImageEntry, Object
-from archspec_torch.boxes.yolo import written_sets
 
 Format = Literal["voc", "coco", "yolo", "csv"]
 NAMES: dict[Format, str] = {"voc": "VOC", "coco": "COCO", "yolo": "YOLO", "csv": "CSV"}
@@ -46,7 +45,7 @@ def lost(data: Annotated, kind: Format, numbered: bool) -> Iterator[Diagnostic]:
         empty = [name for name in data.classes if name not in with_objects]
         names = ", ".join(empty[:SHOWN]) + (", …" if len(empty) > SHOWN else "")
         yield from _told(len(empty), f"{to} keeps no classes without objects", f"left out: {names}")
-    if kind in ("coco", "csv") or (kind == "yolo" and not written_sets(data)):
+    if kind in ("coco", "csv") or (kind == "yolo" and not data.sets_with_train()):
         sets = ", ".join(f"{name} ({len(places):,})" for name, places in data.sets.items())
         hint = "--split NAME writes the images of one set"
         parts = any(len(places) < len(data.images) for places in data.sets.values())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,6 +16,14 @@ TOLD = 3
 """Images of one name that a message tells."""
 
 
+@dataclass(slots=True)
+class _Alike:
+    """Positions, rising, of the images whose paths end alike; parted by the next folder before when first asked for."""
+
+    images: list[int]
+    folders: dict[str, _Alike] | None = None
+
+
 class Names:
     """The images and classes of a truth, found by COCO's numbers and by name."""
 
@@ -22,33 +32,68 @@ class Names:
         self.image_ids = {entry.id: n for n, entry in enumerate(truth.images)}
         self.class_ids = {number: n for n, number in enumerate(truth.ids)}
         self.class_names = {name: n for n, name in enumerate(truth.classes)}
-        self._files: dict[str, list[int]] = defaultdict(list)
+        self._files: dict[str, _Alike] = {}
         for n, entry in enumerate(truth.images):
             for name in {entry.path.name, entry.path.stem}:
-                self._files[name].append(n)
-        self._found: dict[str, list[int]] = {}
+                if (alike := self._files.get(name)) is None:
+                    alike = self._files[name] = _Alike([])
+                alike.images.append(n)
+        self._found: dict[str, Sequence[int]] = {}
 
-    def find(self, value: Any) -> list[int]:
-        """Positions of the images that are meant: of several of one name those whose folders fit best, none of none.
+    def named(self, value: Any) -> Sequence[int]:
+        """Positions of the images of that name: of several those whose folders fit best, none of none.
 
-        `value`: COCO's number; a path, a name of a file, or that without its suffix; the number as a text.
+        `value`: a path, a name of a file, or that without its suffix.
         """
-        if isinstance(value, int) and not isinstance(value, bool):
-            return [self.image_ids[value]] if value in self.image_ids else []
         if not isinstance(value, str):
-            return []
+            return ()
         if (found := self._found.get(value)) is None:
-            found = self._found[value] = self._named(folded(value.strip()))
+            found = self._found[value] = self._fitting(PurePosixPath(folded(value.strip())).parts)
         return found
 
-    def _named(self, name: str) -> list[int]:
-        parts = PurePosixPath(name).parts
-        found = self._files.get(parts[-1] if parts else "", [])
+    def _fitting(self, parts: Sequence[str]) -> Sequence[int]:
+        best = self._files.get(parts[-1]) if parts else None
+        if best is None:
+            return ()
+        for depth, folder in enumerate(reversed(parts[:-1]), 1):
+            if len(best.images) == 1:
+                break
+            if best.folders is None:
+                best.folders = self._parted(best.images, depth)
+            if (deeper := best.folders.get(folder)) is None:
+                break
+            best = deeper
+        return best.images
+
+    def _parted(self, images: Sequence[int], depth: int) -> dict[str, _Alike]:
+        """Images by the folder that stands so many before the end of their paths."""
+        parted: dict[str, _Alike] = {}
+        for n in images:
+            parts = self.truth.images[n].path.parts
+            if len(parts) > depth:
+                folder = parts[-1 - depth]
+                if (alike := parted.get(folder)) is None:
+                    alike = parted[folder] = _Alike([])
+                alike.images.append(n)
+        return parted
+
+    def find(self, value: Any) -> Sequence[int]:
+        """Positions of the images that are meant by a name, by COCO's number, or by this as a text."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            return (self.image_ids[value],) if value in self.image_ids else ()
+        found = self.named(value)
+        if not found and isinstance(value, str) and (number := _number(value.strip())) is not None:
+            found = self.find(number)
+        return found
+
+    def of_both(self, name: Any, number: Any) -> Sequence[int]:
+        """Positions of the images of a name; of several the one that a number beside it says."""
+        found = self.named(name)
         if len(found) > 1:
-            alike = [_alike(parts[:-1], self.truth.images[n].path.parent.parts) for n in found]
-            found = [n for n, folders in zip(found, alike, strict=True) if folders == max(alike)]
-        if not found and name.isascii() and name.isdecimal() and len(name) < 20:
-            found = self.find(int(name))
+            for n in self.find(number):
+                at = bisect_left(found, n)
+                if at < len(found) and found[at] == n:
+                    return (n,)
         return found
 
     def image(self, value: Any, span: Span) -> int:
@@ -70,20 +115,24 @@ class Names:
         return fail("E642", message, span, did_you_mean(str(value)[:80], known[:5000], "images of the truth"))
 
     def label(self, name: str) -> int:
-        """Position of a class by its name, or by its number as a text; −1 where the truth has none of it."""
-        if name not in self.class_names and name.isascii() and name.isdecimal() and len(name) < 20:
-            return self.class_ids.get(int(name), -1)
+        """Position of a class by its name; −1 where the truth has none of it.
+
+        A number as a text is a name as any other: who names no classes counts them from 0, and COCO from 1.
+        """
         return self.class_names.get(name, -1)
 
+    def category(self, value: int | str) -> int:
+        """Position of a class by COCO's number, also as a text, or by its name; −1 where the truth has none of it."""
+        if isinstance(value, str):
+            number = None if value in self.class_names else _number(value)
+            if number is None:
+                return self.label(value)
+            value = number
+        return self.class_ids.get(value, -1)
 
-def _alike(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    """How many folders two paths have in common, from their ends on."""
-    count = 0
-    for a, b in zip(reversed(one), reversed(other), strict=False):
-        if a != b:
-            break
-        count += 1
-    return count
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
 def line_of(path: Path, line: int) -> Span:

@@ -45,13 +45,20 @@ def stands(entry: ImageEntry) -> ImageEntry:
 
     As it is where the image cannot be read, or is of neither size.
     """
+    turn = turn_of(entry)
+    return turned(entry, turn) if turn != 1 else entry
+
+
+def turn_of(entry: ImageEntry) -> int:
+    """EXIF's orientation of the image, one that exchanges width and height, where the entry's size is that of the image
+    as stored alone; else 1: also where the image cannot be read, or is of neither size."""
     if not (entry.width and entry.height):
-        return entry
+        return 1
     try:
         stored, upright, turn = sizes_of(entry.path)
     except Exception:  # Pillow raises what its formats' readers do; that the image is damaged is told elsewhere
-        return entry
-    return turned(entry, turn) if as_stored(entry, stored, upright) else entry
+        return 1
+    return turn if as_stored(entry, stored, upright) else 1
 
 
 def as_stored(entry: ImageEntry, stored: tuple[int, int], upright: tuple[int, int]) -> bool:
@@ -75,3 +82,8 @@ def _turned(box: Box, width: int, height: int, turn: int) -> Box:
     left, right = (height - y2, height - y1) if turn in (6, 7) else (y1, y2)
     top, bottom = (width - x2, width - x1) if turn in (7, 8) else (x1, x2)
     return left, top, right, bottom
+
+
+def lying(box: Box, width: int, height: int, turn: int) -> Box:
+    """A box of an image of width×height upright on the image as it is stored: what `turned` does, undone."""
+    return _turned(box, width, height, {6: 8, 8: 6}.get(turn, turn))

@@ -142,7 +142,7 @@ def write(data: Annotated, folder: Path) -> None:
             shares = ((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1)
             lines.append(" ".join([str(number[one.label]), *(f"{v:.10g}" for v in shares)]) + "\n")
         write_text(folder / "labels" / f"{entry.path.stem}.txt", "".join(lines))
-    sets = written_sets(data)
+    sets = data.sets_with_train()
     for name, places in sets.items():
         images = (data.images[n].path.name for n in places)
         write_text(folder / f"{name}.txt", "".join(f"./images/{image}\n" for image in images))
@@ -156,14 +156,3 @@ def write(data: Annotated, folder: Path) -> None:
         names = "".join(f"  {n}: {json.dumps(name, ensure_ascii=False)}\n" for n, name in enumerate(data.classes))
         write_text(folder / "data.yaml", f"train: {train}\n{''.join(rest)}names:\n{names}")
     write_text(folder / "classes.txt", "".join(f"{name}\n" for name in data.classes))
-
-
-def written_sets(data: Annotated) -> dict[str, tuple[int, ...]]:
-    """The sets with a `train`, which Ultralytics needs: unwritten, that is what is in no other; with nothing left for
-    it there are no sets, since what is measured on is not to be trained on."""
-    sets = {name: data.sets[name] for name in SETS if data.sets.get(name)}
-    if not sets or "train" in sets:
-        return sets
-    held = set().union(*sets.values())
-    left = tuple(n for n in range(len(data.images)) if n not in held)
-    return {"train": left, **sets} if left else {}

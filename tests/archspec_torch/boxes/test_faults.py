@@ -155,12 +155,68 @@ def test_images_and_classes_by_number_or_by_name(found: object, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
+    ("more", "notes"),
+    [
+        ({"file_name": None, "category_name": None}, ()),
+        (
+            {"file_name": "0f3c.jpg"},
+            ("2 of 2 detections have a 'file_name' that is none of the truth's: taken by their 'image_id'",),
+        ),
+        (
+            {"category_name": "Tier"},
+            ("2 of 2 detections have a 'category_name' that is none of the truth's: taken by their 'category_id'",),
+        ),
+    ],
+    ids=["null", "renamed files", "classes in another language"],
+)
+def test_numbers_say_what_names_do_not(more: dict[str, object], notes: tuple[str, ...], tmp_path: Path) -> None:
+    scores = scored(tmp_path, [result(139, 18, DOG, **more), result(8, 3, CAT, **more)])
+    assert scores.figures["AP"] == pytest.approx(1) and scores.notes == notes
+
+
+def test_a_strange_class_among_known_ones_is_left_out(tmp_path: Path) -> None:
+    """`archspec detect` counts its own classes from 1 where nothing tells it the truth's numbers."""
+    found = [result(139, 1, DOG, category_name="dog"), result(8, 3, CAT, category_name="horse")]
+    scores = scored(tmp_path, found)
+    assert scores.found.labels.tolist() == [0]
+    assert scores.notes == ("1 of 2 detections are of classes that the truth does not have: left out",)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "voc"])
+def test_a_number_in_the_place_of_a_classs_name_is_a_name(kind: str, tmp_path: Path) -> None:
+    """Classes without names are called 0, 1 …: none of them is the one of COCO's number 1."""
+    truth = {**TRUTH, "categories": [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}]}
+    truth["annotations"] = [dict(TRUTH["annotations"][0], category_id=1), dict(TRUTH["annotations"][1], category_id=2)]
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    rows = [("x/a.jpg", "0", (4, 4, 24, 34)), ("b.jpg", "1", (8, 8, 18, 18))]
+    path = tmp_path / ("found" if kind == "voc" else f"found.{kind}")
+    if kind == "csv":
+        lines = [f"{image},{label},0.9,{x1},{y1},{x2},{y2}" for image, label, (x1, y1, x2, y2) in rows]
+        path.write_text("\n".join(["image,label,score,x1,y1,x2,y2", *lines]))
+    elif kind == "json":
+        images = [{"image": i, "objects": [{"class": c, "score": 0.9, "box": box}]} for i, c, box in rows]
+        path.write_text(json.dumps({"classes": ["0", "1"], "images": images}))
+    else:
+        path.mkdir()
+        for image, label, (x1, y1, x2, y2) in rows:
+            row = f"{image} 0.9 {x1 + 1} {y1 + 1} {x2} {y2}\n"
+            (path / f"comp4_det_test_{label}.txt").write_text(row)
+    scores = evaluate_boxes(tmp_path / "truth.json", path)
+    assert len(scores.found.scores) == 0
+    assert scores.notes == ("2 of 2 detections are of classes that the truth does not have: left out",)
+
+
+@pytest.mark.parametrize(
     ("found", "code", "said"),
     [
         ([result("a.jpg", 18, DOG)], "E642", "which 2 images of the truth are called"),
         ([result("z/a", 18, DOG)], "E642", "which 2 images of the truth are called"),
         ([result(139, 18, DOG), result(140, 18, DOG)], "E642", "image 140, which is none of the truth's 3"),
-        ([result(139, 18, DOG, file_name="c.jpg")], "E642", "'c.jpg', which is none of the truth's 3"),
+        ([result(None, 18, DOG, file_name="c.jpg")], "E642", "'c.jpg', which is none of the truth's 3"),
+        ([result(140, 18, DOG, file_name="c.jpg")], "E642", "image 140, which is none of the truth's 3"),
+        # one of several names is strange: what its number counts is not known
+        ([result(8, 3, CAT, file_name="b.jpg"), result(139, 18, DOG, file_name="c.jpg")], "E642", "image 'c.jpg'"),
+        ([result(8, 3, CAT, file_name="b.jpg"), result(139, 18, DOG, file_name=5)], "E640", "is 5, not a text"),
         ({"scores": []}, "E640", "no list of detections"),
         ({"classes": [], "images": [{"image": "b.jpg", "objects": [{"class": "cat"}]}]}, "E640", "has no 'box'"),
         ({"classes": [], "images": [{"image": "b.jpg", "objects": 3}]}, "E640", "'objects' of image 1 is 3"),

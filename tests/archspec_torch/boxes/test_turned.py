@@ -14,6 +14,8 @@ from archspec.errors import Diagnostic
 from archspec.run import load_run
 from archspec_torch.boxes import formats
 from archspec_torch.boxes.checking import check_boxes
+from archspec_torch.boxes.clusters import anchors
+from archspec_torch.boxes.evaluating import evaluate_boxes
 from archspec_torch.boxes.turned import stands
 from archspec_torch.runtime.data import Boxed, open_source
 from archspec_torch.runtime.images import Frame
@@ -139,3 +141,47 @@ def test_yolos_shares_are_of_the_image_upright(turn: int, meant: str, tmp_path: 
     again = formats.read(tmp_path / "made").images[0]
     assert (again.width, again.height) == size and again.objects[0].box == pytest.approx(box)
     assert torch.tensor(again.objects[0].extent).tolist() == pytest.approx([box[2] - box[0], box[3] - box[1]])
+
+
+@pytest.mark.parametrize("turn", [1, 3, 5, 6, 7, 8])
+@pytest.mark.parametrize("meant", ["stored", "upright"])
+def test_yolos_detections_come_to_the_frame_of_the_truth(turn: int, meant: str, tmp_path: Path) -> None:
+    """What lies where Pillow shows the white box is found, whichever way round the truth is."""
+    size, shows = shown(photo(tmp_path / "a.png", turn))
+    if meant == "stored" and turn < 5:
+        return
+    box = BOX if meant == "stored" else shows
+    truth = coco(tmp_path, STORED if meant == "stored" else size, box)
+    x1, y1, x2, y2 = shows
+    shares = (x1 + x2) / 2 / size[0], (y1 + y2) / 2 / size[1], (x2 - x1) / size[0], (y2 - y1) / size[1]
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "a.txt").write_text(" ".join(map(str, (0, *shares, 0.9))))
+    scores = evaluate_boxes(truth, tmp_path / "found")
+    assert scores.found.xywh[0] == pytest.approx([box[0], box[1], box[2] - box[0], box[3] - box[1]])
+    assert scores.figures["AP"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("turn", [6, 8])
+def test_anchors_are_of_images_upright(turn: int, tmp_path: Path) -> None:
+    """A box of 32×16 in 64×48 as stored: 16×32 in 48×64 as training sees it, and twice that in 96×128."""
+    photo(tmp_path / "a.png", turn)
+    truth = coco(tmp_path, STORED, BOX)
+    assert anchors(truth, 1).sizes.tolist() == [[16, 32]]
+    assert anchors(truth, 1, size=(96, 128)).sizes.tolist() == [[32, 64]]
+    assert anchors(coco(tmp_path, STORED[::-1], BOX), 1).sizes.tolist() == [[32, 16]]
+
+
+def test_turned_images_are_found_where_data_sets_have_them(tmp_path: Path) -> None:
+    """In COCO's own layout, and in a folder that is named."""
+    (tmp_path / "annotations").mkdir()
+    _, shows = shown(photo(tmp_path / "val2017" / "a.png", 6))
+    truth = coco(tmp_path / "annotations", STORED, BOX).rename(tmp_path / "annotations" / "instances_val2017.json")
+    (tmp_path / "found").mkdir()
+    x1, y1, x2, y2 = shows
+    row = f"0 {(x1 + x2) / 96} {(y1 + y2) / 128} {(x2 - x1) / 48} {(y2 - y1) / 64} 0.9"
+    (tmp_path / "found" / "a.txt").write_text(row)
+    assert evaluate_boxes(truth, tmp_path / "found").figures["AP"] == pytest.approx(1)
+    assert anchors(truth, 1).sizes.tolist() == [[16, 32]]
+    (tmp_path / "val2017").rename(tmp_path / "elsewhere")
+    assert anchors(truth, 1).sizes.tolist() == [[32, 16]]
+    assert anchors(truth, 1, images=[tmp_path / "elsewhere"]).sizes.tolist() == [[16, 32]]

@@ -112,6 +112,8 @@ def detect(
                 found.images.append(one)
                 if told is not None:
                     told(one)
+    if truth is not None:
+        found.notes += formats.left_out(found)
     return found
 
 

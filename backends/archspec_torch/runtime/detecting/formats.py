@@ -26,7 +26,7 @@ FILES = {"json": "detections.json", "coco": "coco.json", "csv": "detections.csv"
 CLASSES = "classes"
 """The file of YOLO's names of classes, without its suffix."""
 SHOWN = 5
-"""Classes that a message names."""
+"""Classes or images that a message names."""
 PIXEL, SCORE = 3, 6
 """Digits behind the point."""
 
@@ -69,9 +69,37 @@ def check_truth(kind: str | None, sources: Sequence[Source], truth: Names, class
         if source.image is None and len(truth.find(source.name)) != 1 and not _several(source.file):
             raise truth.none(source.name, None)
     if not any(truth.label(label) >= 0 for label in classes):
-        told = ", ".join(truth.truth.classes[:SHOWN])
-        message = f"no class of the network is one of the annotations': {', '.join(classes[:SHOWN])}"
-        raise fail("E738", message, hint=f"the annotations have {told}")
+        hint = f"the annotations have {_some(truth.truth.classes)}"
+        if list(classes) == [str(n) for n in range(len(classes))]:
+            hint += "; --classes names those of a spec"
+        raise fail("E738", f"no class of the network is one of the annotations': {_some(classes)}", hint=hint)
+
+
+def left_out(found: Detections) -> tuple[str, ...]:
+    """What COCO's results do not have, since the truth has no number for it, to be told."""
+    images, classes = _numbers(found)
+    strange, lacking = Counter[str](), Counter[str]()
+    for one, number in zip(found.images, images, strict=True):
+        for thing in one.objects:
+            if number is None:
+                strange[one.name] += 1
+            elif thing.label not in classes:
+                lacking[thing.label] += 1
+    total = sum(len(one.objects) for one in found.images)
+    told = [
+        (strange, "on images that are none of the truth's, or may be several of them"),
+        (lacking, "of classes that the truth does not have"),
+    ]
+    return tuple(
+        f"{sum(counts.values()):,} of {total:,} detections are {what} ({_some(list(counts))}): left out"
+        for counts, what in told
+        if counts
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f", … and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def _several(file: Path) -> bool:

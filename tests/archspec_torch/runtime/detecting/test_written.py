@@ -13,11 +13,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from PIL import Image  # noqa: E402
+
 import archspec  # noqa: E402
 from archspec import SpecError  # noqa: E402
+from archspec.cli import main  # noqa: E402
 
 Picture = Callable[..., Path]
-YELLOW, PINK = (255, 255, 0), (255, 0, 255)
+YELLOW, PINK, BLACK = (255, 255, 0), (255, 0, 255), (0, 0, 0)
 WRITTEN = {"json": "detections.json", "coco": "coco.json", "csv": "detections.csv", "voc": "voc", "yolo": "yolo"}
 
 
@@ -167,3 +170,36 @@ def test_a_truth_that_does_not_fit_is_told_at_once(
             **{**settings, "images": [tmp_path / changed.get("images", "in")]}, out=tmp_path / "out", truth=truth
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_truth_has_no_number_for_is_told(
+    squares: dict[str, Any], picture: Picture, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three objects, of which one is on a frame and one of a class that the truth does not have."""
+    truth = marked(picture, tmp_path)
+    changed = json.loads(truth.read_text())
+    changed["categories"] = [{"id": 9, "name": "yellow"}]
+    changed["annotations"] = [one for one in changed["annotations"] if one["category_id"] == 9]
+    truth.write_text(json.dumps(changed))
+    frames = [picture(f"frames/{n}.png", (64, 64), {(0, 0, 16, 16): color}) for n, color in enumerate((YELLOW, BLACK))]
+    first, second = (Image.open(path) for path in frames)
+    first.save(tmp_path / "moves.png", save_all=True, append_images=[second])
+    images = [str(tmp_path / "in" / "a.png"), str(tmp_path / "moves.png")]
+    said = ["--weights", squares["weights"], "--mean", "0", "--std", "1", "--device", "cpu", "--truth", str(truth)]
+    said += ["--format", "coco", "--classes", "yellow,pink"]
+    assert main(["detect", str(squares["target"]), *images, *said]) == 0
+    out, err = capsys.readouterr()
+    assert [(row["image_id"], row["category_id"]) for row in json.loads(out)] == [(70, 9)]
+    name = tmp_path / "moves-000000"
+    where = "on images that are none of the truth's, or may be several of them"
+    assert f"note: 1 of 3 detections are {where} ({name}): left out" in err
+    assert "note: 1 of 3 detections are of classes that the truth does not have (pink): left out" in err
+
+
+def test_classes_without_names_are_none_of_a_truths(squares: dict[str, Any], picture: Picture, tmp_path: Path) -> None:
+    """They are called 0 and 1; 1 is the number of one of these."""
+    truth = marked(picture, tmp_path)
+    changed = truth.read_text().replace('"id": 4', '"id": 1').replace('"category_id": 4', '"category_id": 1')
+    truth.write_text(changed)
+    with pytest.raises(SpecError, match=r"E738.*: 0, 1\n.*have pink, yellow; --classes names those of a spec"):
+        archspec.detect(images=[tmp_path / "in"], format="coco", truth=truth, **{**squares, "classes": None})

@@ -17,6 +17,7 @@ from archspec_torch.boxes.names import Names, line_of
 from archspec_torch.boxes.reading import Document, Fields, from_text, shown, text_of, uncollected
 from archspec_torch.boxes.scoring.arrays import Detections
 from archspec_torch.boxes.turned import lying, turn_of
+from archspec_torch.boxes.yolo_sets import listed_names
 
 VOC_FILE = re.compile(r"comp\d_det_[^_]+_(.+)\.txt|.*_det_(.+)\.txt")
 LAYOUT = (
@@ -190,9 +191,10 @@ def _folder(folder: Path, names: Names) -> Iterator[Row]:
     files = sorted(path for path in folder.glob("*.txt") if path.name != "classes.txt")
     if not files:
         raise fail("E641", f"the folder '{folder}' holds no .txt files of detections", hint=f"detections are {LAYOUT}")
+    classes = listed_names(folder)
     for path in files:
         match = VOC_FILE.fullmatch(path.name)
-        yield from _voc_rows(path, match[1] or match[2], names) if match else _yolo_rows(path, names)
+        yield from _voc_rows(path, match[1] or match[2], names) if match else _yolo_rows(path, names, classes)
 
 
 def _voc_rows(path: Path, label: str, names: Names) -> Iterator[Row]:
@@ -216,10 +218,11 @@ def _voc_rows(path: Path, label: str, names: Names) -> Iterator[Row]:
         yield names.image(words[0], line_of(path, line)), names.label(label), box, score
 
 
-def _yolo_rows(path: Path, names: Names) -> Iterator[Row]:
-    """Rows of shares of the image upright, as boxes in pixels of the image as the truth's are."""
+def _yolo_rows(path: Path, names: Names, named: tuple[str, ...] | None) -> Iterator[Row]:
+    """Rows of shares of the image upright, as boxes in pixels of the image as the truth's are; numbers of classes are
+    those of the folder's own `classes.txt`, without one the truth's."""
     n = names.image(path.stem, line_of(path, 1))
-    entry, classes = names.truth.images[n], list(names.truth.classes)
+    entry, classes = names.truth.images[n], list(names.truth.classes if named is None else named)
     width, height = (entry.width, entry.height) if entry.width and entry.height else yolo.image_size(entry.path)
     if (turn := turn_of(entry)) != 1:
         width, height = height, width

@@ -79,7 +79,7 @@ def description(path: Path) -> Description:
     """What the data set at a path says of itself. Raises SpecError E640."""
     file = described(path)
     if file is None:
-        return Description(path, path, _folders(path), _listed_names(path))
+        return Description(path, path, _folders(path), listed_names(path))
     entries = _entries(file)
     written = _text(file, entries["path"]) if "path" in entries and not _empty(entries["path"]) else ""
     roots = [root for root in (file.parent / folded(written), Path(folded(written))) if written and root.is_dir()]
@@ -201,7 +201,7 @@ def _names(file: Path, entries: dict[str, Any]) -> tuple[str, ...] | None:
     return tuple(found)
 
 
-def _listed_names(folder: Path) -> tuple[str, ...] | None:
+def listed_names(folder: Path) -> tuple[str, ...] | None:
     """Those of `classes.txt`, a name a line."""
     file = next((p for p in (folder / "classes.txt", folder / "labels" / "classes.txt") if p.is_file()), None)
     if file is None:

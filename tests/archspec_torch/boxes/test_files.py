@@ -324,3 +324,19 @@ def test_a_target_that_is_there_is_never_written(tmp_path: Path) -> None:
         with pytest.raises(SpecError, match="E644"):
             formats.convert(source, tmp_path / name, kind)  # type: ignore[arg-type]
     assert json.loads(source.read_text()) == COCO
+
+
+@pytest.mark.parametrize(("named", "found"), [("dog\ncat\n", [1, 0]), ("dog\nbird\n", [1]), (None, [0, 1])])
+def test_classes_of_yolo_s_detections_are_those_beside_them(
+    named: str | None, found: list[int], tmp_path: Path
+) -> None:
+    """A network counts its classes in an order of its own: 0 is its dog, where the truth's first is the cat."""
+    size = {"width": 40, "height": 30}
+    truth = {**COCO, "images": [{"id": 7, "file_name": "a.jpg", **size}], "annotations": []}
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "a.txt").write_text("0 0.5 0.5 0.2 0.2 0.9\n1 0.2 0.2 0.1 0.1 0.8\n")
+    if named is not None:
+        (tmp_path / "found" / "classes.txt").write_text(named)
+    scores = evaluate_boxes(tmp_path / "truth.json", tmp_path / "found")
+    assert scores.found.labels.tolist() == found

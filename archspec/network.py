@@ -9,7 +9,7 @@ from archspec import source
 from archspec.analysis import windows
 from archspec.build import build
 from archspec.effort import counted
-from archspec.errors import SpecError
+from archspec.errors import SpecError, fail
 from archspec.graph import Node, TypedGraph
 from archspec.infer import infer
 from archspec.passes.dense import Slid, dense, refused
@@ -50,6 +50,12 @@ def slid(graph: TypedGraph, inputs: Mapping[str, Node]) -> TypedGraph:
     made = replace(made, notes=(*graph.notes, *notes))
     if not inputs:
         return made
+    for name, node in inputs.items():
+        (own,), (given,) = made.types[name], node.op.infer(())
+        if given.rank != own.rank:
+            axes = f"{given.rank} spatial {'axis' if given.rank == 1 else 'axes'}"
+            message = f"an input of {given} has {axes}, and '{graph.name}' slides over {own.rank}"
+            raise fail("E176", message, hint=f"it was made for {own}: --dense --input takes as many numbers")
     try:
         moved = infer(replace(made, nodes={**made.nodes, **inputs}, sizes={}, requirements=()))
     except SpecError as error:

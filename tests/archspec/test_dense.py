@@ -170,6 +170,15 @@ class Seen(Operator):
 """
 
 
+@pytest.mark.parametrize(
+    ("size", "said"), [("1x64", "1×64 has 1 spatial axis,"), ("1x8x64x64", "1×8×64×64 has 3 spatial axes,")]
+)
+def test_an_input_of_other_axes_is_told(size: str, said: str) -> None:
+    with pytest.raises(archspec.SpecError, match=said) as caught:
+        archspec.load("lenet5", input=size, dense=True)
+    assert caught.value.diagnostics[0].code == "E176"
+
+
 def test_a_plugin_s_operators_slide_where_they_say_that_they_can(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(PLUGIN)
     with using([tmp_path / "own.py"]):

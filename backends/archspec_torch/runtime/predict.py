@@ -32,6 +32,8 @@ from archspec_torch.runtime.sliding import Size, Sliding, slid
 from archspec_torch.runtime.tasks import Localise, Points, Task, task_of
 
 AT_ONCE = 16
+SHOWN = 320
+"""Pixels of the longer side of a picture, below which it is enlarged."""
 
 
 def predict(
@@ -101,7 +103,8 @@ def predict(
 def _draw(
     found: Sequence[Prediction], images: Sequence[str | Path | Image.Image], out: Path, how: Preprocessing
 ) -> None:
-    """Pictures of the images with what is told to be where, in a folder, under the names of their files."""
+    """Pictures of the images with what is told to be where, in a folder, under the names of their files; small images
+    are enlarged by a whole number."""
     taken: set[PurePath] = set()
     for number, (one, image) in enumerate(zip(found, images, strict=True)):
         if one.problem is not None:
@@ -110,11 +113,14 @@ def _draw(
             whole = upright(image) if isinstance(image, Image.Image) else open_image(Path(image))
         name = PurePath(f"image-{number}.png" if isinstance(image, Image.Image) else Path(image).name)
         page = eight_bit(whole, how.frame.background)
+        times = max(1, SHOWN // max(page.size))  # so that names have room
+        page = page.resize((times * page.width, times * page.height), Image.Resampling.NEAREST)
         if one.points is not None:
-            page = draw_points(page, list(one.points.values()), list(one.points))
+            page = draw_points(page, [(times * x, times * y) for x, y in one.points.values()], list(one.points))
         elif one.box is not None:
             ((label, probability),) = one.classes
-            page = draw_boxes(page, [one.box], [how.classes.index(label)], [probability], how.classes)
+            box = [times * v for v in one.box]
+            page = draw_boxes(page, [box], [how.classes.index(label)], [probability], how.classes)
         save(page, out / written_place(free_place(name, taken)))
 
 

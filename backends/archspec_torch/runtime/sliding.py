@@ -107,7 +107,12 @@ def answers_of(graph: TypedGraph, task: Task) -> tuple[str, ...]:
         tap = graph.outputs[name]
         if graph.type_of(tap).rank != len(graph.window):
             message = f"'{graph.name}' cannot be slid over larger images: its output '{name}' answers once for an image"
-            raise fail("E176", message, graph.nodes[tap.node].span, "all that it tells stands behind a `flatten`")
+            raise fail(
+                "E176",
+                message,
+                graph.nodes[tap.node].span,
+                "a network slides where all that it tells comes from behind a `flatten`",
+            )
         if windows(graph, name) != windows(graph, names[0]):
             message = f"'{graph.name}' answers for other windows in '{name}' than in '{names[0]}'"
             raise fail("E176", message, graph.nodes[tap.node].span, "one `flatten` for both makes one size of windows")

@@ -83,6 +83,8 @@ class Gallery:
     columns: int = 6
     row: float = 1.9
     side: int = 480
+    legend: str = ""
+    """What is drawn into them."""
 
 
 class Figures(ABC):

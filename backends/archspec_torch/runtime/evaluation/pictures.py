@@ -128,6 +128,8 @@ def _mistakes(found: Evaluation) -> Any:
     shown = found.metrics.gallery
     rows = -(-len(mistakes) // shown.columns)
     figure = _figure(9.0, shown.row * rows)
+    if shown.legend:
+        figure.suptitle(shown.legend, fontsize=8)
     panels = figure.subplots(rows, shown.columns, squeeze=False).ravel()
     for panel in panels:
         panel.axis("off")

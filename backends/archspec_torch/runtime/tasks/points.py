@@ -106,11 +106,11 @@ class Points(Task):
         return torch.stack(list(kept)).quantile(0.5, dim=0)
 
     def predictions(self, scores: Tensor, placements: Sequence[Placement], top: int) -> Iterator[Prediction]:
-        """The place of each point, and how probable it is that there is anything to see."""
+        """The place of each point, and where the network tells it, how probable it is that there is anything to see."""
         for rows, placement in zip(scores, placements, strict=True):
             places = placement.to_image(rows[:, :2]).tolist()
             points = {name: (x, y) for name, (x, y) in zip(self.classes, places, strict=True)}
-            yield Prediction("", points=points, seen=float(rows[0, 2]))
+            yield Prediction("", points=points, seen=float(rows[0, 2]) if self.tells_nothing else None)
 
     def figures(self, kept: Tensor, examples: Examples) -> Figures:
         from archspec_torch.runtime.evaluation.places.points import point_figures

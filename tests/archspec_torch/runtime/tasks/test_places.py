@@ -285,8 +285,8 @@ def test_points_train_and_come_back_in_pixels_of_the_image(tmp_path: Path) -> No
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "7.png"), "-o", str(tmp_path / "drawn")]) == 0
     (drawn,) = (tmp_path / "drawn").iterdir()
     pixels = np.asarray(Image.open(drawn).convert("RGB"))
-    assert drawn.name == "7.png" and pixels.shape == (20, 32, 3)
-    x, y = (min(int(v), most) for v, most in zip(told.points["left"], (31, 19), strict=True))
+    assert drawn.name == "7.png" and pixels.shape == (200, 320, 3)  # ten times as large
+    x, y = (min(int(10 * v), most) for v, most in zip(told.points["left"], (319, 199), strict=True))
     about = pixels[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3]
     assert (about != about[..., :1]).any()  # the image is grey, the disc is not
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "7.png"), "-o", str(tmp_path / "drawn")]) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -71,6 +72,7 @@ class BoxMistake:
     @property
     def told(self) -> str:
         lines = textwrap.fill(self.words, TITLE)
+        lines = f"{short(Path(self.image).name, TITLE)}\n{lines}"
         return lines if self.score is None else f"{lines}\n{100 * self.score:.1f} %"
 
     def to_json(self) -> dict[str, Any]:
@@ -87,7 +89,7 @@ class BoxFigures(Figures):
 
     words = Words("detect", "truth", "told")
     plots = ("pr_curves",)
-    gallery = Gallery(columns=4, row=2.0)
+    gallery = Gallery(columns=4, row=2.2, legend="dashed: annotated objects; drawn through: the mistake")
 
     n: int
     scores: BoxScores

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -15,7 +16,7 @@ from archspec_torch.detection import regress
 from archspec_torch.detection.regress import OneObject
 from archspec_torch.detection.windows import corners
 from archspec_torch.runtime.drawn import draw_boxes
-from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Figures, Words, csv_text, percent
+from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Figures, Gallery, Words, csv_text, percent
 from archspec_torch.runtime.evaluation.text import LINES, NAME, WORST
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class Misplaced:
 
     @property
     def told(self) -> str:
-        return f"{self.words}\n{100 * self.score:.1f} %, overlap {self.overlap:.2f}"
+        name = short(Path(self.image).name, 24)
+        return f"{name}\n{self.words}\n{100 * self.score:.1f} %, overlap {self.overlap:.2f}"
 
     def to_json(self) -> dict[str, Any]:
         """example, file, true, predicted, score, overlap, object, box, words."""
@@ -78,6 +80,7 @@ class LocalisedFigures(Figures):
     that nothing is there."""
 
     words = Words("localise", "truth", "told")
+    gallery = Gallery(row=2.2, legend="dashed: the object; drawn through: what was told")
 
     n: int
     right: int

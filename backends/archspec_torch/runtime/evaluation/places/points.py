@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from archspec_torch.boxes.printed import short
 from archspec_torch.detection import regress
 from archspec_torch.detection.regress import THRESHOLDS
-from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Figures, Words, csv_text, percent
+from archspec_torch.runtime.evaluation.figures import MISTAKES, Errors, Figures, Gallery, Words, csv_text, percent
 from archspec_torch.runtime.evaluation.text import LINES, NAME, WORST
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class FarOff:
 
     @property
     def told(self) -> str:
-        return f"{short(self.point, 24)}\noff by {self.off:.2f}"
+        return f"{short(Path(self.image).name, 24)}\n{short(self.point, 24)} off by {self.off:.2f}"
 
     def to_json(self) -> dict[str, Any]:
         """example, file, point, off, place, said."""
@@ -87,6 +88,7 @@ class PointFigures(Figures):
     was told to be."""
 
     words = Words("points", "point", "nearest to what was told")
+    gallery = Gallery(row=2.1, legend="green: where the point is; orange: where it was told to be")
 
     n: int
     points: tuple[OfPoint, ...]

@@ -93,6 +93,25 @@ def test_objects_off_their_place_are_told_by_their_files() -> None:
     assert listed_boxes(said, examples, ("a",), (16, 24))[1][:2] == [0, "photos/7.png"]
 
 
+def test_images_without_an_object_have_a_row_where_they_count() -> None:
+    """Of three, one is told to be empty, one to show a class; a fourth shows an object, at its place."""
+    entries = tuple(ImageEntry(Path(f"{n}.png"), 24, 16, (), n, "") for n in range(4))
+    empty, there = [0.0, 0, 0, 0, -1, 0], [0.0, 0, 12, 8, 0, 0]
+    rows = torch.tensor([[empty], [empty], [empty], [there]])
+    pixels = torch.zeros(4, 1, 16, 24, dtype=torch.uint8)
+    examples = Boxed(InMemory(pixels, rows), (Frame(1, 16, 24).placement(24, 16),) * 4, entries)
+    said = torch.tensor([[[0.0, 0, 1, 1, 0.1, -1]], [[0.0, 0, 1, 1, 0.1, -1]], [[0.0, 0, 9, 9, 0.8, 0]], [there]])
+    said[3, 0, 4:] = torch.tensor([0.9, 0])
+    found = localised_figures(said, examples, ("a",), (16, 24), tells_nothing=True)
+    assert found.to_json()["nothing"] == {"n": 3, "right": 2}
+    lines = found.tables(80)[0].splitlines()
+    assert lines[2].split() == ["nothing", "66.67", "%", "66.67", "%", "–", "3"]
+    assert len({len(line) for line in lines}) == 1
+    assert "nothing,3,2,2," in found.to_csv()
+    alone = localised_figures(said, examples, ("a",), (16, 24), tells_nothing=False)
+    assert "nothing" not in alone.to_json() and "nothing" not in alone.tables(80)[0]
+
+
 def test_of_many_points_those_are_shown_that_are_told_worst() -> None:
     """Each point is told further off than the one before it, in a frame that is the image."""
     names = tuple(f"p{i}" for i in range(68))

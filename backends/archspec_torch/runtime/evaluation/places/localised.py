@@ -97,6 +97,11 @@ class LocalisedFigures(Figures):
         return tuple(one.name for one in self.classes)
 
     @property
+    def empty(self) -> tuple[int, int]:
+        """Images without an object, and those of which it is told so."""
+        return sum(self.confusion[-1]), self.confusion[-1][-1]
+
+    @property
     def confused(self) -> tuple[str, ...]:
         return (*self.names, NOTHING)
 
@@ -125,12 +130,15 @@ class LocalisedFigures(Figures):
         listed = self.classes
         if len(listed) > LINES:
             listed = tuple(sorted(listed, key=lambda one: one.localised / one.n if one.n else 2.0)[:LINES])
-        wide = max(len("by class") - 2, *(len(short(one.name, NAME)) for one in listed))
+        wide = max(len(NOTHING), *(len(short(one.name, NAME)) for one in listed))
         lines = [f"{'by class':{wide + 2}}  localised  accuracy       IoU  images"]
         for one in listed:
             cells = ("–" if share is None else percent(share) for share in one.shares)
             shares = "".join(f"  {cell:>{w}}" for cell, w in zip(cells, (9, 8, 8), strict=True))
             lines.append(f"  {short(one.name, NAME):{wide}}{shares}  {one.n:>6,}")
+        n, right = self.empty
+        if n:
+            lines.append(f"  {NOTHING:{wide}}  {percent(right / n):>9}  {percent(right / n):>8}  {'–':>8}  {n:>6,}")
         if len(listed) < len(self.classes):
             lines.append(f"  … the least localised of {len(self.classes):,} classes; --format csv has all")
         worst = [f"  {one.image}: {one.words} at {percent(one.score)}, overlap {one.overlap:.2f}"
@@ -149,16 +157,22 @@ class LocalisedFigures(Figures):
         return page
 
     def to_json(self) -> dict[str, Any]:
-        """task, n, localised, accuracy, iou, per_class (by name), confusion, mistakes."""
+        """task, n, localised, accuracy, iou, per_class (by name), nothing (n, right; where images are without an
+        object), confusion, mistakes."""
         per_class = {one.name: {key: v for key, v in asdict(one).items() if key != "name"} for one in self.classes}
         head = {"task": self.words.task, "n": self.n, **self.brief(), "per_class": per_class}
+        if self.empty[0]:
+            head["nothing"] = dict(zip(("n", "right"), self.empty, strict=True))
         told = [one.to_json() for one in self.mistakes]
         return {**head, "confusion": [list(row) for row in self.confusion], "mistakes": told}
 
     def to_csv(self) -> str:
-        """A line a class, then all: class, n, right, localised, iou."""
+        """A line a class, one of images without an object where there are any, then all: class, n, right, localised,
+        iou."""
         rows: list[list[Any]] = [["class", "n", "right", "localised", "iou"]]
         rows += [[one.name, one.n, one.right, one.localised, one.iou] for one in self.classes]
+        n, right = self.empty
+        rows += [[NOTHING, n, right, right, ""]] if n else []
         return csv_text([*rows, ["all", self.n, self.right, self.localised, self.iou]])
 
 

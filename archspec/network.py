@@ -9,7 +9,7 @@ from archspec import source
 from archspec.analysis import windows
 from archspec.build import build
 from archspec.effort import counted
-from archspec.errors import SpecError, fail
+from archspec.errors import fail
 from archspec.graph import Node, TypedGraph
 from archspec.infer import infer
 from archspec.passes.dense import Slid, dense, refused
@@ -56,13 +56,11 @@ def slid(graph: TypedGraph, inputs: Mapping[str, Node]) -> TypedGraph:
             axes = f"{given.rank} spatial {'axis' if given.rank == 1 else 'axes'}"
             message = f"an input of {given} has {axes}, and '{graph.name}' slides over {own.rank}"
             raise fail("E176", message, hint=f"it was made for {own}: --dense --input takes as many numbers")
-    try:
-        moved = infer(replace(made, nodes={**made.nodes, **inputs}, sizes={}, requirements=()))
-    except SpecError as error:
-        if not made.window:
-            raise
-        hint = f"it answers for windows of {'×'.join(map(str, made.window))} pixels: an image is at least that large"
-        raise SpecError(replace(d, hint=hint) for d in error.diagnostics) from None
+        if made.window and any(isinstance(n, int) and n < w for n, w in zip(given.spatial, made.window, strict=True)):
+            window = "×".join(map(str, made.window))
+            message = f"an input of {given} is smaller than the window of {window} that '{graph.name}' answers for"
+            raise fail("E311", message, hint=f"an image is at least {window} pixels large")
+    moved = infer(replace(made, nodes={**made.nodes, **inputs}, sizes={}, requirements=()))
     for node in moved.layers():
         if node.op.weights(moved.input_types(node)) != node.op.weights(made.input_types(node)):
             raise refused(node, f"`{node.op.word}` has weights of its own at every place of its map")

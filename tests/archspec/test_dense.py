@@ -135,7 +135,8 @@ def test_an_image_smaller_than_the_window_is_refused() -> None:
     with pytest.raises(archspec.SpecError) as caught:
         archspec.load("lenet5", input=[1, 31, 40], dense=True)
     (d,) = caught.value.diagnostics
-    assert (d.code, d.hint) == ("E311", "it answers for windows of 32×32 pixels: an image is at least that large")
+    assert (d.code, d.hint) == ("E311", "an image is at least 32×32 pixels large")
+    assert d.message == "an input of 1×31×40 is smaller than the window of 32×32 that 'lenet5' answers for"
 
 
 PLUGIN = """

@@ -436,7 +436,7 @@ def test_tags_of_windows_are_those_of_crops(run: Path, tmp_path: Path) -> None:
         ({"iou": 0.5}, "E739.*boxes of windows are merged"),
         ({"tile": 64}, "E739.*--tile cuts images"),
         ({"score": 2.0}, "E739.*--score is a number"),
-        ({"input": "3x20x40"}, "E311.*does not fit"),
+        ({"input": "3x20x40"}, "E311.*is smaller than the window of"),
         ({"classes": "a,b,c"}, "E739.*names 3 classes"),
         ({"weights": "best"}, "E721"),
         ({"target": "resnet18"}, "E176.*nothing slides in 'resnet18'"),

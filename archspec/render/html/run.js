@@ -3,6 +3,7 @@
 const { run } = data, { evaluation } = run;
 const tags = evaluation.task === "tags"; // any number of classes an image: every class is an answer of its own
 const detector = evaluation.task === "detect"; // objects in boxes: see run_boxes.js
+const localiser = evaluation.task === "localise", points = evaluation.task === "points"; // see run_places.js
 const percent = (share, places = 2) => (share === null || share === undefined ? "–" : `${(100 * share).toFixed(places)} %`);
 const term = ([name, text]) => make("div", {}, make("dt", {}, name), make("dd", {}, text));
 byId("facts").append(...run.facts.map(term));
@@ -121,6 +122,7 @@ function charts() {
     chart(place, { title: "Mean average precision", series: both("map"), told: share });
     chart(place, { title: "F1 of all answers", series: both("f1"), told: share });
   }
+  for (const [title, key] of placeCurves()) chart(place, { title, series: both(key), told: share });
   chart(place, { title: tags ? "Accuracy: all classes of an image right" : "Accuracy", series: both("accuracy"), told: share });
   chart(place, { title: "Learning rate", series: [{ name: "rate", kind: "one", values: of("lr") }], told: (value) => (Number.isFinite(value) ? String(+value.toPrecision(4)) : "–"), zero: true });
   chart(place, { title: "Seconds", series: [{ name: "an epoch", kind: "one", values: of("seconds") }], told: (value) => (Number.isFinite(value) ? String(+value.toPrecision(4)) : "–"), zero: true });
@@ -128,21 +130,22 @@ function charts() {
 
 // ---- confusion
 
-const classOf = detector ? evaluation.classes : evaluation.per_class;
-const names = Object.keys(classOf), each = Object.values(classOf);
+const classOf = detector ? evaluation.classes : points ? evaluation.per_point : evaluation.per_class;
+const names = Object.keys(classOf), each = localiser ? Object.values(classOf).map(withShares) : Object.values(classOf);
 const WIDE = 40; // classes up to which the table has all cells
 
 function matrix() {
   const place = byId("matrix"), confusion = detector ? evaluation.confusion.rows : evaluation.confusion;
-  const names = detector ? evaluation.confusion.classes : Object.keys(classOf);
-  const total = confusion.map((row, i) => (detector ? row.reduce((sum, n) => sum + n, 0) : each[i].n));
+  const names = detector ? evaluation.confusion.classes : localiser ? [...Object.keys(classOf), "nothing"] : Object.keys(classOf);
+  const total = confusion.map((row, i) => (detector || localiser || points ? row.reduce((sum, n) => sum + n, 0) : each[i].n));
   const missed = (i) => each[i].n - each[i].right;
   const share = (i, n) => (total[i] ? n / total[i] : 0);
   const shown = tags ? confusion.map((row, i) => row.map((n, j) => (i === j ? missed(i) : n))) : confusion;
-  const told = (i, j, n) => (detector ? `${names[i]}, told as ${names[j]}: ${n}` : !tags ? `${names[i]}, answered ${names[j]}: ${n}` : i === j ? `${names[i]} missed: ${n}` : `${names[i]} missed, ${names[j]} told wrongly: ${n}`);
+  const told = (i, j, n) => (detector || localiser ? `${names[i]}, told as ${names[j]}: ${n}` : points ? `${names[i]}, told nearest to ${names[j]}: ${n}` : !tags ? `${names[i]}, answered ${names[j]}: ${n}` : i === j ? `${names[i]} missed: ${n}` : `${names[i]} missed, ${names[j]} told wrongly: ${n}`);
   byId("confusion-help").textContent = `${evaluation.split}, ${grouped(evaluation.n)} images: ` + (tags
     ? "a row for a class that was missed, a column for one that was told wrongly in the same image, all misses on the diagonal; colour is the share of the images that have the row’s class."
     : detector ? `a row for what is there, a column for what was told with a score of ${evaluation.errors.score} or more; what meets no other box stands with the background. Colour is the share of the row.`
+    : points ? "a row for a point, a column for the point that is nearest to where it was told; colour is the share of the row."
     : "a row for what it is, a column for the answer; colour is the share of the row.");
   const pairs = confusion.flatMap((row, i) => row.map((n, j) => [n, names[i], names[j], i !== j])).filter(([n, , , off]) => n && off).sort((a, b) => b[0] - a[0]);
   if (names.length <= WIDE) {
@@ -196,8 +199,8 @@ function reliability() {
 // ---- classes, mistakes, settings
 
 function classes() {
-  const shares = detector ? [["AP", "AP"], ["AP at 0.5", "AP50"], ["VOC’s AP at 0.5", "VOC_AP50"], ["with 11 points", "VOC_AP50_11"]] : [...(tags ? [["Average precision", "average_precision"]] : []), ["Precision", "precision"], ["Recall", "recall"], ["F1", "f1"]];
-  const counts = detector ? [["Objects", "truths"]] : [["Examples", "n"], ["Answers", "predicted"], ["Right", "right"]];
+  const shares = localiser || points ? placeShares() : detector ? [["AP", "AP"], ["AP at 0.5", "AP50"], ["VOC’s AP at 0.5", "VOC_AP50"], ["with 11 points", "VOC_AP50_11"]] : [...(tags ? [["Average precision", "average_precision"]] : []), ["Precision", "precision"], ["Recall", "recall"], ["F1", "f1"]];
+  const counts = localiser || points ? placeCounts() : detector ? [["Objects", "truths"]] : [["Examples", "n"], ["Answers", "predicted"], ["Right", "right"]];
   const columns = [["Class", (i) => names[i]], ...[...shares, ...counts].map(([head, key]) => [head, (i) => (each[i][key] < 0 ? null : each[i][key])])];
   const place = byId("class-table"), body = make("tbody"), state = { column: -1, down: false };
   const told = (value, j) => (j === 0 ? value : j <= shares.length ? percent(value) : grouped(value));
@@ -219,7 +222,7 @@ function classes() {
     body.replaceChildren(...order.map((i) => lines[i]));
   };
   const mean = (name, one) => make("tr", {}, make("th", { scope: "row" }, name), ...shares.map(([, key]) => make("td", { class: "number" }, key in one ? percent(one[key]) : "")), ...counts.map(() => make("td")));
-  const means = detector ? [mean("mean", Object.fromEntries(shares.map(([, key]) => [key, evaluation[key] < 0 ? null : evaluation[key]])))] : [mean("macro average", tags ? { ...evaluation.macro, average_precision: evaluation.map } : evaluation.macro), mean("weighted average", evaluation.weighted),
+  const means = localiser || points ? [mean("all", placeMeans())] : detector ? [mean("mean", Object.fromEntries(shares.map(([, key]) => [key, evaluation[key] < 0 ? null : evaluation[key]])))] : [mean("macro average", tags ? { ...evaluation.macro, average_precision: evaluation.map } : evaluation.macro), mean("weighted average", evaluation.weighted),
     ...(tags ? [mean("micro average", evaluation.micro)] : [])];
   body.append(...lines);
   place.append(make("caption", { class: "unseen" }, "Figures of every class"), make("thead", {}, make("tr", {}, ...heads)), body,
@@ -228,20 +231,22 @@ function classes() {
 
 function gallery() {
   byId("mistakes").hidden = !run.gallery.length;
-  byId("gallery").classList.toggle("wide", detector);
+  byId("gallery").classList.toggle("wide", detector || localiser || points);
   byId("mistakes-help").textContent = `${evaluation.split}: ` + (detector
     ? "the wrong detections with the highest scores, then the largest objects that were missed; dashed is all that is there."
+    : localiser || points ? placeHelp()
     : tags
     ? "the images with the answers that were wrong and surest, as the network was given them: what they have, and the class that was missed or told wrongly."
     : "the wrong answers with the highest probability, as the network was given them.");
-  const words = (one) => (detector ? [one.words, ""] : tags
+  const words = (one) => (detector || localiser ? [one.words, ""] : points ? [one.point, `off by ${one.off.toFixed(2)}`] : tags
     ? [one.true.join(", ") || "no class", one.true.includes(one.tag) ? `${one.tag} missed at` : `${one.tag} told at`]
     : [one.true, `taken for ${one.predicted}`]);
-  const spoken = (one) => (detector ? `${one.file}, ${one.words}` : tags ? words(one).join(": ") : `${one.true}, answered ${one.predicted} at`);
+  const spoken = (one) => (one.file ? `${one.file}, ${words(one).join(" ").trim()}` : tags ? words(one).join(": ") : `${one.true}, answered ${one.predicted} at`);
   byId("gallery").append(...run.gallery.map((one) => {
-    const sure = detector && one.score === null ? "" : percent(detector ? one.score : one.probability, 1), [has, wrong] = words(one);
+    const rate = detector || localiser ? one.score : one.probability, sure = rate === null || points ? "" : percent(rate, 1), [has, wrong] = words(one);
     const picture = make("img", { src: one.image, width: one.width, height: one.height, class: one.width < 96 ? "small" : null, title: one.file || null, alt: `Example ${one.example}: ${spoken(one)} ${sure}`.trim() });
-    return make("li", {}, picture, make("div", { "aria-hidden": "true" }, make("span", { class: "true" }, has), tags ? make("br") : " ", `${wrong} `, make("span", { class: "sure" }, sure)));
+    return make("li", {}, picture, make("div", { "aria-hidden": "true" }, make("span", { class: "true" }, has), tags ? make("br") : " ", `${wrong} `, make("span", { class: "sure" }, sure),
+      ...(one.file ? [make("div", { class: "file" }, one.file.split("/").pop())] : [])));
   }));
 }
 
@@ -255,6 +260,7 @@ function settings() {
 charts();
 matrix();
 if (detector) precisionRecall();
+else if (localiser || points) placesAlone();
 else reliability();
 classes();
 gallery();

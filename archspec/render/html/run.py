@@ -12,7 +12,7 @@ from archspec.render.html import diagram_section, json_text, written
 from archspec.render.html.data import data
 from archspec.render.units import binary, decimal, grouped
 
-SCRIPTS = ("basics.js", "layout.js", "diagram.js", "run_boxes.js", "run.js")
+SCRIPTS = ("basics.js", "layout.js", "diagram.js", "run_boxes.js", "run_places.js", "run.js")
 STYLES = ("page.css", "run.css")
 
 
@@ -32,10 +32,10 @@ class RunPage:
     """Every setting of the run, by its path."""
     evaluation: Mapping[str, Any]
     """`Evaluation.to_json` of the backend: split, task, n, per_class, confusion, calibration, averages; of boxes
-    classes, confusion, errors, curves."""
+    classes, confusion, errors, curves; of points per_point."""
     gallery: Sequence[Mapping[str, Any]]
-    """Mistakes: example, true, predicted, probability, of tags tag, of boxes words, score; image (a data URI), width,
-    height."""
+    """Mistakes: example, true, predicted, probability, of tags tag, of boxes words, score, of points point, off; image
+    (a data URI), width, height."""
 
     def to_json(self) -> dict[str, Any]:
         """The page's data: that of the network's page, and `run`."""

@@ -252,3 +252,85 @@ def test_the_page_of_a_detector(browser: Browser, tmp_path: Path) -> None:
     titles = browser.js("[...document.querySelectorAll('#charts strong')].map((one) => one.textContent)")
     assert titles[1] == "Mean average precision at an overlap of 0.5"
     assert browser.complaints == []
+
+
+def of_points(page: RunPage) -> RunPage:
+    """That page of a network of two points, in ten images and in five."""
+    nose = {"n": 10, "pck05": 0.5, "pck10": 0.75, "pck20": 1.0, "error": 0.0625}
+    chin = {"n": 5, "pck05": 0.0, "pck10": 0.2, "pck20": 0.4, "error": 0.25}
+    every = {"pck05": 0.3333, "pck10": 0.5667, "pck20": 0.8, "error": 0.125}
+    told = {"per_point": {"nose": nose, "chin": chin}, "confusion": [[9, 1], [2, 3]]}
+    off = {"example": 3, "file": "faces/d.png", "point": "chin", "off": 0.512, "place": [1, 2], "said": [3, 4]}
+    gallery = [{**off, "image": picture(), "width": 320, "height": 240}]
+    records = [{"epoch": 1, "train_loss": 2.0, "val_loss": 2.5, "val_pck10": 0.6, "val_pck05": 0.3, "val_pck20": 0.9}]
+    evaluation = {"split": "test", "task": "points", "n": 10, **every, **told}
+    return replace(page, evaluation=evaluation, gallery=gallery, records=records, best_epoch=1)
+
+
+def of_a_localiser(page: RunPage) -> RunPage:
+    """That page of a localiser of two classes, the second without images, and two images without an object."""
+    classes = {
+        "cat": {"n": 8, "right": 6, "localised": 4, "iou": 0.6},
+        "dog": {"n": 0, "right": 0, "localised": 0, "iou": 0.0},
+    }
+    told = {"per_class": classes, "confusion": [[6, 1, 1], [0, 0, 0], [0, 1, 1]], "nothing": {"n": 2, "right": 1}}
+    wrong = {"example": 2, "file": "c.png", "true": "cat", "predicted": "dog", "words": "cat taken for dog"}
+    gallery = [{**wrong, "score": 0.75, "image": picture(), "width": 320, "height": 240}]
+    records = [
+        {"epoch": 1, "train_loss": 2.0, "val_loss": 2.5, "val_localised": 0.5, "val_accuracy": 0.7, "val_iou": 0.6}
+    ]
+    evaluation = {"split": "test", "task": "localise", "n": 10, "localised": 0.5, "accuracy": 0.7, "iou": 0.6, **told}
+    return replace(page, evaluation=evaluation, gallery=gallery, records=records, best_epoch=1)
+
+
+@pytest.mark.parametrize(
+    ("made", "curves", "first", "last", "row", "about", "alt"),
+    [
+        (
+            of_points,
+            ["Points within 0.1 of the length (PCK)", "Points within 0.05 of the length"],
+            ["50.00 %", "75.00 %", "100.00 %", "6.25 %", "10"],
+            ["33.33 %", "56.67 %", "80.00 %", "12.50 %", ""],
+            ["2", "3"],
+            "nose, told nearest to nose: 9 (90.0 %)",
+            "Example 3: faces/d.png, chin off by 0.51",
+        ),
+        (
+            of_a_localiser,
+            ["Localised: class right, overlap of 0.5 or more", "Mean overlap", "Accuracy"],
+            ["50.00 %", "75.00 %", "60.00 %", "8", "6", "4"],
+            ["50.00 %", "70.00 %", "60.00 %", "", "", ""],
+            ["", "", ""],
+            "cat, told as cat: 6 (75.0 %)",
+            "Example 2: c.png, cat taken for dog 75.0 %",
+        ),
+    ],
+)
+def test_the_page_of_places(
+    made: Any,
+    curves: list[str],
+    first: list[str],
+    last: list[str],
+    row: list[str],
+    about: str,
+    alt: str,
+    browser: Browser,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(run_page(made(page())), encoding="utf-8")
+    for width in (360, 1280):
+        browser.size(width, 900)
+        browser.open(path.as_uri())
+        browser.wait("document.documentElement.dataset.ready")
+        assert browser.js("document.documentElement.scrollWidth") <= width
+    cells = "[...document.querySelectorAll('{} td')].map((cell) => cell.textContent)"
+    assert browser.js("[...document.querySelectorAll('#charts strong')].map((one) => one.textContent)")[1:] == curves
+    assert browser.js(cells.format("#class-table tbody tr:first-child")) == first
+    assert browser.js(cells.format("#class-table tfoot tr:first-child")) == last
+    assert browser.js(cells.format("#matrix tbody tr:nth-child(2)")) == row
+    assert browser.js("document.querySelector('#matrix td[title]').title") == about
+    assert browser.js("document.querySelector('#calibration').hidden")
+    assert browser.js("[...document.querySelectorAll('#gallery img')].map((image) => image.alt)") == [alt]
+    assert browser.js("document.querySelector('#gallery .file').textContent") == alt.split(": ")[1].split(",")[0][-5:]
+    assert browser.complaints == []

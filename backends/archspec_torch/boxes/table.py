@@ -1,13 +1,13 @@
 """CSV: a row an object, `image,width,height,label,x1,y1,x2,y2,difficult,crowd,area`; pixels from 0, half open.
 
-The first five columns may lack: width, height, difficult, crowd and area are optional. A row whose label is empty is
-an image
-without objects. Images are named relative to the file's folder.
+Columns width, height, difficult, crowd and area may lack. A row whose label is empty is an image without objects.
+Images are named relative to the file's folder.
 """
 
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import os
 from collections.abc import Iterator, Sequence
@@ -21,12 +21,14 @@ from archspec_torch.boxes.reading import folded, from_text, shown, text_of
 COLUMNS = ("image", "width", "height", "label", "x1", "y1", "x2", "y2", "difficult", "crowd", "area")
 NEEDED = ("image", "label", "x1", "y1", "x2", "y2")
 SIDES = ("x1", "y1", "x2", "y2")
+ALIKE = 0.85
+"""Share of letters from which on a column is another one's name misspelt: `dificult`, and not `weight` for height."""
 
 
 def read(path: Path, told: Told | None = None) -> Annotated:
     """The data set of a file. Raises SpecError E640."""
     found: dict[str, tuple[int, int, list[Object], int]] = {}
-    for row, line in rows(path, NEEDED):
+    for row, line in rows(path, NEEDED, COLUMNS):
         with left_out(told):
             name = row["image"].strip()
             if not name or "\0" in name:
@@ -76,8 +78,12 @@ def number(
     return from_text(text, lambda _: wrong(path, line, f"'{key}' is {shown(text)}, not a number"))
 
 
-def rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[dict[str, str], int]]:
-    """The rows below the head as dicts, each with its line. Raises SpecError E640 where a needed column lacks."""
+def rows(path: Path, needed: Sequence[str], known: Sequence[str] = ()) -> Iterator[tuple[dict[str, str], int]]:
+    """The rows below the head as dicts, each with its line.
+
+    Raises SpecError E640 where a needed column lacks, or one is called nearly as a `known` one that is not there:
+    columns of other names are read over.
+    """
     reader = csv.reader(io.StringIO(text_of(path), newline=""), strict=True)
     head: list[str] | None = None
     try:
@@ -89,6 +95,10 @@ def rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[dict[str, str], in
                 if lacking := [name for name in needed if name not in head]:
                     hint = "the first line names the columns: " + ",".join(needed)
                     raise wrong(path, 1, f"there is no column '{lacking[0]}'", hint)
+                for name in (name for name in head if name not in known):
+                    free = [one for one in known if one not in head]
+                    if meant := difflib.get_close_matches(name.lower(), free, 1, ALIKE):
+                        raise wrong(path, 1, f"a column '{name}' is not read", f"did you mean '{meant[0]}'?")
                 continue
             if len(values) != len(head):
                 raise wrong(path, reader.line_num, f"a row of {len(values)} values under {len(head)} columns")

@@ -340,3 +340,15 @@ def test_classes_of_yolo_s_detections_are_those_beside_them(
         (tmp_path / "found" / "classes.txt").write_text(named)
     scores = evaluate_boxes(tmp_path / "truth.json", tmp_path / "found")
     assert scores.found.labels.tolist() == found
+
+
+@pytest.mark.parametrize(("said", "meant"), [("Crowd", "crowd"), ("dificult", "difficult"), ("Area", "area")])
+def test_a_column_that_is_misspelt_is_not_read_over(said: str, meant: str, tmp_path: Path) -> None:
+    """Columns of other names are: `weight` is not `height`."""
+    path = tmp_path / "boxes.csv"
+    path.write_text(f"image,label,x1,y1,x2,y2,{said},weight,by\na.png,cat,0,0,4,4,1,3,me\n")
+    with pytest.raises(SpecError, match=f"a column '{said}' is not read") as caught:
+        formats.read(path)
+    assert caught.value.diagnostics[0].hint == f"did you mean '{meant}'?"
+    path.write_text(path.read_text().replace(said, "note"))
+    assert len(formats.read(path).images[0].objects) == 1

@@ -61,13 +61,15 @@ def check(kind: str, files: Sequence[PurePath], classes: Sequence[str]) -> None:
 def check_truth(kind: str | None, sources: Sequence[Source], truth: Names, classes: Sequence[str]) -> None:
     """Whether annotations have the images and classes that COCO's results are to have their numbers of.
 
-    Frames of a video are known only when it is read. Raises SpecError E738; E642 for an image.
+    Some of the images are enough: what is found on others is told by `left_out`. Frames of a video are known only when
+    it is read. Raises SpecError E738; E642 where no image is one of the annotations'.
     """
     if kind != "coco":
         raise fail("E738", "--truth gives COCO's results their numbers", hint="it goes with --format coco")
-    for source in sources:
-        if source.image is None and len(truth.find(source.name)) != 1 and not _several(source.file):
-            raise truth.none(source.name, None)
+    strange = [source for source in sources if source.image is None and not _several(source.file)]
+    strange = [source for source in strange if len(truth.find(source.name)) != 1]
+    if strange and len(strange) == len(sources):
+        raise truth.none(strange[0].name, None)
     if not any(truth.label(label) >= 0 for label in classes):
         hint = f"the annotations have {_some(truth.truth.classes)}"
         if list(classes) == [str(n) for n in range(len(classes))]:

@@ -18,6 +18,7 @@ from PIL import Image  # noqa: E402
 import archspec  # noqa: E402
 from archspec import SpecError  # noqa: E402
 from archspec.cli import main  # noqa: E402
+from archspec_torch.runtime.detecting import formats  # noqa: E402
 
 Picture = Callable[..., Path]
 YELLOW, PINK, BLACK = (255, 255, 0), (255, 0, 255), (0, 0, 0)
@@ -170,6 +171,19 @@ def test_a_truth_that_does_not_fit_is_told_at_once(
             **{**settings, "images": [tmp_path / changed.get("images", "in")]}, out=tmp_path / "out", truth=truth
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_images_beside_those_of_the_truth_are_looked_at_too(
+    squares: dict[str, Any], picture: Picture, tmp_path: Path
+) -> None:
+    truth = marked(picture, tmp_path)
+    picture("more/d.png", (64, 64), {(0, 48, 16, 64): PINK})
+    found = archspec.detect(
+        images=[tmp_path / "in", tmp_path / "more"], format="coco", truth=truth, **{**squares, "score": 0.01}
+    )
+    assert found.images[-1].name.endswith("d.png") and found.images[-1].objects
+    assert {Path(row["file_name"]).name for row in json.loads(found.text("coco"))} == {"a.png", "b.png"}
+    assert any("on images that are none of the truth's" in note for note in formats.left_out(found))
 
 
 def test_what_a_truth_has_no_number_for_is_told(

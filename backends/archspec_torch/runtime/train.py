@@ -47,7 +47,7 @@ from archspec_torch.runtime.schedules import cycle_ends, rate_at
 from archspec_torch.runtime.seeding import part_ways, seeded
 from archspec_torch.runtime.snapshot import processes_of, restore
 from archspec_torch.runtime.stop import Stop, Stopped, catching_signals
-from archspec_torch.runtime.tasks import Task, class_count, counted_by, task_of, with_loss
+from archspec_torch.runtime.tasks import Task, class_count, counted, task_of, with_loss
 from archspec_torch.runtime.transfer import transfer
 from archspec_torch.runtime.trouble import Trouble
 from archspec_torch.runtime.unreached import unreached
@@ -435,24 +435,20 @@ def _best(job: Job, state: State, directory: Path, split: str) -> Evaluation:
     return found
 
 
-def _count(number: int, things: str) -> str:
-    return f"{number} {things}" if number != 1 else f"1 {things.removesuffix('es' if things == 'classes' else 's')}"
-
-
 def introduction(job: Job, state: State, directory: Path) -> str:
     """What is about to be trained, on what, how and where."""
     plan = job.run.run.train
     parameters = sum(p.numel() for p in state.model.parameters() if p.requires_grad)
     held = set(matching(learning_layers(job.graph), plan.freeze))
     frozen = sum(p.numel() for layer, _, p in learned(state.model) if layer in held)
-    counted = f"{parameters:,} parameters" + (f", {frozen:,} of them frozen at first" if frozen else "")
+    size = f"{parameters:,} parameters" + (f", {frozen:,} of them frozen at first" if frozen else "")
     sizes = ", ".join(f"{n:,} {name}" for name, n in job.sizes.items())
     steps = steps_per_epoch(job.train, plan)
     how = f"{plan.epochs} epochs of {steps:,} steps of {plan.batch * plan.accumulate}"
     by = f"{plan.optimizer.kind} lr {plan.optimizer.lr:g}, {plan.schedule.kind}"
     rows = [
-        ("network", f"{job.graph.name}: {counted}, input {job.preprocessing.frame}"),
-        ("data", f"{job.source.name}: {sizes}; {_count(len(job.task.classes), counted_by(job.graph))}"),
+        ("network", f"{job.graph.name}: {size}, input {job.preprocessing.frame}"),
+        ("data", f"{job.source.name}: {sizes}; {counted(job.graph, len(job.task.classes))}"),
         ("training", f"{how}, {by}, seed {plan.seed}, on {device_label(job.device)}"),
         *([("processes", f"{job.world.size}, which share each batch")] if job.world.size > 1 else []),
         ("directory", str(directory)),

@@ -13,7 +13,7 @@ from PIL import Image
 
 from archspec.cli import main
 from archspec.errors import Diagnostic, SpecError
-from archspec_torch.boxes import formats
+from archspec_torch.boxes import Annotated, formats
 from archspec_torch.boxes.checking import check_boxes
 from archspec_torch.boxes.clusters import anchors
 
@@ -83,11 +83,8 @@ BOXES = {
 }
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_layout_gives_the_same_images_sets_and_boxes(layout: str, tmp_path: Path) -> None:
-    at = LAYOUTS[layout](tmp_path)
-    data = formats.read(at)
-    assert data.classes == ("cat", "big dog")
+def whole(data: Annotated) -> dict[str, set[str]]:
+    """Checks that the data set has all boxes in their images; its sets, which are checked too."""
     found = {
         e.path.stem: [(o.label, tuple(pytest.approx(v, abs=1e-9) for v in o.box)) for o in e.objects]
         for e in data.images
@@ -95,6 +92,15 @@ def test_every_layout_gives_the_same_images_sets_and_boxes(layout: str, tmp_path
     assert found == BOXES
     sets = {name: {data.images[n].path.stem for n in places} for name, places in data.sets.items()}
     assert sets == {"train": {"a", "b", "c"}, "val": {"d"}, "test": {"e"}}
+    return sets
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_gives_the_same_images_sets_and_boxes(layout: str, tmp_path: Path) -> None:
+    at = LAYOUTS[layout](tmp_path)
+    data = formats.read(at)
+    assert data.classes == ("cat", "big dog")
+    sets = whole(data)
     for name, stems in sets.items():
         assert {entry.path.stem for entry in formats.read(at, split=name).images} == stems
     assert formats.read(at).images[0].path.is_file()
@@ -346,13 +352,7 @@ def linked(root: Path) -> Path:
 def test_images_behind_links_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = linked(tmp_path)
     data = formats.read(root)
-    found = {
-        e.path.stem: [(o.label, tuple(pytest.approx(v, abs=1e-9) for v in o.box)) for o in e.objects]
-        for e in data.images
-    }
-    assert found == BOXES
-    sets = {name: {data.images[n].path.stem for n in places} for name, places in data.sets.items()}
-    assert sets == {"train": {"a", "b", "c"}, "val": {"d"}, "test": {"e"}}
+    whole(data)
     assert main(["data", "check", str(root)]) == 0
     assert "5 images" in capsys.readouterr().out
     (root / "labels/train").rename(root / "labels-train")

@@ -79,10 +79,8 @@ def told(path: Path) -> list[dict[str, float]]:
     return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_detector_that_was_stopped_ends_as_any_other(run: Mapping[str, Any], tmp_path: Path, workers: int) -> None:
-    run = {**run, "train": {**run["train"], "workers": workers}, "data": {**run["data"], "in_memory": not workers}}
-    whole = train(run, tmp_path / "whole", quiet=True, report=False)
+def in_two_parts(run: Mapping[str, Any], out: Path) -> Any:
+    """The run, stopped behind its second epoch and gone on with."""
 
     class Stopped(Exception):
         pass
@@ -92,8 +90,15 @@ def test_a_detector_that_was_stopped_ends_as_any_other(run: Mapping[str, Any], t
             raise Stopped
 
     with pytest.raises(Stopped):
-        train(run, tmp_path / "parts", quiet=True, on_epoch=stop, report=False)
-    parts = train(run, tmp_path / "parts", quiet=True, resume=True, report=False)
+        train(run, out, quiet=True, on_epoch=stop, report=False)
+    return train(run, out, quiet=True, resume=True, report=False)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_detector_that_was_stopped_ends_as_any_other(run: Mapping[str, Any], tmp_path: Path, workers: int) -> None:
+    run = {**run, "train": {**run["train"], "workers": workers}, "data": {**run["data"], "in_memory": not workers}}
+    whole = train(run, tmp_path / "whole", quiet=True, report=False)
+    parts = in_two_parts(run, tmp_path / "parts")
     assert told(parts.dir) == told(whole.dir)
     for name in ("last.safetensors", "best.safetensors"):
         ours, theirs = load_file(parts.dir / name), load_file(whole.dir / name)
@@ -143,17 +148,7 @@ def test_canvases_made_anew_are_those_of_a_run_that_never_stopped(
     spec = tmp_path / "tiny.yaml"
     spec.write_text(SPEC.replace("classes: 2", "classes: 10"))
     whole = train(run, tmp_path / "whole", quiet=True, report=False)
-
-    class Stopped(Exception):
-        pass
-
-    def stop(record: Mapping[str, float]) -> None:
-        if record["epoch"] == 2:
-            raise Stopped
-
-    with pytest.raises(Stopped):
-        train(run, tmp_path / "parts", quiet=True, on_epoch=stop, report=False)
-    parts = train(run, tmp_path / "parts", quiet=True, resume=True, report=False)
+    parts = in_two_parts(run, tmp_path / "parts")
     assert told(parts.dir) == told(whole.dir)
     ours, theirs = (load_file(one.dir / "last.safetensors") for one in (parts, whole))
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)

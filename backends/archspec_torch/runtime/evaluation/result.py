@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from archspec.errors import Diagnostic, fail
-from archspec.files import write_text
+from archspec.errors import Diagnostic
+from archspec.files import make_folder, write_text
 from archspec_torch.checkpoint import write_checkpoint
 from archspec_torch.runtime.data import Examples
 from archspec_torch.runtime.evaluation import text
@@ -139,11 +139,3 @@ class Evaluation:
 
     def __str__(self) -> str:
         return text.evaluation(self)
-
-
-def make_folder(folder: Path) -> None:
-    """The folder, made where it is not there. Raises SpecError E505."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise fail("E505", f"{folder} cannot be made: {error.strerror or error}") from error

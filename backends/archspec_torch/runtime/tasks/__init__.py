@@ -33,6 +33,7 @@ __all__ = [
     "Tally",
     "Task",
     "class_count",
+    "counted",
     "counted_by",
     "own_loss",
     "task_of",
@@ -57,6 +58,7 @@ class Learned:
     at the place of the loss."""
     told: str = "tells {} classes apart"
     """`count` in words."""
+    thing: str = "class"
     things: str = "classes"
     """What is counted, which is also the variable of a spec that sets it."""
 
@@ -91,6 +93,7 @@ TASKS = {
         count=points.point_count,
         make=points.make,
         told="tells {} points",
+        thing="point",
         things="points",
     ),
 }
@@ -143,6 +146,12 @@ def class_count(graph: TypedGraph) -> int:
 def counted_by(graph: TypedGraph) -> str:
     """The variable of a spec that sets its network's `class_count`. Raises SpecError E613."""
     return _learned(graph).things
+
+
+def counted(graph: TypedGraph, number: int) -> str:
+    """`3 classes`, `1 point`: what a network tells, in words. Raises SpecError E613."""
+    learned = _learned(graph)
+    return f"{number} {learned.thing if number == 1 else learned.things}"
 
 
 def own_loss(graph: TypedGraph) -> Loss:
